@@ -1,0 +1,49 @@
+"""VitalStream's monitoring: settings in, a running stack out."""
+
+import signal
+
+import pulumi
+
+from components import rule_files, routing, settings_loader
+from components.alertmanager import Alertmanager
+from components.dashboards import DashboardSettings, render_all
+from components.demo import Demo
+from components.exporters import EXPORTERS
+from components.exporters.service import ExporterService
+from components.grafana import Grafana, GrafanaObjects
+from components.network import StackNetworks
+from components.prometheus import Prometheus
+from components.provider import docker_provider
+from components.quantities import duration_seconds
+
+# The engine interrupts the program once a resource has failed. What failed is the news then, not
+# where this program stood.
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+settings = settings_loader.load(pulumi.get_stack())
+for missing in routing.unreachable(settings):
+    pulumi.log.warn(missing)
+
+on_docker = pulumi.ResourceOptions(providers={"docker": docker_provider(settings)})
+networks = StackNetworks(settings, on_docker)
+
+Prometheus(settings, rule_files.load(), networks.with_application, on_docker)
+Alertmanager(settings, networks.monitoring, on_docker)
+for exporter in EXPORTERS:
+    joined = networks.with_application if exporter.of_application else networks.monitoring
+    ExporterService(exporter, settings, joined, on_docker)
+if settings.demo:
+    Demo(settings, networks.demo, on_docker)
+
+grafana = Grafana(settings, networks.monitoring, on_docker)
+dashboards = render_all(
+    DashboardSettings(
+        stack=settings.stack,
+        retention_seconds=int(duration_seconds(settings.retention_time)),
+        scrape_interval=settings.scrape_interval,
+    )
+)
+GrafanaObjects(settings, grafana, dashboards)
+
+for service in settings.ports:
+    pulumi.export(service, settings.url(service))

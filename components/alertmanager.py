@@ -1,0 +1,77 @@
+"""Alertmanager: the container, its routes as files, and silences that survive it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pulumi
+
+from components import routing
+from components.config_files import ReloadOnChange
+from components.container import ContainerSpec, Network, http_probe
+from components.service import Service, ServiceFiles, ServiceSpec
+from components.settings import Settings
+
+PORT = 9093
+DATA_DIR = "/alertmanager"
+TEMPLATES = Path(__file__).resolve().parent.parent / "templates" / "notifications.tmpl"
+
+
+def render_templates(settings: Settings) -> str:
+    """The notification templates, with links to this stack's Grafana."""
+    return TEMPLATES.read_text().replace("GRAFANA_URL", settings.url("grafana"))
+
+
+def spec(settings: Settings) -> ServiceSpec:
+    files = {"notifications.tmpl": render_templates(settings)}
+    secret_files = {
+        path.removeprefix(f"{routing.CONFIG_DIR}/"): secret.get_secret_value()
+        for path, secret in (
+            (routing.SLACK_URL_FILE, settings.slack_webhook_url),
+            (routing.MAIL_PASSWORD_FILE, settings.mail_password),
+        )
+        if secret.get_secret_value()
+    }
+    config = secret_files if routing.has_heartbeat(settings) else files
+    config["alertmanager.yml"] = routing.render_config(settings)
+    return ServiceSpec(
+        ContainerSpec(
+            service="alertmanager",
+            command=[
+                f"--config.file={routing.CONFIG_DIR}/alertmanager.yml",
+                f"--storage.path={DATA_DIR}",
+                # Where the links in messages lead.
+                f"--web.external-url={settings.url('alertmanager')}",
+                # One Alertmanager has no peers to gossip with.
+                "--cluster.listen-address=",
+            ],
+            probe=http_probe(PORT, "/-/ready"),
+            port=PORT,
+        ),
+        files=ServiceFiles(
+            target=routing.CONFIG_DIR,
+            files=files,
+            secret_files=secret_files,
+            checker=("amtool", "check-config", f"{routing.CONFIG_DIR}/alertmanager.yml"),
+            on_change=ReloadOnChange(
+                metrics=f"http://127.0.0.1:{PORT}/metrics",
+                prefix="alertmanager_config_last_reload",
+            ),
+        ),
+        data_dir=DATA_DIR,
+    )
+
+
+class Alertmanager(Service):
+    """The server, its silences and its configuration."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        networks: Sequence[Network],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(
+            "vitalstream:alertmanager:Alertmanager", settings, spec(settings), networks, opts
+        )

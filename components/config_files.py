@@ -1,0 +1,98 @@
+"""Files that a container reads: checked, put into a volume and taken up without a replacement.
+
+The provider's own `uploads` would replace the container at every edit, and fail on a read-only
+root file system.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pulumi
+from pulumi.dynamic import Resource
+
+from components.config_files_provider import ConfigFilesProvider
+from components.container import container_name
+
+
+if TYPE_CHECKING:
+    from components.settings import Settings
+
+
+@dataclass(frozen=True)
+class ReloadOnChange:
+    """SIGHUP; `prefix` names the metrics at `metrics` that say whether the reload succeeded."""
+
+    metrics: str
+    prefix: str
+
+    def as_props(self) -> dict[str, Any]:
+        return {"reload": {"metrics": self.metrics, "prefix": self.prefix}}
+
+
+@dataclass(frozen=True)
+class RunOnChange:
+    """A command run inside the container."""
+
+    command: tuple[str, ...]
+
+    def as_props(self) -> dict[str, Any]:
+        return {"run": list(self.command)}
+
+
+@dataclass(frozen=True)
+class RestartOnChange:
+    """For a service that reads its files only when it starts."""
+
+    def as_props(self) -> dict[str, Any]:
+        return {"restart": True}
+
+
+@dataclass(frozen=True)
+class ConfigFilesArgs:
+    """`files` by path below `target`; `secret_files` likewise, mode 0400 and encrypted in state.
+
+    `checker` is a command of the service's own image, run on the files at `target`; empty where
+    the service has none.
+    """
+
+    service: str
+    volume: str
+    target: str
+    image: str
+    uid: int
+    on_change: ReloadOnChange | RunOnChange | RestartOnChange
+    files: Mapping[str, str] = field(default_factory=dict)
+    secret_files: Mapping[str, str] = field(default_factory=dict)
+    checker: Sequence[str] = ()
+
+
+class ConfigFiles(Resource, module="vitalstream", name="ConfigFiles"):
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        args: ConfigFilesArgs,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(
+            ConfigFilesProvider(),
+            name,
+            {
+                "docker_host": settings.docker_host,
+                "volume": args.volume,
+                "target": args.target,
+                "image": args.image,
+                "uid": args.uid,
+                "container": container_name(settings.stack, args.service),
+                "files": dict(args.files),
+                "secret_files": pulumi.Output.secret(dict(args.secret_files))
+                if args.secret_files
+                else {},
+                "checker": list(args.checker),
+                "on_change": args.on_change.as_props(),
+            },
+            opts,
+        )

@@ -1,0 +1,42 @@
+"""postgres_exporter: connections, query and transaction times, table statistics, replication."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from components.config_files import RestartOnChange
+from components.container import ContainerSpec, http_probe
+from components.exporters.exporter import Exporter
+from components.service import ServiceFiles, ServiceSpec
+
+if TYPE_CHECKING:
+    from components.settings import Settings
+
+PORT = 9187
+SECRETS_DIR = "/etc/postgres_exporter"
+
+
+def _spec(settings: Settings) -> ServiceSpec:
+    address = settings.postgres_address
+    query = f"sslmode={settings.postgres_sslmode}"
+    return ServiceSpec(
+        ContainerSpec(
+            service="postgres-exporter",
+            command=[],
+            envs=[
+                f"DATA_SOURCE_URI={address}/{settings.postgres_database}?{query}",
+                f"DATA_SOURCE_USER={settings.postgres_user}",
+                f"DATA_SOURCE_PASS_FILE={SECRETS_DIR}/password",
+            ],
+            probe=http_probe(PORT, "/"),
+            port=PORT,
+        ),
+        files=ServiceFiles(
+            target=SECRETS_DIR,
+            secret_files={"password": settings.postgres_password.get_secret_value()},
+            on_change=RestartOnChange(),
+        ),
+    )
+
+
+EXPORTER = Exporter(service="postgres-exporter", job="postgres", port=PORT, spec=_spec)

@@ -1,0 +1,44 @@
+"""redis_exporter: memory, hits and misses, connections."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from components.config_files import RestartOnChange
+from components.container import ContainerSpec, http_probe
+from components.exporters.exporter import Exporter
+from components.service import ServiceFiles, ServiceSpec
+
+if TYPE_CHECKING:
+    from components.settings import Settings
+
+PORT = 9121
+SECRETS_DIR = "/etc/redis_exporter"
+
+
+def _spec(settings: Settings) -> ServiceSpec:
+    address = f"redis://{settings.redis_address}"
+    login = f"redis://{settings.redis_user}@" if settings.redis_user else "redis://"
+    uri = address.replace("redis://", login, 1)
+    # The exporter looks its password up by the address exactly as it is given.
+    passwords = {uri: settings.redis_password.get_secret_value()}
+    return ServiceSpec(
+        ContainerSpec(
+            service="redis-exporter",
+            command=[
+                f"--redis.addr={uri}",
+                f"--redis.password-file={SECRETS_DIR}/passwords.json",
+            ],
+            probe=http_probe(PORT, "/health"),
+            port=PORT,
+        ),
+        files=ServiceFiles(
+            target=SECRETS_DIR,
+            secret_files={"passwords.json": json.dumps(passwords)},
+            on_change=RestartOnChange(),
+        ),
+    )
+
+
+EXPORTER = Exporter(service="redis-exporter", job="redis", port=PORT, spec=_spec)

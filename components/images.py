@@ -1,0 +1,83 @@
+"""Every image, its tag and digest, in one table.
+
+A digest stands here only where it could be confirmed: docs/decisions/0003-image-digests.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Image:
+    """An official image: `uid` is the user that its service runs as, and owns its files."""
+
+    repository: str
+    tag: str
+    digest: str | None
+    uid: int
+
+    @property
+    def reference(self) -> str:
+        name = f"{self.repository}:{self.tag}"
+        return f"{name}@{self.digest}" if self.digest else name
+
+
+IMAGES: dict[str, Image] = {
+    "prometheus": Image(
+        "prom/prometheus",
+        "v3.13.4",
+        "sha256:87861b8cf91579109319ebc300f3f1060e6da9c05d6ae8ad15a20c879e84e32e",
+        65534,
+    ),
+    "grafana": Image(
+        "grafana/grafana",
+        "12.4.11",
+        "sha256:3ea272e5cab64a4a62240c682e2c62433b25614d956d44c299a10cb6994f6f2e",
+        472,
+    ),
+    "alertmanager": Image(
+        "prom/alertmanager",
+        "v0.34.1",
+        "sha256:e9733bafb1bdef9b00e25a21f8f99dc26a22224bf16641ad754d1649f4c3357a",
+        65534,
+    ),
+    "node-exporter": Image(
+        "prom/node-exporter",
+        "v1.12.1",
+        "sha256:1b4e4438faca4dd7e001dd445d161a4a2091b0fededa84093b3a8dfeae1f1be0",
+        65534,
+    ),
+    "postgres-exporter": Image(
+        "prometheuscommunity/postgres-exporter",
+        "v0.20.1",
+        "sha256:ac5ec343104fae0e2d84a27bb8d69b38430a11910c5382cad85d478d2bab713e",
+        65534,
+    ),
+    # Not the plain tag: it is FROM scratch, with no shell for a health check.
+    "redis-exporter": Image(
+        "oliver006/redis_exporter",
+        "v1.93.0-alpine",
+        "sha256:93831cd4d5d67687de67c9d5221b14312fea580af8d157583ed9d4459bf2dd70",
+        59000,
+    ),
+    "demo-postgres": Image(
+        "postgres",
+        "17.11-bookworm",
+        "sha256:051f7b7b3abdd564d5d1bd1e8c4b9c1b6e77087d1dd22020ede611c096a272e0",
+        999,
+    ),
+    "demo-redis": Image(
+        "redis",
+        "8.10.1-alpine",
+        "sha256:becdda6c7f4b3fb42e42fd7f120bbf5c54c4caaaf16f26da24e4563d2c1f0576",
+        999,
+    ),
+    # The base that demo/Dockerfile builds on; the demo's backend and traffic run what it makes.
+    "demo-python": Image(
+        "python",
+        "3.13.16-slim",
+        "sha256:bf44cdfcb76cd3b41e879bc058fc37ec5872002ccfde7fcb765e218cde0cd79c",
+        10001,
+    ),
+}

@@ -1,0 +1,155 @@
+"""A service of the stack: its image, volumes, files and container, in the order they need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import pulumi
+import pulumi_docker as docker
+
+from components.config_files import (
+    ConfigFiles,
+    ConfigFilesArgs,
+    ReloadOnChange,
+    RestartOnChange,
+    RunOnChange,
+)
+from components.container import (
+    ContainerSpec,
+    Network,
+    container_name,
+    hardened_container,
+    volume_mount,
+)
+
+if TYPE_CHECKING:
+    from components.settings import Settings
+
+
+# A changed label or option is a deletion and a new, empty volume.
+FROZEN = ["labels", "driver", "driverOpts"]
+
+
+@dataclass(frozen=True)
+class ServiceFiles:
+    """The files of a service: see `ConfigFilesArgs`."""
+
+    target: str
+    on_change: ReloadOnChange | RunOnChange | RestartOnChange
+    files: Mapping[str, str] = field(default_factory=dict)
+    secret_files: Mapping[str, str] = field(default_factory=dict)
+    checker: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class ServiceSpec:
+    """`data_dir` is where the service keeps what must survive its container."""
+
+    container: ContainerSpec
+    files: ServiceFiles | None = None
+    data_dir: str | None = None
+
+
+class Service(pulumi.ComponentResource):
+    """`depends_on` names what the container needs at its start, beyond its own parts."""
+
+    container: docker.Container
+
+    def __init__(
+        self,
+        token: str,
+        settings: Settings,
+        spec: ServiceSpec,
+        networks: Sequence[Network],
+        opts: pulumi.ResourceOptions | None = None,
+        *,
+        image: docker.RemoteImage | None = None,
+        depends_on: Sequence[pulumi.Resource] = (),
+    ) -> None:
+        service = spec.container.service
+        super().__init__(token, service, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        image_name = settings.image(spec.container.image or service)
+        image = image or pulled_image(service, image_name, child)
+        needed: list[pulumi.Resource] = [*depends_on]
+        mounts = [*spec.container.mounts]
+        if spec.data_dir:
+            volume = data_volume(settings, service, child)
+            mounts.append(volume_mount(volume.name, spec.data_dir, read_only=False))
+        if spec.files:
+            files = _config_files(settings, spec, image_name, [image], child)
+            needed.append(files)
+            mounts.append(
+                volume_mount(
+                    _config_volume_name(settings, service), spec.files.target, read_only=True
+                )
+            )
+        self.container = hardened_container(
+            settings,
+            replace(spec.container, mounts=mounts),
+            image.image_id,
+            networks,
+            pulumi.ResourceOptions(parent=self, depends_on=needed),
+        )
+        self.register_outputs({"container": self.container.name})
+
+
+def pulled_image(service: str, name: str, opts: pulumi.ResourceOptions) -> docker.RemoteImage:
+    """Pulled if it is not there. Kept on destroy: other stacks of the host may run it."""
+    return docker.RemoteImage(f"{service}-image", name=name, keep_locally=True, opts=opts)
+
+
+def data_volume(settings: Settings, service: str, opts: pulumi.ResourceOptions) -> docker.Volume:
+    """What must survive."""
+    return docker.Volume(
+        f"{service}-data",
+        name=f"{container_name(settings.stack, service)}-data",
+        labels=[docker.VolumeLabelArgs(label="vitalstream.stack", value=settings.stack)],
+        opts=pulumi.ResourceOptions.merge(
+            opts,
+            pulumi.ResourceOptions(protect=settings.protect_data, ignore_changes=FROZEN),
+        ),
+    )
+
+
+def _config_volume_name(settings: Settings, service: str) -> str:
+    return f"{container_name(settings.stack, service)}-config"
+
+
+def _config_files(
+    settings: Settings,
+    spec: ServiceSpec,
+    image: str,
+    depends_on: Sequence[pulumi.Resource],
+    opts: pulumi.ResourceOptions,
+) -> ConfigFiles:
+    assert spec.files is not None
+    service = spec.container.service
+    name = _config_volume_name(settings, service)
+    volume = docker.Volume(
+        f"{service}-config-volume",
+        name=name,
+        labels=[docker.VolumeLabelArgs(label="vitalstream.stack", value=settings.stack)],
+        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(ignore_changes=FROZEN)),
+    )
+    return ConfigFiles(
+        f"{service}-config",
+        settings,
+        ConfigFilesArgs(
+            service=service,
+            # Literal names, not outputs: a preview then knows them and can check the files.
+            volume=name,
+            image=image,
+            uid=spec.container.uid,
+            target=spec.files.target,
+            files=spec.files.files,
+            secret_files=spec.files.secret_files,
+            checker=spec.files.checker,
+            on_change=spec.files.on_change,
+        ),
+        pulumi.ResourceOptions.merge(
+            opts, pulumi.ResourceOptions(depends_on=[volume, *depends_on])
+        ),
+    )

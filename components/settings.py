@@ -1,0 +1,208 @@
+"""Every knob of a stack: its name, type, default and bounds.
+
+A field `retention_time` is the config key `vitalstream:retentionTime`; `Pulumi.yaml` describes
+each for `pulumi config`. `settings_loader` reads them and words the errors; nothing else reads
+Pulumi config.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
+
+from components.field_types import (
+    Cpus,
+    DockerHost,
+    Duration,
+    HostPort,
+    HttpsUrl,
+    Image,
+    IpAddress,
+    MailAddress,
+    Memory,
+    NetworkName,
+    OptionalHostPort,
+    OptionalPassword,
+    Password,
+    Size,
+    SlackChannel,
+)
+from components.catalog import DEFAULT_PORTS, SERVICES, Limit
+from components.images import IMAGES
+from components.quantities import duration_seconds
+
+# Prometheus looks back 5 minutes for a sample: with a longer interval one missed scrape
+# already makes a series stale, and every `rate(...[5m])` has too few points.
+MAX_SCRAPE_INTERVAL_SECONDS = 120
+MIN_RETENTION_SECONDS = 2 * 3600
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        populate_by_name=True,
+        hide_input_in_errors=True,
+    )
+
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class SlackChannels(_Frozen):
+    critical: SlackChannel = "#vitalstream-critical"
+    warnings: SlackChannel = "#vitalstream-warnings"
+    database: SlackChannel = "#vitalstream-database"
+    backend: SlackChannel = "#vitalstream-backend"
+
+
+class LimitOverride(_Frozen):
+    """What a container may use: memory as `512m`, CPUs as a number of cores."""
+
+    memory: Memory | None = None
+    cpus: Cpus | None = Field(default=None, gt=0, le=256)
+
+
+def _known_service(known: frozenset[str], what: str) -> AfterValidator:
+    def check(name: str) -> str:
+        if name not in known:
+            raise ValueError(f"is no service with {what}; there are: {', '.join(sorted(known))}")
+        return name
+
+    return AfterValidator(check)
+
+
+LimitedService = Annotated[str, _known_service(frozenset(SERVICES), "limits")]
+PublishedService = Annotated[str, _known_service(frozenset(DEFAULT_PORTS), "a published port")]
+ImageService = Annotated[str, _known_service(frozenset(IMAGES), "an image")]
+
+
+class Settings(_Frozen):
+    """One stack's settings, checked. Secrets are `SecretStr`: printing the object shows none."""
+
+    stack: str
+
+    demo: bool = False
+    protect_data: bool = False
+
+    retention_time: Duration = "7d"
+    retention_size: Size = "10GB"
+    scrape_interval: Duration = "15s"
+    evaluation_interval: Duration = "15s"
+
+    bind_address: IpAddress = "127.0.0.1"
+    ports: dict[PublishedService, Port] = DEFAULT_PORTS
+    public_host: str = ""
+    docker_host: DockerHost = "unix:///var/run/docker.sock"
+    application_networks: tuple[NetworkName, ...] = ()
+
+    backend_targets: tuple[HostPort, ...] = Field(default=("backend:8000",), min_length=1)
+    postgres_address: HostPort = "postgres:5432"
+    postgres_database: str = Field(default="postgres", min_length=1)
+    postgres_user: str = Field(default="postgres_exporter", min_length=1)
+    postgres_sslmode: Literal["disable", "require", "verify-ca", "verify-full"] = "disable"
+    postgres_password: Password
+    redis_address: HostPort = "redis:6379"
+    redis_user: str = ""
+    redis_password: OptionalPassword = SecretStr("")
+
+    grafana_admin_user: str = Field(default="admin", min_length=1)
+    grafana_admin_password: Password
+
+    slack_webhook_url: HttpsUrl = SecretStr("")
+    slack_channels: SlackChannels = SlackChannels()
+    mail_smarthost: OptionalHostPort = ""
+    mail_from: MailAddress = "alertmanager@example.com"
+    mail_to: tuple[MailAddress, ...] = Field(default=("ops-team@example.com",), min_length=1)
+    mail_username: str = ""
+    mail_password: SecretStr = SecretStr("")
+    mail_require_tls: bool = True
+    heartbeat_url: HttpsUrl = SecretStr("")
+
+    images: dict[ImageService, Image] = {}
+    image_registry_mirror: str = ""
+    limits: dict[LimitedService, LimitOverride] = {}
+
+    @field_validator("scrape_interval")
+    @classmethod
+    def _scrapes_often_enough(cls, value: str) -> str:
+        if duration_seconds(value) > MAX_SCRAPE_INTERVAL_SECONDS:
+            raise ValueError(
+                "is longer than 2m: Prometheus forgets a series after 5m without a sample, "
+                "so one missed scrape would already open a gap"
+            )
+        return value
+
+    @field_validator("retention_time")
+    @classmethod
+    def _keeps_a_block(cls, value: str) -> str:
+        if duration_seconds(value) < MIN_RETENTION_SECONDS:
+            raise ValueError("is shorter than 2h, the length of Prometheus' first block")
+        return value
+
+    @field_validator("ports")
+    @classmethod
+    def _each_port_once(cls, overrides: dict[str, int]) -> dict[str, int]:
+        ports = {**DEFAULT_PORTS, **overrides}
+        for port, count in Counter(ports.values()).items():
+            if count > 1:
+                users = [service for service, used in ports.items() if used == port]
+                raise ValueError(f"has port {port} twice, for {' and '.join(users)}")
+        return ports
+
+    @field_validator("image_registry_mirror")
+    @classmethod
+    def _is_a_prefix(cls, value: str) -> str:
+        if "://" in value or value.endswith("/") or any(c.isspace() for c in value):
+            raise ValueError(
+                "is not a registry prefix: host[:port][/path], with no scheme and no last slash"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _mail_has_both_or_neither(self) -> Self:
+        if bool(self.mail_username) != bool(self.mail_password.get_secret_value()):
+            raise ValueError(
+                "mailUsername and mailPassword go together: set both, or neither for a smarthost "
+                "that asks for no login"
+            )
+        return self
+
+    def limit(self, service: str) -> Limit:
+        default = SERVICES[service].limit
+        override = self.limits.get(service, LimitOverride())
+        return Limit(
+            memory=override.memory or default.memory,
+            cpus=default.cpus if override.cpus is None else override.cpus,
+        )
+
+    def image(self, service: str) -> str:
+        """The image reference a service runs: the override, else the table's, by the mirror."""
+        if service in self.images:
+            return self.images[service]
+        reference = IMAGES[service].reference
+        mirror = self.image_registry_mirror
+        return f"{mirror}/{reference}" if mirror else reference
+
+    def url(self, service: str) -> str:
+        """Where a person reaches a published service: used in links of messages and outputs."""
+        host = self.public_host or self.local_host
+        return f"http://{host}:{self.ports[service]}"
+
+    @property
+    def local_host(self) -> str:
+        """Where this program reaches the published ports."""
+        address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.bind_address, self.bind_address)
+        return f"[{address}]" if ":" in address else address

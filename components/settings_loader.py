@@ -1,0 +1,233 @@
+"""Reads the settings of a stack from Pulumi config and words what is wrong with them.
+
+All faults are told at once, before any resource is registered: each with what is wrong, where
+it is set and the command that mends it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import types
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, get_args, get_origin
+
+import pulumi
+from pulumi.runtime import config as runtime_config
+from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic.alias_generators import to_camel
+
+from components.settings import Settings
+
+NAMESPACE = "vitalstream"
+
+_ADVICE = {
+    "extra_forbidden": "is no setting of this program",
+    "missing": "is missing",
+}
+
+
+class SettingsError(pulumi.RunError):
+    """The settings are wrong; the message lists every fault. Nothing has been touched."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One wrong setting: its path below `vitalstream:`, and what is wrong with it."""
+
+    path: str
+    problem: str
+    value: str | None = None
+
+
+def load(stack: str) -> Settings:
+    """The settings of the running stack. Raises SettingsError."""
+    prefix = f"{NAMESPACE}:"
+    values = {
+        key.removeprefix(prefix): value
+        for key, value in {
+            **runtime_config.get_config_env(),
+            **runtime_config.CONFIG.get(),
+        }.items()
+        if key.startswith(prefix)
+    }
+    secret_keys = {
+        key.removeprefix(prefix)
+        for key in (
+            *runtime_config.get_config_secret_keys_env(),
+            *runtime_config._SECRET_KEYS.get(),
+        )
+        if key.startswith(prefix)
+    }
+    return parse(stack, values, secret_keys)
+
+
+def parse(stack: str, values: Mapping[str, str], secret_keys: Iterable[str]) -> Settings:
+    """Settings from config values as Pulumi hands them over: text, with JSON for structure.
+
+    Raises SettingsError.
+    """
+    raw: dict[str, Any] = {"stack": stack}
+    faults: list[Fault] = []
+    secrets = set(secret_keys)
+    for key, text in values.items():
+        field = _field_of(key)
+        if field is None:
+            faults.append(Fault(key, _unknown(key, _keys())))
+            continue
+        if _is_secret(field) and text and key not in secrets:
+            faults.append(Fault(key, "stands in clear text: it is a secret"))
+        try:
+            raw[key] = _decode(field, text)
+        except ValueError:
+            faults.append(Fault(key, "is not what its type in Pulumi.yaml asks for", text))
+    for key in _required_secrets():
+        raw.setdefault(key, "")
+    try:
+        settings = Settings.model_validate(raw)
+    except ValidationError as error:
+        faults.extend(_fault(raw, details) for details in _causes(error))
+    else:
+        if not faults:
+            return settings
+    raise SettingsError(_message(stack, faults))
+
+
+def _fields() -> dict[str, Any]:
+    return {
+        to_camel(name): field.annotation
+        for name, field in Settings.model_fields.items()
+        if name != "stack"
+    }
+
+
+def _keys() -> list[str]:
+    return sorted(_fields())
+
+
+def _field_of(key: str) -> Any:
+    return _fields().get(key)
+
+
+def _is_secret(annotation: Any) -> bool:
+    return annotation is SecretStr
+
+
+def _required_secrets() -> list[str]:
+    """Asked for as empty when they are not set: `is missing` is then said like any other fault."""
+    return [
+        to_camel(name)
+        for name, field in Settings.model_fields.items()
+        if _is_secret(field.annotation) and field.is_required()
+    ]
+
+
+def _is_structure(annotation: Any) -> bool:
+    origin = get_origin(annotation)
+    if origin is types.UnionType:
+        return any(_is_structure(member) for member in get_args(annotation))
+    if origin in (tuple, list, dict):
+        return True
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def _decode(annotation: Any, text: str) -> Any:
+    if annotation is bool:
+        return {"true": True, "false": False}[text] if text in ("true", "false") else text
+    return json.loads(text) if _is_structure(annotation) else text
+
+
+def _unknown(key: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
+    return "is no setting of this program" + (f"; did you mean {close[0]}?" if close else "")
+
+
+def _causes(error: ValidationError) -> list[Any]:
+    """Without the "too short" of a list whose only element is the real fault."""
+    errors = error.errors()
+    return [
+        details
+        for details in errors
+        if details["type"] != "too_short"
+        or not any(other is not details and _is_below(other, details) for other in errors)
+    ]
+
+
+def _is_below(details: Any, parent: Any) -> bool:
+    return bool(details["loc"][: len(parent["loc"])] == parent["loc"])
+
+
+def _fault(raw: Mapping[str, Any], details: Any) -> Fault:
+    location = [str(part) for part in details["loc"] if part not in ("[key]", "tuple")]
+    message: str = details["msg"].removeprefix("Value error, ")
+    problem = _ADVICE.get(details["type"], message)
+    if details["type"] not in _ADVICE and details["type"] != "value_error":
+        problem = f"is wrong: {message[0].lower()}{message[1:]}"
+    path = ".".join(location)
+    return Fault(path, problem, _shown(raw, location))
+
+
+def _shown(raw: Mapping[str, Any], location: list[str]) -> str | None:
+    """The value as it stands in the stack file, or nothing where it is secret or absent."""
+    if not location or _is_secret(_field_of(location[0])):
+        return None
+    value: Any = raw
+    for part in location:
+        if isinstance(value, Mapping) and part in value:
+            value = value[part]
+        elif isinstance(value, list) and part.isdigit() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            return None
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _message(stack: str, faults: list[Fault]) -> str:
+    count = "1 setting is" if len(faults) == 1 else f"{len(faults)} settings are"
+    lines = [f"{count} wrong in Pulumi.{stack}.yaml; nothing was touched."]
+    for fault in faults:
+        value = "" if fault.value is None else f' = "{fault.value}"'
+        name = f"{NAMESPACE}:{fault.path}" if fault.path else f"{NAMESPACE}: the settings together"
+        lines += [
+            "",
+            f"  {name}{value}",
+            f"    {fault.problem}",
+            f"    mend: {_mend(stack, fault)}",
+        ]
+    return "\n".join(lines)
+
+
+def _mend(stack: str, fault: Fault) -> str:
+    key, _, rest = fault.path.partition(".")
+    annotation = _field_of(key)
+    if annotation is None:
+        return (
+            f"pulumi config rm {fault.path} --stack {stack}"
+            if key
+            else f"edit Pulumi.{stack}.yaml; every setting is described in Pulumi.yaml"
+        )
+    flag = " --secret" if _is_secret(annotation) else ""
+    if "is no setting" in fault.problem or "is no service" in fault.problem:
+        return f"pulumi config rm --path '{fault.path}' --stack {stack}"
+    if rest:
+        return f"pulumi config set --path '{_pulumi_path(fault.path)}' VALUE --stack {stack}"
+    if _is_structure(annotation):
+        return f"edit {NAMESPACE}:{key} in Pulumi.{stack}.yaml; Pulumi.yaml describes it"
+    # A secret is asked for at the prompt: on the command line it would stay in the shell's history.
+    value = "" if flag else f" {_example(key)}"
+    return f"pulumi config set{flag} {key}{value} --stack {stack}"
+
+
+def _example(key: str) -> str:
+    default = next(
+        field.default for name, field in Settings.model_fields.items() if to_camel(name) == key
+    )
+    return json.dumps(default).strip('"') or "VALUE"
+
+
+def _pulumi_path(path: str) -> str:
+    return "".join(
+        f"[{part}]" if part.isdigit() else f".{part}" if index else part
+        for index, part in enumerate(path.split("."))
+    )
