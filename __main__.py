@@ -4,7 +4,7 @@ import signal
 
 import pulumi
 
-from components import rule_files, routing, settings_loader
+from components import routing, rule_files, settings_loader
 from components.alertmanager import Alertmanager
 from components.dashboards import DashboardSettings, render_all
 from components.demo import Demo

@@ -16,7 +16,6 @@ from pulumi.dynamic import Resource
 from components.config_files_provider import ConfigFilesProvider
 from components.container import container_name
 
-
 if TYPE_CHECKING:
     from components.settings import Settings
 

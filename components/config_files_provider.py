@@ -50,8 +50,8 @@ def connect(docker_host: str) -> docker.DockerClient:
         client.ping()
     except (docker.errors.DockerException, OSError) as error:
         raise ConfigFilesError(
-            f"No Docker Engine answers at {docker_host} (vitalstream:dockerHost): {error}. "
-            "Start it (`sudo dockerd`, `systemctl start docker`) or set dockerHost to one that runs."
+            f"No Docker Engine answers at {docker_host} (vitalstream:dockerHost): {error}. Start "
+            "it (`systemctl start docker`, or `dockerd` by hand) or set dockerHost to one that runs."
         ) from None
     return client
 
@@ -187,6 +187,7 @@ def _reload(container: Container, how: Mapping[str, Any]) -> None:
 
 def _reload_metrics(container: Container, how: Mapping[str, Any]) -> dict[str, float]:
     _, output = container.exec_run(["wget", "-q", "-O", "-", how["metrics"]])
+    assert isinstance(output, bytes)
     found = re.findall(
         rf"^{how['prefix']}_(\w+) (\S+)$", output.decode(errors="replace"), re.MULTILINE
     )
@@ -195,6 +196,7 @@ def _reload_metrics(container: Container, how: Mapping[str, Any]) -> dict[str, f
 
 def _run(container: Container, command: list[str]) -> None:
     status, output = container.exec_run(command)
+    assert isinstance(output, bytes)
     if status != 0:
         raise ConfigFilesError(
             f"{container.name}: `{command[0]}` failed with status {status}:\n"

@@ -135,6 +135,7 @@ class Demo(pulumi.ComponentResource):
         image = docker.RemoteImage(
             "demo-image",
             name=f"vitalstream-demo:{source_hash()}",
+            keep_locally=True,
             build=docker.RemoteImageBuildArgs(
                 context=str(ROOT),
                 dockerfile="demo/Dockerfile",

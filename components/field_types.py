@@ -7,24 +7,43 @@ import re
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from components import quantities
 
-_HOST_PORT = re.compile(r"^(?P<host>[A-Za-z0-9_.-]+|\[[0-9a-fA-F:]+\]):(?P<port>\d{1,5})$")
-_MAIL = re.compile(r"^[^@\s<>,;:\"]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$")
-_IMAGE = re.compile(
-    r"^(?:[a-z0-9.-]+(?::\d+)?/)?[a-z0-9._/-]+:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
-    r"(?:@sha256:[0-9a-f]{64})?$"
+# All of these are matched in full: with `$`, a line break at the end would pass.
+_HOST = r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?|\[[0-9a-fA-F:]+\])"
+_HOST_PORT = re.compile(rf"{_HOST}:(?P<port>[0-9]{{1,5}})")
+_HOST_NAME = re.compile(_HOST)
+_MAIL = re.compile(r"[^@\s<>,;:\"]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
+# A Docker reference: host[:port]/ and path, in lower case; then the tag, then perhaps a digest.
+_REPOSITORY = (
+    r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?::[0-9]{1,5}(?=/))?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
 )
-_CHANNEL = re.compile(r"^[#@][A-Za-z0-9._-]{1,80}$")
-_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
-_DOCKER_HOST = re.compile(r"^(unix:///|tcp://[^/]+|ssh://[^/]+|https?://[^/]+)")
+_REGISTRY_PREFIX = re.compile(
+    r"[a-z0-9]+(?:[.-]+[a-z0-9]+)*(?::[0-9]{1,5})?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
+)
+_IMAGE = re.compile(
+    rf"{_REPOSITORY}:(?P<tag>[A-Za-z0-9_][A-Za-z0-9._-]{{0,127}})(?:@sha256:[0-9a-f]{{64}})?"
+)
+_CHANNEL = re.compile(r"[#@][A-Za-z0-9._-]{1,80}")
+_NETWORK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_DOCKER_HOST = re.compile(r"unix:///\S+|(?:tcp|ssh|https?)://[^/\s]+")
+_LOGIN = re.compile(r"[^\s:/?#@\\\"']+")
+_DATABASE = re.compile(r"[^\s/?#%&\\\"']+")
 
-# What people type first; the first two were the defaults of older VitalStream documents.
+# What people type first; the first was the default of older VitalStream documents.
 _COMMON_PASSWORDS = frozenset(
-    "admin123 admin changeme password password123 postgres redis grafana vitalstream "
-    "letmein secret 123456789012 passwordpassword".split()
+    {
+        "admin123",
+        "123456789012",
+        "administrator",
+        "changemechangeme",
+        "grafanaadmin",
+        "password1234",
+        "passwordpassword",
+        "vitalstream123",
+    }
 )
 MIN_PASSWORD_LENGTH = 12
 
@@ -56,7 +75,7 @@ def _ip_address(text: str) -> str:
 
 
 def _host_port(text: str) -> str:
-    match = _HOST_PORT.match(text)
+    match = _HOST_PORT.fullmatch(text)
     if match is None or not 1 <= int(match["port"]) <= 65535:
         raise ValueError("is not host:port, such as backend:8000 (no scheme, no path)")
     return text
@@ -67,28 +86,36 @@ def _optional_host_port(text: str) -> str:
 
 
 def _mail_address(text: str) -> str:
-    if not _MAIL.match(text):
+    if not _MAIL.fullmatch(text):
         raise ValueError("is not a mail address, such as ops-team@example.com")
     return text
 
 
 def _image(text: str) -> str:
-    if not _IMAGE.match(text):
+    match = _IMAGE.fullmatch(text)
+    if match is None:
         raise ValueError(
             "is not an image with a tag, such as prom/prometheus:v3.5.0 "
             "(a digest may follow: @sha256:...; `latest` and no tag are not reproducible)"
         )
-    if text.split("@")[0].endswith(":latest"):
+    if match["tag"] == "latest":
         raise ValueError("has the tag `latest`, which is another image tomorrow: name a version")
     return text
 
 
 def _https_url(value: SecretStr) -> SecretStr:
     text = value.get_secret_value()
-    parts = urlsplit(text)
-    if text and (parts.scheme != "https" or not parts.hostname or re.search(r"\s", text)):
-        raise ValueError("is not an https URL, such as Slack gives for an incoming webhook")
+    if text and not _is_https(text):
+        raise ValueError("is not an https URL, such as https://hooks.slack.com/services/...")
     return value
+
+
+def _is_https(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:  # whose words quote the URL
+        return False
+    return parts.scheme == "https" and bool(parts.hostname) and not re.search(r"\s", text)
 
 
 def _password(value: SecretStr) -> SecretStr:
@@ -101,8 +128,15 @@ def _password(value: SecretStr) -> SecretStr:
         raise ValueError(f"is weak: it has fewer than {MIN_PASSWORD_LENGTH} characters")
     if len(set(text)) < 5:
         raise ValueError("is weak: it has fewer than 5 different characters")
-    if "\n" in text or "\x00" in text:
-        raise ValueError("has a line break or a NUL in it, which a password file cannot carry")
+    return _one_line(value)
+
+
+def _one_line(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    if not text.isprintable():
+        raise ValueError("has a line break or another control character in it")
+    if text != text.strip():
+        raise ValueError("begins or ends with a space, which readers of password files cut off")
     return value
 
 
@@ -111,36 +145,73 @@ def _optional_password(value: SecretStr) -> SecretStr:
 
 
 def _channel(text: str) -> str:
-    if not _CHANNEL.match(text):
+    if not _CHANNEL.fullmatch(text):
         raise ValueError("is not a Slack channel, such as #vitalstream-critical")
     return text
 
 
 def _network_name(text: str) -> str:
-    if not _NAME.match(text):
+    if not _NETWORK_NAME.fullmatch(text):
         raise ValueError("is not a Docker network name (letters, digits, `_`, `.` and `-`)")
     return text
 
 
 def _docker_host(text: str) -> str:
-    if not _DOCKER_HOST.match(text):
+    if not _DOCKER_HOST.fullmatch(text):
         raise ValueError(
             "is not a Docker host, such as unix:///var/run/docker.sock or ssh://user@host"
         )
     return text
 
 
-def _cpus(value: Any) -> Any:
+def _host_name(text: str) -> str:
+    if text and not _HOST_NAME.fullmatch(text):
+        raise ValueError("is not a host name, such as monitoring.example.com (no scheme, no port)")
+    return text
+
+
+def _registry_prefix(text: str) -> str:
+    if text and not _REGISTRY_PREFIX.fullmatch(text):
+        raise ValueError(
+            "is not a registry prefix: host[:port][/path], with no scheme and no last slash"
+        )
+    return text
+
+
+def _login(text: str) -> str:
+    if not _LOGIN.fullmatch(text):
+        raise ValueError("is not a user name that fits into an address: no space and no : / ? # @")
+    return text
+
+
+def _optional_login(text: str) -> str:
+    return _login(text) if text else text
+
+
+def _admin(text: str) -> str:
+    if not re.fullmatch(r"[^\s:]+", text):
+        raise ValueError("is not a user name for Grafana's API: no space and no colon")
+    return text
+
+
+def _database(text: str) -> str:
+    if not _DATABASE.fullmatch(text):
+        raise ValueError("is not a database name that fits into an address: no space and no / ? #")
+    return text
+
+
+def _number(value: Any) -> Any:
     # `true` is a number to Python; to a reader of the stack file it is a mistake.
     if isinstance(value, bool):
-        raise ValueError("is not a number of CPUs, such as 0.5")
+        raise ValueError("is not a number")
     return value
 
 
 Duration = Annotated[str, AfterValidator(_duration)]
 Size = Annotated[str, AfterValidator(_size)]
 Memory = Annotated[str, AfterValidator(_memory)]
-Cpus = Annotated[float, BeforeValidator(_cpus)]
+Cpus = Annotated[float, BeforeValidator(_number), Field(gt=0, le=256)]
+Port = Annotated[int, BeforeValidator(_number), Field(ge=1, le=65535)]
 IpAddress = Annotated[str, AfterValidator(_ip_address)]
 HostPort = Annotated[str, AfterValidator(_host_port)]
 OptionalHostPort = Annotated[str, AfterValidator(_optional_host_port)]
@@ -151,4 +222,11 @@ Password = Annotated[SecretStr, AfterValidator(_password)]
 OptionalPassword = Annotated[SecretStr, AfterValidator(_optional_password)]
 SlackChannel = Annotated[str, AfterValidator(_channel)]
 NetworkName = Annotated[str, AfterValidator(_network_name)]
+HostName = Annotated[str, AfterValidator(_host_name)]
+RegistryPrefix = Annotated[str, AfterValidator(_registry_prefix)]
+Login = Annotated[str, AfterValidator(_login)]
+OptionalLogin = Annotated[str, AfterValidator(_optional_login)]
+AdminLogin = Annotated[str, AfterValidator(_admin)]
+DatabaseName = Annotated[str, AfterValidator(_database)]
+OneLine = Annotated[SecretStr, AfterValidator(_one_line)]
 DockerHost = Annotated[str, AfterValidator(_docker_host)]

@@ -97,8 +97,9 @@ class GrafanaObjects(pulumi.ComponentResource):
             parent=self,
             provider=provider,
             depends_on=[server.container],
-            # A destroy succeeds with Grafana down: its database goes with the container's volume.
-            deleted_with=server.container,
+            # They live in Grafana's database: a destroy that deletes it need not ask Grafana, which
+            # may be down. One that keeps it must, or the next `up` meets them as strangers.
+            deleted_with=server.data,
         )
         folder = grafana.oss.Folder("folder", title="VitalStream", uid=FOLDER_UID, opts=child)
         grafana.oss.DataSource(

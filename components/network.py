@@ -12,7 +12,7 @@ from components.settings import Settings
 
 
 class StackNetworks(pulumi.ComponentResource):
-    """`monitoring` is the stack's own; `with_application` is for those who look at the application."""
+    """`monitoring` is the stack's own; `with_application` is for who looks at the application."""
 
     def __init__(
         self,

@@ -58,9 +58,12 @@ class Inhibition:
 
 
 def _down(alert: str, service: str) -> Inhibition:
-    """While a service is down, what else is wrong with it is a consequence."""
+    """While a service is down, its warnings are a consequence.
+
+    Its critical alerts still go out: with several backends one may be down and another failing.
+    """
     return Inhibition(
-        (f'alertname="{alert}"',), (f'service="{service}"', f'alertname!="{alert}"'), ("stack",)
+        (f'alertname="{alert}"',), ('severity="warning"', f'service="{service}"'), ("stack",)
     )
 
 
@@ -104,13 +107,13 @@ def unreachable(settings: Settings) -> list[str]:
     missing = []
     if not has_slack(settings):
         missing.append(
-            "no Slack webhook: `pulumi config set --secret slackWebhookUrl` - until then no channel "
-            "hears of any alert"
+            "no Slack webhook: until `pulumi config set --secret slackWebhookUrl` no channel hears "
+            "of any alert"
         )
     if not settings.mail_smarthost:
         missing.append(
-            "no mail server: `pulumi config set mailSmarthost smtp.example.com:587` - until then no "
-            "mail is sent for critical alerts"
+            "no mail server: until `pulumi config set mailSmarthost HOST:PORT` no mail is sent for "
+            "critical alerts"
         )
     return missing
 

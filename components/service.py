@@ -56,6 +56,7 @@ class Service(pulumi.ComponentResource):
     """`depends_on` names what the container needs at its start, beyond its own parts."""
 
     container: docker.Container
+    data: docker.Volume | None = None
 
     def __init__(
         self,
@@ -76,8 +77,8 @@ class Service(pulumi.ComponentResource):
         needed: list[pulumi.Resource] = [*depends_on]
         mounts = [*spec.container.mounts]
         if spec.data_dir:
-            volume = data_volume(settings, service, child)
-            mounts.append(volume_mount(volume.name, spec.data_dir, read_only=False))
+            self.data = data_volume(settings, service, child)
+            mounts.append(volume_mount(self.data.name, spec.data_dir, read_only=False))
         if spec.files:
             files = _config_files(settings, spec, image_name, [image], child)
             needed.append(files)

@@ -8,7 +8,7 @@ Pulumi config.
 from __future__ import annotations
 
 from collections import Counter
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -16,35 +16,45 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
+    StrictBool,
+    ValidationInfo,
     field_validator,
-    model_validator,
 )
 from pydantic.alias_generators import to_camel
 
+from components.catalog import DEFAULT_PORTS, SERVICES, Limit
 from components.field_types import (
+    AdminLogin,
     Cpus,
+    DatabaseName,
     DockerHost,
     Duration,
+    HostName,
     HostPort,
     HttpsUrl,
     Image,
     IpAddress,
+    Login,
     MailAddress,
     Memory,
     NetworkName,
+    OneLine,
     OptionalHostPort,
+    OptionalLogin,
     OptionalPassword,
     Password,
+    Port,
+    RegistryPrefix,
     Size,
     SlackChannel,
 )
-from components.catalog import DEFAULT_PORTS, SERVICES, Limit
 from components.images import IMAGES
 from components.quantities import duration_seconds
 
-# Prometheus looks back 5 minutes for a sample: with a longer interval one missed scrape
-# already makes a series stale, and every `rate(...[5m])` has too few points.
-MAX_SCRAPE_INTERVAL_SECONDS = 120
+# Prometheus looks back 5 minutes for a sample: with a longer interval one missed scrape or
+# evaluation already makes a series stale, and every `rate(...[5m])` has too few points.
+MAX_INTERVAL_SECONDS = 120
+MIN_INTERVAL_SECONDS = 1
 MIN_RETENTION_SECONDS = 2 * 3600
 
 
@@ -58,9 +68,6 @@ class _Frozen(BaseModel):
     )
 
 
-Port = Annotated[int, Field(ge=1, le=65535)]
-
-
 class SlackChannels(_Frozen):
     critical: SlackChannel = "#vitalstream-critical"
     warnings: SlackChannel = "#vitalstream-warnings"
@@ -72,7 +79,7 @@ class LimitOverride(_Frozen):
     """What a container may use: memory as `512m`, CPUs as a number of cores."""
 
     memory: Memory | None = None
-    cpus: Cpus | None = Field(default=None, gt=0, le=256)
+    cpus: Cpus | None = None
 
 
 def _known_service(known: frozenset[str], what: str) -> AfterValidator:
@@ -94,8 +101,8 @@ class Settings(_Frozen):
 
     stack: str
 
-    demo: bool = False
-    protect_data: bool = False
+    demo: StrictBool = False
+    protect_data: StrictBool = False
 
     retention_time: Duration = "7d"
     retention_size: Size = "10GB"
@@ -104,21 +111,21 @@ class Settings(_Frozen):
 
     bind_address: IpAddress = "127.0.0.1"
     ports: dict[PublishedService, Port] = DEFAULT_PORTS
-    public_host: str = ""
+    public_host: HostName = ""
     docker_host: DockerHost = "unix:///var/run/docker.sock"
     application_networks: tuple[NetworkName, ...] = ()
 
     backend_targets: tuple[HostPort, ...] = Field(default=("backend:8000",), min_length=1)
     postgres_address: HostPort = "postgres:5432"
-    postgres_database: str = Field(default="postgres", min_length=1)
-    postgres_user: str = Field(default="postgres_exporter", min_length=1)
+    postgres_database: DatabaseName = "postgres"
+    postgres_user: Login = "postgres_exporter"
     postgres_sslmode: Literal["disable", "require", "verify-ca", "verify-full"] = "disable"
     postgres_password: Password
     redis_address: HostPort = "redis:6379"
-    redis_user: str = ""
+    redis_user: OptionalLogin = ""
     redis_password: OptionalPassword = SecretStr("")
 
-    grafana_admin_user: str = Field(default="admin", min_length=1)
+    grafana_admin_user: AdminLogin = "admin"
     grafana_admin_password: Password
 
     slack_webhook_url: HttpsUrl = SecretStr("")
@@ -127,22 +134,25 @@ class Settings(_Frozen):
     mail_from: MailAddress = "alertmanager@example.com"
     mail_to: tuple[MailAddress, ...] = Field(default=("ops-team@example.com",), min_length=1)
     mail_username: str = ""
-    mail_password: SecretStr = SecretStr("")
-    mail_require_tls: bool = True
+    mail_password: OneLine = Field(default=SecretStr(""), validate_default=True)
+    mail_require_tls: StrictBool = True
     heartbeat_url: HttpsUrl = SecretStr("")
 
     images: dict[ImageService, Image] = {}
-    image_registry_mirror: str = ""
+    image_registry_mirror: RegistryPrefix = ""
     limits: dict[LimitedService, LimitOverride] = {}
 
-    @field_validator("scrape_interval")
+    @field_validator("scrape_interval", "evaluation_interval")
     @classmethod
-    def _scrapes_often_enough(cls, value: str) -> str:
-        if duration_seconds(value) > MAX_SCRAPE_INTERVAL_SECONDS:
+    def _looks_often_enough(cls, value: str) -> str:
+        seconds = duration_seconds(value)
+        if seconds > MAX_INTERVAL_SECONDS:
             raise ValueError(
                 "is longer than 2m: Prometheus forgets a series after 5m without a sample, "
-                "so one missed scrape would already open a gap"
+                "so one that is missed would already open a gap"
             )
+        if seconds < MIN_INTERVAL_SECONDS:
+            raise ValueError("is shorter than 1s, which would keep every target busy with answers")
         return value
 
     @field_validator("retention_time")
@@ -162,23 +172,24 @@ class Settings(_Frozen):
                 raise ValueError(f"has port {port} twice, for {' and '.join(users)}")
         return ports
 
-    @field_validator("image_registry_mirror")
+    @field_validator("application_networks")
     @classmethod
-    def _is_a_prefix(cls, value: str) -> str:
-        if "://" in value or value.endswith("/") or any(c.isspace() for c in value):
-            raise ValueError(
-                "is not a registry prefix: host[:port][/path], with no scheme and no last slash"
-            )
-        return value
+    def _each_network_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name, count in Counter(names).items():
+            if count > 1:
+                raise ValueError(f"has {name} twice")
+        return names
 
-    @model_validator(mode="after")
-    def _mail_has_both_or_neither(self) -> Self:
-        if bool(self.mail_username) != bool(self.mail_password.get_secret_value()):
-            raise ValueError(
-                "mailUsername and mailPassword go together: set both, or neither for a smarthost "
-                "that asks for no login"
-            )
-        return self
+    # On the field and not on the whole model: that would be checked only once all else is right.
+    @field_validator("mail_password")
+    @classmethod
+    def _has_a_user(cls, password: SecretStr, info: ValidationInfo) -> SecretStr:
+        username = info.data.get("mail_username")
+        if username and not password.get_secret_value():
+            raise ValueError("is missing: mailUsername is set, and the two go together")
+        if username == "" and password.get_secret_value():
+            raise ValueError("is set without mailUsername: the two go together")
+        return password
 
     def limit(self, service: str) -> Limit:
         default = SERVICES[service].limit

@@ -34,7 +34,7 @@ class SettingsError(pulumi.RunError):
 
 @dataclass(frozen=True)
 class Fault:
-    """One wrong setting: its path below `vitalstream:`, and what is wrong with it."""
+    """One wrong setting: its path below `vitalstream:`, what is wrong, and the value as JSON."""
 
     path: str
     problem: str
@@ -81,13 +81,14 @@ def parse(stack: str, values: Mapping[str, str], secret_keys: Iterable[str]) -> 
         try:
             raw[key] = _decode(field, text)
         except ValueError:
-            faults.append(Fault(key, "is not what its type in Pulumi.yaml asks for", text))
+            shown = None if key in secrets else json.dumps(text)
+            faults.append(Fault(key, "is not what its type in Pulumi.yaml asks for", shown))
     for key in _required_secrets():
         raw.setdefault(key, "")
     try:
         settings = Settings.model_validate(raw)
     except ValidationError as error:
-        faults.extend(_fault(raw, details) for details in _causes(error))
+        faults.extend(_fault(raw, details, secrets) for details in _causes(error))
     else:
         if not faults:
             return settings
@@ -158,19 +159,19 @@ def _is_below(details: Any, parent: Any) -> bool:
     return bool(details["loc"][: len(parent["loc"])] == parent["loc"])
 
 
-def _fault(raw: Mapping[str, Any], details: Any) -> Fault:
+def _fault(raw: Mapping[str, Any], details: Any, secrets: set[str]) -> Fault:
     location = [str(part) for part in details["loc"] if part not in ("[key]", "tuple")]
     message: str = details["msg"].removeprefix("Value error, ")
     problem = _ADVICE.get(details["type"], message)
     if details["type"] not in _ADVICE and details["type"] != "value_error":
         problem = f"is wrong: {message[0].lower()}{message[1:]}"
     path = ".".join(location)
-    return Fault(path, problem, _shown(raw, location))
+    return Fault(path, problem, None if location[0] in secrets else _shown(raw, location))
 
 
 def _shown(raw: Mapping[str, Any], location: list[str]) -> str | None:
     """The value as it stands in the stack file, or nothing where it is secret or absent."""
-    if not location or _is_secret(_field_of(location[0])):
+    if _is_secret(_field_of(location[0])):
         return None
     value: Any = raw
     for part in location:
@@ -180,18 +181,17 @@ def _shown(raw: Mapping[str, Any], location: list[str]) -> str | None:
             value = value[int(part)]
         else:
             return None
-    return value if isinstance(value, str) else json.dumps(value)
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _message(stack: str, faults: list[Fault]) -> str:
     count = "1 setting is" if len(faults) == 1 else f"{len(faults)} settings are"
     lines = [f"{count} wrong in Pulumi.{stack}.yaml; nothing was touched."]
     for fault in faults:
-        value = "" if fault.value is None else f' = "{fault.value}"'
-        name = f"{NAMESPACE}:{fault.path}" if fault.path else f"{NAMESPACE}: the settings together"
+        value = "" if fault.value is None else f" = {fault.value}"
         lines += [
             "",
-            f"  {name}{value}",
+            f"  {NAMESPACE}:{fault.path}{value}",
             f"    {fault.problem}",
             f"    mend: {_mend(stack, fault)}",
         ]
@@ -202,11 +202,7 @@ def _mend(stack: str, fault: Fault) -> str:
     key, _, rest = fault.path.partition(".")
     annotation = _field_of(key)
     if annotation is None:
-        return (
-            f"pulumi config rm {fault.path} --stack {stack}"
-            if key
-            else f"edit Pulumi.{stack}.yaml; every setting is described in Pulumi.yaml"
-        )
+        return f"pulumi config rm {fault.path} --stack {stack}"
     flag = " --secret" if _is_secret(annotation) else ""
     if "is no setting" in fault.problem or "is no service" in fault.problem:
         return f"pulumi config rm --path '{fault.path}' --stack {stack}"

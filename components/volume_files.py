@@ -18,6 +18,7 @@ import docker.errors
 from docker.models.containers import Container
 from docker.types import Mount
 
+# With the volume as its value: so what a killed process leaves behind can be found.
 HELPER_LABEL = "vitalstream.helper"
 CHECK_SECONDS = 60
 SECRET_MODE = 0o400
@@ -68,7 +69,7 @@ class Volume:
             user=f"{self.uid}:{self.uid}",
             network_mode="none",
             working_dir="/",
-            labels={HELPER_LABEL: "check"},
+            labels={HELPER_LABEL: self.name},
         )
         try:
             container.put_archive("/", _archive(files, self.uid, below=self.target))
@@ -106,7 +107,7 @@ class Volume:
             # The volume's root belongs to Docker's root until the first file is put.
             user="0:0",
             network_mode="none",
-            labels={HELPER_LABEL: "files"},
+            labels={HELPER_LABEL: self.name},
             # Without no_copy Docker fills an empty volume with the image's own example files.
             mounts=[Mount(self.target, self.name, type="volume", no_copy=True)],
         )

@@ -42,8 +42,8 @@ def _spec(_settings: Settings) -> ServiceSpec:
             probe=http_probe(PORT, "/"),
             port=PORT,
             # The host's, read-only: what the exporter is for (docs/decisions/0002-hardening.md).
-            # No propagation is named: Docker then takes rslave where / is a shared mount, as systemd
-            # makes it, and private elsewhere. Named, it would refuse to start on one or the other.
+            # No propagation is named: Docker then takes rslave where / is a shared mount, as
+            # systemd makes it, and private elsewhere. Named, one or the other does not start.
             mounts=[
                 docker.ContainerMountArgs(
                     type="bind",
