@@ -1,0 +1,235 @@
+"""The API: load, latency and errors by endpoint, sessions and logins, the backend's processes."""
+
+from collections.abc import Sequence
+
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.models import dashboard
+
+from components.dashboards import backend, overrides, panels, slo
+from components.dashboards.frame import Sheet, Variable
+from components.dashboards.panels import At, Face, Query
+from components.dashboards.thresholds import AlertBounds, steps, up_or_down
+
+# What is recorded by job or by endpoint is summed over instances.
+_BY_ENDPOINT = '{endpoint=~"$endpoint"}'
+_TARGET = 'job="backend", instance=~"$backend_instance"'
+_BY_TARGET = f"{{{_TARGET}}}"
+_BY_ENDPOINT_RAW = f'{{{_TARGET}, endpoint=~"$endpoint"}}'
+_TABLE = ("lastNotNull", "max")
+
+_QUIET = "No request in the last 5 minutes"
+_DOWN = "No backend reports"
+
+
+def sheet(alerts: AlertBounds) -> Sheet:
+    """How the API answers, from all requests down to one endpoint and one process."""
+    return Sheet(
+        stem="api",
+        title="VitalStream API",
+        description="How the API answers: load, latency and errors by endpoint.",
+        variables=[
+            Variable("backend_instance", "Instance", "instance:backend_up:min", "instance"),
+            Variable("endpoint", "Endpoint", "endpoint:http_requests:rate5m", "endpoint"),
+        ],
+        panels=[
+            *_stats(alerts),
+            *_requests(alerts),
+            *_latency(alerts),
+            *slo.budget_panels(22, alerts),
+            *backend.user_panels(31, alerts, _BY_TARGET),
+            *backend.process_panels(40, _BY_TARGET),
+        ],
+    )
+
+
+def _stats(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
+    failing, slow = alerts["HighErrorRate"], alerts["HighResponseTime"]
+    return [
+        panels.stat(
+            Face(
+                title="Backends Up",
+                description="Whether every backend can be scraped. Red: one cannot (BackendDown).",
+                at=At(0, 0, 4, 4),
+                unit="none",
+                empty="No target in the job",
+            ),
+            Query(f"min(instance:backend_up:min{_BY_TARGET})", "backend"),
+            bound=up_or_down(),
+            sparkline=False,
+        ).mappings(overrides.UP_OR_DOWN),
+        panels.stat(
+            Face(
+                title="Requests per Second",
+                description="All requests a second, over 5 minutes. Bad: a fall to nothing.",
+                at=At(4, 0, 4, 4),
+                unit="reqps",
+                empty=_DOWN,
+            ),
+            Query("sum(job:http_requests:rate5m)", "requests"),
+        ),
+        panels.stat(
+            Face(
+                title="Error Rate (5xx %)",
+                description=(
+                    "The share of all requests that the backend failed to answer, over 5 minutes. "
+                    f"HighErrorRate is critical above {failing.value:g}%."
+                ),
+                at=At(8, 0, 4, 4),
+                unit="percent",
+                empty=_QUIET,
+            ),
+            Query("max(100 * job:http_request_errors:ratio_rate5m)", "5xx"),
+            bound=steps(failing),
+        ).decimals(2),
+        panels.stat(
+            Face(
+                title="Response Time p95",
+                description=(
+                    "The time within which 95% of all requests are answered, over 5 minutes. "
+                    f"HighResponseTime warns when it is above {slow.value:g} s for an endpoint."
+                ),
+                at=At(12, 0, 4, 4),
+                unit="s",
+                empty=_QUIET,
+            ),
+            Query("max(job:http_request_duration_seconds:p95_rate5m)", "p95"),
+            bound=steps(slow),
+        ),
+        panels.stat(
+            Face(
+                title="Requests in Progress",
+                description=(
+                    "Requests being answered now. Bad: steady growth, which means that they "
+                    "arrive faster than they are answered."
+                ),
+                at=At(16, 0, 4, 4),
+                unit="none",
+                empty=_DOWN,
+            ),
+            Query(f"sum(http_requests_in_progress{_BY_TARGET})", "in progress"),
+        ),
+        panels.stat(
+            Face(
+                title="Active Sessions",
+                description="Sessions of logged-in users now. A sudden fall logs people out.",
+                at=At(20, 0, 4, 4),
+                unit="none",
+                empty=_DOWN,
+            ),
+            Query(f"sum(active_sessions_total{_BY_TARGET})", "sessions"),
+        ),
+    ]
+
+
+def _requests(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
+    failing = alerts["HighErrorRate"]
+    return [
+        panels.timeseries(
+            Face(
+                title="Request Rate by endpoint",
+                description="Requests a second by endpoint. Bad: a fall to nothing, or a flood.",
+                at=At(0, 4, 8, 9),
+                unit="reqps",
+                empty=_DOWN,
+            ),
+            Query(
+                f"sum by (endpoint) (endpoint:http_requests:rate5m{_BY_ENDPOINT})", "{{endpoint}}"
+            ),
+            legend_calcs=_TABLE,
+        ),
+        panels.timeseries(
+            Face(
+                title="Errors by endpoint",
+                description=(
+                    "The share of each endpoint's requests answered with a 5xx, over 5 minutes. "
+                    f"The line: the {failing.value:g}% that HighErrorRate allows all together."
+                ),
+                at=At(8, 4, 8, 9),
+                unit="percent",
+                empty=_QUIET,
+            ),
+            Query(
+                f"max by (endpoint) "
+                f"(100 * endpoint:http_request_errors:ratio_rate5m{_BY_ENDPOINT})",
+                "{{endpoint}}",
+            ),
+            bound=failing,
+            legend_calcs=_TABLE,
+        ),
+        panels.timeseries(
+            Face(
+                title="In Progress by endpoint",
+                description=(
+                    "Requests being answered now, by endpoint. The one that grows is the one that "
+                    "hangs."
+                ),
+                at=At(16, 4, 8, 9),
+                unit="none",
+                empty=_DOWN,
+            ),
+            Query(
+                f"sum by (endpoint) (http_requests_in_progress{_BY_ENDPOINT_RAW})", "{{endpoint}}"
+            ),
+            legend_calcs=_TABLE,
+        ),
+    ]
+
+
+def _latency(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
+    slow = alerts["HighResponseTime"]
+    buckets = (
+        f"sum by (le) (rate(http_request_duration_seconds_bucket{_BY_ENDPOINT_RAW}"
+        f"[$__rate_interval]))"
+    )
+    return [
+        panels.timeseries(
+            Face(
+                title="Response Time p95 by endpoint",
+                description=(
+                    "The time within which 95% of an endpoint's requests are answered, over 5 "
+                    f"minutes. HighResponseTime warns above {slow.value:g} s, the dashed line."
+                ),
+                at=At(0, 13, 8, 9),
+                unit="s",
+                empty=_QUIET,
+            ),
+            Query(
+                f"max by (endpoint) "
+                f"(endpoint:http_request_duration_seconds:p95_rate5m{_BY_ENDPOINT})",
+                "{{endpoint}}",
+            ),
+            bound=slow,
+            legend_calcs=_TABLE,
+        ),
+        panels.timeseries(
+            Face(
+                title="Response Time Percentiles",
+                description=(
+                    "Median, 95th and 99th percentile over the chosen endpoints. A p99 that leaves "
+                    "the others behind means that a few requests hang; all three rising, that the "
+                    "whole service is slow."
+                ),
+                at=At(8, 13, 8, 9),
+                unit="s",
+                empty=_QUIET,
+            ),
+            *(
+                Query(f"histogram_quantile({q}, {buckets}) >= 0", name)
+                for q, name in ((0.5, "p50"), (0.95, "p95"), (0.99, "p99"))
+            ),
+            legend_calcs=_TABLE,
+        ),
+        panels.heatmap(
+            Face(
+                title="Response Time Heatmap",
+                description=(
+                    "How many requests took how long. A second dark band above the first is a "
+                    "group of requests that waits for something: a lock, a time-out, a retry."
+                ),
+                at=At(16, 13, 8, 9),
+                unit="s",
+                empty=_QUIET,
+            ),
+            Query(buckets, "{{le}}"),
+        ),
+    ]

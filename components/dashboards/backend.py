@@ -1,0 +1,120 @@
+"""The backend's logins, caches and processes, which are a part of the API dashboard."""
+
+from collections.abc import Sequence
+
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.models import dashboard
+
+from components.dashboards import panels
+from components.dashboards.panels import At, Face, Query
+from components.dashboards.thresholds import AlertBounds, plain
+
+_TABLE = ("lastNotNull", "max")
+_DOWN = "No backend reports"
+
+
+def user_panels(y: int, alerts: AlertBounds, by_target: str) -> Sequence[Builder[dashboard.Panel]]:
+    """Logins and caches, a band of 9 rows at row `y`, from the targets that `by_target` selects."""
+    guessing = alerts["HighFailedLogins"]
+    hits, misses = (
+        f"sum by (cache_type) (rate(cache_{series}_total{by_target}[$__rate_interval]))"
+        for series in ("hits", "misses")
+    )
+    return [
+        panels.timeseries(
+            Face(
+                title="Logins by result",
+                description=(
+                    "Attempts to log in a minute. Failures that rise alone: somebody is guessing "
+                    "passwords, or a client has a wrong one."
+                ),
+                at=At(0, y, 8, 9),
+                unit="suffix:/min",
+                empty="No attempt yet",
+            ),
+            Query(
+                f"60 * sum by (result) (rate(auth_attempts_total{by_target}[$__rate_interval]))",
+                "{{result}}",
+            ),
+            legend_calcs=_TABLE,
+        ),
+        panels.timeseries(
+            Face(
+                title="Failed Logins (last 5 minutes)",
+                description=(
+                    "Logins of all backends that did not succeed. HighFailedLogins warns above "
+                    f"{guessing.value:g}, the dashed line."
+                ),
+                at=At(8, y, 8, 9),
+                unit="none",
+                empty="No attempt yet",
+            ),
+            Query("sum by (job) (job:auth_failures:increase5m)", "{{job}}"),
+            bound=guessing,
+            legend_calcs=_TABLE,
+        ),
+        panels.timeseries(
+            Face(
+                title="Cache Hit Ratio by type",
+                description=(
+                    "The share of the backend's look-ups in its caches that found something. A "
+                    "fall sends the load on to PostgreSQL."
+                ),
+                at=At(16, y, 8, 9),
+                unit="percent",
+                empty="No look-up now",
+            ),
+            Query(f"100 * {hits} / ({hits} + {misses} > 0)", "{{cache_type}}"),
+            legend_calcs=_TABLE,
+        ).max(100),
+    ]
+
+
+def process_panels(y: int, by_target: str) -> Sequence[Builder[dashboard.Panel]]:
+    """CPU, memory and age of each process, a band of 9 rows at row `y`."""
+    return [
+        panels.timeseries(
+            Face(
+                title="Backend CPU",
+                description=(
+                    "CPU time of each backend process, 100% being one core. A Python process "
+                    "cannot use much more than one: near 100% it is the bottleneck."
+                ),
+                at=At(0, y, 8, 9),
+                unit="percent",
+                empty=_DOWN,
+            ),
+            Query(
+                f"100 * max by (instance) "
+                f"(rate(process_cpu_seconds_total{by_target}[$__rate_interval]))",
+                "{{instance}}",
+            ),
+            legend_calcs=_TABLE,
+        ),
+        panels.timeseries(
+            Face(
+                title="Backend Memory",
+                description="Resident memory of each backend process. Endless growth is a leak.",
+                at=At(8, y, 8, 9),
+                unit="bytes",
+                empty=_DOWN,
+            ),
+            Query(f"max by (instance) (process_resident_memory_bytes{by_target})", "{{instance}}"),
+            legend_calcs=_TABLE,
+        ),
+        panels.stat(
+            Face(
+                title="Backend Uptime",
+                description="How long each backend has run. A short time nobody ordered: a crash.",
+                at=At(16, y, 8, 9),
+                unit="s",
+                empty=_DOWN,
+            ),
+            Query(
+                f"min by (instance) (instance:backend_uptime_seconds:max{by_target})",
+                "{{instance}}",
+            ),
+            bound=plain("blue"),
+            sparkline=False,
+        ).decimals(1),
+    ]

@@ -1,0 +1,215 @@
+"""ECG and anomalies: what is found, by type and severity, and how long the analysis takes."""
+
+from collections.abc import Sequence
+
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.models import dashboard
+
+from components.dashboards import overrides, panels
+from components.dashboards.frame import Sheet, Variable
+from components.dashboards.panels import At, Face, Query
+from components.dashboards.thresholds import AlertBounds
+
+_BY_TARGET = '{job="backend", instance=~"$backend_instance"}'
+_TABLE = ("lastNotNull", "max")
+
+_DOWN = "No backend reports"
+_IDLE = "Nothing was processed"
+
+_ECG, _WASM = "ecg_processing_duration_seconds", "wasm_execution_duration_seconds"
+
+
+def sheet(_alerts: AlertBounds) -> Sheet:
+    """What the analysis finds, and whether it keeps up."""
+    return Sheet(
+        stem="ecg",
+        title="VitalStream ECG and Anomalies",
+        description="What the ECG analysis finds, and whether it keeps up with the patients.",
+        variables=[
+            Variable("backend_instance", "Instance", "instance:backend_up:min", "instance"),
+        ],
+        panels=[*_stats(), *_anomalies(), *_processing()],
+    )
+
+
+def _stats() -> Sequence[Builder[dashboard.Panel]]:
+    return [
+        panels.stat(
+            Face(
+                title="Active Patients",
+                description="Patients whose data are streamed now. A sudden fall is bad.",
+                at=At(0, 0, 5, 4),
+                unit="none",
+                empty=_DOWN,
+            ),
+            Query("sum(job:active_patients:sum)", "patients"),
+        ),
+        panels.stat(
+            Face(
+                title="Anomalies Detected (last hour)",
+                description=(
+                    "ECG anomalies found in the last hour. A jump is either patients in trouble or "
+                    "a detector gone wrong."
+                ),
+                at=At(5, 0, 5, 4),
+                unit="none",
+                empty="None recorded",
+            ),
+            Query("sum(job:anomalies_detected:increase1h)", "anomalies"),
+        ).decimals(0),
+        panels.stat(
+            Face(
+                title="Anomalies per Patient (last hour)",
+                description=(
+                    "The last hour's anomalies over the patients connected now. It sets a jump "
+                    "against the number of patients: more of both is no cause for worry."
+                ),
+                at=At(10, 0, 5, 4),
+                unit="none",
+                empty="No patient is connected",
+            ),
+            Query(
+                "sum(job:anomalies_detected:increase1h) / (sum(job:active_patients:sum) > 0)",
+                "anomalies a patient",
+            ),
+        ).decimals(1),
+        panels.stat(
+            Face(
+                title="ECG Analyses per Second",
+                description=(
+                    "ECG segments analysed a second. Zero with patients connected: nobody looks at "
+                    "their data."
+                ),
+                at=At(15, 0, 5, 4),
+                unit="ops",
+                empty=_DOWN,
+            ),
+            Query(f"sum(rate({_ECG}_count{_BY_TARGET}[$__rate_interval]))", "analyses"),
+        ),
+        panels.stat(
+            Face(
+                title="ECG Processing p95",
+                description=(
+                    "The time within which 95% of the segments are analysed. Bad: steady growth; "
+                    "an anomaly is reported that much later."
+                ),
+                at=At(20, 0, 4, 4),
+                unit="s",
+                empty=_IDLE,
+            ),
+            Query(_quantile(0.95, _ECG), "p95"),
+        ),
+    ]
+
+
+def _anomalies() -> Sequence[Builder[dashboard.Panel]]:
+    return [
+        panels.timeseries(
+            Face(
+                title="Anomalies by type",
+                description=(
+                    "Anomalies a minute by type, stacked. One type that suddenly makes up nearly "
+                    "all of them points at a detector or a device rather than at patients."
+                ),
+                at=At(0, 4, 8, 9),
+                unit="suffix:/min",
+                empty="None recorded",
+            ),
+            Query(_anomalies_by("anomaly_type"), "{{anomaly_type}}"),
+            stacked=True,
+            legend_calcs=_TABLE,
+        ),
+        panels.timeseries(
+            Face(
+                title="Anomalies by severity",
+                description=(
+                    "Anomalies a minute by the severity that the detector gave, stacked. The "
+                    "severest matter, however few."
+                ),
+                at=At(8, 4, 8, 9),
+                unit="suffix:/min",
+                empty="None recorded",
+            ),
+            Query(_anomalies_by("severity"), "{{severity}}"),
+            stacked=True,
+            legend_calcs=_TABLE,
+        ),
+        panels.table(
+            Face(
+                title="Anomalies by type and severity (last hour)",
+                description="The last hour's anomalies, the most frequent kind first.",
+                at=At(16, 4, 8, 9),
+                unit="none",
+                empty="None recorded",
+            ),
+            Query(
+                f"sum by (anomaly_type, severity) "
+                f"(increase(anomalies_detected_total{_BY_TARGET}[1h]))",
+                "Last hour",
+            ),
+            keys={"anomaly_type": "Type", "severity": "Severity"},
+            sort_by="Last hour",
+        )
+        .override_by_name("Last hour", overrides.column("none", width=110))
+        .decimals(0),
+    ]
+
+
+def _processing() -> Sequence[Builder[dashboard.Panel]]:
+    found: list[Builder[dashboard.Panel]] = []
+    for y, series, name, meaning in (
+        (13, _ECG, "ECG Processing", "the whole analysis of a segment"),
+        (
+            22,
+            _WASM,
+            "WASM Execution",
+            "the WebAssembly detector alone, a part of the ECG processing",
+        ),
+    ):
+        found += [
+            panels.timeseries(
+                Face(
+                    title=f"{name} Time",
+                    description=(
+                        f"Median, 95th and 99th percentile of {meaning}. Bad: steady growth, or a "
+                        "p99 that leaves the median behind; results then come late."
+                    ),
+                    at=At(0, y, 12, 9),
+                    unit="s",
+                    empty=_IDLE,
+                ),
+                *(
+                    Query(_quantile(q, series), label)
+                    for q, label in ((0.5, "p50"), (0.95, "p95"), (0.99, "p99"))
+                ),
+                legend_calcs=_TABLE,
+            ),
+            panels.heatmap(
+                Face(
+                    title=f"{name} Heatmap",
+                    description=(
+                        f"How often {meaning} took how long. A second band above the first is a "
+                        "group of segments that costs more than the others."
+                    ),
+                    at=At(12, y, 12, 9),
+                    unit="s",
+                    empty=_IDLE,
+                ),
+                Query(_buckets(series), "{{le}}"),
+            ),
+        ]
+    return found
+
+
+def _anomalies_by(label: str) -> str:
+    rate = f"rate(anomalies_detected_total{_BY_TARGET}[$__rate_interval])"
+    return f"60 * sum by ({label}) ({rate})"
+
+
+def _buckets(series: str) -> str:
+    return f"sum by (le) (rate({series}_bucket{_BY_TARGET}[$__rate_interval]))"
+
+
+def _quantile(q: float, series: str) -> str:
+    # Buckets that did not move give NaN, which is no answer: the comparison drops it.
+    return f"histogram_quantile({q}, {_buckets(series)}) >= 0"

@@ -1,0 +1,240 @@
+"""The monitoring itself: targets, storage, rules, notifications, Alertmanager and Grafana."""
+
+from collections.abc import Sequence
+
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.models import dashboard
+
+from components.dashboards import delivery, overrides, panels
+from components.dashboards.frame import Sheet, Variable
+from components.dashboards.panels import At, Face, Query
+from components.dashboards.thresholds import AlertBounds, Bound, plain, steps, up_or_down
+
+_TARGETS = '{job=~"$job", instance=~"$instance"}'
+_PROMETHEUS = '{job="prometheus"}'
+_TABLE = ("lastNotNull", "max")
+
+_DOWN = "Prometheus does not scrape itself"
+
+
+def sheet(alerts: AlertBounds) -> Sheet:
+    """Would an alert be raised, and would it arrive."""
+    return Sheet(
+        stem="monitoring",
+        title="VitalStream Monitoring",
+        description="The monitoring itself: would an alert be raised, and would it arrive?",
+        variables=[
+            Variable("job", "Job", "up", "job"),
+            Variable("instance", "Instance", 'up{job=~"$job"}', "instance"),
+        ],
+        panels=[
+            *_stats(alerts),
+            *_scrapes(alerts["ScrapesTooSlow"]),
+            *_storage(alerts["PrometheusStorageNearLimit"]),
+            *delivery.panels_at(22, alerts),
+        ],
+    )
+
+
+def _stats(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
+    storage = alerts["PrometheusStorageNearLimit"]
+    return [
+        panels.stat(
+            Face(
+                title="Targets Down",
+                description=(
+                    "Targets that Prometheus cannot scrape. Above zero: something is not watched."
+                ),
+                at=At(0, 0, 4, 4),
+                unit="none",
+                empty=_DOWN,
+            ),
+            # Zero is the honest answer where targets are there and none of them is down.
+            Query(f"count(up{_TARGETS} == 0) or 0 * count(up{_TARGETS})", "down"),
+            bound=steps(Bound(1, bad_below=False, severity="critical")),
+        ),
+        panels.stat(
+            Face(
+                title="Alertmanager",
+                description="Whether every Alertmanager can be scraped (AlertmanagerDown).",
+                at=At(4, 0, 4, 4),
+                unit="none",
+                empty="No target in the job",
+            ),
+            Query("min(instance:alertmanager_up:min)", "Alertmanager"),
+            bound=up_or_down(),
+            sparkline=False,
+        ).mappings(overrides.UP_OR_DOWN),
+        panels.stat(
+            Face(
+                title="Watchdog",
+                description=(
+                    "An alert that always fires. Red: alert rules are not evaluated, and no other "
+                    "alert would fire."
+                ),
+                at=At(8, 0, 4, 4),
+                unit="none",
+                empty="Prometheus gave no answer",
+            ),
+            Query(
+                'max(ALERTS{alertname="Watchdog", alertstate="firing"}) or vector(0)', "Watchdog"
+            ),
+            bound=up_or_down(),
+            sparkline=False,
+        ).mappings(overrides.FIRING_OR_SILENT),
+        panels.stat(
+            Face(
+                title="Configuration",
+                description=(
+                    "Whether Prometheus and Alertmanager accepted their last configuration. Red: "
+                    "one refused it and would not start again (ConfigReloadFailed)."
+                ),
+                at=At(12, 0, 4, 4),
+                unit="none",
+                empty=_DOWN,
+            ),
+            Query(
+                "min(prometheus_config_last_reload_successful "
+                "or alertmanager_config_last_reload_successful)",
+                "configuration",
+            ),
+            bound=up_or_down(),
+            sparkline=False,
+        ).mappings(overrides.ACCEPTED_OR_REFUSED),
+        panels.stat(
+            Face(
+                title="Storage of Limit",
+                description=(
+                    "What Prometheus stores as a share of its size limit. "
+                    f"PrometheusStorageNearLimit warns above {storage.value:g}%; at 100% the "
+                    "oldest data go, even within the retention time."
+                ),
+                at=At(16, 0, 4, 4),
+                unit="percent",
+                empty="No size limit is set",
+            ),
+            Query("max(100 * instance:prometheus_storage:ratio)", "used"),
+            bound=steps(storage),
+        ).decimals(1),
+        panels.stat(
+            Face(
+                title="Oldest Sample",
+                description=(
+                    "How far back the stored data go. With time it reaches the retention time; "
+                    "staying far below it, the size limit cuts data off."
+                ),
+                at=At(20, 0, 4, 4),
+                unit="s",
+                empty=_DOWN,
+            ),
+            Query(f"max(time() - prometheus_tsdb_lowest_timestamp_seconds{_PROMETHEUS})", "age"),
+            bound=plain("blue"),
+            sparkline=False,
+        ).decimals(1),
+    ]
+
+
+def _scrapes(slow: Bound) -> Sequence[Builder[dashboard.Panel]]:
+    return [
+        panels.table(
+            Face(
+                title="Targets",
+                description="Every target and whether its last scrape succeeded; down ones first.",
+                at=At(0, 4, 8, 9),
+                unit="none",
+                empty="No target",
+            ),
+            Query(f"min by (job, instance) (up{_TARGETS})", "State"),
+            keys={"job": "Job", "instance": "Instance"},
+            sort_by="State",
+            descending=False,
+        ).override_by_name("State", overrides.up_or_down_column()),
+        panels.timeseries(
+            Face(
+                title="Scrape Duration",
+                description=(
+                    f"How long a target takes to answer. ScrapesTooSlow warns above {slow.value:g} "
+                    "s, the dashed line; at the scrape time-out the target counts as down."
+                ),
+                at=At(8, 4, 8, 9),
+                unit="s",
+                empty="No target",
+            ),
+            Query(
+                f"max by (job, instance) (instance:scrape_duration_seconds:max{_TARGETS})",
+                "{{job}} · {{instance}}",
+            ),
+            bound=slow,
+            legend_calcs=_TABLE,
+        ),
+        panels.timeseries(
+            Face(
+                title="Samples by target",
+                description=(
+                    "Samples in each scrape after relabelling. A jump is a label with too many "
+                    "values; it costs memory and disk."
+                ),
+                at=At(16, 4, 8, 9),
+                unit="short",
+                empty="No target",
+            ),
+            Query(
+                f"max by (job, instance) (scrape_samples_post_metric_relabeling{_TARGETS})",
+                "{{job}} · {{instance}}",
+            ),
+            legend_calcs=_TABLE,
+        ),
+    ]
+
+
+def _storage(full: Bound) -> Sequence[Builder[dashboard.Panel]]:
+    limit = "max by (instance) (instance:prometheus_storage_limit:bytes)"
+    return [
+        panels.timeseries(
+            Face(
+                title="Samples Ingested",
+                description="Samples stored a second. Bad: a fall, or a jump nobody ordered.",
+                at=At(0, 13, 8, 9),
+                unit="cps",
+                empty=_DOWN,
+            ),
+            Query(
+                f"sum by (instance) "
+                f"(rate(prometheus_tsdb_head_samples_appended_total{_PROMETHEUS}[$__rate_interval]))",
+                "{{instance}}",
+            ),
+            legend_calcs=_TABLE,
+        ),
+        panels.timeseries(
+            Face(
+                title="Active Series",
+                description=(
+                    "Series in memory. Steady growth without new targets is a label with too many "
+                    "values, and Prometheus runs out of memory some day."
+                ),
+                at=At(8, 13, 8, 9),
+                unit="short",
+                empty=_DOWN,
+            ),
+            Query(f"max by (instance) (prometheus_tsdb_head_series{_PROMETHEUS})", "{{instance}}"),
+            legend_calcs=_TABLE,
+        ),
+        panels.timeseries(
+            Face(
+                title="Retention Used",
+                description=(
+                    "Bytes stored against the size limit (grey; absent where none is set) and the "
+                    f"{full.value:g}% at which PrometheusStorageNearLimit warns."
+                ),
+                at=At(16, 13, 8, 9),
+                unit="bytes",
+                empty=_DOWN,
+            ),
+            Query("max by (instance) (instance:prometheus_storage:bytes)", "used · {{instance}}"),
+            Query(limit, "limit · {{instance}}"),
+            Query(f"{limit} * {full.value:g} / 100", f"{full.value:g}% · {{{{instance}}}}"),
+            legend_calcs=_TABLE,
+        )
+        .override_by_query("B", overrides.limit_line())
+        .override_by_query("C", overrides.alert_line(full)),
+    ]

@@ -1,0 +1,94 @@
+"""What single columns, lines and values look like, in the words of Grafana's field overrides."""
+
+from typing import Final
+
+from grafana_foundation_sdk.builders import dashboard as builders
+from grafana_foundation_sdk.models import dashboard
+
+from components.dashboards.links import Link
+from components.dashboards.thresholds import Bound, colour_steps, steps, up_or_down
+
+
+def _zero_or_one(zero: str, one: str) -> list[dashboard.ValueMapping]:
+    return [
+        dashboard.ValueMap(
+            options={
+                "0": dashboard.ValueMappingResult(text=zero, index=0),
+                "1": dashboard.ValueMappingResult(text=one, index=1),
+            }
+        )
+    ]
+
+
+UP_OR_DOWN: Final = _zero_or_one("Down", "Up")
+FIRING_OR_SILENT: Final = _zero_or_one("Silent", "Firing")
+ACCEPTED_OR_REFUSED: Final = _zero_or_one("Refused", "Accepted")
+
+
+def column(
+    unit: str, bound: Bound | None = None, width: int | None = None
+) -> list[dashboard.DynamicConfigValue]:
+    """The overrides of a table's column: unit, colour of the text by `bound`, width in pixels."""
+    found = [dashboard.DynamicConfigValue("unit", unit)]
+    if width is not None:
+        found.append(dashboard.DynamicConfigValue("custom.width", width))
+    if bound is not None:
+        found += _coloured_text(steps(bound))
+    return found
+
+
+def data_link(link: Link) -> dashboard.DynamicConfigValue:
+    """The override that links the values it is given to, such as a table's column."""
+    found = link.on_data()
+    return dashboard.DynamicConfigValue("links", [{"title": found.title, "url": found.url}])
+
+
+def limit_line() -> list[dashboard.DynamicConfigValue]:
+    """The overrides that draw a limit, such as max_connections, as a grey dashed line."""
+    return [*_dashed(), fixed_colour("text")]
+
+
+def alert_line(bound: Bound) -> list[dashboard.DynamicConfigValue]:
+    """The overrides that draw a computed line where an alert fires, dashed in its colour."""
+    return [*_dashed(), fixed_colour(bound.colour)]
+
+
+def fixed_colour(colour: str) -> dashboard.DynamicConfigValue:
+    """The override that gives a line the same colour wherever it comes in the list."""
+    return dashboard.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": colour})
+
+
+def _dashed() -> list[dashboard.DynamicConfigValue]:
+    return [
+        dashboard.DynamicConfigValue("custom.lineStyle", {"fill": "dash", "dash": [8, 8]}),
+        dashboard.DynamicConfigValue("custom.fillOpacity", 0),
+        dashboard.DynamicConfigValue("custom.stacking", {"group": "limit", "mode": "none"}),
+    ]
+
+
+def up_or_down_column() -> list[dashboard.DynamicConfigValue]:
+    """The overrides of a column of 0 and 1: a red Down, a green Up."""
+    mappings = dashboard.DynamicConfigValue("mappings", UP_OR_DOWN)
+    return [*column("none", width=90), mappings, *_coloured_text(up_or_down())]
+
+
+def days_until_full() -> list[dashboard.DynamicConfigValue]:
+    """The overrides of a column of days: red below 2, orange below a week."""
+    days = colour_steps(
+        [
+            dashboard.Threshold(value=None, color="red"),
+            dashboard.Threshold(value=2, color="orange"),
+            dashboard.Threshold(value=7, color="green"),
+        ]
+    )
+    return [*column("d", width=120), *_coloured_text(days)]
+
+
+def _coloured_text(thresholds: builders.ThresholdsConfig) -> list[dashboard.DynamicConfigValue]:
+    return [
+        dashboard.DynamicConfigValue("thresholds", thresholds.build()),
+        dashboard.DynamicConfigValue("color", {"mode": "thresholds"}),
+        # Grafana before 10 knows displayMode, later ones cellOptions; each ignores the other.
+        dashboard.DynamicConfigValue("custom.displayMode", "color-text"),
+        dashboard.DynamicConfigValue("custom.cellOptions", {"type": "color-text"}),
+    ]

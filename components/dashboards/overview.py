@@ -1,0 +1,287 @@
+"""The overview: are the patients' data flowing, and if not, where. One screen of 1920x1080."""
+
+from grafana_foundation_sdk.builders import piechart, stat, table, timeseries
+from grafana_foundation_sdk.models import dashboard
+
+from components.dashboards import overrides, panels, redis
+from components.dashboards.alert_strip import alert_strip
+from components.dashboards.frame import OVERVIEW, OVERVIEW_TITLE, Sheet
+from components.dashboards.links import Link
+from components.dashboards.panels import At, Face, Query
+from components.dashboards.thresholds import AlertBounds, Bound, colour_steps
+
+_API = Link("api", "API: every endpoint")
+_API_ENDPOINT = Link(
+    "api", "API: this endpoint", "var-endpoint=${__field.labels.endpoint:percentencode}"
+)
+_ECG = Link("ecg", "ECG and anomalies")
+_HOST = Link("host", "Host", "var-node_instance=${__field.labels.instance}")
+_POSTGRESQL = Link("postgresql", "PostgreSQL", "var-postgres_instance=${__field.labels.instance}")
+_REDIS = Link("redis", "Redis", "var-redis_instance=${__field.labels.instance}")
+
+_JUST_STARTED_SECONDS = 300
+
+_STATUS_COLOURS = {"2": "green", "3": "blue", "4": "orange", "5": "red"}
+
+
+def sheet(alerts: AlertBounds) -> Sheet:
+    """Patients and anomalies first, then the service, then the machines."""
+    return Sheet(
+        stem=OVERVIEW,
+        title=OVERVIEW_TITLE,
+        description="Are the patients' data flowing, and if not, where does it hurt?",
+        panels=[
+            alert_strip(At(0, 0, 24, 3)),
+            _active_patients(),
+            _anomalies(),
+            _anomalies_by_type(),
+            _uptime(),
+            _request_rate(),
+            _response_time(alerts["HighResponseTime"]),
+            _error_rate(alerts["HighErrorRate"]),
+            _endpoints(alerts["HighResponseTime"], alerts["HighErrorRate"]),
+            _cpu(alerts["HighCPUUsage"]),
+            _memory(alerts["HighMemoryUsage"]),
+            _connections(alerts["PostgreSQLTooManyConnections"]),
+            _redis_memory(alerts["RedisHighMemoryUsage"]),
+        ],
+    )
+
+
+def _active_patients() -> stat.Panel:
+    face = Face(
+        title="Active Patients",
+        description=(
+            "Patients whose vital signs are being streamed now, over all backends. A sudden fall "
+            "means that streams break off; zero means that no data flow at all."
+        ),
+        at=At(0, 3, 5, 6),
+        unit="none",
+        empty="The backend reports none",
+        links=[_ECG],
+    )
+    return panels.stat(
+        face,
+        Query("sum(job:active_patients:sum)", "patients"),
+        bound=colour_steps(
+            [
+                dashboard.Threshold(value=None, color="orange"),
+                dashboard.Threshold(value=1, color="green"),
+            ]
+        ),
+    )
+
+
+def _anomalies() -> stat.Panel:
+    face = Face(
+        title="Anomalies Detected (last hour)",
+        description=(
+            "ECG anomalies found in the last hour, over all backends. A jump is either patients "
+            "in trouble or a detector gone wrong; zero for long with patients connected is "
+            "suspicious too."
+        ),
+        at=At(5, 3, 5, 6),
+        unit="none",
+        empty="None recorded",
+        links=[_ECG],
+    )
+    query = Query("sum(job:anomalies_detected:increase1h)", "anomalies")
+    return panels.stat(face, query).decimals(0)
+
+
+def _anomalies_by_type() -> piechart.Panel:
+    face = Face(
+        title="Anomaly Detection by Type",
+        description=(
+            "The last hour's ECG anomalies by type. One type that suddenly makes up nearly all "
+            "of them points at a detector or a device rather than at patients."
+        ),
+        at=At(10, 3, 8, 6),
+        unit="none",
+        empty="No anomaly in the last hour",
+        links=[_ECG],
+    )
+    query = Query("sum by (anomaly_type) (type:anomalies_detected:increase1h)", "{{anomaly_type}}")
+    return panels.pie(face, query).decimals(0)
+
+
+def _uptime() -> stat.Panel:
+    face = Face(
+        title="System Uptime",
+        description=(
+            "How long the application has run: the backend that started last counts. Orange is "
+            f"less than {_JUST_STARTED_SECONDS // 60} minutes. Unless somebody deployed just now, "
+            "a short time means that it crashed."
+        ),
+        at=At(18, 3, 6, 6),
+        unit="s",
+        empty="No backend is up",
+        links=[_API],
+    )
+    return panels.stat(
+        face,
+        Query("min(instance:backend_uptime_seconds:max)", "uptime"),
+        bound=colour_steps(
+            [
+                dashboard.Threshold(value=None, color="orange"),
+                dashboard.Threshold(value=_JUST_STARTED_SECONDS, color="green"),
+            ]
+        ),
+        sparkline=False,
+    ).decimals(1)
+
+
+def _request_rate() -> timeseries.Panel:
+    face = Face(
+        title="Request Rate by status code",
+        description=(
+            "Requests a second by HTTP status, averaged over 5 minutes, stacked. Bad: red (5xx), "
+            "a growing orange share (4xx), or a fall to nothing."
+        ),
+        at=At(0, 9, 6, 8),
+        unit="reqps",
+        empty="No request in the last 5 minutes",
+        links=[_API],
+    )
+    query = Query("sum by (status) (status:http_requests:rate5m)", "{{status}}")
+    panel = panels.timeseries(face, query, stacked=True)
+    for digit, colour in _STATUS_COLOURS.items():
+        panel.override_by_regexp(f"/^{digit}/", [overrides.fixed_colour(colour)])
+    return panel
+
+
+def _response_time(bound: Bound) -> timeseries.Panel:
+    face = Face(
+        title="Response Time p95 by endpoint",
+        description=(
+            "The time within which 95% of an endpoint's requests are answered, over 5 minutes. "
+            f"HighResponseTime warns above {bound.value:g} s, the dashed line."
+        ),
+        at=At(6, 9, 6, 8),
+        unit="s",
+        empty="No request in the last 5 minutes",
+        links=[_API_ENDPOINT],
+    )
+    query = Query(
+        "max by (endpoint) (endpoint:http_request_duration_seconds:p95_rate5m)", "{{endpoint}}"
+    )
+    return panels.timeseries(face, query, bound=bound)
+
+
+def _error_rate(bound: Bound) -> timeseries.Panel:
+    face = Face(
+        title="Error Rate (5xx %)",
+        description=(
+            "The share of requests that the backend failed to answer (5xx), over 5 minutes. "
+            f"HighErrorRate is critical above {bound.value:g}%, the dashed line."
+        ),
+        at=At(12, 9, 5, 8),
+        unit="percent",
+        empty="No request in the last 5 minutes",
+        links=[_API],
+    )
+    query = Query("max by (job) (100 * job:http_request_errors:ratio_rate5m)", "{{job}}")
+    return panels.timeseries(face, query, bound=bound)
+
+
+def _endpoints(slow: Bound, failing: Bound) -> table.Panel:
+    face = Face(
+        title="API Endpoint Performance",
+        description=(
+            "Each endpoint over the last 5 minutes: requests a second, 95th percentile of the "
+            f"response time (coloured above {slow.value:g} s) and share of 5xx answers (coloured "
+            f"above {failing.value:g}%). The busiest stands first."
+        ),
+        at=At(17, 9, 7, 8),
+        unit="none",
+        empty="No request in the last 5 minutes",
+        links=[_API],
+    )
+    panel = panels.table(
+        face,
+        Query("sum by (endpoint) (endpoint:http_requests:rate5m)", "Rate"),
+        Query("max by (endpoint) (endpoint:http_request_duration_seconds:p95_rate5m)", "p95"),
+        Query("max by (endpoint) (100 * endpoint:http_request_errors:ratio_rate5m)", "Errors"),
+        keys={"endpoint": "Endpoint"},
+        sort_by="Rate",
+    )
+    row_link = Link("api", "API: this endpoint", "var-endpoint=${__value.raw:percentencode}")
+    return (
+        panel.override_by_name("Endpoint", [overrides.data_link(row_link)])
+        .override_by_name("Rate", overrides.column("reqps", width=90))
+        .override_by_name("p95", overrides.column("s", slow, width=80))
+        .override_by_name("Errors", overrides.column("percent", failing, width=80))
+    )
+
+
+def _cpu(bound: Bound) -> timeseries.Panel:
+    face = Face(
+        title="CPU Usage",
+        description=(
+            "The share of each host's CPU time that is not idle, over 5 minutes. HighCPUUsage "
+            f"warns above {bound.value:g}%, the dashed line."
+        ),
+        at=At(0, 17, 6, 7),
+        unit="percent",
+        empty="No host reports",
+        links=[_HOST],
+    )
+    query = Query(
+        "max by (instance) (100 * instance:node_cpu_utilisation:ratio_rate5m)", "{{instance}}"
+    )
+    return panels.timeseries(face, query, bound=bound).max(100)
+
+
+def _memory(bound: Bound) -> timeseries.Panel:
+    face = Face(
+        title="Memory Usage",
+        description=(
+            "The share of each host's memory that is not available to programs. HighMemoryUsage "
+            f"warns above {bound.value:g}%, the dashed line; near 100% the kernel kills processes."
+        ),
+        at=At(6, 17, 6, 7),
+        unit="percent",
+        empty="No host reports",
+        links=[_HOST],
+    )
+    query = Query(
+        "max by (instance) (100 * instance:node_memory_utilisation:ratio)", "{{instance}}"
+    )
+    return panels.timeseries(face, query, bound=bound).max(100)
+
+
+def _connections(bound: Bound) -> timeseries.Panel:
+    face = Face(
+        title="Database Connections",
+        description=(
+            "PostgreSQL's open connections against max_connections (grey). "
+            f"PostgreSQLTooManyConnections warns above {bound.value:g}, the coloured line; at the "
+            "grey one the backend gets no more."
+        ),
+        at=At(12, 17, 6, 7),
+        unit="none",
+        empty="PostgreSQL does not report",
+        links=[_POSTGRESQL],
+    )
+    return panels.timeseries(
+        face,
+        Query("max by (instance) (instance:pg_connections:sum)", "active · {{instance}}"),
+        Query("max by (instance) (instance:pg_connections_max:max)", "max · {{instance}}"),
+        bound=bound,
+    ).override_by_query("B", overrides.limit_line())
+
+
+def _redis_memory(bound: Bound) -> timeseries.Panel:
+    face = Face(
+        title="Redis Memory",
+        description=(
+            "Memory that Redis uses against its maxmemory (grey; absent where none is set). "
+            f"RedisHighMemoryUsage warns above {bound.value:g}% of it, the coloured line; at the "
+            "grey one Redis evicts keys or refuses writes."
+        ),
+        at=At(18, 17, 6, 7),
+        unit="bytes",
+        empty="Redis does not report",
+        links=[_REDIS],
+    )
+    return redis.memory(face, bound)

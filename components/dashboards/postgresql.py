@@ -1,0 +1,291 @@
+"""PostgreSQL: connections, transactions' age, rows dead and live, replication, query times."""
+
+from collections.abc import Sequence
+
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.models import dashboard
+
+from components.dashboards import overrides, panels
+from components.dashboards.frame import Sheet, Variable
+from components.dashboards.panels import At, Face, Query
+from components.dashboards.thresholds import AlertBounds, steps, up_or_down
+
+_IN = '{instance=~"$postgres_instance"}'
+# The backend's own view has the backend's instances, which this dashboard does not choose among.
+_BACKEND = '{job="backend"}'
+_TABLE = ("lastNotNull", "max")
+
+_DOWN = "PostgreSQL does not report"
+
+
+def sheet(alerts: AlertBounds) -> Sheet:
+    """Is the database there, is it full, does something hold it up."""
+    return Sheet(
+        stem="postgresql",
+        title="VitalStream PostgreSQL",
+        description="The database: is it there, is it full, does something hold it up?",
+        variables=[Variable("postgres_instance", "Instance", "instance:pg_up:min", "instance")],
+        panels=[*_stats(alerts), *_sessions(alerts), *_rows(alerts), *_backend_view()],
+    )
+
+
+def _stats(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
+    many, slow = alerts["PostgreSQLTooManyConnections"], alerts["PostgreSQLSlowQueries"]
+    late, cold = alerts["PostgreSQLReplicationLag"], alerts["PostgreSQLLowCacheHitRatio"]
+    return [
+        panels.stat(
+            Face(
+                title="PostgreSQL Up",
+                description=(
+                    "Whether the exporter reaches PostgreSQL. Red: it does not, or the exporter "
+                    "itself is gone (PostgreSQLDown)."
+                ),
+                at=At(0, 0, 4, 4),
+                unit="none",
+                empty="No target in the job",
+            ),
+            Query(f"min(instance:pg_up:min{_IN})", "PostgreSQL"),
+            bound=up_or_down(),
+            sparkline=False,
+        ).mappings(overrides.UP_OR_DOWN),
+        panels.stat(
+            Face(
+                title="Connections",
+                description=(
+                    "Open connections of the instance that has most. PostgreSQLTooManyConnections "
+                    f"warns above {many.value:g}."
+                ),
+                at=At(4, 0, 4, 4),
+                unit="none",
+                empty=_DOWN,
+            ),
+            Query(f"max(instance:pg_connections:sum{_IN})", "connections"),
+            bound=steps(many),
+        ),
+        panels.stat(
+            Face(
+                title="Oldest Transaction",
+                description=(
+                    "The age of the oldest open transaction of a client. PostgreSQLSlowQueries "
+                    f"warns above {slow.value:g} s; it holds locks and keeps vacuum from its work."
+                ),
+                at=At(8, 0, 4, 4),
+                unit="s",
+                empty="No open transaction",
+            ),
+            Query(f"max(instance:pg_transaction_age_seconds:max{_IN})", "age"),
+            bound=steps(slow),
+        ),
+        panels.stat(
+            Face(
+                title="Replication Lag",
+                description=(
+                    "How far the latest replica is behind; 0 on a primary. "
+                    f"PostgreSQLReplicationLag warns above {late.value:g} s (lost in a failover)."
+                ),
+                at=At(12, 0, 4, 4),
+                unit="s",
+                empty="No figure from the exporter",
+            ),
+            Query(f"max(instance:pg_replication_lag_seconds:max{_IN})", "lag"),
+            bound=steps(late),
+        ),
+        panels.stat(
+            Face(
+                title="Cache Hit Ratio",
+                description=(
+                    "The share of blocks found in shared_buffers, over 5 minutes, the worst "
+                    f"instance. PostgreSQLLowCacheHitRatio warns below {cold.value:g}% under load."
+                ),
+                at=At(16, 0, 4, 4),
+                unit="percent",
+                empty="No block was read",
+            ),
+            Query(f"min(100 * instance:pg_cache_hit:ratio_rate5m{_IN})", "hits"),
+            bound=steps(cold),
+        ).decimals(1),
+        panels.stat(
+            Face(
+                title="Database Size",
+                description="All databases together. Bad: growth that the disk will not bear.",
+                at=At(20, 0, 4, 4),
+                unit="bytes",
+                empty=_DOWN,
+            ),
+            Query(f"sum(pg_database_size_bytes{_IN})", "size"),
+        ),
+    ]
+
+
+def _sessions(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
+    many, slow = alerts["PostgreSQLTooManyConnections"], alerts["PostgreSQLSlowQueries"]
+    late = alerts["PostgreSQLReplicationLag"]
+    return [
+        panels.timeseries(
+            Face(
+                title="Connections by state",
+                description=(
+                    "Connections by state, stacked, against max_connections (grey) and the "
+                    f"{many.value:g} at which PostgreSQLTooManyConnections warns. Bad: many "
+                    "that are idle in transaction, which hold locks and do nothing."
+                ),
+                at=At(0, 4, 12, 9),
+                unit="none",
+                empty=_DOWN,
+            ),
+            Query(f"sum by (state) (state:pg_connections:sum{_IN}) > 0", "{{state}}"),
+            Query(f"sum(instance:pg_connections_max:max{_IN})", "max_connections"),
+            bound=many,
+            stacked=True,
+            legend_calcs=_TABLE,
+        ).override_by_query("B", overrides.limit_line()),
+        panels.timeseries(
+            Face(
+                title="Age of the oldest transaction",
+                description=(
+                    "The age of the oldest open transaction of a client. PostgreSQLSlowQueries "
+                    f"warns above {slow.value:g} s, the dashed line. A straight slope is one "
+                    "transaction that does not end."
+                ),
+                at=At(12, 4, 6, 9),
+                unit="s",
+                empty="No open transaction",
+            ),
+            Query(
+                f"max by (instance) (instance:pg_transaction_age_seconds:max{_IN})", "{{instance}}"
+            ),
+            bound=slow,
+        ),
+        panels.timeseries(
+            Face(
+                title="Replication lag over time",
+                description=(
+                    "How far replicas are behind; 0 on a primary. PostgreSQLReplicationLag warns "
+                    f"above {late.value:g} s, the dashed line."
+                ),
+                at=At(18, 4, 6, 9),
+                unit="s",
+                empty="No figure from the exporter",
+            ),
+            Query(
+                f"max by (instance) (instance:pg_replication_lag_seconds:max{_IN})", "{{instance}}"
+            ),
+            bound=late,
+        ),
+    ]
+
+
+def _rows(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
+    dead = alerts["PostgreSQLDeadTuples"]
+    dead_rows, live_rows = (
+        f"max by (datname, relname) (pg_stat_user_tables_{series}{_IN})"
+        for series in ("n_dead_tup", "n_live_tup")
+    )
+    return [
+        panels.timeseries(
+            Face(
+                title="Commits, rollbacks and deadlocks",
+                description=(
+                    "Transactions a second by their end. Bad: rollbacks that rise against the "
+                    "commits, and any deadlock."
+                ),
+                at=At(0, 13, 8, 9),
+                unit="ops",
+                empty=_DOWN,
+            ),
+            *(
+                Query(f"sum(rate(pg_stat_database_{series}{_IN}[$__rate_interval]))", name)
+                for series, name in (
+                    ("xact_commit", "commits"),
+                    ("xact_rollback", "rollbacks"),
+                    ("deadlocks", "deadlocks"),
+                )
+            ),
+            legend_calcs=_TABLE,
+        ),
+        panels.timeseries(
+            Face(
+                title="Dead and live rows",
+                description=(
+                    "Rows of all tables: live ones, and dead ones that vacuum has not yet removed. "
+                    "Bad: dead rows that only grow; autovacuum does not keep up or is held back."
+                ),
+                at=At(8, 13, 8, 9),
+                unit="short",
+                empty="The exporter has no table statistics",
+            ),
+            Query(f"sum({live_rows})", "live"),
+            Query(f"sum({dead_rows})", "dead"),
+            legend_calcs=_TABLE,
+        ),
+        panels.table(
+            Face(
+                title="Rows by table",
+                description=(
+                    "Live and dead rows of the ten tables with most dead ones. "
+                    f"PostgreSQLDeadTuples warns above {dead.value:g}% dead in a large table."
+                ),
+                at=At(16, 13, 8, 9),
+                unit="short",
+                empty="The exporter has no table statistics",
+            ),
+            Query(f"topk(10, {dead_rows})", "Dead"),
+            Query(f"{live_rows} and topk(10, {dead_rows})", "Live"),
+            Query(
+                f"100 * {dead_rows} / ({dead_rows} + {live_rows} > 0) and topk(10, {dead_rows})",
+                "Dead %",
+            ),
+            keys={"datname": "Database", "relname": "Table"},
+            sort_by="Dead",
+        ).override_by_name("Dead %", overrides.column("percent", dead, width=90)),
+    ]
+
+
+def _backend_view() -> Sequence[Builder[dashboard.Panel]]:
+    buckets = (
+        f"sum by (le, query_type) "
+        f"(rate(db_query_duration_seconds_bucket{_BACKEND}[$__rate_interval]))"
+    )
+    return [
+        panels.timeseries(
+            Face(
+                title="Query Time p95 by type",
+                description=(
+                    "The time within which 95% of the backend's queries of a type are answered, as "
+                    "the backend measures it. A rise here without one in PostgreSQL's figures is "
+                    "time spent waiting for a connection or the network."
+                ),
+                at=At(0, 22, 8, 9),
+                unit="s",
+                empty="The backend makes no query",
+            ),
+            Query(f"histogram_quantile(0.95, {buckets}) >= 0", "{{query_type}}"),
+            legend_calcs=_TABLE,
+        ),
+        panels.timeseries(
+            Face(
+                title="Backend Connection Pool",
+                description=(
+                    "Connections in use in the backends' pools against their size (grey). At the "
+                    "grey line requests wait for a connection."
+                ),
+                at=At(8, 22, 8, 9),
+                unit="none",
+                empty="No backend reports",
+            ),
+            Query(f"sum(db_connections_in_use{_BACKEND})", "in use"),
+            Query(f"sum(db_connections_max{_BACKEND})", "pool size"),
+            legend_calcs=_TABLE,
+        ).override_by_query("B", overrides.limit_line()),
+        panels.timeseries(
+            Face(
+                title="Size by database",
+                description="The size of each database. Bad: growth that the disk will not bear.",
+                at=At(16, 22, 8, 9),
+                unit="bytes",
+                empty=_DOWN,
+            ),
+            Query(f"sum by (datname) (pg_database_size_bytes{_IN})", "{{datname}}"),
+            legend_calcs=_TABLE,
+        ),
+    ]

@@ -1,0 +1,231 @@
+"""Redis: memory against its limit, hits and misses, clients, keys, what it rejects."""
+
+from collections.abc import Sequence
+
+from grafana_foundation_sdk.builders import timeseries
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.models import dashboard
+
+from components.dashboards import overrides, panels
+from components.dashboards.frame import Sheet, Variable
+from components.dashboards.panels import At, Face, Query
+from components.dashboards.thresholds import AlertBounds, Bound, plain, steps, up_or_down
+
+_IN = '{instance=~"$redis_instance"}'
+_TABLE = ("lastNotNull", "max")
+
+
+def sheet(alerts: AlertBounds) -> Sheet:
+    """Is the cache there, does it fit into its memory, does it help."""
+    return Sheet(
+        stem="redis",
+        title="VitalStream Redis",
+        description="The cache: is it there, does it fit into its memory, does it help?",
+        variables=[Variable("redis_instance", "Instance", "instance:redis_up:min", "instance")],
+        panels=[*_stats(alerts), *_over_time(alerts)],
+    )
+
+
+def memory(face: Face, bound: Bound, selector: str = "") -> timeseries.Panel:
+    """Used bytes, maxmemory and the line, in bytes, at which `bound` (in percent) is reached."""
+    limit = f"max by (instance) (instance:redis_memory_limit:bytes{selector})"
+    return (
+        panels.timeseries(
+            face,
+            Query(
+                f"max by (instance) (instance:redis_memory_used:bytes{selector})",
+                "used · {{instance}}",
+            ),
+            Query(limit, "max · {{instance}}"),
+            Query(f"{limit} * {bound.value:g} / 100", f"{bound.value:g}% · {{{{instance}}}}"),
+        )
+        .override_by_query("B", overrides.limit_line())
+        .override_by_query("C", overrides.alert_line(bound))
+    )
+
+
+def _stats(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
+    full, missing = alerts["RedisHighMemoryUsage"], alerts["RedisLowHitRatio"]
+    return [
+        panels.stat(
+            Face(
+                title="Redis Up",
+                description="Whether the exporter reaches Redis. Red: it does not (RedisDown).",
+                at=At(0, 0, 4, 4),
+                unit="none",
+                empty="The exporter does not report",
+            ),
+            Query(f"min(instance:redis_up:min{_IN})", "Redis"),
+            bound=up_or_down(),
+            sparkline=False,
+        ).mappings(overrides.UP_OR_DOWN),
+        panels.stat(
+            Face(
+                title="Memory Used of Limit",
+                description=(
+                    "Used memory as a share of maxmemory, the fullest instance. "
+                    f"RedisHighMemoryUsage warns above {full.value:g}%."
+                ),
+                at=At(4, 0, 5, 4),
+                unit="percent",
+                empty="No maxmemory is set",
+            ),
+            Query(f"max(100 * instance:redis_memory_used:ratio{_IN})", "used"),
+            bound=steps(full),
+        ).decimals(1),
+        panels.stat(
+            Face(
+                title="Hit Ratio",
+                description=(
+                    "The share of key look-ups that found their key, over 5 minutes, the worst "
+                    "instance. A fall means that the cache was emptied or no longer helps; "
+                    f"RedisLowHitRatio warns below {missing.value:g}%."
+                ),
+                at=At(9, 0, 5, 4),
+                unit="percent",
+                empty="No look-up in the last 5 minutes",
+            ),
+            Query(f"min(100 * instance:redis_keyspace_hit:ratio_rate5m{_IN})", "hits"),
+            bound=steps(missing),
+        ).decimals(1),
+        panels.stat(
+            Face(
+                title="Connected Clients",
+                description=(
+                    "Clients connected now, replicas not counted. Bad: steady growth, which is "
+                    "a leak of connections, or none at all."
+                ),
+                at=At(14, 0, 5, 4),
+                unit="none",
+                empty="Redis does not report",
+            ),
+            Query(f"sum(redis_connected_clients{_IN})", "clients"),
+        ),
+        panels.stat(
+            Face(
+                title="Redis Uptime",
+                description=(
+                    "How long Redis has run, the instance that started last. After a restart the "
+                    "cache is cold unless it was loaded from disk."
+                ),
+                at=At(19, 0, 5, 4),
+                unit="s",
+                empty="Redis does not report",
+            ),
+            Query(f"min(time() - redis_start_time_seconds{_IN})", "uptime"),
+            bound=plain("blue"),
+            sparkline=False,
+        ).decimals(1),
+    ]
+
+
+def _over_time(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
+    full, rejecting = alerts["RedisHighMemoryUsage"], alerts["RedisRejectedConnections"]
+    return [
+        memory(
+            Face(
+                title="Memory against Limit",
+                description=(
+                    "Used memory against maxmemory (grey; absent where none is set) and the "
+                    f"{full.value:g}% at which RedisHighMemoryUsage warns. At the grey line "
+                    "Redis evicts keys or refuses writes, by its maxmemory-policy."
+                ),
+                at=At(0, 4, 12, 9),
+                unit="bytes",
+                empty="Redis does not report",
+            ),
+            full,
+            _IN,
+        ),
+        panels.timeseries(
+            Face(
+                title="Hits and Misses",
+                description=(
+                    "Key look-ups a second that found their key or did not. Bad: misses that "
+                    "grow against the hits; each one is a query for PostgreSQL."
+                ),
+                at=At(12, 4, 12, 9),
+                unit="ops",
+                empty="Redis does not report",
+            ),
+            Query(f"sum(rate(redis_keyspace_hits_total{_IN}[$__rate_interval]))", "hits"),
+            Query(f"sum(rate(redis_keyspace_misses_total{_IN}[$__rate_interval]))", "misses"),
+            legend_calcs=_TABLE,
+        ),
+        panels.timeseries(
+            Face(
+                title="Clients by State",
+                description=(
+                    "Connected clients and those that wait in a blocking command. Bad: growth "
+                    "without end, or blocked clients that nobody expects."
+                ),
+                at=At(0, 13, 8, 9),
+                unit="none",
+                empty="Redis does not report",
+            ),
+            Query(f"sum(redis_connected_clients{_IN})", "connected"),
+            Query(f"sum(redis_blocked_clients{_IN})", "blocked"),
+            legend_calcs=_TABLE,
+        ),
+        panels.timeseries(
+            Face(
+                title="Rejected Connections",
+                description=(
+                    "Connections that Redis refused in the last 5 minutes because maxclients was "
+                    f"reached. RedisRejectedConnections warns above {rejecting.value:g}."
+                ),
+                at=At(8, 13, 8, 9),
+                unit="none",
+                empty="Redis does not report",
+            ),
+            Query(
+                f"max by (instance) (instance:redis_rejected_connections:increase5m{_IN})",
+                "{{instance}}",
+            ),
+            bound=rejecting,
+            legend_calcs=_TABLE,
+        ),
+        panels.timeseries(
+            Face(
+                title="Evicted and Expired Keys",
+                description=(
+                    "Keys a second that left: expired ones had reached their time to live, which "
+                    "is normal; evicted ones made room because memory was full, which is bad."
+                ),
+                at=At(16, 13, 8, 9),
+                unit="ops",
+                empty="Redis does not report",
+            ),
+            Query(f"sum(rate(redis_evicted_keys_total{_IN}[$__rate_interval]))", "evicted"),
+            Query(f"sum(rate(redis_expired_keys_total{_IN}[$__rate_interval]))", "expired"),
+            legend_calcs=_TABLE,
+        ),
+        panels.timeseries(
+            Face(
+                title="Commands",
+                description="Commands a second. Bad: a fall to nothing, or a jump nobody ordered.",
+                at=At(0, 22, 12, 9),
+                unit="ops",
+                empty="Redis does not report",
+            ),
+            Query(
+                f"sum by (instance) (rate(redis_commands_processed_total{_IN}[$__rate_interval]))",
+                "{{instance}}",
+            ),
+            legend_calcs=_TABLE,
+        ),
+        panels.timeseries(
+            Face(
+                title="Keys by Database",
+                description=(
+                    "Keys in each database that has any. A sudden fall means that somebody "
+                    "flushed it; endless growth means keys without a time to live."
+                ),
+                at=At(12, 22, 12, 9),
+                unit="none",
+                empty="No database has a key",
+            ),
+            Query(f"sum by (db) (redis_db_keys{_IN}) > 0", "{{db}}"),
+            legend_calcs=_TABLE,
+        ),
+    ]
