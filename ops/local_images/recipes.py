@@ -1,0 +1,170 @@
+"""What goes into each local image: Debian packages, the user, the official image's paths."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+REPOSITORY_PREFIX = "vitalstream-local"
+LABEL = "vitalstream.local-image"
+ENTRYPOINTS = Path(__file__).parent / "entrypoints"
+
+# Present in every image: a shell with `wget`, `sleep` and `touch` for health checks, and the
+# certificate authorities that an HTTPS client needs.
+BASE_PACKAGES = ("busybox", "ca-certificates")
+
+SHELL_COMMANDS = (
+    *("sh", "cat", "chmod", "cp", "date", "env", "find", "grep", "head", "hostname", "id"),
+    *("kill", "ln", "ls", "mkdir", "mktemp", "mv", "nc", "ps", "pwd", "rm", "rmdir", "sed"),
+    *("sleep", "sort", "stat", "tail", "tar", "tee", "test", "touch", "tr", "true", "wc", "wget"),
+)
+
+# Needed only by maintainer scripts, which are not run, or by features that are left out
+# (PostgreSQL's JIT compiler alone is 120 MB unpacked). apt is told that these are installed.
+LEFT_OUT = (
+    *("adduser", "daemon", "debconf", "dpkg", "init-system-helpers", "javascript-common"),
+    *("libc-l10n", "libjson-perl", "libllvm14", "libpam-modules", "locales", "lsb-base"),
+    *("openssl", "passwd", "perl", "perl-base", "postgresql-client-common"),
+    *("postgresql-common", "readline-common", "sensible-utils", "ssl-cert"),
+    *("sysvinit-utils", "tar", "ucf", "usrmerge"),
+)
+
+
+@dataclass(frozen=True)
+class OwnedDirectory:
+    """A directory that belongs to the image's user."""
+
+    path: str
+    mode: int = 0o755
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One image.
+
+    ``tag_package`` is the package whose upstream version becomes the image's tag; ``{major}`` in
+    ``environment`` stands for that version's first number. ``links`` maps a path in the image to
+    what it points to, ``files`` to a file of ``entrypoints/``. With ``python_version`` the image
+    also has what demo/requirements.txt lists.
+    """
+
+    packages: tuple[str, ...]
+    tag_package: str
+    user: str
+    uid: int
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    workdir: str = "/"
+    directories: tuple[OwnedDirectory, ...] = ()
+    links: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    files: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    environment: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    stop_signal: str | None = None
+    python_version: str | None = None
+
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+RECIPES: Mapping[str, Recipe] = MappingProxyType(
+    {
+        "prometheus": Recipe(
+            packages=("prometheus",),
+            tag_package="prometheus",
+            user="nobody",
+            uid=65534,
+            entrypoint=("/bin/prometheus",),
+            command=(
+                "--config.file=/etc/prometheus/prometheus.yml",
+                "--storage.tsdb.path=/prometheus",
+            ),
+            workdir="/prometheus",
+            directories=(OwnedDirectory("/etc/prometheus"), OwnedDirectory("/prometheus")),
+        ),
+        "alertmanager": Recipe(
+            packages=("prometheus-alertmanager",),
+            tag_package="prometheus-alertmanager",
+            user="nobody",
+            uid=65534,
+            entrypoint=("/bin/alertmanager",),
+            command=(
+                "--config.file=/etc/alertmanager/alertmanager.yml",
+                "--storage.path=/alertmanager",
+            ),
+            workdir="/alertmanager",
+            directories=(OwnedDirectory("/etc/alertmanager"), OwnedDirectory("/alertmanager")),
+            links={"/usr/bin/alertmanager": "prometheus-alertmanager"},
+        ),
+        "node-exporter": Recipe(
+            packages=("prometheus-node-exporter",),
+            tag_package="prometheus-node-exporter",
+            user="nobody",
+            uid=65534,
+            entrypoint=("/bin/node_exporter",),
+            links={"/usr/bin/node_exporter": "prometheus-node-exporter"},
+        ),
+        "postgres-exporter": Recipe(
+            packages=("prometheus-postgres-exporter",),
+            tag_package="prometheus-postgres-exporter",
+            user="nobody",
+            uid=65534,
+            entrypoint=("/bin/postgres_exporter",),
+            files={
+                "/usr/bin/postgres_exporter": "postgres-exporter.sh",
+                "/usr/local/share/postgres_exporter/queries.yaml": "postgres-exporter-queries.yaml",
+            },
+        ),
+        "redis-exporter": Recipe(
+            packages=("prometheus-redis-exporter",),
+            tag_package="prometheus-redis-exporter",
+            user="redis_exporter",
+            uid=59000,
+            entrypoint=("/redis_exporter",),
+            links={"/redis_exporter": "usr/bin/prometheus-redis-exporter"},
+        ),
+        "postgres": Recipe(
+            packages=("postgresql", "libc-bin"),
+            tag_package="postgresql-15",
+            user="postgres",
+            uid=999,
+            entrypoint=("/usr/local/bin/docker-entrypoint.sh",),
+            command=("postgres",),
+            directories=(
+                OwnedDirectory("/docker-entrypoint-initdb.d"),
+                OwnedDirectory("/run/postgresql", 0o3777),
+                OwnedDirectory("/var/lib/postgresql"),
+                OwnedDirectory("/var/lib/postgresql/data", 0o1777),
+            ),
+            files={"/usr/local/bin/docker-entrypoint.sh": "postgres.sh"},
+            # The usual SIGTERM would have PostgreSQL wait for its clients to leave.
+            stop_signal="SIGINT",
+            environment={
+                "LANG": "C.UTF-8",
+                "PATH": f"{PATH}:/usr/lib/postgresql/{{major}}/bin",
+                "PGDATA": "/var/lib/postgresql/data",
+            },
+        ),
+        "redis": Recipe(
+            packages=("redis-server",),
+            tag_package="redis-server",
+            user="redis",
+            uid=999,
+            entrypoint=("/usr/local/bin/docker-entrypoint.sh",),
+            command=("redis-server",),
+            workdir="/data",
+            directories=(OwnedDirectory("/data"),),
+            files={"/usr/local/bin/docker-entrypoint.sh": "redis.sh"},
+        ),
+        "python": Recipe(
+            packages=("python3", "python3-pip", "libc-bin"),
+            tag_package="python3.11",
+            user="root",
+            uid=0,
+            command=("python3",),
+            links={"/usr/local/bin/python": "/usr/bin/python3"},
+            environment={"LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"},
+            python_version="3.11",
+        ),
+    }
+)

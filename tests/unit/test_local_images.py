@@ -1,0 +1,232 @@
+"""The local images: which are made, and how they are described; no Docker, apt or network."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import docker.errors
+import pytest
+
+from ops import local_images
+from ops.local_images import LocalImagesError, build, debian, wheels
+from ops.local_images.recipes import ENTRYPOINTS, LABEL, RECIPES
+
+
+class FakeImages:
+    """An engine's images; asking for anything but the list is a failure of the test."""
+
+    def __init__(self, tags_by_label: dict[str, list[str]]) -> None:
+        self._tags_by_label = tags_by_label
+
+    def list(self, filters: dict[str, str]) -> list[Any]:
+        tags = self._tags_by_label.get(filters["label"], [])
+        return [type("Image", (), {"tags": tags})()] if tags else []
+
+
+class FakeClient:
+    def __init__(self, tags_by_label: dict[str, list[str]] | None = None) -> None:
+        self.images = FakeImages(tags_by_label or {})
+
+    def version(self) -> dict[str, str]:
+        return {"Arch": "amd64"}
+
+
+def ensure(client: FakeClient, *services: str) -> dict[str, str]:
+    return local_images.ensure(services, client, lambda line: None)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def debian_12(monkeypatch: pytest.MonkeyPatch) -> None:
+    release = {"ID": "debian", "VERSION_ID": "12"}
+    monkeypatch.setattr(platform, "freedesktop_os_release", lambda: release)
+    monkeypatch.setattr(debian, "architecture", lambda: "amd64")
+    monkeypatch.setattr(build, "architecture", lambda: "amd64")
+
+
+def executable(path: Path, script: str) -> None:
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("version", "upstream"),
+    [
+        ("2.42.0+ds-5+deb12u1", "2.42.0"),
+        ("5:7.0.15-1~deb12u10", "7.0.15"),
+        ("15.20-0+deb12u1", "15.20"),
+        ("0.25.0-1+b4", "0.25.0"),
+    ],
+)
+def test_a_tag_is_the_upstream_version(version: str, upstream: str) -> None:
+    assert debian.upstream_version(version) == upstream
+
+
+def test_an_image_with_the_recipe_s_hash_is_not_made_again() -> None:
+    label = f"{LABEL}={local_images.recipe_hash('redis')}"
+    client = FakeClient({label: ["vitalstream-local/redis:7.0.15"]})
+    assert ensure(client, "redis") == {"redis": "vitalstream-local/redis:7.0.15"}
+
+
+def test_an_image_of_an_older_recipe_does_not_count(
+    monkeypatch: pytest.MonkeyPatch, debian_12: None
+) -> None:
+    made: list[str] = []
+
+    def make(hashes: dict[str, str], *_: object) -> dict[str, str]:
+        made.extend(hashes)
+        return {service: f"vitalstream-local/{service}:1" for service in hashes}
+
+    monkeypatch.setattr(build, "make", make)
+    ensure(FakeClient({f"{LABEL}=older": ["vitalstream-local/redis:7.0.15"]}), "redis")
+    assert made == ["redis"]
+
+
+def test_an_unknown_service_is_refused_by_name() -> None:
+    with pytest.raises(LocalImagesError, match="no recipe for grafana, only for prometheus"):
+        ensure(FakeClient(), "redis", "grafana")
+
+
+def test_a_python_image_needs_the_demo_s_requirements(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(wheels, "REQUIREMENTS", tmp_path / "requirements.txt")
+    with pytest.raises(LocalImagesError, match=r"requirements\.txt is missing"):
+        ensure(FakeClient(), "python")
+
+
+def test_another_distribution_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    release = {"ID": "ubuntu", "VERSION_ID": "24.04", "PRETTY_NAME": "Ubuntu 24.04"}
+    monkeypatch.setattr(platform, "freedesktop_os_release", lambda: release)
+    with pytest.raises(LocalImagesError, match=r"Debian 12, and this machine runs Ubuntu 24\.04"):
+        ensure(FakeClient(), "redis")
+
+
+def test_an_engine_of_another_architecture_is_refused(
+    monkeypatch: pytest.MonkeyPatch, debian_12: None
+) -> None:
+    monkeypatch.setattr(build, "architecture", lambda: "arm64")
+    with pytest.raises(LocalImagesError, match="runs on amd64, this machine on arm64"):
+        ensure(FakeClient(), "redis")
+
+
+def test_an_engine_s_error_is_one_line(monkeypatch: pytest.MonkeyPatch, debian_12: None) -> None:
+    def refuse(*_: object) -> None:
+        raise docker.errors.APIError("500 for http+docker://…", explanation="no space left")
+
+    monkeypatch.setattr(build, "make", refuse)
+    with pytest.raises(LocalImagesError, match=r"^Docker: no space left$"):
+        ensure(FakeClient(), "redis")
+
+
+def test_a_failure_leaves_no_temporary_files(
+    monkeypatch: pytest.MonkeyPatch, debian_12: None, tmp_path: Path
+) -> None:
+    def refuse(*_: object) -> None:
+        raise LocalImagesError("dpkg-deb cannot read it")
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(debian.Apt, "resolve", refuse)
+    with pytest.raises(LocalImagesError, match="cannot read"):
+        ensure(FakeClient(), "redis")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def fake_apt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A folder at the front of PATH whose apt-get fails until its lists are fetched."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    executable(folder / "dpkg", "echo amd64")
+    executable(
+        folder / "apt-get",
+        f"""case "$*" in
+        *" update") touch {folder}/updated ;;
+        *) [ -e {folder}/updated ] || {{
+            echo 'W: no lists' >&2; echo 'E: Unable to locate package redis-server' >&2
+            exit 100
+        }}
+        echo "'uri' redis-server_5%3a7.0.15-1~deb12u5_amd64.deb 1 SHA256:0" ;;
+        esac""",
+    )
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    return folder
+
+
+def test_apt_s_refusal_is_one_line(fake_apt: Path, tmp_path: Path) -> None:
+    apt = debian.Apt(tmp_path / "work", ["perl"])
+    with pytest.raises(LocalImagesError, match=r"^apt-get: Unable to locate package redis-server$"):
+        apt.resolve(["redis-server"])
+
+
+def test_missing_package_lists_are_fetched_and_the_request_repeated(
+    fake_apt: Path, tmp_path: Path
+) -> None:
+    lines: list[str] = []
+    closures, _ = build._download(debian.Apt(tmp_path / "work", []), ("redis",), lines.append)
+    assert [package.version for package in closures["redis"]] == ["5:7.0.15-1~deb12u5"]
+
+
+def test_what_an_image_leaves_out_is_installed_in_apt_s_eyes(
+    fake_apt: Path, tmp_path: Path
+) -> None:
+    debian.Apt(tmp_path / "work", ["perl"])
+    status = (tmp_path / "work" / "status").read_text()
+    assert "Package: perl\nStatus: install ok installed" in status
+
+
+def test_another_entrypoint_is_another_recipe(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    before = local_images.recipe_hash("redis")
+    monkeypatch.setattr(local_images, "ENTRYPOINTS", tmp_path)
+    (tmp_path / "redis.sh").write_text("exec true")
+    assert local_images.recipe_hash("redis") != before
+
+
+def test_other_requirements_are_another_recipe(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(wheels, "REQUIREMENTS", tmp_path / "requirements.txt")
+    wheels.REQUIREMENTS.write_text("httpx==0.28.1")
+    before = local_images.recipe_hash("python")
+    wheels.REQUIREMENTS.write_text("httpx==0.28.0")
+    assert local_images.recipe_hash("python") != before
+
+
+def test_every_entrypoint_file_is_there() -> None:
+    named = {name for recipe in RECIPES.values() for name in recipe.files.values()}
+    assert named == {path.name for path in ENTRYPOINTS.iterdir()}
+
+
+@pytest.mark.parametrize("service", sorted(set(RECIPES) - {"python"}))
+def test_a_service_does_not_run_as_root(service: str) -> None:
+    config = build.configuration(RECIPES[service], version="1.0", digest="")
+    assert config["User"] not in ("", "0:0")
+
+
+def test_postgresql_stops_without_waiting_for_its_clients() -> None:
+    config = build.configuration(RECIPES["postgres"], version="15.20", digest="")
+    assert config["StopSignal"] == "SIGINT"
+
+
+def test_postgresql_s_programs_are_on_the_path() -> None:
+    config = build.configuration(RECIPES["postgres"], version="15.20", digest="")
+    path = next(line for line in config["Env"] if line.startswith("PATH="))  # type: ignore[attr-defined]
+    assert path.endswith(":/usr/lib/postgresql/15/bin")
+
+
+def test_an_image_archive_has_its_layer_s_digest(tmp_path: Path) -> None:
+    layer = tmp_path / "layer.tar"
+    layer.write_bytes(b"layer")
+    build.write_image(tmp_path / "image", layer, "a:1", "amd64", {"User": "999:999"})
+    with tarfile.open(tmp_path / "image") as archive:
+        manifest = json.load(archive.extractfile("manifest.json"))[0]  # type: ignore[arg-type]
+        config = json.load(archive.extractfile(manifest["Config"]))  # type: ignore[arg-type]
+    digest = hashlib.sha256(b"layer").hexdigest()
+    assert config["rootfs"]["diff_ids"] == [f"sha256:{digest}"]
