@@ -1,0 +1,63 @@
+# Two commands: `make demo` shows the whole thing on this machine, `make test` proves it.
+
+PYTHON ?= python3
+STACK ?= dev
+VENV := .venv
+RUN := $(VENV)/bin/python
+
+.PHONY: help demo down clean ps logs render dashboards setup lock test check bench
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: setup ## The dev stack with demo traffic on this machine
+	@$(RUN) -m ops demo
+
+down: setup ## Remove what demo made; the data volumes stay
+	@$(RUN) -m ops down
+
+clean: setup ## Remove what demo made, data volumes too
+	@$(RUN) -m ops down --volumes
+
+ps: setup ## What runs
+	@$(RUN) -m ops ps
+
+logs: setup ## Follow a log: make logs SERVICE=prometheus
+	@$(RUN) -m ops logs $(SERVICE)
+
+render: setup ## Everything a stack is made of, as files: make render STACK=prod
+	@$(RUN) -m ops render --stack $(STACK) --out build/$(STACK)
+
+dashboards: render ## The dashboards as JSON for Grafana's Import page
+	@ls build/$(STACK)/dashboards/*.json
+
+setup: $(VENV)/.locked ## The Python environment in .venv
+
+# The lock file decides whether the environment is still right.
+$(VENV)/.locked: requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+		{ echo "error: Python 3.11 to 3.13 is needed; choose one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+		{ echo "error: no venv module; on Debian: apt-get install python3-venv"; exit 1; }
+	@echo "installing the Python packages into $(VENV)"
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+lock: ## Pin the newest versions that the .in files allow
+	@for f in requirements requirements-dev; do \
+		uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+			--no-emit-index-url --no-header $$f.in -o $$f.txt; done
+	@cd demo && uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header requirements.in -o requirements.txt
+
+check: setup ## Lint, format and types
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy
+
+test: check ## Everything that this machine can run
+	@$(RUN) -m ops machine
+	@PATH="$$PWD/.vitalstream/tools/usr/bin:$$PATH" $(RUN) -m pytest
+
+bench: setup ## The figures of docs/performance.md
+	@$(RUN) -m benchmarks

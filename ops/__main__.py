@@ -1,0 +1,78 @@
+"""`python -m ops`: everything about a stack that is not `pulumi up`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ops import demo as demo_
+from ops import machine, program, rehearsal, running, workspace
+from ops import render as render_
+from ops.local_images import LocalImagesError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+Stack = Annotated[str, typer.Option(help="The stack, as in Pulumi.STACK.yaml.")]
+
+
+@app.callback()
+def main() -> None:
+    """Everything about a stack that is not `pulumi up`."""
+
+
+@app.command()
+def render(
+    stack: Stack = "dev",
+    out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("build/render"),
+) -> None:
+    """Write what a stack would be made of: no engine and no Docker needed."""
+    files = render_.render(stack)
+    render_.write(files, out)
+    typer.echo(f"{len(files)} files of stack {stack} in {out}")
+
+
+@app.command()
+def demo() -> None:
+    """Bring the dev stack up on this machine, with demo traffic."""
+    demo_.up()
+
+
+@app.command()
+def down(
+    volumes: Annotated[bool, typer.Option(help="Remove the data volumes too.")] = False,
+) -> None:
+    """Remove the dev stack from this machine."""
+    running.down(volumes=volumes)
+
+
+@app.command()
+def ps() -> None:
+    """Show what runs."""
+    running.show()
+
+
+@app.command()
+def logs(service: Annotated[str, typer.Argument(help="Such as prometheus.")]) -> None:
+    """Follow a service's log."""
+    running.logs(service)
+
+
+def run() -> None:
+    try:
+        app()
+    except (
+        demo_.DemoError,
+        LocalImagesError,
+        machine.MachineError,
+        program.ProgramError,
+        rehearsal.RehearsalError,
+        workspace.WorkspaceError,
+    ) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    run()

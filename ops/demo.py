@@ -1,0 +1,206 @@
+"""`make demo`: the whole dev stack on this machine, by the engine or, without one, rehearsed."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.request
+from dataclasses import dataclass
+from typing import Any
+
+import docker
+import docker.errors
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from components.images import IMAGES
+from components.settings_loader import parse
+from ops import local_images, machine, program, pulumi_cli, rehearsal
+from ops.workspace import Workspace, WorkspaceError
+
+STACK = "dev"
+LOCAL_GRAFANA = "vitalstream-local/grafana"
+TARGETS_SECONDS = 90
+# What the local images are called, and the services that they stand in for.
+LOCAL_IMAGES = {
+    "prometheus": "prometheus",
+    "alertmanager": "alertmanager",
+    "node-exporter": "node-exporter",
+    "postgres-exporter": "postgres-exporter",
+    "redis-exporter": "redis-exporter",
+    "postgres": "demo-postgres",
+    "redis": "demo-redis",
+    "python": "demo-python",
+}
+
+console = Console(highlight=False)
+
+
+class DemoError(Exception):
+    """The demo did not come up; the message says why."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the demo is brought up: `cli` is None for a rehearsal."""
+
+    cli: str | None
+    images: dict[str, str]
+    why: str
+
+
+def up() -> None:
+    """Brings the dev stack up, waits for its targets and says what is where."""
+    client = machine.ensure_docker(say)
+    plan = make_plan(client)
+    say(plan.why)
+    workspace = Workspace(STACK, plan.cli)
+    overrides = {"images": plan.images} if plan.images else {}
+    left_out: list[str] = []
+    if plan.cli:
+        workspace.prepare(overrides)
+        try:
+            workspace.run("up", "--yes")
+        except WorkspaceError as error:
+            raise DemoError(f"{error}{_last_words(client)}") from None
+    else:
+        config = rehearsal_config(workspace, overrides)
+        left_out = rehearsal.up(STACK, config, say).left_out
+    settings_config = rehearsal_config(workspace, overrides)
+    wait_for_targets(settings_config, left_out)
+    summary(settings_config, workspace, left_out)
+
+
+def make_plan(client: docker.DockerClient) -> Plan:
+    """The engine and the official images where they can be had, else what stands in for them."""
+    cli = pulumi_cli.ensure(say)
+    if registry_answers(client):
+        if cli:
+            return Plan(cli, {}, "The Pulumi engine, with the images of the registry.")
+        return Plan(None, {}, "No Pulumi CLI can be had here: a rehearsal under Pulumi's mocks.")
+    made = local_images.ensure(LOCAL_IMAGES, client, say)
+    images = {LOCAL_IMAGES[name]: tag for name, tag in made.items()}
+    grafana = local_grafana(client)
+    if grafana:
+        images["grafana"] = grafana
+    if cli and grafana:
+        return Plan(cli, images, "No image registry can be reached: local images from Debian.")
+    missing = "no Pulumi CLI" if not cli else "no image of Grafana"
+    return Plan(
+        None,
+        images,
+        f"No image registry can be reached and {missing} is here: a rehearsal under Pulumi's mocks, "
+        "with images made from Debian's packages.",
+    )
+
+
+def registry_answers(client: docker.DockerClient) -> bool:
+    """Whether the Docker Engine can pull, or already has everything."""
+    references = [image.reference for image in IMAGES.values()]
+    if all(_is_local(client, reference) for reference in references):
+        return True
+    try:
+        client.images.get_registry_data(references[0])
+    except (docker.errors.APIError, OSError):
+        return False
+    return True
+
+
+def _is_local(client: docker.DockerClient, reference: str) -> bool:
+    try:
+        client.images.get(reference)
+    except docker.errors.ImageNotFound:
+        return False
+    return True
+
+
+def local_grafana(client: docker.DockerClient) -> str | None:
+    """Debian has no Grafana: an image of it is used where somebody made one."""
+    tags = [tag for image in client.images.list(LOCAL_GRAFANA) for tag in image.tags]
+    return max(tags, default=None)
+
+
+def rehearsal_config(workspace: Workspace, overrides: dict[str, Any]) -> program.StackConfig:
+    """The dev stack's configuration with this machine's secrets, as the engine would hand it on."""
+    declared = yaml.safe_load((machine.ROOT / "Pulumi.yaml").read_text())["config"]
+    committed = yaml.safe_load((machine.ROOT / f"Pulumi.{STACK}.yaml").read_text())["config"]
+    passwords = workspace.passwords()
+    values = {
+        **{key: declaration["default"] for key, declaration in declared.items()},
+        **{key.removeprefix(f"{program.PROJECT}:"): value for key, value in committed.items()},
+        **overrides,
+        **passwords,
+    }
+    return program.StackConfig.of_values(values, set(passwords))
+
+
+def wait_for_targets(config: program.StackConfig, left_out: list[str]) -> None:
+    """Until Prometheus scrapes everything that runs. Raises DemoError naming what it cannot."""
+    url = f"{_settings(config).url('prometheus')}/api/v1/targets"
+    deadline = time.monotonic() + TARGETS_SECONDS
+    down: dict[str, str] = {"prometheus": "not asked yet"}
+    with console.status("waiting for every target to be scraped"):
+        while time.monotonic() < deadline:
+            down = _targets_down(url, left_out)
+            if not down:
+                return
+            time.sleep(1)
+    words = "\n".join(f"  {job}: {why}" for job, why in down.items())
+    raise DemoError(f"After {TARGETS_SECONDS} s these targets are not up:\n{words}")
+
+
+def _targets_down(url: str, left_out: list[str]) -> dict[str, str]:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:
+            targets = json.load(response)["data"]["activeTargets"]
+    except OSError as error:
+        return {"prometheus": str(error)}
+    return {
+        target["labels"]["job"]: target["lastError"] or "not scraped yet"
+        for target in targets
+        if target["health"] != "up" and target["labels"]["job"] not in left_out
+    }
+
+
+def summary(config: program.StackConfig, workspace: Workspace, left_out: list[str]) -> None:
+    settings = _settings(config)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("what")
+    table.add_column("where")
+    for service in settings.ports:
+        if service not in left_out:
+            table.add_row(service, settings.url(service))
+    console.print(table)
+    if "grafana" in left_out:
+        say("Grafana is left out: there is no image of it here. Its dashboards: `make dashboards`.")
+    else:
+        password = workspace.passwords()["grafanaAdminPassword"]
+        console.print(
+            f"\nGrafana: {settings.url('grafana')}/d/vitalstream-overview  "
+            f"login {settings.grafana_admin_user} / {password}",
+            soft_wrap=True,
+        )
+    say("`make ps` and `make logs SERVICE=prometheus` show what runs; `make down` removes it.")
+
+
+def _settings(config: program.StackConfig) -> Any:
+    prefix = f"{program.PROJECT}:"
+    values = {key.removeprefix(prefix): value for key, value in config.values.items()}
+    return parse(STACK, values, {key.removeprefix(prefix) for key in config.secret_keys})
+
+
+def _last_words(client: docker.DockerClient) -> str:
+    """The log of each container that is not well: the engine only says that it waited."""
+    words = ""
+    for container in client.containers.list(
+        all=True, filters={"label": f"vitalstream.stack={STACK}"}
+    ):
+        if container.status != "running" or container.health != "healthy":
+            log = container.logs(tail=5).decode(errors="replace").strip()
+            words += f"\n{container.name} is {container.status}; its last words:\n{log}"
+    return words
+
+
+def say(words: str) -> None:
+    console.print(words, soft_wrap=True)

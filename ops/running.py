@@ -1,0 +1,80 @@
+"""What of a stack runs on this machine: showing it, and taking it down."""
+
+from __future__ import annotations
+
+import shutil
+
+import docker
+from rich.table import Table
+
+from ops import pulumi_cli, rehearsal
+from ops.demo import STACK, DemoError, console, say
+from ops.machine import MachineError, docker_client
+from ops.workspace import Workspace
+
+
+def show() -> None:
+    """A line a container of any stack: what, state, ports."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("stack", "service", "state", "published"):
+        table.add_column(column)
+    for container in sorted(_containers(), key=lambda found: found.name or ""):
+        labels = container.labels
+        ports = [
+            f"{binding['HostIp']}:{binding['HostPort']}"
+            for bindings in container.ports.values()
+            for binding in bindings or ()
+        ]
+        state = container.status if container.health == "unknown" else container.health
+        table.add_row(
+            labels["vitalstream.stack"], labels["vitalstream.service"], state, " ".join(ports)
+        )
+    if table.row_count:
+        console.print(table)
+    else:
+        say("Nothing runs. `make demo` brings the dev stack up.")
+
+
+def logs(service: str) -> None:
+    """Follows a service's log until interrupted. Raises DemoError for an unknown one."""
+    found = {container.labels["vitalstream.service"]: container for container in _containers()}
+    if service not in found:
+        raise DemoError(
+            f"No service {service!r} runs; there are: {', '.join(sorted(found)) or 'none'}. "
+            "Give one: make logs SERVICE=prometheus"
+        )
+    try:
+        for line in found[service].logs(stream=True, follow=True, tail=100):
+            console.out(line.decode(errors="replace"), end="")
+    except KeyboardInterrupt:
+        return
+
+
+def down(*, volumes: bool) -> None:
+    """Removes the dev stack, made by the engine or rehearsed; data volumes only if asked to."""
+    client = _client()
+    workspace = Workspace(STACK, pulumi_cli.find())
+    if workspace.exists and workspace.cli:
+        keep = [] if volumes else ["--exclude", "**docker:index/volume:Volume::*-data"]
+        workspace.run("destroy", "--yes", *keep)
+    rehearsal.down(client, STACK, volumes=volumes)
+    if volumes:
+        shutil.rmtree(workspace.folder / "state", ignore_errors=True)
+        for path in workspace.folder.glob("*.yaml"):
+            path.unlink()
+    kept = [] if volumes else client.volumes.list(filters={"label": f"vitalstream.stack={STACK}"})
+    if kept:
+        say(
+            f"Kept: {', '.join(sorted(volume.name for volume in kept))}. `make clean` removes them."
+        )
+
+
+def _containers() -> list[docker.models.containers.Container]:
+    return list(_client().containers.list(all=True, filters={"label": "vitalstream.service"}))
+
+
+def _client() -> docker.DockerClient:
+    client = docker_client()
+    if client is None:
+        raise MachineError("No Docker Engine answers at /var/run/docker.sock.")
+    return client
