@@ -50,8 +50,8 @@ def connect(docker_host: str) -> docker.DockerClient:
         client.ping()
     except (docker.errors.DockerException, OSError) as error:
         raise ConfigFilesError(
-            f"No Docker Engine answers at {docker_host} (vitalstream:dockerHost): {error}. Start "
-            "it (`systemctl start docker`, or `dockerd` by hand) or set dockerHost to one that runs."
+            f"No Docker Engine answers at {docker_host} (vitalstream:dockerHost): {error}. "
+            "Start it (`systemctl start docker`, or `dockerd` by hand) or name one that runs."
         ) from None
     return client
 

@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ("app", "demo")
 SECRETS_DIR = "/etc/demo"
 POSTGRES_PASSWORD_FILE = f"{SECRETS_DIR}/postgres_password"
+HEARTBEAT = "/tmp/heartbeat"
 REDIS_PASSWORD_FILE = f"{SECRETS_DIR}/redis_password"
 
 
@@ -90,14 +91,18 @@ def backend_spec(settings: Settings) -> ServiceSpec:
             image="demo-python",
             command=[],
             envs=[
-                f"DEMO_POSTGRES_DB={settings.postgres_database}",
+                # So that somebody who tries the stack can make an alert fire.
+                "DEMO_FAULTS=1",
+                f"DEMO_POSTGRES_DATABASE={settings.postgres_database}",
                 "DEMO_POSTGRES_HOST=demo-postgres",
                 f"DEMO_POSTGRES_PASSWORD_FILE={POSTGRES_PASSWORD_FILE}",
                 f"DEMO_POSTGRES_USER={settings.postgres_user}",
                 "DEMO_REDIS_HOST=demo-redis",
                 f"DEMO_REDIS_PASSWORD_FILE={REDIS_PASSWORD_FILE}",
             ],
-            probe=_python_probe("http://127.0.0.1:8000/healthz"),
+            probe=_python_probe(
+                'import urllib.request as u; u.urlopen("http://127.0.0.1:8000/readyz", timeout=4)'
+            ),
         ),
         files=ServiceFiles(
             target=SECRETS_DIR, secret_files=_passwords(settings), on_change=RestartOnChange()
@@ -111,14 +116,17 @@ def traffic_spec() -> ServiceSpec:
             service="demo-traffic",
             image="demo-python",
             command=["python3", "-m", "demo.traffic", "--target", "http://backend:8000"],
-            probe=_python_probe("http://backend:8000/healthz"),
+            envs=[f"DEMO_HEARTBEAT={HEARTBEAT}"],
+            probe=_python_probe(
+                f'import os, time; assert time.time() - os.stat("{HEARTBEAT}").st_mtime < 30'
+            ),
         )
     )
 
 
-def _python_probe(url: str) -> str:
+def _python_probe(program: str) -> str:
     """The Python image has no wget."""
-    return f"""python3 -c 'import urllib.request as u; u.urlopen("{url}", timeout=4)'"""
+    return f"python3 -c '{program}'"
 
 
 class Demo(pulumi.ComponentResource):

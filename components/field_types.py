@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import re
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
@@ -15,6 +14,11 @@ from components import quantities
 _HOST = r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?|\[[0-9a-fA-F:]+\])"
 _HOST_PORT = re.compile(rf"{_HOST}:(?P<port>[0-9]{{1,5}})")
 _HOST_NAME = re.compile(_HOST)
+# Stricter than Python's urlsplit: Alertmanager's words on a URL that it cannot parse quote it.
+_HTTPS_URL = re.compile(
+    rf"https://(?:[A-Za-z0-9._~!$&'()*+,;=:-]+@)?{_HOST}(?::[0-9]{{1,5}})?"
+    r"(?:[/?#](?:[^\s%\"<>\\^`{|}]|%[0-9A-Fa-f]{2})*)?"
+)
 _MAIL = re.compile(r"[^@\s<>,;:\"]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 # A Docker reference: host[:port]/ and path, in lower case; then the tag, then perhaps a digest.
 _REPOSITORY = (
@@ -105,17 +109,9 @@ def _image(text: str) -> str:
 
 def _https_url(value: SecretStr) -> SecretStr:
     text = value.get_secret_value()
-    if text and not _is_https(text):
+    if text and not _HTTPS_URL.fullmatch(text):
         raise ValueError("is not an https URL, such as https://hooks.slack.com/services/...")
     return value
-
-
-def _is_https(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-    except ValueError:  # whose words quote the URL
-        return False
-    return parts.scheme == "https" and bool(parts.hostname) and not re.search(r"\s", text)
 
 
 def _password(value: SecretStr) -> SecretStr:

@@ -98,8 +98,9 @@ class GrafanaObjects(pulumi.ComponentResource):
             provider=provider,
             depends_on=[server.container],
             # They live in Grafana's database: a destroy that deletes it need not ask Grafana, which
-            # may be down. One that keeps it must, or the next `up` meets them as strangers.
-            deleted_with=server.data,
+            # may be down. One that keeps it must, or the next `up` meets them as strangers; and
+            # `destroy --exclude-protected` takes a protected volume for a deleted one.
+            deleted_with=None if settings.protect_data else server.data,
         )
         folder = grafana.oss.Folder("folder", title="VitalStream", uid=FOLDER_UID, opts=child)
         grafana.oss.DataSource(

@@ -134,7 +134,7 @@ class Settings(_Frozen):
     mail_from: MailAddress = "alertmanager@example.com"
     mail_to: tuple[MailAddress, ...] = Field(default=("ops-team@example.com",), min_length=1)
     mail_username: str = ""
-    mail_password: OneLine = Field(default=SecretStr(""), validate_default=True)
+    mail_password: OneLine = SecretStr("")
     mail_require_tls: StrictBool = True
     heartbeat_url: HttpsUrl = SecretStr("")
 

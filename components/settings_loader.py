@@ -83,7 +83,7 @@ def parse(stack: str, values: Mapping[str, str], secret_keys: Iterable[str]) -> 
         except ValueError:
             shown = None if key in secrets else json.dumps(text)
             faults.append(Fault(key, "is not what its type in Pulumi.yaml asks for", shown))
-    for key in _required_secrets():
+    for key in _secrets():
         raw.setdefault(key, "")
     try:
         settings = Settings.model_validate(raw)
@@ -115,12 +115,12 @@ def _is_secret(annotation: Any) -> bool:
     return annotation is SecretStr
 
 
-def _required_secrets() -> list[str]:
-    """Asked for as empty when they are not set: `is missing` is then said like any other fault."""
+def _secrets() -> list[str]:
+    """Taken as empty when they are not set: `is missing` is then said like any other fault."""
     return [
         to_camel(name)
         for name, field in Settings.model_fields.items()
-        if _is_secret(field.annotation) and field.is_required()
+        if _is_secret(field.annotation)
     ]
 
 
@@ -162,6 +162,8 @@ def _is_below(details: Any, parent: Any) -> bool:
 def _fault(raw: Mapping[str, Any], details: Any, secrets: set[str]) -> Fault:
     location = [str(part) for part in details["loc"] if part not in ("[key]", "tuple")]
     message: str = details["msg"].removeprefix("Value error, ")
+    # Pydantic's "a valid dictionary or instance of LimitOverride".
+    message = message.partition(" or instance of ")[0]
     problem = _ADVICE.get(details["type"], message)
     if details["type"] not in _ADVICE and details["type"] != "value_error":
         problem = f"is wrong: {message[0].lower()}{message[1:]}"

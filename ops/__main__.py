@@ -59,6 +59,13 @@ def logs(service: Annotated[str, typer.Argument(help="Such as prometheus.")]) ->
     running.logs(service)
 
 
+@app.command("machine")
+def prepare_machine() -> None:
+    """Install and start what the tests need: the Docker Engine, promtool and amtool."""
+    machine.ensure_docker(typer.echo)
+    machine.ensure_tools(typer.echo)
+
+
 def run() -> None:
     try:
         app()

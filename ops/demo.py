@@ -16,24 +16,11 @@ from rich.table import Table
 
 from components.images import IMAGES
 from components.settings_loader import parse
-from ops import local_images, machine, program, pulumi_cli, rehearsal
+from ops import machine, program, pulumi_cli, rehearsal
 from ops.workspace import Workspace, WorkspaceError
 
 STACK = "dev"
-LOCAL_GRAFANA = "vitalstream-local/grafana"
 TARGETS_SECONDS = 90
-# What the local images are called, and the services that they stand in for.
-LOCAL_IMAGES = {
-    "prometheus": "prometheus",
-    "alertmanager": "alertmanager",
-    "node-exporter": "node-exporter",
-    "postgres-exporter": "postgres-exporter",
-    "redis-exporter": "redis-exporter",
-    "postgres": "demo-postgres",
-    "redis": "demo-redis",
-    "python": "demo-python",
-}
-
 console = Console(highlight=False)
 
 
@@ -57,7 +44,7 @@ def up() -> None:
     say(plan.why)
     workspace = Workspace(STACK, plan.cli)
     overrides = {"images": plan.images} if plan.images else {}
-    left_out: list[str] = []
+    left_out: tuple[str, ...] = ()
     if plan.cli:
         workspace.prepare(overrides)
         try:
@@ -79,19 +66,20 @@ def make_plan(client: docker.DockerClient) -> Plan:
         if cli:
             return Plan(cli, {}, "The Pulumi engine, with the images of the registry.")
         return Plan(None, {}, "No Pulumi CLI can be had here: a rehearsal under Pulumi's mocks.")
-    made = local_images.ensure(LOCAL_IMAGES, client, say)
-    images = {LOCAL_IMAGES[name]: tag for name, tag in made.items()}
-    grafana = local_grafana(client)
-    if grafana:
-        images["grafana"] = grafana
-    if cli and grafana:
-        return Plan(cli, images, "No image registry can be reached: local images from Debian.")
+    images = rehearsal.local_images(client, say)
+    if cli and "grafana" in images:
+        return Plan(
+            cli,
+            images,
+            "The Pulumi engine, with images made from Debian's packages: no image registry can be "
+            "reached.",
+        )
     missing = "no Pulumi CLI" if not cli else "no image of Grafana"
     return Plan(
         None,
         images,
-        f"No image registry can be reached and {missing} is here: a rehearsal under Pulumi's mocks, "
-        "with images made from Debian's packages.",
+        f"No image registry can be reached and {missing} is here: a rehearsal under Pulumi's "
+        "mocks, with images made from Debian's packages.",
     )
 
 
@@ -115,12 +103,6 @@ def _is_local(client: docker.DockerClient, reference: str) -> bool:
     return True
 
 
-def local_grafana(client: docker.DockerClient) -> str | None:
-    """Debian has no Grafana: an image of it is used where somebody made one."""
-    tags = [tag for image in client.images.list(LOCAL_GRAFANA) for tag in image.tags]
-    return max(tags, default=None)
-
-
 def rehearsal_config(workspace: Workspace, overrides: dict[str, Any]) -> program.StackConfig:
     """The dev stack's configuration with this machine's secrets, as the engine would hand it on."""
     declared = yaml.safe_load((machine.ROOT / "Pulumi.yaml").read_text())["config"]
@@ -135,7 +117,7 @@ def rehearsal_config(workspace: Workspace, overrides: dict[str, Any]) -> program
     return program.StackConfig.of_values(values, set(passwords))
 
 
-def wait_for_targets(config: program.StackConfig, left_out: list[str]) -> None:
+def wait_for_targets(config: program.StackConfig, left_out: tuple[str, ...]) -> None:
     """Until Prometheus scrapes everything that runs. Raises DemoError naming what it cannot."""
     url = f"{_settings(config).url('prometheus')}/api/v1/targets"
     deadline = time.monotonic() + TARGETS_SECONDS
@@ -150,7 +132,7 @@ def wait_for_targets(config: program.StackConfig, left_out: list[str]) -> None:
     raise DemoError(f"After {TARGETS_SECONDS} s these targets are not up:\n{words}")
 
 
-def _targets_down(url: str, left_out: list[str]) -> dict[str, str]:
+def _targets_down(url: str, left_out: tuple[str, ...]) -> dict[str, str]:
     try:
         with urllib.request.urlopen(url, timeout=5) as response:
             targets = json.load(response)["data"]["activeTargets"]
@@ -163,7 +145,7 @@ def _targets_down(url: str, left_out: list[str]) -> dict[str, str]:
     }
 
 
-def summary(config: program.StackConfig, workspace: Workspace, left_out: list[str]) -> None:
+def summary(config: program.StackConfig, workspace: Workspace, left_out: tuple[str, ...]) -> None:
     settings = _settings(config)
     table = Table(box=None, pad_edge=False)
     table.add_column("what")

@@ -84,6 +84,13 @@ class StackConfig:
         }
         return cls.of_values(values, secrets)
 
+    def without_secrets(self, text: str) -> str:
+        """The text with a placeholder for each secret of this configuration."""
+        for key in self.secret_keys:
+            if secret := self.values.get(key):
+                text = text.replace(secret, _placeholder(key.removeprefix(f"{PROJECT}:")))
+        return text
+
     @classmethod
     def of_values(cls, values: Mapping[str, Any], secrets: set[str]) -> StackConfig:
         return cls(

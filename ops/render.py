@@ -20,14 +20,19 @@ def render(stack: str, config: program.StackConfig | None = None) -> dict[str, s
 
     Raises ops.program.ProgramError.
     """
-    registrations = program.run(stack, config or program.StackConfig.of_stack(stack))
+    config = config or program.StackConfig.of_stack(stack)
+    registrations = program.run(stack, config)
     files: dict[str, str] = {}
     for found in registrations:
         if found.type == CONFIG_FILES and found.name in (
             "prometheus-config",
             "alertmanager-config",
         ):
-            files |= program.unwrap(found.inputs)["files"]
+            inputs = program.unwrap(found.inputs)
+            files |= inputs["files"]
+            # Secret as a whole for the one URL in it: the routes are still to be read.
+            if routes := inputs["secret_files"].get("alertmanager.yml"):
+                files["alertmanager.yml"] = config.without_secrets(routes)
         elif found.type == DASHBOARD:
             files[f"dashboards/{found.name}.json"] = found.inputs["configJson"]
     resources = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 
 import docker
+from docker.models.containers import Container
 from rich.table import Table
 
 from ops import pulumi_cli, rehearsal
@@ -69,7 +70,7 @@ def down(*, volumes: bool) -> None:
         )
 
 
-def _containers() -> list[docker.models.containers.Container]:
+def _containers() -> list[Container]:
     return list(_client().containers.list(all=True, filters={"label": "vitalstream.service"}))
 
 

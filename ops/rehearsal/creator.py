@@ -1,0 +1,134 @@
+"""Stands in for the engine and its providers: what the program registers is really created."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import docker
+import docker.errors
+
+from components.config_files_provider import ConfigFilesError, ConfigFilesProvider
+from ops.program import Registration, unwrap
+from ops.rehearsal import containers, resources
+from ops.rehearsal.errors import RehearsalError, StoppedError, docker_words
+from ops.rehearsal.grafana_api import GrafanaApi
+from ops.rehearsal.plan import CONTAINER, DOCKER_PROVIDER, IMAGE, NETWORK, VOLUME, Key, key
+
+CONFIG_FILES = "pulumi-python:dynamic/vitalstream:ConfigFiles"
+GRAFANA_PROVIDER = "pulumi:providers:grafana"
+FOLDER = "grafana:oss/folder:Folder"
+DATA_SOURCE = "grafana:oss/dataSource:DataSource"
+DASHBOARD = "grafana:oss/dashboard:Dashboard"
+
+Outputs = dict[str, Any]
+Report = Callable[[str], None]
+
+
+class RehearsalCreator:
+    """Called from many threads at once, each time for a resource whose dependencies are there.
+
+    After the first failure nothing more is begun, and `failure` is what the user reads.
+    """
+
+    def __init__(
+        self, client: docker.DockerClient, left_out: frozenset[Key], report: Report
+    ) -> None:
+        self.failure: RehearsalError | None = None
+        self._client = client
+        self._left_out = left_out
+        self._report = report
+        self._grafana: GrafanaApi | None = None
+        self._stop = threading.Event()
+        self._changed = threading.Condition()
+        self._active = 0
+        self._makers: dict[str, Callable[[dict[str, Any]], tuple[str, Outputs]]] = {
+            CONFIG_FILES: self._config_files,
+            CONTAINER: self._container,
+            DASHBOARD: self._dashboard,
+            DATA_SOURCE: self._data_source,
+            DOCKER_PROVIDER: lambda inputs: ("docker", inputs),
+            FOLDER: self._folder,
+            GRAFANA_PROVIDER: self._grafana_provider,
+            IMAGE: self._image,
+            NETWORK: lambda inputs: (resources.create_network(client, inputs), inputs),
+            VOLUME: lambda inputs: (resources.create_volume(client, inputs), inputs),
+        }
+
+    def __call__(self, registration: Registration) -> tuple[str, Outputs]:
+        if not registration.custom or key(registration) in self._left_out:
+            return f"{registration.name}-id", registration.inputs
+        with self._changed:
+            self._active += 1
+        try:
+            return self._create(registration)
+        except Exception as error:
+            self._fail(self._in_plain_words(error, registration))
+            raise
+        finally:
+            with self._changed:
+                self._active -= 1
+                self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Lets nothing more begin, and returns when nothing is under way any more."""
+        self._stop.set()
+        with self._changed:
+            self._changed.wait_for(lambda: self._active == 0)
+
+    def _create(self, registration: Registration) -> tuple[str, Outputs]:
+        if self._stop.is_set():
+            raise StoppedError(f"{registration.name} was not made.")
+        make = self._makers.get(registration.type)
+        if make is None:
+            raise RehearsalError(f"The rehearsal cannot make a {registration.type}.")
+        return make(unwrap(registration.inputs))
+
+    def _fail(self, failure: RehearsalError) -> None:
+        with self._changed:
+            if self.failure is None and not isinstance(failure, StoppedError):
+                self.failure = failure
+        self._stop.set()
+
+    def _in_plain_words(self, error: Exception, registration: Registration) -> RehearsalError:
+        if isinstance(error, RehearsalError):
+            return error
+        if isinstance(error, ConfigFilesError):
+            return RehearsalError(f"{registration.name}: {error}")
+        if isinstance(error, docker.errors.DockerException):
+            return RehearsalError(
+                f"Docker does not make {registration.name}: {docker_words(error)}"
+            )
+        return RehearsalError(f"{registration.name}: {type(error).__name__}: {error}")
+
+    def _config_files(self, inputs: dict[str, Any]) -> tuple[str, Outputs]:
+        props = {name: value for name, value in inputs.items() if name != "__provider"}
+        made = ConfigFilesProvider().create(props)
+        return str(made.id), dict(made.outs or {})
+
+    def _container(self, inputs: dict[str, Any]) -> tuple[str, Outputs]:
+        return containers.create(self._client, inputs, self._stop, self._report), inputs
+
+    def _image(self, inputs: dict[str, Any]) -> tuple[str, Outputs]:
+        image = resources.find_image(self._client, inputs, self._report)
+        return image, {**inputs, "imageId": image}
+
+    def _grafana_provider(self, inputs: dict[str, Any]) -> tuple[str, Outputs]:
+        self._grafana = GrafanaApi(inputs["url"], inputs["auth"])
+        return "grafana", inputs
+
+    def _folder(self, inputs: dict[str, Any]) -> tuple[str, Outputs]:
+        return self._grafana_there.create_folder(inputs), inputs
+
+    def _data_source(self, inputs: dict[str, Any]) -> tuple[str, Outputs]:
+        return self._grafana_there.create_data_source(inputs), inputs
+
+    def _dashboard(self, inputs: dict[str, Any]) -> tuple[str, Outputs]:
+        return self._grafana_there.create_dashboard(inputs), inputs
+
+    @property
+    def _grafana_there(self) -> GrafanaApi:
+        if self._grafana is None:
+            raise RehearsalError("A Grafana object came before its provider.")
+        return self._grafana

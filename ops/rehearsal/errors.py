@@ -1,0 +1,21 @@
+"""What a user of the rehearsal reads when it fails."""
+
+from __future__ import annotations
+
+from docker.errors import APIError, DockerException
+
+from ops.program import ProgramError
+
+
+class RehearsalError(ProgramError):
+    """The stack is not up; the message says why, in plain words."""
+
+
+class StoppedError(RehearsalError):
+    """Not gone on with, because another part of the stack failed."""
+
+
+def docker_words(error: DockerException) -> str:
+    """Docker's own explanation, without the HTTP around it."""
+    explanation = error.explanation if isinstance(error, APIError) else None
+    return str(explanation or error)

@@ -1,0 +1,33 @@
+"""The images that this machine can have without a registry, as `vitalstream:images`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import docker
+
+from ops import local_images as debian_images
+from ops.local_images.recipes import REPOSITORY_PREFIX
+
+# What the program calls the images of the demo, which are any PostgreSQL, Redis and Python.
+DEMO_KEYS = {name: f"demo-{name}" for name in ("postgres", "redis", "python")}
+
+
+def local_images(
+    client: docker.DockerClient, report: Callable[[str], None], *, demo: bool = True
+) -> dict[str, str]:
+    """Makes the images that are missing; an image of Grafana only where there is one already.
+
+    Raises LocalImagesError.
+    """
+    wanted = [name for name in debian_images.SERVICES if demo or name not in DEMO_KEYS]
+    tags = debian_images.ensure(wanted, client, report)
+    images = {DEMO_KEYS.get(name, name): tag for name, tag in tags.items()}
+    grafana = _newest_tag(client, f"{REPOSITORY_PREFIX}/grafana")
+    return {**images, "grafana": grafana} if grafana else images
+
+
+def _newest_tag(client: docker.DockerClient, repository: str) -> str | None:
+    """Docker lists the newest image first."""
+    tags = [tag for image in client.images.list(name=repository) for tag in image.tags]
+    return next((tag for tag in tags if tag.startswith(f"{repository}:")), None)

@@ -1,0 +1,73 @@
+"""Removes a stack's containers, networks and volumes: those that carry its label, nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import docker
+import docker.errors
+from docker.models.containers import Container
+from docker.models.networks import Network
+from docker.models.volumes import Volume
+
+from components.volume_files import HELPER_LABEL
+from ops.rehearsal.errors import RehearsalError, docker_words
+from ops.rehearsal.ownership import STACK_LABEL
+
+STOPPED_AT_ONCE = 8
+
+Filters = dict[str, str | list[str] | bool]
+Thing = TypeVar("Thing", Container, Network, Volume)
+
+
+def down(client: docker.DockerClient, stack: str, *, volumes: bool) -> tuple[str, ...]:
+    """Removes what the engine or a rehearsal made of a stack; its volumes only when asked to.
+
+    Containers are given their own grace period to stop. Returns the names of what is gone. Raises
+    RehearsalError when Docker refuses, as when a container of someone else still uses a network.
+    """
+    mine: Filters = {"label": f"{STACK_LABEL}={stack}"}
+    kept_in = client.volumes.list(filters=mine)
+    found = client.containers.list(all=True, ignore_removed=True, filters=mine)
+    # Left behind where a run was killed while it put files into a volume.
+    for volume in kept_in:
+        helpers: Filters = {"label": f"{HELPER_LABEL}={volume.name}"}
+        found += client.containers.list(all=True, ignore_removed=True, filters=helpers)
+    gone = _all(found, _remove_container)
+    gone += _all(client.networks.list(filters=mine), _remove_network)
+    if volumes:
+        gone += _all(kept_in, lambda volume: volume.remove())
+    return tuple(gone)
+
+
+def _all(things: Iterable[Thing], remove: Callable[[Thing], None]) -> list[str]:
+    def attempt(thing: Thing) -> str:
+        try:
+            with contextlib.suppress(docker.errors.NotFound):
+                remove(thing)
+        except docker.errors.APIError as error:
+            raise RehearsalError(f"{thing.name} cannot be removed: {docker_words(error)}") from None
+        return str(thing.name)
+
+    with ThreadPoolExecutor(STOPPED_AT_ONCE) as pool:
+        return list(pool.map(attempt, things))
+
+
+def _remove_container(container: Container) -> None:
+    container.stop()
+    # `v`: the anonymous volumes that some images declare. Named ones stay.
+    container.remove(v=True, force=True)
+
+
+def _remove_network(network: Network) -> None:
+    network.reload()
+    if network.containers:
+        users = ", ".join(sorted(container.name or "?" for container in network.containers))
+        raise RehearsalError(
+            f"The network {network.name} is still used by {users}, not of this stack: "
+            f"`docker network disconnect {network.name} NAME` first."
+        )
+    network.remove()

@@ -1,0 +1,154 @@
+"""Brings a stack up."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import docker
+import docker.errors
+
+from components.config_files_provider import ConfigFilesError, connect
+from ops import program
+from ops.rehearsal import preflight
+from ops.rehearsal.creator import RehearsalCreator, Report
+from ops.rehearsal.errors import RehearsalError, docker_words
+from ops.rehearsal.plan import CONTAINER, Plan, image_of, left_out
+from ops.rehearsal.removal import down
+
+# Left out by itself where there is no image of it: the stack watches and alerts without it.
+DISPENSABLE = "grafana"
+# A container waits for its health in a thread of its own, and nothing else may wait for that.
+THREADS = 32
+
+
+@dataclass(frozen=True)
+class Result:
+    """A stack that is up: `urls` by service, for this machine, and what was `left_out`."""
+
+    urls: dict[str, str]
+    left_out: tuple[str, ...]
+    registrations: tuple[program.Registration, ...]
+
+
+def up(
+    stack: str,
+    config: program.StackConfig,
+    report: Report,
+    *,
+    leave_out: frozenset[str] = frozenset(),
+) -> Result:
+    """Makes the stack and waits until all of it is healthy; a second `up` replaces containers and
+    networks and keeps the volumes.
+
+    `leave_out` names services to leave out, with all that depends on them; Grafana is left out
+    where there is no image of it. `report` gets lines of progress, from several threads. Raises
+    ProgramError before anything is touched, or RehearsalError (which is one) also while the stack
+    is being made: `down` then removes what there is of it.
+    """
+    registrations = tuple(program.run(stack, config))
+    plan = Plan(stack, registrations, left_out(registrations, leave_out))
+    try:
+        client = connect(plan.docker_host)
+    except ConfigFilesError as error:
+        raise RehearsalError(str(error)) from None
+    with contextlib.closing(client):
+        if not _has_image(client, registrations, DISPENSABLE):
+            everything_left_out = left_out(registrations, leave_out | {DISPENSABLE})
+            plan = replace(plan, left_out=everything_left_out)
+        if plan.left_out:
+            report(f"left out: {', '.join(plan.left_out_names)}")
+        try:
+            preflight.check(client, plan)
+            down(client, stack, volumes=False)
+        except docker.errors.DockerException as error:
+            raise RehearsalError(f"Docker: {docker_words(error)}") from None
+        made = _make(client, config, plan, report)
+    return Result(_urls(plan), plan.left_out_names, made)
+
+
+def _make(
+    client: docker.DockerClient, config: program.StackConfig, plan: Plan, report: Report
+) -> tuple[program.Registration, ...]:
+    creator = RehearsalCreator(client, plan.left_out, report)
+    with _traceback_limit_kept(), _own_event_loop(), _said_before():
+        try:
+            return tuple(program.run(plan.stack, config, creator))
+        except program.ProgramError:
+            if creator.failure:
+                raise creator.failure from None
+            raise
+        finally:
+            creator.stop()
+
+
+def _has_image(
+    client: docker.DockerClient, registrations: tuple[program.Registration, ...], service: str
+) -> bool:
+    try:
+        client.images.get(image_of(registrations, service) or "")
+    except (docker.errors.ImageNotFound, docker.errors.NullResource):
+        return False
+    return True
+
+
+def _urls(plan: Plan) -> dict[str, str]:
+    urls = {}
+    for container in plan.inputs(CONTAINER):
+        service = container["name"].removeprefix(f"vitalstream-{plan.stack}-")
+        for port in container.get("ports") or []:
+            ip = port.get("ip") or "0.0.0.0"
+            address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(ip, ip)
+            host = f"[{address}]" if ":" in address else address
+            urls[service] = f"http://{host}:{port['external']}"
+    return urls
+
+
+@contextlib.contextmanager
+def _own_event_loop() -> Iterator[None]:
+    """After a failure Pulumi leaves tasks behind, which would go on in the loop's next run."""
+    loop = asyncio.new_event_loop()
+    loop.set_default_executor(ThreadPoolExecutor(THREADS))
+    asyncio.set_event_loop(loop)
+    try:
+        yield
+    finally:
+        for task in asyncio.all_tasks(loop):
+            task.cancel()
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+        loop.close()
+        asyncio.set_event_loop(None)
+
+
+@contextlib.contextmanager
+def _said_before() -> Iterator[None]:
+    """The program's warnings came in the run that made the plan; Pulumi logs them at the root."""
+
+    def not_a_warning(record: logging.LogRecord) -> bool:
+        return record.levelno != logging.WARNING
+
+    logger = logging.getLogger()
+    logger.addFilter(not_a_warning)
+    try:
+        yield
+    finally:
+        logger.removeFilter(not_a_warning)
+
+
+@contextlib.contextmanager
+def _traceback_limit_kept() -> Iterator[None]:
+    """`ConfigFiles` hides tracebacks from the engine, whose process is its own; this one is not."""
+    limit = getattr(sys, "tracebacklimit", None)
+    try:
+        yield
+    finally:
+        if limit is None:
+            with contextlib.suppress(AttributeError):
+                del sys.tracebacklimit
+        else:
+            sys.tracebacklimit = limit

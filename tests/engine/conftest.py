@@ -1,0 +1,87 @@
+"""A copy of the program that the tests may edit, run by the real Pulumi engine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+import yaml
+from pulumi import automation
+
+from ops import rehearsal
+from tests.engine.program import ROOT, SECRETS, EngineStack, free_ports
+
+PROGRAM = ("__main__.py", "Pulumi.yaml", ".dockerignore")
+FOLDERS = ("app", "components", "demo", "rules", "templates")
+
+
+def _unavailable(reason: str) -> None:
+    if os.environ.get("REQUIRE_ENGINE") == "1":
+        pytest.fail(f"REQUIRE_ENGINE=1, but {reason}", pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def images(docker_client: docker.DockerClient) -> dict[str, str]:
+    if not shutil.which("pulumi"):
+        _unavailable("no Pulumi CLI is on PATH")
+    found = rehearsal.local_images(docker_client, print)
+    if "grafana" not in found:
+        _unavailable("there is no image of Grafana here")
+    return found
+
+
+@pytest.fixture(scope="module")
+def engine(
+    docker_client: docker.DockerClient,
+    images: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+) -> Iterator[EngineStack]:
+    """The stack of a test module, named and configured by its `STACK` and `CONFIG`, not yet up."""
+    folder = tmp_path_factory.mktemp("program")
+    for file in PROGRAM:
+        shutil.copy(ROOT / file, folder / file)
+    for part in FOLDERS:
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / part, folder / part, ignore=ignored)
+    project = yaml.safe_load((folder / "Pulumi.yaml").read_text())
+    project["runtime"]["options"]["virtualenv"] = sys.prefix
+    (folder / "Pulumi.yaml").write_text(yaml.safe_dump(project))
+    name: str = request.module.STACK
+    committed = yaml.safe_load((ROOT / f"Pulumi.{request.module.LIKE}.yaml").read_text())["config"]
+    values: dict[str, Any] = {
+        **{key.removeprefix("vitalstream:"): value for key, value in committed.items()},
+        "images": images,
+        "ports": free_ports(),
+        **request.module.CONFIG,
+    }
+    stack = EngineStack(_stack(folder, name), folder, docker_client, values)
+    for key, value in SECRETS.items():
+        stack.set_secret(key, value)
+    try:
+        yield stack
+    finally:
+        stack.remove()
+
+
+def _stack(folder: Path, name: str) -> automation.Stack:
+    state = folder / ".state"
+    state.mkdir()
+    return automation.create_stack(
+        stack_name=name,
+        work_dir=str(folder),
+        opts=automation.LocalWorkspaceOptions(
+            env_vars={
+                "PULUMI_BACKEND_URL": f"file://{state}",
+                "PULUMI_CONFIG_PASSPHRASE": "for-these-tests-only",
+                "PULUMI_SKIP_UPDATE_CHECK": "true",
+            }
+        ),
+    )

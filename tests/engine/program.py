@@ -1,0 +1,135 @@
+"""What the engine's tests do with a stack, and see of it."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import docker
+import yaml
+from docker.models.containers import Container
+from pulumi import automation
+
+from components.catalog import DEFAULT_PORTS
+from ops import rehearsal
+
+ROOT = Path(__file__).resolve().parents[2]
+# Made up for these tests, and looked for wherever they must not be.
+SECRETS = {
+    "grafanaAdminPassword": "canary-grafana-2b7e1516",
+    "postgresPassword": "canary-postgres-28aed2a6",
+    "redisPassword": "canary-redis-abf71588",
+    "slackWebhookUrl": "https://slack.invalid/canary-slack-09cf4f3c",
+}
+UNCHANGED = "same"
+
+
+def free_ports() -> dict[str, int]:
+    """A free port for every published service: the defaults may be in use by a stack of yours."""
+    sockets = {service: socket.socket() for service in DEFAULT_PORTS}
+    for listener in sockets.values():
+        listener.bind(("127.0.0.1", 0))
+    ports = {service: listener.getsockname()[1] for service, listener in sockets.items()}
+    for listener in sockets.values():
+        listener.close()
+    return ports
+
+
+@dataclass
+class EngineStack:
+    """A stack of the real engine, with its program in `folder`."""
+
+    stack: automation.Stack
+    folder: Path
+    client: docker.DockerClient
+    values: dict[str, Any]
+
+    def configure(self, **values: Any) -> None:
+        self.values |= values
+        path = self.folder / f"Pulumi.{self.stack.name}.yaml"
+        found = yaml.safe_load(path.read_text()) if path.exists() else {}
+        found.setdefault("config", {})
+        found["config"] |= {f"vitalstream:{key}": value for key, value in self.values.items()}
+        path.write_text(yaml.safe_dump(found))
+
+    def set_secret(self, key: str, value: str) -> None:
+        self.stack.set_config(f"vitalstream:{key}", automation.ConfigValue(value, secret=True))
+
+    def up(self) -> dict[str, int]:
+        """Operations and their counts, without those that change nothing."""
+        self.configure()
+        return _changes(self.stack.up(on_output=print).summary.resource_changes)
+
+    def preview(self, *, refresh: bool = False) -> dict[str, int]:
+        self.configure()
+        found = self.stack.preview(refresh=refresh, on_output=print).change_summary
+        return _changes({str(getattr(op, "value", op)): count for op, count in found.items()})
+
+    def destroy(self, **options: Any) -> None:
+        self.stack.destroy(on_output=print, **options)
+
+    def remove(self) -> None:
+        """Whatever a test left: by the stack's label, so nothing of anybody else's."""
+        rehearsal.down(self.client, self.stack.name, volumes=True)
+
+    def container(self, service: str) -> Container:
+        return self.client.containers.get(f"vitalstream-{self.stack.name}-{service}")
+
+    def containers(self) -> list[Container]:
+        return list(self.client.containers.list(all=True, filters=self._ours))
+
+    def started(self) -> dict[str, str]:
+        """When each container started, by name."""
+        return {found.name or "": found.attrs["State"]["StartedAt"] for found in self.containers()}
+
+    def volumes(self) -> set[str]:
+        prefix = f"vitalstream-{self.stack.name}-"
+        found = self.client.volumes.list(filters=self._ours)
+        return {(volume.name or "").removeprefix(prefix) for volume in found}
+
+    def networks(self) -> list[str]:
+        return [network.name or "" for network in self.client.networks.list(filters=self._ours)]
+
+    def query(self, expression: str) -> list[dict[str, Any]]:
+        """The result of an instant query."""
+        encoded = urllib.parse.urlencode({"query": expression})
+        found: list[dict[str, Any]] = self.get("prometheus", f"/api/v1/query?{encoded}")["data"][
+            "result"
+        ]
+        return found
+
+    def get(self, service: str, path: str) -> Any:
+        url = f"http://127.0.0.1:{self.values['ports'][service]}{path}"
+        with urllib.request.urlopen(url, timeout=10) as response:
+            return json.load(response)
+
+    def rule(self, name: str) -> dict[str, Any]:
+        """A rule as the running Prometheus has it."""
+        groups = self.get("prometheus", "/api/v1/rules")["data"]["groups"]
+        return next(rule for group in groups for rule in group["rules"] if rule["name"] == name)
+
+    @property
+    def _ours(self) -> dict[str, Any]:
+        return {"label": f"vitalstream.stack={self.stack.name}"}
+
+
+def eventually(what: Callable[[], bool], seconds: float = 30) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if what():
+            return True
+        time.sleep(0.5)
+    return what()
+
+
+def _changes(found: Any) -> dict[str, int]:
+    return {
+        operation: count for operation, count in (found or {}).items() if operation != UNCHANGED
+    }

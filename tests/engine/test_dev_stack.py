@@ -1,0 +1,154 @@
+"""The dev stack on the real engine: each test goes on from where the one before left it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import urllib.error
+import urllib.request
+
+import pytest
+from pulumi import automation
+
+from tests.engine.program import SECRETS, EngineStack, eventually
+
+STACK = "engine-dev"
+LIKE = "dev"
+CONFIG = {"scrapeInterval": "3s", "evaluationInterval": "3s", "retentionTime": "7d"}
+NEW_PASSWORD = "canary-rotated-762e7160"
+
+
+@pytest.fixture(scope="module")
+def up(engine: EngineStack) -> EngineStack:
+    """The stack, up."""
+    engine.up()
+    return engine
+
+
+def edit(engine: EngineStack, path: str, old: str, new: str) -> None:
+    file = engine.folder / path
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+
+
+def test_from_nothing_every_container_comes_up_healthy(up: EngineStack) -> None:
+    assert {container.health for container in up.containers()} == {"healthy"}
+
+
+def test_every_target_is_scraped(up: EngineStack) -> None:
+    def scraped() -> bool:
+        return {found["value"][1] for found in up.query("up")} == {"1"}
+
+    assert eventually(scraped)
+
+
+def test_a_second_up_changes_nothing(up: EngineStack) -> None:
+    assert up.up() == {}
+
+
+def test_a_preview_with_refresh_changes_nothing(up: EngineStack) -> None:
+    assert up.preview(refresh=True) == {}
+
+
+def test_a_rule_edit_updates_one_resource_and_restarts_nothing(up: EngineStack) -> None:
+    before = up.started()
+    edit(up, "rules/backend.yml", "instance:backend_up:min == 0", "instance:backend_up:min < 1")
+    assert up.up() == {"update": 1}
+    assert up.rule("BackendDown")["query"] == "instance:backend_up:min < 1"
+    assert up.started() == before
+
+
+def test_a_rule_that_promtool_refuses_fails_the_preview_in_its_words(up: EngineStack) -> None:
+    broken = up.folder / "rules" / "broken.yml"
+    broken.write_text("groups: [{name: broken, rules: [{alert: Broken, expr: 'up =='}]}]\n")
+    with pytest.raises(automation.CommandError) as refused:
+        up.preview()
+    broken.unlink()
+    assert "could not parse expression" in str(refused.value)
+
+
+def test_a_refused_rule_leaves_the_live_rules_as_they_are(up: EngineStack) -> None:
+    broken = up.folder / "rules" / "broken.yml"
+    broken.write_text("groups: [{name: broken, rules: [{alert: Broken, expr: 'up =='}]}]\n")
+    with pytest.raises(automation.CommandError):
+        up.up()
+    broken.unlink()
+    assert up.rule("BackendDown")["health"] == "ok"
+    assert up.up() == {}
+
+
+def test_a_file_changed_by_hand_shows_on_refresh_and_is_mended(up: EngineStack) -> None:
+    volume = f"vitalstream-{STACK}-prometheus-config"
+    up.client.containers.run(
+        up.values["images"]["prometheus"],
+        ["-c", "echo '# by hand' >> /config/rules/host.yml"],
+        entrypoint=["sh"],
+        user="0:0",
+        remove=True,
+        volumes={volume: {"bind": "/config", "mode": "rw"}},
+    )
+    up.stack.refresh(on_output=print)
+    assert up.up() == {"update": 1}
+    assert up.preview(refresh=True) == {}
+
+
+def test_a_new_grafana_password_replaces_nothing_and_is_in_force(up: EngineStack) -> None:
+    before = up.started()
+    up.set_secret("grafanaAdminPassword", NEW_PASSWORD)
+    assert "replace" not in up.up()
+    assert up.started() == before
+    assert _login(up, NEW_PASSWORD) == 200
+    assert _login(up, SECRETS["grafanaAdminPassword"]) == 401
+
+
+def test_a_retention_edit_replaces_prometheus_alone_and_its_data_stays(up: EngineStack) -> None:
+    before = up.started()
+    old = up.query("min_over_time(timestamp(up{job='prometheus'})[1h:3s])")[0]["value"][1]
+    up.configure(retentionSize="5GB")
+    assert up.up() == {"replace": 1}
+    after = up.started()
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {f"vitalstream-{STACK}-prometheus"}
+    assert up.query("min_over_time(timestamp(up{job='prometheus'})[1h:3s])")[0]["value"][1] == old
+
+
+def test_no_secret_stands_in_the_state(up: EngineStack) -> None:
+    kept = [path for path in (up.folder / ".state").rglob("*") if path.is_file()]
+    assert [path.name for path in kept if b"canary" in path.read_bytes()] == []
+    assert any(b"prometheus-config" in path.read_bytes() for path in kept)
+
+
+def test_no_secret_can_be_inspected(up: EngineStack) -> None:
+    for container in up.containers():
+        assert "canary" not in json.dumps(container.attrs), container.name
+
+
+def test_no_secret_is_logged(up: EngineStack) -> None:
+    for container in up.containers():
+        assert b"canary" not in container.logs(), container.name
+
+
+def test_a_secret_file_is_for_the_services_user_alone(up: EngineStack) -> None:
+    _, listed = up.container("grafana").exec_run(["ls", "-ln", "/etc/grafana/secrets"])
+    assert isinstance(listed, bytes)
+    assert re.search(rb"^-r--------\s+1 472 .* admin_password$", listed, re.MULTILINE)
+
+
+def test_destroy_leaves_nothing_behind(up: EngineStack) -> None:
+    up.destroy()
+    assert (up.containers(), up.volumes(), up.networks()) == ([], set(), [])
+
+
+def _login(engine: EngineStack, password: str) -> int:
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{engine.values['ports']['grafana']}/api/org"
+    )
+    credentials = base64.b64encode(f"admin:{password}".encode()).decode()
+    request.add_header("Authorization", f"Basic {credentials}")
+    try:
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return int(response.status)
+    except urllib.error.HTTPError as error:
+        return error.code
