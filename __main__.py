@@ -12,6 +12,7 @@ from components.exporters import EXPORTERS
 from components.exporters.service import ExporterService
 from components.grafana import Grafana, GrafanaObjects
 from components.network import StackNetworks
+from components.preflight import Preflight
 from components.prometheus import Prometheus
 from components.provider import docker_provider
 from components.quantities import duration_seconds
@@ -24,6 +25,7 @@ settings = settings_loader.load(pulumi.get_stack())
 for missing in routing.unreachable(settings):
     pulumi.log.warn(missing)
 
+Preflight(settings)
 on_docker = pulumi.ResourceOptions(providers={"docker": docker_provider(settings)})
 networks = StackNetworks(settings, on_docker)
 

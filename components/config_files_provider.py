@@ -18,6 +18,7 @@ from docker.models.containers import Container
 from pulumi.dynamic import (
     CheckFailure,
     CheckResult,
+    ConfigureRequest,
     CreateResult,
     DiffResult,
     ReadResult,
@@ -59,6 +60,12 @@ def connect(docker_host: str) -> docker.DockerClient:
 class ConfigFilesProvider(ResourceProvider):
     serialize_as_secret_always = False
 
+    def configure(self, req: ConfigureRequest) -> None:
+        """Called in the engine's plugin process alone."""
+        # The engine prints whatever comes out of here with its stack; the message is enough. In a
+        # process that runs a Pulumi program this would hang it: Pulumi reads its own stack.
+        sys.tracebacklimit = 0
+
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Lets the service's own checker judge changed files, in previews too.
 
@@ -95,6 +102,9 @@ class ConfigFilesProvider(ResourceProvider):
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         try:
             found = _volume(props, connect(props["docker_host"])).read()
+        except docker.errors.ImageNotFound:
+            # Nothing to look with until the next `up` pulls it: taken to be as it was.
+            return ReadResult(id_, props)
         except docker.errors.NotFound:
             return ReadResult("", {})
         secret = props["secret_files"]
@@ -109,8 +119,6 @@ class ConfigFilesProvider(ResourceProvider):
         """Nothing: the files go with their volume, which is a resource of its own."""
 
     def _apply(self, news: Mapping[str, Any], olds: Mapping[str, Any]) -> None:
-        # The engine prints whatever comes out of here with its stack; the message is enough.
-        sys.tracebacklimit = 0
         client = connect(news["docker_host"])
         refusal = _refusal(news, client)
         if refusal:
@@ -173,7 +181,8 @@ def _reload(container: Container, how: Mapping[str, Any]) -> None:
     deadline = time.monotonic() + RELOAD_SECONDS
     while time.monotonic() < deadline:
         now = _reload_metrics(container, how)
-        if now.get("successful") == 0:
+        # After a failed reload the metric says 0 until this one has had its moment.
+        if now.get("successful") == 0 and before.get("successful") == 1:
             break
         if now.get("success_timestamp_seconds", 0) > before.get("success_timestamp_seconds", 0):
             return

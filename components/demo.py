@@ -100,9 +100,7 @@ def backend_spec(settings: Settings) -> ServiceSpec:
                 "DEMO_REDIS_HOST=demo-redis",
                 f"DEMO_REDIS_PASSWORD_FILE={REDIS_PASSWORD_FILE}",
             ],
-            probe=_python_probe(
-                'import urllib.request as u; u.urlopen("http://127.0.0.1:8000/readyz", timeout=4)'
-            ),
+            probe="python3 -m demo.healthcheck",
         ),
         files=ServiceFiles(
             target=SECRETS_DIR, secret_files=_passwords(settings), on_change=RestartOnChange()
@@ -117,16 +115,9 @@ def traffic_spec() -> ServiceSpec:
             image="demo-python",
             command=["python3", "-m", "demo.traffic", "--target", "http://backend:8000"],
             envs=[f"DEMO_HEARTBEAT={HEARTBEAT}"],
-            probe=_python_probe(
-                f'import os, time; assert time.time() - os.stat("{HEARTBEAT}").st_mtime < 30'
-            ),
+            probe=f"python3 -m demo.healthcheck --heartbeat {HEARTBEAT}",
         )
     )
-
-
-def _python_probe(program: str) -> str:
-    """The Python image has no wget."""
-    return f"python3 -c '{program}'"
 
 
 class Demo(pulumi.ComponentResource):
@@ -145,7 +136,8 @@ class Demo(pulumi.ComponentResource):
             name=f"vitalstream-demo:{source_hash()}",
             keep_locally=True,
             build=docker.RemoteImageBuildArgs(
-                context=str(ROOT),
+                # Relative to the project, or it would be another on every machine.
+                context=".",
                 dockerfile="demo/Dockerfile",
                 build_args={"BASE": settings.image("demo-python")},
             ),

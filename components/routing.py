@@ -58,12 +58,12 @@ class Inhibition:
 
 
 def _down(alert: str, service: str) -> Inhibition:
-    """While a service is down, its warnings are a consequence.
+    """While a service is down, what else is wrong with it is a consequence.
 
-    Its critical alerts still go out: with several backends one may be down and another failing.
+    Its error rate too, although that is critical: whoever is on call has been told already.
     """
     return Inhibition(
-        (f'alertname="{alert}"',), ('severity="warning"', f'service="{service}"'), ("stack",)
+        (f'alertname="{alert}"',), (f'service="{service}"', f'alertname!="{alert}"'), ("stack",)
     )
 
 

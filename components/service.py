@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from components.settings import Settings
 
 
+DATA_SUFFIX = "-data"
 # A changed label or option is a deletion and a new, empty volume.
 FROZEN = ["labels", "driver", "driverOpts"]
 
@@ -105,8 +106,8 @@ def pulled_image(service: str, name: str, opts: pulumi.ResourceOptions) -> docke
 def data_volume(settings: Settings, service: str, opts: pulumi.ResourceOptions) -> docker.Volume:
     """What must survive."""
     return docker.Volume(
-        f"{service}-data",
-        name=f"{container_name(settings.stack, service)}-data",
+        f"{service}{DATA_SUFFIX}",
+        name=f"{container_name(settings.stack, service)}{DATA_SUFFIX}",
         labels=[docker.VolumeLabelArgs(label="vitalstream.stack", value=settings.stack)],
         opts=pulumi.ResourceOptions.merge(
             opts,

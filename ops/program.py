@@ -107,6 +107,9 @@ def run(
     Raises ProgramError with the program's own words, or with the creator's.
     """
     recorder = _Recorder(create)
+    # Pulumi takes the thread's event loop, and an `asyncio.run` before this has left none.
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
     set_all_config(dict(config.values), list(config.secret_keys))
     mocks.set_mocks(recorder, PROJECT, stack, False, monitor=_Monitor(recorder))
     sys.path.insert(0, str(ROOT))
@@ -121,6 +124,8 @@ def run(
         raise ProgramError(str(error)) from error
     finally:
         sys.path.remove(str(ROOT))
+        asyncio.set_event_loop(None)
+        loop.close()
     return recorder.registrations
 
 

@@ -17,6 +17,7 @@ from ops.rehearsal.grafana_api import GrafanaApi
 from ops.rehearsal.plan import CONTAINER, DOCKER_PROVIDER, IMAGE, NETWORK, VOLUME, Key, key
 
 CONFIG_FILES = "pulumi-python:dynamic/vitalstream:ConfigFiles"
+PREFLIGHT = "pulumi-python:dynamic/vitalstream:Preflight"
 GRAFANA_PROVIDER = "pulumi:providers:grafana"
 FOLDER = "grafana:oss/folder:Folder"
 DATA_SOURCE = "grafana:oss/dataSource:DataSource"
@@ -52,6 +53,8 @@ class RehearsalCreator:
             FOLDER: self._folder,
             GRAFANA_PROVIDER: self._grafana_provider,
             IMAGE: self._image,
+            # The rehearsal has looked for itself, at more than the engine needs to.
+            PREFLIGHT: lambda inputs: ("preflight", inputs),
             NETWORK: lambda inputs: (resources.create_network(client, inputs), inputs),
             VOLUME: lambda inputs: (resources.create_volume(client, inputs), inputs),
         }

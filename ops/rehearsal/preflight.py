@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-import errno
-import socket
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 import docker
 import docker.errors
 from docker.models.containers import Container
 
+from components import obstacles
 from ops.rehearsal.errors import RehearsalError
-from ops.rehearsal.ownership import made_here, of_stack
+from ops.rehearsal.ownership import made_here
 from ops.rehearsal.plan import CONTAINER, IMAGE, NETWORK, VOLUME, Plan
 from ops.rehearsal.resources import missing_image
-
-ANYWHERE = ("", "0.0.0.0", "::")
-_PORT_OFFSET = 10_000
-
-
-@dataclass(frozen=True)
-class _Port:
-    ip: str
-    number: int
-
-    def clashes_with(self, other: _Port) -> bool:
-        same_ip = self.ip == other.ip or self.ip in ANYWHERE or other.ip in ANYWHERE
-        return same_ip and self.number == other.number
 
 
 def check(client: docker.DockerClient, plan: Plan) -> None:
@@ -57,11 +42,8 @@ def _foreign_names(
         for name in (inputs["name"] for inputs in plan.inputs(kind)):
             if name not in labels[what]:
                 continue
-            if not of_stack(labels[what][name], plan.stack):
-                yield (
-                    f"A {what} {name} is there and does not belong to the stack {plan.stack}: "
-                    f"`docker {what} rm {name}` if nobody needs it, or give the stack another name."
-                )
+            if not obstacles.of_stack(labels[what][name], plan.stack):
+                yield obstacles.foreign_name(what, name, plan.stack)
             # Whoever made a volume: its data is the stack's.
             elif what != "volume" and not made_here(labels[what][name]):
                 by_engine = True
@@ -87,63 +69,17 @@ def _missing_networks(client: docker.DockerClient, plan: Plan) -> Iterator[str]:
     for inputs in plan.inputs(CONTAINER):
         for network in inputs.get("networksAdvanced") or []:
             if network["name"] not in own | there:
-                yield (
-                    f"There is no network {network['name']} to join: make it, or take it out of "
-                    "vitalstream:applicationNetworks."
-                )
+                yield obstacles.missing_network(network["name"])
 
 
 def _taken_ports(plan: Plan, containers: list[Container]) -> Iterator[str]:
-    own = [
-        port for found in containers if of_stack(found.labels, plan.stack) for port in _ports(found)
-    ]
-    others = [found for found in containers if not of_stack(found.labels, plan.stack)]
-    for service, port in _wanted(plan):
-        holder = next(
-            (found.name for found in others if any(map(port.clashes_with, _ports(found)))), None
+    wanted = [
+        (
+            inputs["name"].removeprefix(f"vitalstream-{plan.stack}-"),
+            obstacles.Port(port.get("ip") or "0.0.0.0", port["external"]),
         )
-        if holder is None and not any(map(port.clashes_with, own)) and _is_local(plan.docker_host):
-            holder = None if _can_bind(port) else "another program"
-        if holder:
-            yield (
-                f"Port {port.number} of {port.ip}, where {service} is published, is taken by "
-                f"{holder}: free it, or give {service} another in vitalstream:ports of "
-                f"Pulumi.{plan.stack}.yaml, such as `{service}: {_another(port.number)}`."
-            )
-
-
-def _wanted(plan: Plan) -> Iterator[tuple[str, _Port]]:
-    for inputs in plan.inputs(CONTAINER):
-        service = inputs["name"].removeprefix(f"vitalstream-{plan.stack}-")
-        for port in inputs.get("ports") or []:
-            yield service, _Port(port.get("ip") or "0.0.0.0", port["external"])
-
-
-def _ports(container: Container) -> list[_Port]:
-    published: Mapping[str, Any] = container.attrs["NetworkSettings"].get("Ports") or {}
-    return [
-        _Port(binding["HostIp"], int(binding["HostPort"]))
-        for bindings in published.values()
-        for binding in bindings or []
+        for inputs in plan.inputs(CONTAINER)
+        for port in inputs.get("ports") or []
     ]
-
-
-def _is_local(docker_host: str) -> bool:
-    return docker_host.startswith(("unix://", "npipe://"))
-
-
-def _can_bind(port: _Port) -> bool:
-    family = socket.AF_INET6 if ":" in port.ip else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        # As Docker does: connections of a moment ago do not hold a port.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((port.ip, port.number))
-        except OSError as error:
-            # Other faults, such as an address of no interface here, Docker words itself.
-            return error.errno != errno.EADDRINUSE
-    return True
-
-
-def _another(port: int) -> int:
-    return port + _PORT_OFFSET if port + _PORT_OFFSET < 2**16 else port - _PORT_OFFSET
+    local = obstacles.is_local(plan.docker_host)
+    yield from obstacles.taken_ports(wanted, containers, plan.stack, local=local)

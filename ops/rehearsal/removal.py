@@ -13,9 +13,10 @@ from docker.models.containers import Container
 from docker.models.networks import Network
 from docker.models.volumes import Volume
 
+from components.obstacles import STACK_LABEL
+from components.service import DATA_SUFFIX
 from components.volume_files import HELPER_LABEL
 from ops.rehearsal.errors import RehearsalError, docker_words
-from ops.rehearsal.ownership import STACK_LABEL
 
 STOPPED_AT_ONCE = 8
 
@@ -24,22 +25,23 @@ Thing = TypeVar("Thing", Container, Network, Volume)
 
 
 def down(client: docker.DockerClient, stack: str, *, volumes: bool) -> tuple[str, ...]:
-    """Removes what the engine or a rehearsal made of a stack; its volumes only when asked to.
+    """Removes what the engine or a rehearsal made of a stack; `volumes`: its data too.
 
     Containers are given their own grace period to stop. Returns the names of what is gone. Raises
     RehearsalError when Docker refuses, as when a container of someone else still uses a network.
     """
     mine: Filters = {"label": f"{STACK_LABEL}={stack}"}
-    kept_in = client.volumes.list(filters=mine)
+    there = client.volumes.list(filters=mine)
     found = client.containers.list(all=True, ignore_removed=True, filters=mine)
     # Left behind where a run was killed while it put files into a volume.
-    for volume in kept_in:
+    for volume in there:
         helpers: Filters = {"label": f"{HELPER_LABEL}={volume.name}"}
         found += client.containers.list(all=True, ignore_removed=True, filters=helpers)
     gone = _all(found, _remove_container)
     gone += _all(client.networks.list(filters=mine), _remove_network)
-    if volumes:
-        gone += _all(kept_in, lambda volume: volume.remove())
+    # The others have configuration and passwords, which the next `up` writes anew.
+    unwanted = [found for found in there if volumes or not str(found.name).endswith(DATA_SUFFIX)]
+    gone += _all(unwanted, lambda volume: volume.remove())
     return tuple(gone)
 
 

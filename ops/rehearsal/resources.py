@@ -8,6 +8,7 @@ from typing import Any
 import docker
 import docker.errors
 
+from ops.machine import ROOT
 from ops.rehearsal import ownership
 from ops.rehearsal.errors import RehearsalError, docker_words
 
@@ -62,7 +63,7 @@ def _build(
     try:
         # Docker's SDK leaves out of the context what .dockerignore names.
         image, _ = client.images.build(
-            path=build["context"],
+            path=str(ROOT / build["context"]),
             dockerfile=build.get("dockerfile"),
             buildargs=build.get("buildArgs"),
             tag=name,

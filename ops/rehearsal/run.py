@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -76,7 +75,7 @@ def _make(
     client: docker.DockerClient, config: program.StackConfig, plan: Plan, report: Report
 ) -> tuple[program.Registration, ...]:
     creator = RehearsalCreator(client, plan.left_out, report)
-    with _traceback_limit_kept(), _own_event_loop(), _said_before():
+    with _own_event_loop(), _said_before():
         try:
             return tuple(program.run(plan.stack, config, creator))
         except program.ProgramError:
@@ -138,17 +137,3 @@ def _said_before() -> Iterator[None]:
         yield
     finally:
         logger.removeFilter(not_a_warning)
-
-
-@contextlib.contextmanager
-def _traceback_limit_kept() -> Iterator[None]:
-    """`ConfigFiles` hides tracebacks from the engine, whose process is its own; this one is not."""
-    limit = getattr(sys, "tracebacklimit", None)
-    try:
-        yield
-    finally:
-        if limit is None:
-            with contextlib.suppress(AttributeError):
-                del sys.tracebacklimit
-        else:
-            sys.tracebacklimit = limit

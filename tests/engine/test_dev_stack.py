@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import socket
 import urllib.error
 import urllib.request
 
@@ -77,6 +78,17 @@ def test_a_refused_rule_leaves_the_live_rules_as_they_are(up: EngineStack) -> No
     broken.unlink()
     assert up.rule("BackendDown")["health"] == "ok"
     assert up.up() == {}
+
+
+def test_a_taken_port_fails_the_preview_in_plain_words(up: EngineStack) -> None:
+    ports = up.values["ports"]
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        up.configure(ports={**ports, "alertmanager": holder.getsockname()[1]})
+        with pytest.raises(automation.CommandError, match="is taken by another program: free it"):
+            up.preview()
+    up.configure(ports=ports)
 
 
 def test_a_file_changed_by_hand_shows_on_refresh_and_is_mended(up: EngineStack) -> None:

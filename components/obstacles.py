@@ -1,0 +1,98 @@
+"""What on the Docker host would stand in a stack's way, in words and with the way out."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from docker.models.containers import Container
+
+STACK_LABEL = "vitalstream.stack"
+ANYWHERE = ("", "0.0.0.0", "::")
+_PORT_OFFSET = 10_000
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port to publish, or a published one."""
+
+    ip: str
+    number: int
+
+    def clashes_with(self, other: Port) -> bool:
+        same_ip = self.ip == other.ip or self.ip in ANYWHERE or other.ip in ANYWHERE
+        return same_ip and self.number == other.number
+
+
+def of_stack(labels: Mapping[str, str] | None, stack: str) -> bool:
+    return (labels or {}).get(STACK_LABEL) == stack
+
+
+def foreign_name(what: str, name: str, stack: str) -> str:
+    return (
+        f"A {what} {name} is there and does not belong to the stack {stack}: `docker {what} rm "
+        f"{name}` if nobody needs it, or give the stack another name."
+    )
+
+
+def missing_network(name: str) -> str:
+    return (
+        f"There is no network {name} to join: make it, or take it out of "
+        "vitalstream:applicationNetworks."
+    )
+
+
+def taken_ports(
+    wanted: Iterable[tuple[str, Port]], containers: Iterable[Container], stack: str, *, local: bool
+) -> Iterator[str]:
+    """A line a service whose port somebody else has. `local`: this machine is the Docker host, so
+    other programs' ports can be seen as well.
+    """
+    containers = list(containers)
+    own = [port for found in containers if of_stack(found.labels, stack) for port in _ports(found)]
+    others = [found for found in containers if not of_stack(found.labels, stack)]
+    for service, port in wanted:
+        holder = next(
+            (found.name for found in others if any(map(port.clashes_with, _ports(found)))), None
+        )
+        if holder is None and local and not any(map(port.clashes_with, own)):
+            holder = None if _can_bind(port) else "another program"
+        if holder:
+            yield (
+                f"Port {port.number} of {port.ip}, where {service} is published, is taken by "
+                f"{holder}: free it, or give {service} another: `pulumi config set --path "
+                f"'ports.{service}' {_another(port.number)} --stack {stack}`."
+            )
+
+
+def is_local(docker_host: str) -> bool:
+    return docker_host.startswith("unix://")
+
+
+def _ports(container: Container) -> list[Port]:
+    published: Mapping[str, Any] = container.attrs["NetworkSettings"].get("Ports") or {}
+    return [
+        Port(binding["HostIp"], int(binding["HostPort"]))
+        for bindings in published.values()
+        for binding in bindings or []
+    ]
+
+
+def _can_bind(port: Port) -> bool:
+    family = socket.AF_INET6 if ":" in port.ip else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        # As Docker does: connections of a moment ago do not hold a port.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((port.ip, port.number))
+        except OSError as error:
+            # Other faults, such as an address of no interface here, Docker words itself.
+            return error.errno != errno.EADDRINUSE
+    return True
+
+
+def _another(port: int) -> int:
+    return port + _PORT_OFFSET if port + _PORT_OFFSET < 2**16 else port - _PORT_OFFSET

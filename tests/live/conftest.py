@@ -1,0 +1,48 @@
+"""Two stacks: `live` with the demo, for as long as the tests run, and `live-bare` without it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import docker
+import pytest
+
+from ops import rehearsal
+from ops.local_images import LocalImagesError
+from tests.live import stack as stacks
+from tests.live.stack import Stack
+
+
+@pytest.fixture(scope="session")
+def images(docker_client: docker.DockerClient) -> dict[str, str]:
+    try:
+        return stacks.images(docker_client)
+    except LocalImagesError as error:
+        pytest.fail(
+            f"no images to test with: {error}; LIVE_IMAGES=pinned pulls them", pytrace=False
+        )
+
+
+@pytest.fixture(scope="session")
+def live(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterator[Stack]:
+    """With the demo, and with Grafana where there is an image of it."""
+    config = stacks.config(images, demo=True)
+    with stacks.alone("live", docker_client):
+        result = rehearsal.up("live", config, stacks.say)
+        yield Stack("live", docker_client, config, result)
+
+
+@pytest.fixture(scope="session")
+def bare(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterator[Stack]:
+    """Without the demo, and without an image of Grafana."""
+    config = stacks.config({**images, "grafana": "vitalstream-local/grafana:none-of-that-tag"})
+    with stacks.alone("live-bare", docker_client):
+        result = rehearsal.up("live-bare", config, stacks.say)
+        yield Stack("live-bare", docker_client, config, result)
+
+
+@pytest.fixture
+def scratch(docker_client: docker.DockerClient) -> Iterator[str]:
+    """The name of a stack to fail with; what is left of it is removed."""
+    with stacks.alone("live-scratch", docker_client):
+        yield "live-scratch"

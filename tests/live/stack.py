@@ -1,0 +1,179 @@
+"""A stack on real containers, and what the tests ask of it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import math
+import os
+import socket
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import docker
+import requests
+from docker.models.containers import Container
+
+from components.catalog import DEFAULT_PORTS
+from components.config_files_provider import ConfigFilesProvider
+from components.images import IMAGES
+from ops import program, rehearsal
+
+SCRAPE_SECONDS = 2
+TIMEOUT_SECONDS = 10
+CONFIG_FILES = "pulumi-python:dynamic/vitalstream:ConfigFiles"
+# Invented for the tests; nothing else may show them.
+SECRETS = {
+    "grafanaAdminPassword": "live-grafana-Password-1",
+    "postgresPassword": "live-postgres-Password-2",
+    "redisPassword": "live-redis-Password-3",
+    "slackWebhookUrl": "https://hooks.slack.invalid/services/LIVE-Secret-4",
+    "mailPassword": "live-mail-Password-5",
+}
+Found = TypeVar("Found")
+
+
+def say(line: str) -> None:
+    """Shown by pytest when a test fails."""
+    print(line, flush=True)
+
+
+def eventually(ask: Callable[[], Found], seconds: float, pause: float = 0.5) -> Found:
+    """The first answer that is something, or the last one after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not (found := ask()) and time.monotonic() < deadline:
+        time.sleep(pause)
+    return found
+
+
+def free_ports() -> dict[str, int]:
+    """A port for each published service, off the defaults, that nobody has at this moment."""
+    with contextlib.ExitStack() as stack:
+        held = {service: stack.enter_context(socket.socket()) for service in DEFAULT_PORTS}
+        for probe in held.values():
+            probe.bind(("127.0.0.1", 0))
+        return {service: probe.getsockname()[1] for service, probe in held.items()}
+
+
+def images(client: docker.DockerClient) -> dict[str, str]:
+    """Made of Debian's packages; with LIVE_IMAGES=pinned the program's own, pulled."""
+    if os.environ.get("LIVE_IMAGES") != "pinned":
+        return rehearsal.local_images(client, say)
+    for image in IMAGES.values():
+        client.images.pull(image.reference)
+    return {}
+
+
+def config(images: dict[str, str], **values: Any) -> program.StackConfig:
+    """A fast stack on ports of its own, with a secret wherever the program takes one."""
+    values = {
+        "demo": False,
+        "scrapeInterval": f"{SCRAPE_SECONDS}s",
+        "evaluationInterval": f"{SCRAPE_SECONDS}s",
+        "ports": free_ports(),
+        "images": images,
+        "mailSmarthost": "mail.invalid:587",
+        "mailUsername": "live",
+        **SECRETS,
+        **values,
+    }
+    return program.StackConfig.of_values(values, set(SECRETS))
+
+
+@contextlib.contextmanager
+def alone(stack: str, client: docker.DockerClient) -> Iterator[None]:
+    """Nothing of the stack is there before and nothing after; another run's turn comes then."""
+    lock = Path(tempfile.gettempdir()) / f"vitalstream-{stack}.lock"
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        rehearsal.down(client, stack, volumes=True)
+        try:
+            yield
+        finally:
+            rehearsal.down(client, stack, volumes=True)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack that is up."""
+
+    name: str
+    client: docker.DockerClient
+    config: program.StackConfig
+    result: rehearsal.Result
+
+    def container(self, service: str) -> Container:
+        return self.client.containers.get(f"vitalstream-{self.name}-{service}")
+
+    def containers(self) -> list[Container]:
+        return self.client.containers.list(
+            all=True, filters={"label": f"vitalstream.stack={self.name}"}
+        )
+
+    def started_at(self, service: str) -> str:
+        return str(self.container(service).attrs["State"]["StartedAt"])
+
+    def get(self, service: str, path: str, **params: Any) -> Any:
+        """A service's JSON answer."""
+        url = self.result.urls[service] + path
+        answer = requests.get(url, params=params, timeout=TIMEOUT_SECONDS)
+        assert answer.ok, f"{url}: {answer.text}"
+        return answer.json()
+
+    def ask(self, path: str, **params: Any) -> Any:
+        """The data of an answer of Prometheus' API."""
+        return self.get("prometheus", f"/api/v1/{path}", **params)["data"]
+
+    def query(self, expr: str) -> list[dict[str, Any]]:
+        """The series of an instant query."""
+        found: list[dict[str, Any]] = self.ask("query", query=expr)["result"]
+        return found
+
+    def value(self, expr: str) -> float | None:
+        """The one value of an instant query, or None where there is no series."""
+        found = self.query(expr)
+        assert len(found) <= 1, f"{expr} has {len(found)} series"
+        return float(found[0]["value"][1]) if found else None
+
+    def numbers(self, expr: str, *, instant: bool, seconds: int = 120) -> list[float]:
+        """What a panel would draw: every value that is a number."""
+        now = time.time()
+        if instant:
+            pairs = [series["value"] for series in self.query(expr)]
+        else:
+            window = {"start": now - seconds, "end": now, "step": SCRAPE_SECONDS}
+            result = self.ask("query_range", query=expr, **window)["result"]
+            pairs = [pair for series in result for pair in series["values"]]
+        return [number for _, text in pairs if not math.isnan(number := float(text))]
+
+    def rules(self) -> dict[str, dict[str, Any]]:
+        """Every rule that Prometheus has loaded, by its name."""
+        groups = self.ask("rules")["groups"]
+        return {rule["name"]: rule for group in groups for rule in group["rules"]}
+
+    def config_files(self, service: str) -> dict[str, Any]:
+        """The inputs of a service's `ConfigFiles`, as its provider gets them."""
+        inputs = next(
+            found.inputs
+            for found in self.result.registrations
+            if found.type == CONFIG_FILES and found.name == f"{service}-config"
+        )
+        props: dict[str, Any] = program.unwrap(inputs)
+        del props["__provider"]
+        return props
+
+
+@contextlib.contextmanager
+def edited(olds: dict[str, Any], files: dict[str, str]) -> Iterator[dict[str, Any]]:
+    """The files of a `ConfigFiles` replaced by others, as by an `up`, and put back at the end."""
+    provider, news = ConfigFilesProvider(), {**olds, "files": files}
+    id_ = f"{olds['volume']}:{olds['target']}"
+    provider.update(id_, olds, news)
+    try:
+        yield news
+    finally:
+        provider.update(id_, news, olds)

@@ -1,0 +1,51 @@
+"""The folder, the data source and the dashboards in a real Grafana."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import requests
+
+from components.dashboards import DashboardSettings, render_all
+from components.grafana import DATA_SOURCE_UID, FOLDER_UID
+from tests.live.stack import SCRAPE_SECONDS, SECRETS, TIMEOUT_SECONDS, Stack
+
+DASHBOARDS = render_all(
+    DashboardSettings(stack="live", retention_seconds=7 * 86400, scrape_interval="15s")
+)
+
+
+@pytest.fixture
+def grafana(live: Stack) -> str:
+    url = live.result.urls.get("grafana")
+    if url is None:
+        pytest.skip("Grafana is left out: there is no image of it here")
+    return url
+
+
+def get(grafana: str, path: str, password: str = SECRETS["grafanaAdminPassword"]) -> Any:
+    answer = requests.get(grafana + path, auth=("admin", password), timeout=TIMEOUT_SECONDS)
+    assert answer.ok, answer.text
+    return answer.json()
+
+
+def test_every_dashboard_is_in_the_folder(grafana: str) -> None:
+    found = get(grafana, "/api/search?type=dash-db")
+    folders = {entry["uid"]: entry.get("folderUid") for entry in found}
+    assert folders == {f"vitalstream-{stem}": FOLDER_UID for stem in DASHBOARDS}
+
+
+def test_the_data_source_answers_with_what_prometheus_has(grafana: str) -> None:
+    path = f"/api/datasources/proxy/uid/{DATA_SOURCE_UID}/api/v1/query?query=vector(46)"
+    assert get(grafana, path)["data"]["result"][0]["value"][1] == "46"
+
+
+def test_the_data_source_follows_the_scrape_interval(grafana: str) -> None:
+    found = get(grafana, f"/api/datasources/uid/{DATA_SOURCE_UID}")
+    assert found["jsonData"]["timeInterval"] == f"{SCRAPE_SECONDS}s"
+
+
+def test_the_default_password_is_refused(grafana: str) -> None:
+    answer = requests.get(f"{grafana}/api/org", auth=("admin", "admin"), timeout=TIMEOUT_SECONDS)
+    assert answer.status_code == 401

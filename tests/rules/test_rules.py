@@ -1,0 +1,299 @@
+"""The rules of `rules/`: what every alert must have, and that promtool agrees with their tests.
+
+`<file>.test.yml` mirrors `rules/<file>.yml`. The `name` of a test group says what it proves:
+`Alert, Alert: case, case`, or `records: ...` where it is about recorded series only.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+RULES = ROOT / "rules"
+RUNBOOKS = ROOT / "docs" / "runbooks"
+TESTS = Path(__file__).resolve().parent
+RUNBOOK_URL = "https://github.com/vitalstream/monitoring/blob/main/docs/runbooks/{}.md"
+
+RULE_FILES = sorted(RULES.glob("*.yml"))
+TEST_FILES = sorted(TESTS.glob("*.test.yml"))
+
+CASES = (
+    "fault",
+    "at_for_not_before",
+    "healthy",
+    "no_traffic",
+    "exporter_dead",
+    "series_absent",
+    "counter_reset",
+    "born_high",
+    "label_change",
+    "no_limit",
+)
+SEVERITIES = {"critical", "warning"}
+SERVICES = {"backend", "database", "cache", "host", "monitoring"}
+DASHBOARDS = {
+    "vitalstream-overview",
+    "vitalstream-api",
+    "vitalstream-ecg",
+    "vitalstream-postgresql",
+    "vitalstream-redis",
+    "vitalstream-host",
+    "vitalstream-monitoring",
+}
+TRAILING_THRESHOLD = re.compile(r"(?:<|>|<=|>=|==|!=) -?\d+(?:\.\d+)?$")
+RECORD_NAME = re.compile(r"[a-z][a-z0-9_]*:[a-z0-9_]+:[a-z0-9_]+")
+NEAR_SECONDS = 20
+"""How far apart the last silent look and the first firing one may be."""
+
+ISSUED_ALERTS = {
+    "HighErrorRate": ("critical", "> 5", "5m"),
+    "HighResponseTime": ("warning", "> 1", "5m"),
+    "BackendDown": ("critical", "== 0", "1m"),
+    "HighCPUUsage": ("warning", "> 80", "10m"),
+    "HighMemoryUsage": ("warning", "> 85", "10m"),
+    "DiskSpaceLow": ("warning", "< 15", "5m"),
+    "PostgreSQLDown": ("critical", "== 0", "1m"),
+    "PostgreSQLTooManyConnections": ("warning", "> 80", "5m"),
+    "PostgreSQLSlowQueries": ("warning", "> 60", "5m"),
+    "RedisDown": ("critical", "== 0", "1m"),
+    "RedisHighMemoryUsage": ("warning", "> 90", "5m"),
+}
+"""Severity, threshold and `for` that VitalStream's operators were promised."""
+
+
+def _rules() -> list[dict[str, Any]]:
+    return [
+        rule
+        for file in RULE_FILES
+        for group in yaml.safe_load(file.read_text())["groups"]
+        for rule in group["rules"]
+    ]
+
+
+ALERTS = {rule["alert"]: rule for rule in _rules() if "alert" in rule}
+
+
+@dataclass(frozen=True)
+class Look:
+    """One `alert_rule_test`: at what second an alert is looked at, and how many are to fire."""
+
+    alert: str
+    second: int
+    firing: int
+
+
+@dataclass(frozen=True)
+class Group:
+    """One test group: which alerts it is about, which cases it proves, and how."""
+
+    name: str
+    alerts: tuple[str, ...]
+    cases: tuple[str, ...]
+    looks: tuple[Look, ...]
+
+    def firing(self, alert: str) -> list[int]:
+        return [look.second for look in self.looks if look.alert == alert and look.firing]
+
+    def silent(self, alert: str) -> list[int]:
+        return [look.second for look in self.looks if look.alert == alert and not look.firing]
+
+
+def _seconds(duration: str) -> int:
+    unit = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+    return sum(int(number) * unit[u] for number, u in re.findall(r"(\d+)([dhms])", duration))
+
+
+def _groups() -> list[Group]:
+    found = []
+    for file in TEST_FILES:
+        for test in yaml.safe_load(file.read_text())["tests"]:
+            alerts, _, cases = test["name"].partition(": ")
+            if alerts == "records":
+                continue
+            looks = tuple(
+                Look(look["alertname"], _seconds(look["eval_time"]), len(look["exp_alerts"]))
+                for look in test.get("alert_rule_test", [])
+            )
+            found.append(
+                Group(test["name"], tuple(alerts.split(", ")), tuple(cases.split(", ")), looks)
+            )
+    return found
+
+
+GROUPS = _groups()
+
+
+def _exemptions() -> dict[str, set[str]]:
+    exempt: dict[str, set[str]] = defaultdict(set)
+    for entry in yaml.safe_load((TESTS / "exemptions.yml").read_text()):
+        assert entry["reason"].strip(), f"an exemption of {entry['cases']} has no reason"
+        for alert in entry["alerts"]:
+            exempt[alert].update(entry["cases"])
+    return exempt
+
+
+def _proven(alert: str) -> set[str]:
+    return {case for group in GROUPS if alert in group.alerts for case in group.cases}
+
+
+@pytest.fixture(scope="module")
+def promtool() -> str:
+    found = shutil.which("promtool")
+    if found is None:
+        message = "promtool is not on PATH: install Debian's prometheus package"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return found
+
+
+def _run(*command: str | Path) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output
+    return output
+
+
+@pytest.mark.parametrize("file", RULE_FILES, ids=lambda file: file.name)
+def test_promtool_accepts_the_rules(promtool: str, file: Path) -> None:
+    output = _run(promtool, "check", "rules", "--lint=all", "--lint-fatal", file)
+    assert "SUCCESS" in output
+
+
+@pytest.mark.parametrize("file", TEST_FILES, ids=lambda file: file.name)
+def test_alerts_fire_and_keep_silent_as_intended(promtool: str, file: Path) -> None:
+    _run(promtool, "test", "rules", file)
+
+
+def test_every_rule_file_has_its_test_file() -> None:
+    assert [f"{file.stem}.test.yml" for file in RULE_FILES] == [file.name for file in TEST_FILES]
+
+
+@pytest.mark.parametrize("alert", ISSUED_ALERTS)
+def test_the_promised_alerts_have_exactly_their_severity_threshold_and_for(alert: str) -> None:
+    rule = ALERTS[alert]
+    operator_and_threshold = " ".join(rule["expr"].split()[-2:])
+    assert (
+        rule["labels"]["severity"],
+        operator_and_threshold,
+        rule["for"],
+    ) == ISSUED_ALERTS[alert]
+
+
+def test_no_alert_name_is_used_twice() -> None:
+    names = Counter(rule["alert"] for rule in _rules() if "alert" in rule)
+    assert [name for name, times in names.items() if times > 1] == []
+
+
+def test_no_recorded_name_is_used_twice() -> None:
+    names = Counter(rule["record"] for rule in _rules() if "record" in rule)
+    assert [name for name, times in names.items() if times > 1] == []
+
+
+def test_recorded_names_say_level_metric_and_operation() -> None:
+    names = [rule["record"] for rule in _rules() if "record" in rule]
+    assert [name for name in names if not RECORD_NAME.fullmatch(name)] == []
+
+
+def test_every_recorded_name_in_an_expression_is_recorded() -> None:
+    recorded = {rule["record"] for rule in _rules() if "record" in rule}
+    used = {name for rule in _rules() for name in RECORD_NAME.findall(rule["expr"])}
+    assert used - recorded == set()
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_an_alert_is_routable_by_severity_and_service(alert: str) -> None:
+    labels = ALERTS[alert]["labels"]
+    severities = {"none"} if alert == "Watchdog" else SEVERITIES
+    assert set(labels) == {"severity", "service"}
+    assert labels["severity"] in severities
+    assert labels["service"] in SERVICES
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_an_alert_says_what_where_how_much_and_what_to_do(alert: str) -> None:
+    annotations = ALERTS[alert]["annotations"]
+    assert set(annotations) == {"summary", "description", "runbook_url", "dashboard_uid"}
+    assert annotations["summary"]
+    assert "$value" in annotations["description"]
+    assert alert == "Watchdog" or re.search(r"\.Labels\.(instance|job)", annotations["description"])
+    assert annotations["runbook_url"] == RUNBOOK_URL.format(alert)
+    assert annotations["dashboard_uid"] in DASHBOARDS
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_an_alert_ends_with_a_comparison_to_one_number(alert: str) -> None:
+    assert TRAILING_THRESHOLD.search(ALERTS[alert]["expr"].strip())
+
+
+def test_every_alert_has_a_runbook_page_and_every_page_an_alert() -> None:
+    pages = {page.stem for page in RUNBOOKS.glob("*.md")} - {"README"}
+    assert pages == set(ALERTS)
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_the_runbook_index_repeats_the_rule(alert: str) -> None:
+    rule = ALERTS[alert]
+    labels = rule["labels"]
+    row = f"| [{alert}]({alert}.md) | {labels['severity']} | {labels['service']} |"
+    row += f" {rule.get('for', '0')} |"
+    assert row in (RUNBOOKS / "README.md").read_text()
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_an_alert_has_every_case_or_a_reason_why_not(alert: str) -> None:
+    missing = set(CASES) - _proven(alert) - _exemptions()[alert]
+    assert missing == set()
+
+
+def test_no_exemption_is_left_over() -> None:
+    exempt = _exemptions()
+    assert set(exempt) - set(ALERTS) == set()
+    assert {alert: cases & _proven(alert) for alert, cases in exempt.items()} == {
+        alert: set() for alert in exempt
+    }
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.name)
+def test_a_group_looks_at_the_alerts_and_cases_of_its_name(group: Group) -> None:
+    assert set(group.alerts) <= set(ALERTS)
+    assert set(group.cases) <= set(CASES)
+    assert set(group.alerts) <= {look.alert for look in group.looks}
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_a_fault_makes_the_alert_fire(alert: str) -> None:
+    groups = [g for g in GROUPS if alert in g.alerts and "fault" in g.cases]
+    assert [g.name for g in groups if not g.firing(alert)] == []
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_health_ends_in_silence(alert: str) -> None:
+    groups = [g for g in GROUPS if alert in g.alerts and "healthy" in g.cases]
+    assert [
+        g.name
+        for g in groups
+        if not g.silent(alert) or max(g.silent(alert)) < max(g.firing(alert), default=0)
+    ] == []
+
+
+@pytest.mark.parametrize("alert", sorted(set(ALERTS) - {"Watchdog"}))
+def test_an_alert_is_looked_at_just_before_and_just_after_its_for(alert: str) -> None:
+    hold = _seconds(ALERTS[alert]["for"])
+    groups = [g for g in GROUPS if alert in g.alerts and "at_for_not_before" in g.cases]
+    for group in groups:
+        fires = min(group.firing(alert))
+        silent = max((second for second in group.silent(alert) if second < fires), default=None)
+        assert fires >= hold, group.name
+        assert silent is not None, group.name
+        assert fires - silent <= NEAR_SECONDS, group.name

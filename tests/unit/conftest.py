@@ -1,0 +1,194 @@
+"""The program run under Pulumi's mocks, and settings as the program reads them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from pydantic.alias_generators import to_camel
+
+from components import settings_loader
+from components.settings import Settings
+from components.settings_loader import SettingsError
+from ops import program
+from ops.program import Registration, StackConfig
+
+STACKS = ("dev", "prod")
+SECRETS = {
+    to_camel(name): f"https://canary-{name}.example/hook"
+    if name.endswith("_url")
+    else f"canary-of-{name}-9f3b"
+    for name, field in Settings.model_fields.items()
+    if field.annotation is SecretStr
+}
+"""A value for every secret setting, which is found wherever it leaks to."""
+CHANGED: dict[str, Any] = {
+    "applicationNetworks": ["clinic", "databases"],
+    "backendTargets": ["api-1:8000", "api-2:8000"],
+    "bindAddress": "192.0.2.7",
+    "dockerHost": "tcp://docker.example.com:2376",
+    "grafanaAdminUser": "chief",
+    "grafanaAdminPassword": SECRETS["grafanaAdminPassword"],
+    "images": {"grafana": "own/grafana:1", "prometheus": "own/prometheus:1"},
+    "limits": {"grafana": {"memory": "2g", "cpus": 1.5}, "prometheus": {"cpus": 2}},
+    "ports": {"grafana": 3300, "prometheus": 8100, "alertmanager": 8200},
+    "publicHost": "mon.example.com",
+    "retentionTime": "1d",
+    "scrapeInterval": "30s",
+}
+"""Other values than the default, to be found where they belong."""
+
+
+@dataclass(frozen=True)
+class View:
+    """What the program registered, by short type (`Container`, `Volume`) and name."""
+
+    stack: str
+    registrations: tuple[Registration, ...]
+
+    def all(self, kind: str) -> dict[str, Registration]:
+        return {found.name: found for found in self.registrations if _kind(found) == kind}
+
+    def one(self, kind: str, name: str) -> Registration:
+        return self.all(kind)[name]
+
+    def inputs(self, kind: str) -> dict[str, dict[str, Any]]:
+        """The inputs by name, secrets unwrapped."""
+        return {name: program.unwrap(found.inputs) for name, found in self.all(kind).items()}
+
+    def containers(self) -> dict[str, dict[str, Any]]:
+        return self.inputs("Container")
+
+    def config(self, service: str) -> dict[str, Any]:
+        return self.inputs("ConfigFiles")[f"{service}-config"]
+
+    def networks_of(self, service: str) -> set[str]:
+        return {network["name"] for network in self.containers()[service]["networksAdvanced"]}
+
+
+def _kind(registration: Registration) -> str:
+    if registration.type.startswith("pulumi:providers:"):
+        return "Provider"
+    return registration.type.rsplit(":", maxsplit=1)[-1]
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def stack_config(stack: str, overrides: dict[str, Any]) -> StackConfig:
+    """The committed configuration of a stack with its secrets, and with `overrides`."""
+    committed = StackConfig.of_stack(stack)
+    mine = {key: _text(value) for key, value in overrides.items()}
+    return StackConfig(
+        {**committed.values, **{f"vitalstream:{key}": text for key, text in mine.items()}},
+        tuple({*committed.secret_keys, *(f"vitalstream:{key}" for key in SECRETS)}),
+    )
+
+
+@pytest.fixture(scope="session")
+def canaries() -> dict[str, str]:
+    return SECRETS
+
+
+@pytest.fixture(scope="session")
+def run_program() -> Callable[..., View]:
+    """Runs a stack's program with some settings changed."""
+
+    def run(stack: str = "dev", **overrides: Any) -> View:
+        return View(stack, tuple(program.run(stack, stack_config(stack, overrides))))
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def views(run_program: Callable[..., View]) -> dict[str, View]:
+    return {stack: run_program(stack) for stack in STACKS}
+
+
+@pytest.fixture(scope="session", params=STACKS)
+def view(request: pytest.FixtureRequest, views: dict[str, View]) -> View:
+    return views[request.param]
+
+
+@pytest.fixture(scope="session")
+def dev(views: dict[str, View]) -> View:
+    return views["dev"]
+
+
+@pytest.fixture(scope="session")
+def prod(views: dict[str, View]) -> View:
+    return views["prod"]
+
+
+@pytest.fixture(scope="session")
+def changed(run_program: Callable[..., View]) -> View:
+    """The prod stack with `CHANGED`."""
+    return run_program("prod", **CHANGED)
+
+
+@pytest.fixture(scope="session")
+def everything_set(run_program: Callable[..., View]) -> View:
+    """The dev stack with every secret and every receiver set."""
+    return run_program(
+        "dev", **SECRETS, mailSmarthost="smtp.example.com:587", mailUsername="monitoring"
+    )
+
+
+@pytest.fixture(scope="session")
+def settings() -> Callable[..., Settings]:
+    """Settings as the program reads them: required secrets set, the rest by default."""
+
+    def parse(**overrides: Any) -> Settings:
+        return _parse(overrides)
+
+    return parse
+
+
+@pytest.fixture(scope="session")
+def refused() -> Callable[..., str]:
+    """What is said against wrong settings, where the required secrets are set."""
+
+    def parse(
+        values: Mapping[str, Any], secret_keys: Iterable[str] = SECRETS, stack: str = "test"
+    ) -> str:
+        with pytest.raises(SettingsError) as error:
+            _parse(values, secret_keys, stack)
+        return str(error.value)
+
+    return parse
+
+
+def _parse(
+    values: Mapping[str, Any], secret_keys: Iterable[str] = SECRETS, stack: str = "test"
+) -> Settings:
+    required = {key: SECRETS[key] for key in ("grafanaAdminPassword", "postgresPassword")}
+    texts = {key: _text(value) for key, value in {**required, **values}.items()}
+    return settings_loader.parse(stack, texts, secret_keys)
+
+
+@pytest.fixture(scope="session")
+def amtool() -> Callable[..., str]:
+    """Runs amtool and returns what it says; a failure is the test's."""
+    found = shutil.which("amtool")
+    if found is None:
+        message = "amtool is not on PATH: install Debian's prometheus-alertmanager package"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+
+    def run(*arguments: str) -> str:
+        done = subprocess.run(
+            [found, *arguments], capture_output=True, text=True, check=False, timeout=60
+        )
+        assert done.returncode == 0, done.stderr + done.stdout
+        return done.stdout
+
+    return run

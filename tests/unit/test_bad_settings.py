@@ -1,0 +1,213 @@
+"""Wrong settings: every fault is told, at once, in words that help, before anything is touched."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ops import program
+from ops.program import ProgramError, StackConfig
+from tests.unit.conftest import stack_config
+
+Refused = Callable[..., str]
+DIGEST = "sha256:" + "0" * 64
+
+# key, value, what the message must say; a structure's own path is told by `WRONG_INSIDE`.
+WRONG = [
+    ("retentonTime", "7d", "is no setting of this program; did you mean retentionTime?"),
+    ("retention_time", "7d", "did you mean retentionTime?"),
+    ("zzz", "1", "is no setting of this program"),
+    ("stack", "prod", "is no setting of this program"),
+    ("demo", "yes", "valid boolean"),
+    ("protectData", "1", "valid boolean"),
+    ("mailRequireTls", "True", "valid boolean"),
+    ("retentionTime", "30 days", "is not a Prometheus duration"),
+    ("retentionTime", "30", "is not a Prometheus duration"),
+    ("retentionTime", "1h", "is shorter than 2h"),
+    ("retentionTime", "0d", "must be longer than zero"),
+    ("retentionTime", "300y", "292 years"),
+    ("retentionSize", "10 GB", "is not a Prometheus size"),
+    ("retentionSize", "10gb", "is not a Prometheus size"),
+    ("retentionSize", "1MB", "is less than 100MB"),
+    ("scrapeInterval", "3m", "is longer than 2m"),
+    ("scrapeInterval", "2m1s", "is longer than 2m"),
+    ("scrapeInterval", "100ms", "is shorter than 1s"),
+    ("scrapeInterval", "15", "is not a Prometheus duration"),
+    ("evaluationInterval", "10m", "is longer than 2m"),
+    ("bindAddress", "localhost", "is not an IP address"),
+    ("bindAddress", "300.1.1.1", "is not an IP address"),
+    ("bindAddress", "10.0.0.0/8", "is not an IP address"),
+    ("ports", "9090", "valid dictionary"),
+    ("ports", "{grafana: 3000", "is not what its type in Pulumi.yaml asks for"),
+    ("ports", {"grafana": 9090}, "has port 9090 twice, for prometheus and grafana"),
+    ("ports", {"grafana": 80, "prometheus": 80}, "has port 80 twice, for prometheus and grafana"),
+    ("publicHost", "https://mon.example.com", "is not a host name"),
+    ("publicHost", "mon.example.com:3000", "is not a host name"),
+    ("dockerHost", "/var/run/docker.sock", "is not a Docker host"),
+    ("dockerHost", "unix:///", "is not a Docker host"),
+    ("dockerHost", "", "is not a Docker host"),
+    ("applicationNetworks", "clinic", "is not what its type in Pulumi.yaml asks for"),
+    ("applicationNetworks", ["clinic", "clinic"], "has clinic twice"),
+    ("backendTargets", "backend:8000", "is not what its type in Pulumi.yaml asks for"),
+    ("backendTargets", [], "at least 1 item"),
+    ("postgresAddress", "postgres", "is not host:port"),
+    ("postgresAddress", "postgres:70000", "is not host:port"),
+    ("postgresAddress", "postgres:5432\n", "is not host:port"),
+    ("postgresDatabase", "", "is not a database name"),
+    ("postgresDatabase", "vitals?sslmode=disable", "is not a database name"),
+    ("postgresUser", "a user", "is not a user name"),
+    ("postgresSslmode", "yes", "'disable', 'require', 'verify-ca' or 'verify-full'"),
+    ("redisAddress", "redis://redis:6379", "is not host:port"),
+    ("redisUser", "watcher@redis", "is not a user name"),
+    ("grafanaAdminUser", "a:b", "is not a user name"),
+    ("slackChannels", {"critical": ""}, "is not a Slack channel"),
+    ("mailSmarthost", "smtp.example.com", "is not host:port"),
+    ("mailFrom", "alertmanager", "is not a mail address"),
+    ("mailFrom", "VitalStream <a@example.com>", "is not a mail address"),
+    ("mailTo", [], "at least 1 item"),
+    ("imageRegistryMirror", "https://mirror.example.com", "is not a registry prefix"),
+    ("imageRegistryMirror", "mirror.example.com/", "is not a registry prefix"),
+]
+
+# key, value, path of the fault, what the message must say.
+WRONG_INSIDE = [
+    ("ports", {"grafana": 70000}, "ports.grafana", "less than or equal to 65535"),
+    ("ports", {"grafana": 0}, "ports.grafana", "greater than or equal to 1"),
+    ("ports", {"grafana": True}, "ports.grafana", "is not a number"),
+    ("ports", {"grafana": "web"}, "ports.grafana", "valid integer"),
+    ("ports", {"grafanna": 80}, "ports.grafanna", "is no service with a published port"),
+    ("ports", {"demo-redis": 80}, "ports.demo-redis", "is no service with a published port"),
+    ("applicationNetworks", ["a b"], "applicationNetworks.0", "is not a Docker network name"),
+    ("backendTargets", ["http://backend:8000"], "backendTargets.0", "no scheme, no path"),
+    ("backendTargets", ["a:1", "b"], "backendTargets.1", "is not host:port"),
+    ("slackChannels", {"critical": "alerts"}, "slackChannels.critical", "is not a Slack channel"),
+    ("slackChannels", {"cache": "#c"}, "slackChannels.cache", "is no setting of this program"),
+    ("mailTo", ["ops-team"], "mailTo.0", "is not a mail address"),
+    ("mailTo", [7], "mailTo.0", "valid string"),
+    ("images", {"graphana": "a/b:1"}, "images.graphana", "is no service with an image"),
+    ("images", {"grafana": "grafana/grafana"}, "images.grafana", "is not an image with a tag"),
+    ("images", {"grafana": "host:5000/a"}, "images.grafana", "is not an image with a tag"),
+    ("images", {"grafana": "a/b:latest"}, "images.grafana", "has the tag `latest`"),
+    ("images", {"grafana": f"a:latest@{DIGEST}"}, "images.grafana", "has the tag `latest`"),
+    ("images", {"grafana": f"a/b@{DIGEST}"}, "images.grafana", "is not an image with a tag"),
+    ("images", {"grafana": "a/b:1@sha256:12"}, "images.grafana", "is not an image with a tag"),
+    ("images", {"grafana": "A/b:1"}, "images.grafana", "is not an image with a tag"),
+    ("images", {"grafana": "/a:1"}, "images.grafana", "is not an image with a tag"),
+    ("limits", {"graphana": {}}, "limits.graphana", "is no service with limits"),
+    ("limits", {"grafana": {"memory": "1gb"}}, "limits.grafana.memory", "is not a memory limit"),
+    ("limits", {"grafana": {"memory": 512}}, "limits.grafana.memory", "valid string"),
+    ("limits", {"grafana": {"memory": "4m"}}, "limits.grafana.memory", "is less than 6m"),
+    ("limits", {"grafana": {"cpus": 0}}, "limits.grafana.cpus", "greater than 0"),
+    ("limits", {"grafana": {"cpus": -1}}, "limits.grafana.cpus", "greater than 0"),
+    ("limits", {"grafana": {"cpus": True}}, "limits.grafana.cpus", "is not a number"),
+    ("limits", {"grafana": {"cpus": "half"}}, "limits.grafana.cpus", "valid number"),
+    ("limits", {"grafana": {"cpu": 1}}, "limits.grafana.cpu", "is no setting of this program"),
+    ("limits", {"grafana": "512m"}, "limits.grafana", "valid dictionary"),
+]
+
+
+def _ids(rows: list[Any]) -> list[str]:
+    return [f"{row[0]}={json.dumps(row[1])}" for row in rows]
+
+
+@pytest.mark.parametrize(("key", "value", "words"), WRONG, ids=_ids(WRONG))
+def test_a_wrong_setting_is_refused_with_a_reason(
+    key: str, value: Any, words: str, refused: Refused
+) -> None:
+    assert words in refused({key: value})
+
+
+@pytest.mark.parametrize(("key", "value", "path", "words"), WRONG_INSIDE, ids=_ids(WRONG_INSIDE))
+def test_a_wrong_part_of_a_setting_is_refused_by_its_path(
+    key: str, value: Any, path: str, words: str, refused: Refused
+) -> None:
+    message = refused({key: value})
+    lines = message.splitlines()
+    named = next(n for n, line in enumerate(lines) if line.startswith(f"  vitalstream:{path}"))
+    assert words in lines[named + 1]
+
+
+EVERY_WRONG = {
+    **{row[0]: row[1] for row in WRONG},
+    **{row[0]: row[1] for row in WRONG_INSIDE},
+}
+
+
+@pytest.mark.parametrize("key", sorted(EVERY_WRONG))
+def test_one_message_tells_of_every_fault(key: str, refused: Refused) -> None:
+    assert f"  vitalstream:{key}" in refused(EVERY_WRONG)
+
+
+def test_two_faults_of_one_structure_are_both_told(refused: Refused) -> None:
+    message = refused({"limits": {"grafana": {"memory": "1gb", "cpus": 0}}})
+    assert ("limits.grafana.memory" in message, "limits.grafana.cpus" in message) == (True, True)
+
+
+@pytest.mark.parametrize("key", sorted(EVERY_WRONG))
+def test_every_fault_comes_with_a_way_to_mend_it(key: str, refused: Refused) -> None:
+    lines = refused({key: EVERY_WRONG[key]}).splitlines()
+    named = next(n for n, line in enumerate(lines) if line.startswith(f"  vitalstream:{key}"))
+    assert lines[named + 2].startswith(("    mend: pulumi config ", "    mend: edit vitalstream:"))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "command"),
+    [
+        ("scrapeInterval", "3m", "pulumi config set scrapeInterval 15s --stack prod"),
+        ("demo", "yes", "pulumi config set demo false --stack prod"),
+        ("zzz", "1", "pulumi config rm zzz --stack prod"),
+        ("ports", {"x": 1}, "pulumi config rm --path 'ports.x' --stack prod"),
+        ("ports", {"grafana": 0}, "pulumi config set --path 'ports.grafana' VALUE --stack prod"),
+        ("mailTo", ["x"], "pulumi config set --path 'mailTo[0]' VALUE --stack prod"),
+        ("ports", "[", "edit vitalstream:ports in Pulumi.prod.yaml"),
+    ],
+)
+def test_the_way_to_mend_it_is_a_command_to_copy(
+    key: str, value: Any, command: str, refused: Refused
+) -> None:
+    assert f"mend: {command}" in refused({key: value}, stack="prod")
+
+
+@pytest.mark.parametrize(
+    ("values", "first_line"),
+    [
+        ({"demo": "yes"}, "1 setting is wrong in Pulumi.prod.yaml; nothing was touched."),
+        (
+            {"demo": "yes", "ports": "["},
+            "2 settings are wrong in Pulumi.prod.yaml; nothing was touched.",
+        ),
+    ],
+)
+def test_the_message_begins_with_how_many_faults_are_in_which_file(
+    values: dict[str, str], first_line: str, refused: Refused
+) -> None:
+    assert refused(values, stack="prod").splitlines()[0] == first_line
+
+
+def test_the_value_that_is_wrong_is_shown(refused: Refused) -> None:
+    assert 'vitalstream:retentionTime = "30 days"' in refused({"retentionTime": "30 days"})
+
+
+def test_wrong_settings_register_no_resource() -> None:
+    created: list[str] = []
+
+    def create(registration: Any) -> tuple[str, dict[str, Any]]:
+        created.append(registration.name)
+        return "", {}
+
+    with pytest.raises(ProgramError):
+        program.run("dev", stack_config("dev", {"demo": "yes"}), create)
+    assert created == []
+
+
+def test_a_fault_reaches_the_user_in_its_own_words(run_program: Callable[..., Any]) -> None:
+    with pytest.raises(ProgramError, match='retentionTime = "30 days"\n    is not a Prometheus'):
+        run_program("dev", retentionTime="30 days")
+
+
+def test_a_stack_without_its_secrets_does_not_come_up() -> None:
+    with pytest.raises(ProgramError, match="postgresPassword\n    is missing"):
+        program.run("dev", StackConfig.of_values({}, set()))

@@ -1,0 +1,221 @@
+"""`ConfigFiles` going live: what is put where, and how the running service takes it up."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+from pulumi.dynamic import ConfigureRequest
+
+from components import config_files_provider
+from components.config_files_provider import ConfigFilesError, ConfigFilesProvider
+from tests.unit.fake_docker import FakeDocker, Running
+
+SERVICE = "vitalstream-test-prometheus"
+VOLUME = f"{SERVICE}-config"
+PREFIX = "prometheus_config_last_reload"
+RELOAD = {"reload": {"metrics": "http://127.0.0.1:9090/metrics", "prefix": PREFIX}}
+RUN = {"run": ["sh", "-c", "reset < /etc/secret"]}
+RESTART = {"restart": True}
+
+
+def _props(**changes: Any) -> dict[str, Any]:
+    return {
+        "docker_host": "unix:///var/run/docker.sock",
+        "volume": VOLUME,
+        "target": "/etc/prometheus",
+        "image": "prom/prometheus:v3",
+        "uid": 65534.0,
+        "container": SERVICE,
+        "files": {"prometheus.yml": "global: {}\n", "rules/a.yml": "groups: []\n"},
+        "secret_files": {"secrets/token": "canary"},
+        "checker": ["promtool", "check", "config", "/etc/prometheus/prometheus.yml"],
+        "on_change": RELOAD,
+        **changes,
+    }
+
+
+def _metrics(successful: int, at: float) -> str:
+    return f"{PREFIX}_successful {successful}\n{PREFIX}_success_timestamp_seconds {at}\n"
+
+
+EDITED = _props(files={"prometheus.yml": "global: {a: 1}\n"})
+
+
+@pytest.fixture
+def service() -> Running:
+    return Running(SERVICE, metrics=[_metrics(1, 1), _metrics(1, 2)], log="1\n2\n3\n4\n5\nlast")
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch, service: Running) -> FakeDocker:
+    fake = FakeDocker(running={SERVICE: service})
+    monkeypatch.setattr(config_files_provider, "connect", lambda _host: fake)
+    monkeypatch.setattr(config_files_provider, "RELOAD_SECONDS", 0.3)
+    monkeypatch.setattr(config_files_provider, "RESTART_SECONDS", 0.3)
+    return fake
+
+
+@pytest.fixture
+def provider(engine: FakeDocker) -> ConfigFilesProvider:
+    return ConfigFilesProvider()
+
+
+@pytest.mark.parametrize(
+    ("path", "mode"), [("prometheus.yml", 0o444), ("rules/a.yml", 0o444), ("secrets/token", 0o400)]
+)
+def test_only_the_service_can_read_a_secret(
+    path: str, mode: int, provider: ConfigFilesProvider, engine: FakeDocker
+) -> None:
+    provider.create(_props())
+    stored = engine.volumes_by_name[VOLUME][path]
+    assert (stored.mode, stored.uid) == (mode, 65534)
+
+
+def test_a_file_that_is_no_longer_wanted_goes(
+    provider: ConfigFilesProvider, engine: FakeDocker
+) -> None:
+    engine.running.clear()
+    provider.create(_props())
+    provider.update("id", _props(), _props(files={"prometheus.yml": "global: {}\n"}))
+    assert set(engine.volumes_by_name[VOLUME]) == {"prometheus.yml", "secrets/token"}
+
+
+def test_an_update_leaves_no_container_behind(
+    provider: ConfigFilesProvider, engine: FakeDocker
+) -> None:
+    provider.update("id", _props(), EDITED)
+    assert engine.left() == 0
+
+
+def test_files_that_are_refused_do_not_reach_the_volume(
+    provider: ConfigFilesProvider, engine: FakeDocker
+) -> None:
+    provider.create(_props())
+    engine.verdict = lambda _files: (1, "no")
+    with pytest.raises(ConfigFilesError):
+        provider.update("id", _props(), EDITED)
+    assert engine.volumes_by_name[VOLUME]["prometheus.yml"].text == "global: {}\n"
+
+
+def test_files_that_are_refused_reload_nothing(
+    provider: ConfigFilesProvider, engine: FakeDocker, service: Running
+) -> None:
+    engine.verdict = lambda _files: (1, "no")
+    with pytest.raises(ConfigFilesError, match="what runs stays as it was"):
+        provider.create(_props())
+    assert service.calls == []
+
+
+def test_changed_files_are_taken_up_by_a_signal(
+    provider: ConfigFilesProvider, service: Running
+) -> None:
+    provider.update("id", _props(), EDITED)
+    assert [call for call in service.calls if call[0] != "exec"] == [("kill", "SIGHUP")]
+
+
+@pytest.mark.parametrize("key", ["image", "container"])
+def test_what_is_no_file_is_no_reason_to_reload(
+    key: str, provider: ConfigFilesProvider, service: Running
+) -> None:
+    provider.update("id", _props(**{key: "before"}), _props())
+    assert service.calls == []
+
+
+def test_a_secret_that_changed_is_a_reason_to_reload(
+    provider: ConfigFilesProvider, service: Running
+) -> None:
+    provider.update("id", _props(), _props(secret_files={"secrets/token": "another"}))
+    assert ("kill", "SIGHUP") in service.calls
+
+
+def test_before_the_first_start_there_is_nothing_to_reload(
+    provider: ConfigFilesProvider, engine: FakeDocker
+) -> None:
+    engine.running.clear()
+    assert provider.create(_props()).id == f"{VOLUME}:/etc/prometheus"
+
+
+def test_a_container_that_is_stopped_is_left_alone(
+    provider: ConfigFilesProvider, service: Running
+) -> None:
+    service.status = "exited"
+    provider.update("id", _props(), EDITED)
+    assert service.calls == []
+
+
+def test_a_reload_that_fails_is_told_with_the_services_last_words(
+    provider: ConfigFilesProvider, service: Running
+) -> None:
+    service.metrics = [_metrics(1, 1), _metrics(0, 1)]
+    with pytest.raises(ConfigFilesError, match="did not take the new configuration") as error:
+        provider.update("id", _props(), EDITED)
+    assert str(error.value).endswith("2\n3\n4\n5\nlast")
+
+
+def test_a_reload_that_nobody_answers_is_told(
+    provider: ConfigFilesProvider, service: Running
+) -> None:
+    service.metrics = [_metrics(1, 1)]
+    with pytest.raises(ConfigFilesError, match="runs on with the old one"):
+        provider.update("id", _props(), EDITED)
+
+
+def test_a_reload_may_take_a_moment(provider: ConfigFilesProvider, service: Running) -> None:
+    service.metrics = [_metrics(1, 1), _metrics(1, 1), _metrics(1, 2)]
+    assert provider.update("id", _props(), EDITED).outs == EDITED
+
+
+def test_a_reload_after_one_that_failed_is_given_its_moment_too(
+    provider: ConfigFilesProvider, service: Running
+) -> None:
+    service.metrics = [_metrics(0, 1), _metrics(0, 1), _metrics(1, 2)]
+    assert provider.update("id", _props(), EDITED).outs == EDITED
+
+
+def test_a_command_takes_up_what_has_one(provider: ConfigFilesProvider, service: Running) -> None:
+    service.metrics = []
+    provider.update("id", _props(on_change=RUN), {**EDITED, "on_change": RUN})
+    assert service.calls == [("exec", RUN["run"])]
+
+
+def test_a_command_that_fails_is_told_with_its_words(
+    provider: ConfigFilesProvider, service: Running
+) -> None:
+    service.metrics, service.answer = [], (3, b"database is locked")
+    with pytest.raises(ConfigFilesError, match="failed with status 3:\ndatabase is locked"):
+        provider.update("id", _props(), {**EDITED, "on_change": RUN})
+
+
+def test_a_service_that_reads_its_files_only_at_its_start_is_restarted(
+    provider: ConfigFilesProvider, service: Running
+) -> None:
+    provider.update("id", _props(), {**EDITED, "on_change": RESTART})
+    assert service.calls == [("restart", 10)]
+
+
+def test_a_service_that_is_not_healthy_after_its_restart_is_told_with_its_last_words(
+    provider: ConfigFilesProvider, service: Running
+) -> None:
+    service.health = "unhealthy"
+    with pytest.raises(ConfigFilesError, match=r"is not healthy .* after its restart") as error:
+        provider.update("id", _props(), {**EDITED, "on_change": RESTART})
+    assert str(error.value).endswith("last")
+
+
+def test_a_rehearsal_keeps_its_tracebacks(
+    provider: ConfigFilesProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pulumi reads its own stack: a limit of 0 hangs a program that runs in the same process."""
+    monkeypatch.delattr(sys, "tracebacklimit", raising=False)
+    provider.create(_props())
+    assert not hasattr(sys, "tracebacklimit")
+
+
+def test_the_engine_prints_no_stack_with_a_message(
+    provider: ConfigFilesProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "tracebacklimit", 1000, raising=False)
+    provider.configure(ConfigureRequest({}))
+    assert sys.tracebacklimit == 0

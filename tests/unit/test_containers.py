@@ -1,0 +1,276 @@
+"""What every container gets, and the exceptions, each of them named."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from components.container import STEADY_PAUSE_SECONDS, _healthcheck
+from components.images import IMAGES
+from components.quantities import duration_seconds
+
+MONITORING = (
+    "prometheus",
+    "grafana",
+    "alertmanager",
+    "node-exporter",
+    "postgres-exporter",
+    "redis-exporter",
+)
+DEMO = ("demo-backend", "demo-traffic", "demo-postgres", "demo-redis")
+EVERY = [
+    *(("dev", service) for service in (*MONITORING, *DEMO)),
+    *(("prod", service) for service in MONITORING),
+]
+PORTS = {
+    "prometheus": 9090,
+    "grafana": 3000,
+    "alertmanager": 9093,
+    "node-exporter": 9100,
+    "postgres-exporter": 9187,
+    "redis-exporter": 9121,
+}
+LOOKS_AT_THE_APPLICATION = {"prometheus", "postgres-exporter", "redis-exporter"}
+# Docker's own defaults, which a value would only loosen.
+NEVER_SET = (
+    "privileged",
+    "networkMode",
+    "ipcMode",
+    "usernsMode",
+    "utsMode",
+    "devices",
+    "hosts",
+    "cgroupParent",
+    "volumes",
+    "uploads",
+    "mustRun",
+)
+
+
+@pytest.fixture(params=EVERY, ids="-".join)
+def container(request: pytest.FixtureRequest, views: dict[str, Any]) -> dict[str, Any]:
+    stack, service = request.param
+    found: dict[str, Any] = views[stack].containers()[service]
+    return found
+
+
+@pytest.fixture
+def service(container: dict[str, Any]) -> str:
+    found: str = re.sub(r"^vitalstream-(dev|prod)-", "", container["name"])
+    return found
+
+
+def test_it_cannot_swap(container: dict[str, Any]) -> None:
+    assert container["memorySwap"] == container["memory"]
+
+
+def test_it_has_a_memory_limit_in_mebibytes(container: dict[str, Any]) -> None:
+    assert 16 <= container["memory"] <= 4096
+
+
+def test_it_has_a_cpu_limit_as_docker_reads_it_back(container: dict[str, Any]) -> None:
+    assert container["cpus"] == str(float(container["cpus"]))
+
+
+def test_its_root_is_read_only(container: dict[str, Any]) -> None:
+    assert container["readOnly"] is True
+
+
+def test_it_has_no_capability(container: dict[str, Any]) -> None:
+    assert container["capabilities"] == {"drops": ["ALL"]}
+
+
+def test_it_gains_no_privileges(container: dict[str, Any]) -> None:
+    assert "no-new-privileges:true" in container["securityOpts"]
+
+
+def test_its_user_is_that_of_its_image_and_not_root(
+    container: dict[str, Any], service: str
+) -> None:
+    image = "demo-python" if service in ("demo-backend", "demo-traffic") else service
+    uid = IMAGES[image].uid
+    assert (uid > 0, container["user"]) == (True, f"{uid}:{uid}")
+
+
+def test_it_comes_back_after_a_reboot(container: dict[str, Any]) -> None:
+    assert container["restart"] == "unless-stopped"
+
+
+def test_it_has_time_to_stop(container: dict[str, Any], service: str) -> None:
+    slow = {"prometheus", "grafana", "demo-postgres"}
+    assert container["destroyGraceSeconds"] == (30 if service in slow else 10)
+
+
+def test_docker_gives_it_the_same_time_to_stop(container: dict[str, Any]) -> None:
+    assert container["stopTimeout"] == container["destroyGraceSeconds"]
+
+
+def test_up_waits_until_it_is_healthy(container: dict[str, Any]) -> None:
+    assert container["wait"] is True
+
+
+def test_the_wait_for_it_ends_in_two_minutes_at_most(container: dict[str, Any]) -> None:
+    assert 30 <= container["waitTimeout"] <= 120
+
+
+def test_it_has_a_health_check(container: dict[str, Any]) -> None:
+    assert container["healthcheck"]["tests"][0] == "CMD-SHELL"
+
+
+def test_a_second_process_reaps_its_zombies(container: dict[str, Any]) -> None:
+    assert container["init"] is True
+
+
+def test_it_cannot_fill_the_disk_with_its_log(container: dict[str, Any]) -> None:
+    assert container["logOpts"] == {"max-size": "10m", "max-file": "3"}
+
+
+def test_its_open_files_are_limited(container: dict[str, Any]) -> None:
+    assert [limit["name"] for limit in container["ulimits"]] == ["nofile"]
+
+
+def test_its_temporary_files_are_in_memory_and_never_run(container: dict[str, Any]) -> None:
+    for options in container["tmpfs"].values():
+        assert {"noexec", "nosuid", "nodev"} <= set(options.split(","))
+
+
+def test_its_temporary_files_are_limited(container: dict[str, Any]) -> None:
+    assert all("size=" in options for options in container["tmpfs"].values())
+
+
+def test_it_is_labelled_with_stack_and_service(container: dict[str, Any], service: str) -> None:
+    labels = {label["label"]: label["value"] for label in container["labels"]}
+    assert labels == {
+        "vitalstream.stack": container["name"].split("-")[1],
+        "vitalstream.service": service,
+    }
+
+
+def test_it_sets_nothing_that_loosens_dockers_defaults(container: dict[str, Any]) -> None:
+    assert [key for key in NEVER_SET if container.get(key)] == []
+
+
+def test_it_does_not_get_the_docker_socket(container: dict[str, Any]) -> None:
+    assert "docker.sock" not in str(container["mounts"])
+
+
+def test_its_configuration_is_read_only(container: dict[str, Any]) -> None:
+    mounts = [m for m in container["mounts"] if m["source"].endswith("-config")]
+    assert [mount["readOnly"] for mount in mounts] == [True] * len(mounts)
+
+
+def test_only_its_own_data_is_writable(container: dict[str, Any]) -> None:
+    writable = [mount["source"] for mount in container["mounts"] if not mount["readOnly"]]
+    assert writable in ([], [f"{container['name']}-data"])
+
+
+def test_it_is_found_by_the_name_of_its_service(container: dict[str, Any], service: str) -> None:
+    assert all(service in network["aliases"] for network in container["networksAdvanced"])
+
+
+def test_it_publishes_its_own_port_and_no_other(container: dict[str, Any], service: str) -> None:
+    published = [(port["internal"], port["external"]) for port in container.get("ports") or []]
+    assert published == ([(PORTS[service], PORTS[service])] if service in PORTS else [])
+
+
+def test_it_publishes_on_the_loopback_only(container: dict[str, Any]) -> None:
+    assert {port["ip"] for port in container.get("ports") or []} <= {"127.0.0.1"}
+
+
+@pytest.mark.parametrize("key", ["healthcheck", "tmpfs", "init"])
+def test_what_the_provider_never_updates_is_a_replacement(key: str, view: Any) -> None:
+    assert [n for n, c in view.all("Container").items() if key not in c.replace_on_changes] == []
+
+
+@pytest.mark.parametrize("key", ["interval", "timeout", "startPeriod"])
+def test_durations_are_written_as_the_provider_reads_them_back(key: str, view: Any) -> None:
+    durations = {container["healthcheck"][key] for container in view.containers().values()}
+    assert [d for d in durations if not re.fullmatch(r"([1-9]\d?m)?[1-5]?\ds", d)] == []
+
+
+def test_a_steady_health_check_ends_before_its_timeout() -> None:
+    timeout = duration_seconds(_healthcheck("true").timeout)  # type: ignore[arg-type]
+    assert timeout > STEADY_PAUSE_SECONDS
+
+
+def test_the_data_of_each_server_is_where_it_keeps_it(prod: Any) -> None:
+    data = {
+        service: mount["target"]
+        for service, container in prod.containers().items()
+        for mount in container["mounts"]
+        if mount["source"].endswith("-data")
+    }
+    assert data == {
+        "prometheus": "/prometheus",
+        "grafana": "/var/lib/grafana",
+        "alertmanager": "/alertmanager",
+    }
+
+
+def test_only_node_exporter_sees_the_hosts_processes(view: Any) -> None:
+    assert [s for s, c in view.containers().items() if c.get("pidMode")] == ["node-exporter"]
+
+
+def test_only_node_exporter_sees_the_hosts_files(view: Any) -> None:
+    bound = {
+        service: mount
+        for service, container in view.containers().items()
+        for mount in container["mounts"]
+        if mount["type"] != "volume"
+    }
+    assert bound == {
+        "node-exporter": {"type": "bind", "source": "/", "target": "/host", "readOnly": True}
+    }
+
+
+def test_those_who_look_at_the_application_join_its_networks(changed: Any) -> None:
+    joined = {s for s in changed.containers() if {"clinic", "databases"} <= changed.networks_of(s)}
+    assert joined == LOOKS_AT_THE_APPLICATION
+
+
+def test_nobody_else_joins_a_network_of_the_application(changed: Any) -> None:
+    others = set(changed.containers()) - LOOKS_AT_THE_APPLICATION
+    assert {s: changed.networks_of(s) for s in others} == {
+        service: {"vitalstream-prod-monitoring"} for service in others
+    }
+
+
+def test_those_who_look_at_the_application_join_the_demo(dev: Any) -> None:
+    joined = {s for s in MONITORING if "vitalstream-dev-demo" in dev.networks_of(s)}
+    assert joined == LOOKS_AT_THE_APPLICATION
+
+
+def test_the_demo_has_no_way_out(dev: Any) -> None:
+    assert {network for s in DEMO for network in dev.networks_of(s)} == {"vitalstream-dev-demo"}
+
+
+@pytest.mark.parametrize("name", ["backend", "postgres", "redis"])
+def test_the_demo_is_found_where_the_application_would_be(name: str, dev: Any) -> None:
+    found = [
+        service
+        for service, container in dev.containers().items()
+        if any(name in network["aliases"] for network in container["networksAdvanced"])
+    ]
+    assert found == [f"demo-{name}"]
+
+
+def test_a_bind_address_is_that_of_every_port(changed: Any) -> None:
+    addresses = {port["ip"] for c in changed.containers().values() for port in c["ports"]}
+    assert addresses == {"192.0.2.7"}
+
+
+def test_a_changed_port_changes_only_the_published_one(changed: Any) -> None:
+    port = changed.containers()["grafana"]["ports"][0]
+    assert (port["internal"], port["external"]) == (3000, 3300)
+
+
+def test_a_changed_limit_is_that_of_the_container(changed: Any) -> None:
+    grafana = changed.containers()["grafana"]
+    assert (grafana["memory"], grafana["memorySwap"], grafana["cpus"]) == (2048, 2048, "1.5")
+
+
+def test_a_limit_of_one_kind_keeps_the_default_of_the_other(changed: Any) -> None:
+    prometheus = changed.containers()["prometheus"]
+    assert (prometheus["memory"], prometheus["cpus"]) == (1024, "2.0")

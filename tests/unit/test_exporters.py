@@ -1,0 +1,114 @@
+"""The exporters: what they look at, and with which login."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from components.exporters import EXPORTERS, postgres, redis
+from components.exporters.node import IGNORED_FILESYSTEMS, IGNORED_MOUNT_POINTS
+from components.images import IMAGES
+from components.settings import Settings
+
+SettingsOf = Callable[..., Settings]
+
+
+def _flags(view: Any, service: str) -> list[str]:
+    flags: list[str] = view.containers()[service]["command"]
+    return flags
+
+
+def test_there_are_the_three_of_the_stack() -> None:
+    assert {(e.service, e.job, e.port) for e in EXPORTERS} == {
+        ("node-exporter", "node", 9100),
+        ("postgres-exporter", "postgres", 9187),
+        ("redis-exporter", "redis", 9121),
+    }
+
+
+def test_every_exporter_has_an_image() -> None:
+    assert {exporter.service for exporter in EXPORTERS} <= set(IMAGES)
+
+
+def test_postgres_exporter_reads_its_password_from_a_file(everything_set: Any) -> None:
+    files = everything_set.config("postgres-exporter")["secret_files"]
+    assert files == {"password": "canary-of-postgres_password-9f3b"}
+
+
+def test_postgres_exporter_connects_where_the_settings_say(settings: SettingsOf) -> None:
+    spec = postgres.EXPORTER.spec(
+        settings(
+            postgresAddress="db.example.com:6432",
+            postgresDatabase="vitals",
+            postgresUser="watcher",
+            postgresSslmode="verify-full",
+        )
+    )
+    assert set(spec.container.envs) >= {
+        "DATA_SOURCE_URI=db.example.com:6432/vitals?sslmode=verify-full",
+        "DATA_SOURCE_USER=watcher",
+    }
+
+
+@pytest.mark.parametrize(
+    ("user", "address"),
+    [("", "redis://cache:6380"), ("watcher", "redis://watcher@cache:6380")],
+)
+def test_redis_exporter_connects_where_the_settings_say(
+    user: str, address: str, settings: SettingsOf
+) -> None:
+    spec = redis.EXPORTER.spec(settings(redisAddress="cache:6380", redisUser=user))
+    assert f"--redis.addr={address}" in spec.container.command
+
+
+@pytest.mark.parametrize("user", ["", "watcher"])
+def test_redis_exporter_finds_its_password_by_the_very_address_it_is_given(
+    user: str, settings: SettingsOf
+) -> None:
+    spec = redis.EXPORTER.spec(settings(redisUser=user, redisPassword="canary-of-redis-1"))
+    assert spec.files is not None
+    (address,) = json.loads(spec.files.secret_files["passwords.json"])
+    assert f"--redis.addr={address}" in spec.container.command
+
+
+def test_redis_exporter_reads_the_file_that_it_is_given(view: Any) -> None:
+    config = view.config("redis-exporter")
+    path = f"{config['target']}/{next(iter(config['secret_files']))}"
+    assert f"--redis.password-file={path}" in _flags(view, "redis-exporter")
+
+
+@pytest.mark.parametrize("flag", ["--path.rootfs=/host", "--path.procfs=/host/proc"])
+def test_node_exporter_reads_the_hosts_figures(flag: str, view: Any) -> None:
+    assert flag in _flags(view, "node-exporter")
+
+
+def test_node_exporter_has_no_figures_of_its_own_network(view: Any) -> None:
+    assert "--no-collector.netdev" in _flags(view, "node-exporter")
+
+
+def test_nothing_of_node_exporter_is_configured_by_files(view: Any) -> None:
+    assert "node-exporter-config" not in view.all("ConfigFiles")
+
+
+@pytest.mark.parametrize("filesystem", ["tmpfs", "overlay", "squashfs", "proc", "cgroup2"])
+def test_what_only_looks_like_a_disk_is_left_out(filesystem: str) -> None:
+    assert re.search(IGNORED_FILESYSTEMS, filesystem)
+
+
+@pytest.mark.parametrize("filesystem", ["ext4", "xfs", "btrfs", "zfs", "nfs4", "vfat"])
+def test_a_disk_is_not_left_out(filesystem: str) -> None:
+    assert not re.search(IGNORED_FILESYSTEMS, filesystem)
+
+
+@pytest.mark.parametrize("path", ["/proc", "/run/user/0", "/var/lib/docker/overlay2/x/merged"])
+def test_mounts_of_kernel_and_containers_are_left_out(path: str) -> None:
+    assert re.search(IGNORED_MOUNT_POINTS, path)
+
+
+@pytest.mark.parametrize("path", ["/", "/home", "/var/lib/postgresql", "/runner", "/data/run"])
+def test_a_mount_with_data_is_not_left_out(path: str) -> None:
+    assert not re.search(IGNORED_MOUNT_POINTS, path)

@@ -1,0 +1,138 @@
+"""Grafana: its container, and the objects that the Grafana provider makes in it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from pulumi.runtime import rpc
+
+from ops import program
+
+OBJECTS = ("Folder", "DataSource", "Dashboard")
+UIDS = {
+    "vitalstream-overview",
+    "vitalstream-api",
+    "vitalstream-ecg",
+    "vitalstream-postgresql",
+    "vitalstream-redis",
+    "vitalstream-host",
+    "vitalstream-monitoring",
+}
+
+every_kind = pytest.mark.parametrize("kind", OBJECTS)
+
+
+def _envs(view: Any) -> dict[str, str]:
+    entries = (entry.partition("=") for entry in view.containers()["grafana"]["envs"])
+    return {name: value for name, _, value in entries}
+
+
+def test_the_administrator_is_that_of_the_settings(changed: Any) -> None:
+    assert _envs(changed)["GF_SECURITY_ADMIN_USER"] == "chief"
+
+
+@pytest.mark.parametrize("key", ["GF_AUTH_ANONYMOUS_ENABLED", "GF_USERS_ALLOW_SIGN_UP"])
+def test_nobody_gets_in_without_an_account(key: str, view: Any) -> None:
+    assert _envs(view)[key] == "false"
+
+
+def test_it_calls_nobody(view: Any) -> None:
+    envs = _envs(view)
+    assert {envs[k] for k in envs if k.startswith("GF_ANALYTICS_")} == {"false"}
+
+
+def test_a_changed_password_is_given_to_grafanas_own_command(view: Any) -> None:
+    command = " ".join(view.config("grafana")["on_change"]["run"])
+    assert "reset-admin-password" in command
+
+
+def test_a_changed_password_is_read_from_its_file_and_never_an_argument(view: Any) -> None:
+    config = view.config("grafana")
+    path = f"{config['target']}/{next(iter(config['secret_files']))}"
+    assert config["on_change"]["run"][-1].endswith(f"--password-from-stdin < {path}")
+
+
+def test_the_provider_logs_in_with_literals_from_the_settings(changed: Any) -> None:
+    assert (
+        changed.inputs("Provider")["grafana"]["auth"]
+        == "chief:canary-of-grafana_admin_password-9f3b"
+    )
+
+
+def test_the_providers_settings_are_known_in_the_first_preview(prod: Any) -> None:
+    """An output of the container would show an update of every object at each replacement."""
+    assert rpc.UNKNOWN not in str(program.unwrap(prod.one("Provider", "grafana").inputs))
+
+
+def test_the_provider_calls_the_published_port_and_not_the_public_name(changed: Any) -> None:
+    assert changed.inputs("Provider")["grafana"]["url"] == "http://192.0.2.7:3300"
+
+
+@every_kind
+def test_an_object_goes_with_the_volume_of_grafanas_database(kind: str, dev: Any) -> None:
+    for found in dev.all(kind).values():
+        assert found.deleted_with.endswith("docker:index/volume:Volume::grafana-data")
+
+
+@every_kind
+def test_an_object_in_a_database_that_stays_is_deleted_by_itself(kind: str, prod: Any) -> None:
+    assert {found.deleted_with for found in prod.all(kind).values()} == {""}
+
+
+@every_kind
+def test_an_object_waits_for_grafana_to_be_healthy(kind: str, view: Any) -> None:
+    for found in view.all(kind).values():
+        assert any(d.endswith("container:Container::grafana") for d in found.dependencies)
+
+
+@every_kind
+def test_an_object_is_made_by_the_stacks_own_provider(kind: str, view: Any) -> None:
+    for found in view.all(kind).values():
+        assert "pulumi:providers:grafana::grafana" in found.provider
+
+
+def test_the_folder_has_a_fixed_uid(view: Any) -> None:
+    assert view.inputs("Folder")["folder"]["uid"] == "vitalstream"
+
+
+def test_the_data_source_has_a_fixed_uid(view: Any) -> None:
+    assert view.inputs("DataSource")["prometheus"]["uid"] == "vitalstream-prometheus"
+
+
+def test_the_data_source_is_the_default(view: Any) -> None:
+    assert view.inputs("DataSource")["prometheus"]["isDefault"] is True
+
+
+def test_the_data_source_is_reached_inside_the_network(view: Any) -> None:
+    source = view.inputs("DataSource")["prometheus"]
+    assert (source["url"], source["accessMode"]) == ("http://prometheus:9090", "proxy")
+
+
+@pytest.mark.parametrize(("which", "interval"), [("prod", "15s"), ("changed", "30s")])
+def test_the_data_sources_interval_follows_the_scrape_interval(
+    which: str, interval: str, request: pytest.FixtureRequest
+) -> None:
+    source = request.getfixturevalue(which).inputs("DataSource")["prometheus"]
+    assert json.loads(source["jsonDataEncoded"])["timeInterval"] == interval
+
+
+def test_the_dashboards_are_all_there_under_fixed_uids(view: Any) -> None:
+    boards = view.inputs("Dashboard").values()
+    assert {json.loads(board["configJson"])["uid"] for board in boards} == UIDS
+
+
+def test_every_dashboard_is_in_the_folder(view: Any) -> None:
+    folders = {board["folder"] for board in view.inputs("Dashboard").values()}
+    assert folders == {"vitalstream"}
+
+
+def test_a_dashboard_says_nothing_that_changes_at_every_up(view: Any) -> None:
+    assert [n for n, board in view.inputs("Dashboard").items() if board.get("message")] == []
+
+
+def test_a_dashboard_offers_no_range_beyond_the_stacks_retention(changed: Any) -> None:
+    board = changed.inputs("Dashboard")["overview"]
+    ranges = json.loads(board["configJson"])["timepicker"]["quick_ranges"]
+    assert ranges[-1]["from"] == "now-24h"

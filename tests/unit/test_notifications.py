@@ -1,0 +1,198 @@
+"""What people read at night, written by Alertmanager's own template engine."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from components import alertmanager, routing
+from components.settings import Settings
+
+SettingsOf = Callable[..., Settings]
+Written = Callable[..., str]
+
+HOSTILE = 'a <b>&"c" *d* `e` |f\n<!channel>'
+NAMES = re.compile(r'{{ define "([^"]+)" }}')
+
+
+def _alert(**changes: Any) -> dict[str, Any]:
+    return {
+        "status": "firing",
+        "labels": {"alertname": "HighErrorRate", "instance": "backend:8000"},
+        "annotations": {
+            "summary": "5% of requests fail",
+            "description": "6% of the last 5 minutes' requests failed.",
+            "runbook_url": "https://example.com/HighErrorRate.md",
+            "dashboard_uid": "vitalstream-api",
+        },
+        "startsAt": "2026-01-02T03:04:05Z",
+        "endsAt": "2026-01-02T04:05:06Z",
+        "generatorURL": "http://127.0.0.1:9090/graph?g0.expr=a+%3E+5&g0.tab=1",
+        **changes,
+    }
+
+
+@pytest.fixture(scope="module")
+def written(
+    amtool: Callable[..., str], tmp_path_factory: pytest.TempPathFactory, settings: SettingsOf
+) -> Written:
+    """A template filled in with alerts, as text or, for mails, as HTML."""
+    folder = tmp_path_factory.mktemp("templates")
+    templates = alertmanager.render_templates(settings(publicHost="mon.example.com"))
+    (folder / "notifications.tmpl").write_text(templates)
+    data = folder / "data.json"
+
+    @functools.cache
+    def render(template: str, content: str) -> str:
+        data.write_text(content)
+        return amtool(
+            "template",
+            "render",
+            f"--template.glob={folder}/*.tmpl",
+            f'--template.text={{{{ template "{template}" . }}}}',
+            f"--template.type={'html' if template.endswith('.html') else 'text'}",
+            f"--template.data={data}",
+        )
+
+    def write(template: str, *alerts: dict[str, Any], status: str = "firing", **labels: str) -> str:
+        common = {"alertname": "HighErrorRate", "severity": "critical", "stack": "prod", **labels}
+        content = {
+            "receiver": "critical",
+            "status": status,
+            "alerts": list(alerts) or [_alert()],
+            "groupLabels": common,
+            "commonLabels": common,
+            "commonAnnotations": {},
+            "externalURL": "http://mon.example.com:9093",
+        }
+        return render(template, json.dumps(content))
+
+    return write
+
+
+def test_every_template_that_the_configuration_names_is_defined(settings: SettingsOf) -> None:
+    reachable = settings(slackWebhookUrl="https://a.example/b", mailSmarthost="s:25")
+    named = set(re.findall(r'template "([^"]+)"', routing.render_config(reachable)))
+    assert named - set(NAMES.findall(alertmanager.render_templates(reachable))) == set()
+
+
+def test_links_to_grafana_are_filled_in(settings: SettingsOf) -> None:
+    assert "GRAFANA_URL" not in alertmanager.render_templates(settings())
+
+
+@pytest.mark.parametrize("template", ["vitalstream.slack", "vitalstream.mail.text"])
+@pytest.mark.parametrize(
+    "part",
+    [
+        "5% of requests fail",
+        "6% of the last 5 minutes' requests failed.",
+        "Where: backend:8000",
+        "Since: 2026-01-02 03:04:05 UTC",
+        "https://example.com/HighErrorRate.md",
+        "http://mon.example.com:3000/d/vitalstream-api",
+        "http://127.0.0.1:9090/graph?g0.expr=a+%3E+5&g0.tab=1",
+        "http://mon.example.com:9093/#/silences/new?filter=%7Balertname%3D%22HighErrorRate%22%2C"
+        "stack%3D%22prod%22%7D",
+    ],
+)
+def test_a_message_says(part: str, template: str, written: Written) -> None:
+    assert part in written(template)
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        'href="https://example.com/HighErrorRate.md"',
+        'href="http://mon.example.com:3000/d/vitalstream-api"',
+        "filter=%7Balertname%3D%22HighErrorRate%22%2Cstack%3D%22prod%22%7D",
+    ],
+)
+def test_a_mail_links(link: str, written: Written) -> None:
+    assert link in written("vitalstream.mail.html")
+
+
+@pytest.mark.parametrize("template", ["vitalstream.title", "vitalstream.subject"])
+@pytest.mark.parametrize(
+    ("status", "severity", "title"),
+    [
+        ("firing", "critical", "[CRITICAL] HighErrorRate - prod"),
+        ("firing", "warning", "[WARNING] HighErrorRate - prod"),
+        ("firing", "", "[FIRING] HighErrorRate - prod"),
+        ("resolved", "critical", "[RESOLVED] HighErrorRate - prod"),
+    ],
+)
+def test_the_title_says_how_bad_what_and_where(
+    status: str, severity: str, title: str, template: str, written: Written
+) -> None:
+    assert written(template, status=status, severity=severity) == title
+
+
+def test_the_title_says_how_many(written: Written) -> None:
+    title = written("vitalstream.title", _alert(), _alert())
+    assert title == "[CRITICAL] HighErrorRate (2) - prod"
+
+
+@pytest.mark.parametrize(
+    ("status", "severity", "color"),
+    [
+        ("firing", "critical", "danger"),
+        ("firing", "warning", "warning"),
+        ("resolved", "critical", "good"),
+    ],
+)
+def test_the_color_tells_the_severity(
+    status: str, severity: str, color: str, written: Written
+) -> None:
+    assert written("vitalstream.color", status=status, severity=severity) == color
+
+
+@pytest.mark.parametrize(
+    "template", ["vitalstream.slack", "vitalstream.mail.text", "vitalstream.mail.html"]
+)
+def test_an_alert_that_is_over_says_until_when(template: str, written: Written) -> None:
+    text = written(template, _alert(status="resolved"), status="resolved")
+    assert "until 04:05:06 UTC" in text
+
+
+@pytest.mark.parametrize("where", ["summary", "description", "instance"])
+def test_no_value_is_read_as_slacks_markup(where: str, written: Written) -> None:
+    text = written("vitalstream.slack", _hostile(where))
+    assert 'a &lt;b&gt;&amp;"c" *d* `e` |f\n&lt;!channel&gt;' in text
+
+
+@pytest.mark.parametrize("where", ["summary", "description", "instance"])
+def test_no_value_is_read_as_html(where: str, written: Written) -> None:
+    text = written("vitalstream.mail.html", _hostile(where))
+    assert "a &lt;b&gt;&amp;&#34;c&#34; *d* `e` |f\n&lt;!channel&gt;" in text
+
+
+@pytest.mark.parametrize("where", ["summary", "description", "instance"])
+def test_a_mail_as_text_has_every_value_as_it_is(where: str, written: Written) -> None:
+    assert HOSTILE in written("vitalstream.mail.text", _hostile(where))
+
+
+def test_a_strange_name_does_not_break_the_link_to_silence_it(written: Written) -> None:
+    text = written("vitalstream.slack", alertname='A "b" | <c>')
+    assert "alertname%3D%22A+%22b%22+%7C+%3Cc%3E%22%2C" in text
+
+
+@pytest.mark.parametrize(
+    "template", ["vitalstream.slack", "vitalstream.mail.text", "vitalstream.mail.html"]
+)
+def test_an_alert_without_links_or_instance_has_no_empty_ones(
+    template: str, written: Written
+) -> None:
+    bare = _alert(labels={}, annotations={"summary": "s", "description": "d"})
+    text = written(template, bare)
+    assert [word for word in ("Where", "Runbook", "Dashboard") if word in text] == []
+
+
+def _hostile(where: str) -> dict[str, Any]:
+    alert = _alert()
+    alert["labels" if where == "instance" else "annotations"][where] = HOSTILE
+    return alert

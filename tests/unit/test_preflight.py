@@ -1,0 +1,113 @@
+"""What the preview says of a Docker host that cannot take the stack."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from components import preflight
+from components.config_files_provider import ConfigFilesError
+
+PORT = 9093
+
+
+@dataclass
+class Engine:
+    """As much of a Docker client as the preflight asks."""
+
+    there: list[Any] = field(default_factory=list)
+
+    @property
+    def containers(self) -> Any:
+        return SimpleNamespace(list=lambda **_: self.there)
+
+    @property
+    def networks(self) -> Any:
+        return SimpleNamespace(list=lambda: [SimpleNamespace(name="application")])
+
+
+def container(name: str, stack: str | None, port: int | None = None) -> Any:
+    binding = [{"HostIp": "127.0.0.1", "HostPort": str(port)}] if port else None
+    labels = {"vitalstream.stack": stack} if stack else {}
+    attrs = {"NetworkSettings": {"Ports": {"1/tcp": binding}}}
+    return SimpleNamespace(name=name, labels=labels, attrs=attrs)
+
+
+def props(**changes: Any) -> dict[str, Any]:
+    return {
+        "docker_host": "tcp://elsewhere",
+        "stack": "dev",
+        "bind_address": "127.0.0.1",
+        "ports": {"alertmanager": float(PORT)},
+        "containers": ["vitalstream-dev-alertmanager"],
+        "networks": [],
+        **changes,
+    }
+
+
+def problems(monkeypatch: pytest.MonkeyPatch, engine: Engine, **changes: Any) -> list[str]:
+    monkeypatch.setattr(preflight, "connect", lambda _host: engine)
+    return [
+        failure.reason
+        for failure in preflight.PreflightProvider().check({}, props(**changes)).failures
+    ]
+
+
+def test_an_empty_host_has_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert problems(monkeypatch, Engine()) == []
+
+
+def test_the_stacks_own_containers_are_not_in_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = container("vitalstream-dev-alertmanager", "dev", PORT)
+    assert problems(monkeypatch, Engine([own])) == []
+
+
+def test_a_port_of_another_container_is_named_with_its_holder(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    [words] = problems(monkeypatch, Engine([container("other", None, PORT)]))
+    assert words.startswith(
+        "Port 9093 of 127.0.0.1, where alertmanager is published, is taken by other: free it"
+    )
+
+
+def test_a_port_of_another_program_is_seen_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        [words] = problems(
+            monkeypatch,
+            Engine(),
+            docker_host="unix:///var/run/docker.sock",
+            ports={"alertmanager": holder.getsockname()[1]},
+        )
+    assert "is taken by another program" in words
+
+
+def test_a_name_of_somebody_elses_container_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    [words] = problems(monkeypatch, Engine([container("vitalstream-dev-alertmanager", "prod")]))
+    assert "`docker container rm vitalstream-dev-alertmanager`" in words
+
+
+def test_an_application_network_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    [words] = problems(monkeypatch, Engine(), networks=["application", "absent"])
+    assert words.startswith("There is no network absent to join")
+
+
+def test_a_docker_engine_that_does_not_answer_is_said_with_the_way_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(_host: str) -> Engine:
+        raise ConfigFilesError("No Docker Engine answers")
+
+    monkeypatch.setattr(preflight, "connect", refuse)
+    [failure] = preflight.PreflightProvider().check({}, props()).failures
+    assert failure.reason == "No Docker Engine answers"
+
+
+def test_a_host_that_stays_the_same_is_no_change() -> None:
+    assert preflight.PreflightProvider().diff("preflight", props(), props()).changes is False

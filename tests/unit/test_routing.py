@@ -1,0 +1,256 @@
+"""Who hears of which alert."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from components import routing
+from components.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+HOOK = "https://canary-slack_webhook_url.example/hook"
+REACHABLE = {"slackWebhookUrl": HOOK, "mailSmarthost": "smtp.example.com:587"}
+ALERTS = [
+    (rule["alert"], rule["labels"]["severity"], rule["labels"]["service"])
+    for path in sorted((ROOT / "rules").glob("*.yml"))
+    for group in yaml.safe_load(path.read_text())["groups"]
+    for rule in group["rules"]
+    if "alert" in rule
+]
+
+SettingsOf = Callable[..., Settings]
+
+
+def _config(settings: Settings) -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load(routing.render_config(settings))
+    return loaded
+
+
+@pytest.fixture
+def config(settings: SettingsOf) -> dict[str, Any]:
+    return _config(settings(**REACHABLE))
+
+
+def _without(missing: str, settings: SettingsOf) -> Settings:
+    return settings(**{**REACHABLE, missing: ""})
+
+
+def _receivers(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {receiver["name"]: receiver for receiver in config["receivers"]}
+
+
+def _channels(config: dict[str, Any]) -> dict[str, str]:
+    return {
+        name: receiver["slack_configs"][0]["channel"]
+        for name, receiver in _receivers(config).items()
+        if "slack_configs" in receiver
+    }
+
+
+@pytest.fixture
+def routed(amtool: Callable[..., str], tmp_path: Path, settings: SettingsOf) -> Any:
+    """The receivers of an alert, as Alertmanager's own tool finds them."""
+    path = tmp_path / "alertmanager.yml"
+    path.write_text(routing.render_config(settings(**REACHABLE)))
+
+    def receivers(**labels: str) -> set[str]:
+        pairs = [f"{name}={value}" for name, value in labels.items()]
+        output = amtool("config", "routes", "test", f"--config.file={path}", *pairs)
+        return set(output.strip().split(","))
+
+    return receivers
+
+
+ROUTED = [
+    ("critical", "backend", {"critical", "backend"}),
+    ("critical", "database", {"critical", "database"}),
+    ("critical", "cache", {"critical"}),
+    ("critical", "host", {"critical"}),
+    ("critical", "monitoring", {"critical"}),
+    ("warning", "backend", {"warnings", "backend"}),
+    ("warning", "database", {"warnings", "database"}),
+    ("warning", "cache", {"warnings"}),
+    ("warning", "host", {"warnings"}),
+    ("warning", "monitoring", {"warnings"}),
+    ("info", "host", {"critical"}),
+    ("info", "database", {"database"}),
+]
+
+
+@pytest.mark.parametrize(("severity", "service", "receivers"), ROUTED)
+def test_an_alert_goes_to_exactly_those_who_shall_hear_of_it(
+    severity: str, service: str, receivers: set[str], routed: Any
+) -> None:
+    assert routed(alertname="Any", severity=severity, service=service) == receivers
+
+
+def test_an_alert_with_no_known_label_goes_where_critical_ones_go(routed: Any) -> None:
+    assert routed(alertname="Any") == {"critical"}
+
+
+def test_the_heartbeat_goes_to_its_machine_alone(routed: Any) -> None:
+    assert routed(alertname="Watchdog", severity="none", service="monitoring") == {"heartbeat"}
+
+
+def test_every_alert_of_the_rules_is_in_the_table_above() -> None:
+    known = {(severity, service) for severity, service, _ in ROUTED}
+    missing = [alert for alert, *labels in ALERTS if tuple(labels) not in known]
+    assert missing == ["Watchdog"]
+
+
+def test_the_channels_are_those_of_the_settings(settings: SettingsOf) -> None:
+    channels = {"critical": "#a", "warnings": "#b", "database": "#c", "backend": "#d"}
+    assert _channels(_config(settings(**REACHABLE, slackChannels=channels))) == channels
+
+
+def test_the_channels_are_vitalstreams_by_default(config: dict[str, Any]) -> None:
+    assert _channels(config) == {
+        "critical": "#vitalstream-critical",
+        "warnings": "#vitalstream-warnings",
+        "database": "#vitalstream-database",
+        "backend": "#vitalstream-backend",
+    }
+
+
+def test_only_critical_alerts_are_mailed(config: dict[str, Any]) -> None:
+    mailing = [name for name, found in _receivers(config).items() if "email_configs" in found]
+    assert mailing == ["critical"]
+
+
+def test_a_mail_goes_to_everybody_in_the_settings(settings: SettingsOf) -> None:
+    config = _config(settings(**REACHABLE, mailTo=["a@example.com", "b@example.com"]))
+    mail = _receivers(config)["critical"]["email_configs"][0]
+    assert mail["to"] == "a@example.com, b@example.com"
+
+
+def test_the_default_receiver_reaches_somebody(config: dict[str, Any]) -> None:
+    default = _receivers(config)[config["route"]["receiver"]]
+    assert {"slack_configs", "email_configs"} <= set(default)
+
+
+def test_every_receiver_tells_that_an_alert_is_over(config: dict[str, Any]) -> None:
+    silent = [
+        name
+        for name, receiver in _receivers(config).items()
+        for kind in ("slack_configs", "email_configs")
+        for destination in receiver.get(kind, [])
+        if destination["send_resolved"] is not True
+    ]
+    assert silent == []
+
+
+def test_critical_alerts_are_told_soonest_and_again_most_often(config: dict[str, Any]) -> None:
+    routes = {route["receiver"]: route for route in config["route"]["routes"]}
+    critical, warnings = routes["critical"], routes["warnings"]
+    assert (critical["group_wait"], critical["repeat_interval"]) == ("5s", "1h")
+    assert (warnings["group_wait"], warnings["repeat_interval"]) == ("30s", "12h")
+
+
+def test_alerts_of_two_stacks_are_never_one_message(config: dict[str, Any]) -> None:
+    assert "stack" in config["route"]["group_by"]
+
+
+def test_an_inhibition_stays_within_a_stack(config: dict[str, Any]) -> None:
+    assert all("stack" in rule["equal"] for rule in config["inhibit_rules"])
+
+
+def test_an_alert_that_says_down_never_holds_itself_back(config: dict[str, Any]) -> None:
+    for rule in config["inhibit_rules"]:
+        (matcher,) = rule["source_matchers"]
+        if matcher.startswith("alertname="):
+            assert matcher.replace("=", "!=", 1) in rule["target_matchers"]
+
+
+def test_only_critical_alerts_hold_others_back(config: dict[str, Any]) -> None:
+    severities = {alert: severity for alert, severity, _ in ALERTS}
+    for rule in config["inhibit_rules"]:
+        (matcher,) = rule["source_matchers"]
+        name, value = re.fullmatch(r'(\w+)="(\w+)"', matcher).groups()  # type: ignore[union-attr]
+        assert "critical" in (value if name == "severity" else severities[value])
+
+
+def test_an_alert_of_one_service_holds_back_no_other_service(config: dict[str, Any]) -> None:
+    services = {alert: service for alert, _, service in ALERTS}
+    for rule in config["inhibit_rules"]:
+        source = rule["source_matchers"][0]
+        if source.startswith("alertname="):
+            service = services[source.split('"')[1]]
+            assert f'service="{service}"' in rule["target_matchers"]
+        else:
+            assert "service" in rule["equal"]
+
+
+def test_the_configuration_names_secrets_by_their_files_alone(
+    settings: SettingsOf, canaries: dict[str, str]
+) -> None:
+    text = routing.render_config(
+        settings(**{**canaries, "heartbeatUrl": ""}, mailUsername="m", mailSmarthost="s:25")
+    )
+    assert [key for key, secret in canaries.items() if secret in text] == []
+
+
+def test_mail_logs_in_with_a_password_file(settings: SettingsOf) -> None:
+    login = {"mailUsername": "monitoring", "mailPassword": "canary-of-mail"}
+    config = _config(settings(**REACHABLE, **login))["global"]
+    assert (config["smtp_auth_username"], config["smtp_auth_password_file"]) == (
+        "monitoring",
+        "/etc/alertmanager/secrets/mail_password",
+    )
+
+
+def test_without_a_mail_login_none_is_tried(config: dict[str, Any]) -> None:
+    assert [key for key in config["global"] if "auth" in key] == []
+
+
+@pytest.mark.parametrize("require", ["true", "false"])
+def test_mail_without_tls_is_refused_unless_the_settings_allow_it(
+    require: str, settings: SettingsOf
+) -> None:
+    config = _config(settings(**REACHABLE, mailRequireTls=require))
+    assert config["global"]["smtp_require_tls"] is (require == "true")
+
+
+@pytest.mark.parametrize(
+    ("missing", "kind"), [("slackWebhookUrl", "slack"), ("mailSmarthost", "email")]
+)
+def test_what_is_not_set_up_is_in_no_receiver(
+    missing: str, kind: str, settings: SettingsOf
+) -> None:
+    assert f"{kind}_" not in routing.render_config(_without(missing, settings))
+
+
+@pytest.mark.parametrize(
+    ("missing", "words"), [("slackWebhookUrl", "no Slack webhook"), ("mailSmarthost", "no mail")]
+)
+def test_what_is_not_set_up_is_told(missing: str, words: str, settings: SettingsOf) -> None:
+    assert [text[: len(words)] for text in routing.unreachable(_without(missing, settings))] == [
+        words
+    ]
+
+
+@pytest.mark.parametrize("missing", ["slackWebhookUrl", "mailSmarthost"])
+def test_what_is_not_set_up_is_told_with_the_setting_that_does_it(
+    missing: str, settings: SettingsOf
+) -> None:
+    assert missing in routing.unreachable(_without(missing, settings))[0]
+
+
+def test_nothing_is_told_where_everybody_can_be_reached(settings: SettingsOf) -> None:
+    assert routing.unreachable(settings(**REACHABLE)) == []
+
+
+def test_a_heartbeat_is_sent_every_minute_without_an_end(settings: SettingsOf) -> None:
+    config = _config(settings(heartbeatUrl="https://beats.example.com/1"))
+    assert _receivers(config)["heartbeat"]["webhook_configs"] == [
+        {"url": "https://beats.example.com/1", "send_resolved": False}
+    ]
+
+
+def test_without_a_heartbeat_address_the_beat_goes_nowhere(config: dict[str, Any]) -> None:
+    assert _receivers(config)["heartbeat"] == {"name": "heartbeat"}

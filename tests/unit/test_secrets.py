@@ -1,0 +1,123 @@
+"""No secret is where `docker inspect`, a diff or a log shows it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pulumi.runtime import rpc
+
+from ops import program
+from tests.unit.conftest import SECRETS
+
+every_secret = pytest.mark.parametrize("key", SECRETS)
+
+
+def _without_the_places_for_secrets(found: Any) -> Any:
+    kept = dict(found.inputs)
+    if found.type.endswith(":ConfigFiles"):
+        kept.pop("secret_files")
+    if found.type == "pulumi:providers:grafana":
+        kept.pop("auth")
+    return program.unwrap(kept)
+
+
+@every_secret
+def test_a_secret_is_only_in_secret_files_and_the_grafana_providers_login(
+    key: str, everything_set: Any
+) -> None:
+    leaks = [
+        f"{found.type}::{found.name}"
+        for found in everything_set.registrations
+        if SECRETS[key] in json.dumps(_without_the_places_for_secrets(found))
+    ]
+    assert leaks == []
+
+
+@every_secret
+def test_a_secret_reaches_a_file(key: str, everything_set: Any) -> None:
+    files = everything_set.inputs("ConfigFiles").values()
+    assert any(SECRETS[key] in text for f in files for text in f["secret_files"].values())
+
+
+def test_secret_files_are_secrets_to_pulumi(everything_set: Any) -> None:
+    clear = [
+        name
+        for name, found in everything_set.all("ConfigFiles").items()
+        if found.inputs["secret_files"] and not rpc.is_rpc_secret(found.inputs["secret_files"])
+    ]
+    assert clear == []
+
+
+def test_files_without_secrets_are_no_secret_so_that_a_diff_shows_them(dev: Any) -> None:
+    assert not rpc.is_rpc_secret(dev.one("ConfigFiles", "prometheus-config").inputs["files"])
+
+
+def test_the_login_of_the_grafana_provider_is_a_secret_to_pulumi(everything_set: Any) -> None:
+    assert rpc.is_rpc_secret(everything_set.one("Provider", "grafana").inputs["auth"])
+
+
+def test_no_environment_has_a_password_but_names_its_file(everything_set: Any) -> None:
+    named = {
+        entry.partition("=")[0]
+        for container in everything_set.containers().values()
+        for entry in container.get("envs") or []
+        if "PASS" in entry.partition("=")[0]
+    }
+    assert all(name.endswith("_FILE") for name in named), named
+
+
+def test_a_file_that_the_environment_names_is_there(everything_set: Any) -> None:
+    missing = []
+    for service, container in everything_set.containers().items():
+        for entry in container.get("envs") or []:
+            name, _, path = entry.partition("=")
+            if name.endswith("_FILE"):
+                config = everything_set.config(service)
+                there = {f"{config['target']}/{file}" for file in config["secret_files"]}
+                missing += [] if path in there else [f"{service}: {path}"]
+    assert missing == []
+
+
+@pytest.mark.parametrize(
+    ("service", "uid"),
+    [
+        ("grafana", 472),
+        ("alertmanager", 65534),
+        ("postgres-exporter", 65534),
+        ("redis-exporter", 59000),
+    ],
+)
+def test_files_belong_to_the_user_of_their_service(service: str, uid: int, dev: Any) -> None:
+    assert dev.config(service)["uid"] == uid
+
+
+def test_without_optional_secrets_no_file_is_made_for_them(
+    run_program: Callable[..., Any],
+) -> None:
+    view = run_program("prod", slackWebhookUrl="", mailPassword="", heartbeatUrl="")
+    assert view.config("alertmanager")["secret_files"] == {}
+
+
+def test_a_heartbeats_address_makes_the_whole_configuration_a_secret_file(
+    everything_set: Any,
+) -> None:
+    config = everything_set.config("alertmanager")
+    assert [("alertmanager.yml" in config[key]) for key in ("files", "secret_files")] == [
+        False,
+        True,
+    ]
+
+
+def test_without_a_heartbeat_the_configuration_can_be_read_in_a_diff(dev: Any) -> None:
+    config = dev.config("alertmanager")
+    assert [("alertmanager.yml" in config[key]) for key in ("files", "secret_files")] == [
+        True,
+        False,
+    ]
+
+
+def test_the_templates_are_never_secret(everything_set: Any) -> None:
+    assert "notifications.tmpl" in everything_set.config("alertmanager")["files"]

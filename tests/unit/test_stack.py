@@ -1,0 +1,216 @@
+"""Which resources make a stack, and how they hang together."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pulumi.runtime import mocks, rpc
+
+from ops import program
+from ops.program import Registration, StackConfig
+
+ROOT = Path(__file__).resolve().parents[2]
+MONITORING = {
+    "prometheus",
+    "grafana",
+    "alertmanager",
+    "node-exporter",
+    "postgres-exporter",
+    "redis-exporter",
+}
+DEMO = {"demo-backend", "demo-traffic", "demo-postgres", "demo-redis"}
+SERVICES = {"dev": MONITORING | DEMO, "prod": MONITORING}
+WITH_DATA = {"prometheus", "grafana", "alertmanager"}
+WITH_CONFIG = MONITORING - {"node-exporter"}
+
+
+def test_exactly_the_expected_services_run(view: Any) -> None:
+    assert set(view.containers()) == SERVICES[view.stack]
+
+
+def test_no_demo_resource_is_in_prod(prod: Any) -> None:
+    assert [found.name for found in prod.registrations if "demo" in found.name] == []
+
+
+def test_every_container_is_named_by_stack_and_service(view: Any) -> None:
+    names = {service: container["name"] for service, container in view.containers().items()}
+    assert names == {service: f"vitalstream-{view.stack}-{service}" for service in names}
+
+
+def test_what_must_survive_has_a_volume(prod: Any) -> None:
+    volumes = {name for name in prod.all("Volume") if name.endswith("-data")}
+    assert volumes == {f"{service}-data" for service in WITH_DATA}
+
+
+def test_every_service_with_configuration_has_a_volume_for_it(prod: Any) -> None:
+    volumes = {name for name in prod.all("Volume") if not name.endswith("-data")}
+    assert volumes == {f"{service}-config-volume" for service in WITH_CONFIG}
+
+
+def test_every_service_with_configuration_gets_it_through_config_files(prod: Any) -> None:
+    assert set(prod.all("ConfigFiles")) == {f"{service}-config" for service in WITH_CONFIG}
+
+
+def test_every_volume_is_named_by_stack(view: Any) -> None:
+    for name, volume in view.inputs("Volume").items():
+        assert volume["name"] == f"vitalstream-{view.stack}-{name.removesuffix('-volume')}"
+
+
+def test_data_volumes_are_protected_in_prod(prod: Any) -> None:
+    unprotected = [n for n, v in prod.all("Volume").items() if "-data" in n and not v.protect]
+    assert unprotected == []
+
+
+def test_nothing_is_protected_in_dev(dev: Any) -> None:
+    assert [found.name for found in dev.registrations if found.protect] == []
+
+
+def test_a_volume_is_never_replaced_for_its_labels_or_driver(view: Any) -> None:
+    for volume in view.all("Volume").values():
+        assert set(volume.ignore_changes) == {"labels", "driver", "driverOpts"}
+
+
+def test_the_monitoring_network_can_publish_ports(view: Any) -> None:
+    assert view.inputs("Network")["monitoring"]["internal"] is False
+
+
+def test_the_demo_network_has_no_way_out(dev: Any) -> None:
+    assert dev.inputs("Network")["demo"]["internal"] is True
+
+
+def test_the_stack_makes_no_other_networks(views: dict[str, Any]) -> None:
+    networks = {stack: set(view.all("Network")) for stack, view in views.items()}
+    assert networks == {"dev": {"monitoring", "demo"}, "prod": {"monitoring"}}
+
+
+def test_every_network_is_named_by_stack(view: Any) -> None:
+    for name, network in view.inputs("Network").items():
+        assert network["name"] == f"vitalstream-{view.stack}-{name}"
+
+
+def test_every_component_has_a_type_token_of_this_project(view: Any) -> None:
+    tokens = {found.type for found in view.registrations if not found.custom}
+    strange = [t for t in tokens if not re.fullmatch(r"vitalstream:[a-z]+:[A-Z][A-Za-z]+", t)]
+    assert strange == []
+
+
+def test_only_what_every_component_needs_is_in_none(view: Any) -> None:
+    loose = {
+        found.name
+        for found in view.registrations
+        if found.custom and "pulumi:pulumi:Stack::" in found.parent
+    }
+    assert loose - {"docker", "preflight"} == set()
+
+
+def test_the_parts_of_a_service_have_its_component_as_their_parent(view: Any) -> None:
+    for kind in ("Container", "ConfigFiles", "Volume"):
+        for name, found in view.all(kind).items():
+            service = re.sub(r"-(config|data|config-volume)$", "", name)
+            assert found.parent.rsplit("::", maxsplit=1)[-1] == service
+
+
+def test_components_of_the_demo_are_in_the_demo(dev: Any) -> None:
+    for name in DEMO:
+        assert dev.one("Service", name).parent.endswith("vitalstream:demo:Demo::demo")
+
+
+def test_every_docker_resource_uses_the_configured_engine(view: Any) -> None:
+    for found in view.registrations:
+        if found.type.startswith("docker:"):
+            assert "pulumi:providers:docker::docker" in found.provider, found.name
+
+
+def test_the_docker_host_is_the_same_everywhere(changed: Any) -> None:
+    hosts = {files["docker_host"] for files in changed.inputs("ConfigFiles").values()}
+    assert hosts | {changed.inputs("Provider")["docker"]["host"]} == {
+        "tcp://docker.example.com:2376"
+    }
+
+
+def test_images_stay_on_the_host_when_the_stack_goes(view: Any) -> None:
+    removed = [
+        name
+        for name, image in view.inputs("RemoteImage").items()
+        if "build" not in image and image.get("keepLocally") is not True
+    ]
+    assert removed == []
+
+
+def test_a_container_waits_for_its_configuration(view: Any) -> None:
+    for name in view.all("ConfigFiles"):
+        service = name.removesuffix("-config")
+        container = view.one("Container", service)
+        assert any(d.endswith(f"ConfigFiles::{name}") for d in container.dependencies), service
+
+
+def test_configuration_waits_for_its_volume(view: Any) -> None:
+    for name, files in view.all("ConfigFiles").items():
+        assert any(d.endswith(f"::{name}-volume") for d in files.dependencies), name
+
+
+def test_configuration_waits_for_the_image_of_its_checker(view: Any) -> None:
+    for name, files in view.all("ConfigFiles").items():
+        assert any("remoteImage:RemoteImage::" in d for d in files.dependencies), name
+
+
+def test_services_of_the_monitoring_start_side_by_side(prod: Any) -> None:
+    for container in prod.all("Container").values():
+        assert not any("container:Container" in d for d in container.dependencies)
+
+
+def test_a_second_run_registers_the_same(run_program: Callable[..., Any], dev: Any) -> None:
+    def essence(view: Any) -> dict[tuple[str, str], Any]:
+        return {(f.type, f.name): program.unwrap(f.inputs) for f in view.registrations}
+
+    assert essence(run_program("dev")) == essence(dev)
+
+
+def _all_computed(registration: Registration) -> tuple[str, dict[str, Any]]:
+    """As in the preview of a first `up`: what a provider would compute is not known yet."""
+    return "", dict.fromkeys(registration.inputs, rpc.UNKNOWN)
+
+
+def test_no_resource_hides_in_an_apply(monkeypatch: pytest.MonkeyPatch, view: Any) -> None:
+    """An apply does not run on an unknown value: what it registers would be missing here."""
+    monkeypatch.setattr(mocks, "set_mocks", _previewing(mocks.set_mocks))
+    config = StackConfig.of_stack(view.stack)
+    preview = program.run(view.stack, config, _all_computed)
+    assert {(f.type, f.name) for f in preview} == {(f.type, f.name) for f in view.registrations}
+
+
+def _previewing(set_mocks: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(set_mocks)
+    def in_preview(recorder: Any, project: str, stack: str, _preview: bool, **rest: Any) -> None:
+        set_mocks(recorder, project, stack, True, **rest)
+
+    return in_preview
+
+
+@pytest.mark.parametrize("stack", ["prod", "dev"])
+def test_nothing_of_this_machine_is_in_the_inputs(stack: str, views: dict[str, Any]) -> None:
+    named = [
+        f.name for f in views[stack].registrations if str(ROOT) in str(program.unwrap(f.inputs))
+    ]
+    assert named == []
+
+
+def test_every_published_service_is_an_output_of_the_program(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    exported: dict[str, Any] = {}
+    monkeypatch.setattr("pulumi.export", exported.__setitem__)
+    program.run("dev", StackConfig.of_stack("dev"))
+    assert {key: exported[key] for key in MONITORING} == {
+        "prometheus": "http://127.0.0.1:9090",
+        "grafana": "http://127.0.0.1:3000",
+        "alertmanager": "http://127.0.0.1:9093",
+        "node-exporter": "http://127.0.0.1:9100",
+        "postgres-exporter": "http://127.0.0.1:9187",
+        "redis-exporter": "http://127.0.0.1:9121",
+    }
