@@ -124,6 +124,9 @@ def _password(value: SecretStr) -> SecretStr:
         raise ValueError(f"is weak: it has fewer than {MIN_PASSWORD_LENGTH} characters")
     if len(set(text)) < 5:
         raise ValueError("is weak: it has fewer than 5 different characters")
+    if " " in text.strip():
+        # Seen: postgres_exporter 0.11 then logs "malformed dsn" with the password in clear.
+        raise ValueError("has a space in it, which the exporters' connection strings do not carry")
     return _one_line(value)
 
 

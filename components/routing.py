@@ -16,6 +16,8 @@ from components.settings import Settings
 CONFIG_DIR = "/etc/alertmanager"
 SLACK_URL_FILE = f"{CONFIG_DIR}/secrets/slack_webhook_url"
 MAIL_PASSWORD_FILE = f"{CONFIG_DIR}/secrets/mail_password"
+# What Pulumi.prod.yaml comes with.
+PLACEHOLDER_SMARTHOST = "smtp.example.com"
 HEARTBEAT_ALERT = "Watchdog"
 
 
@@ -49,7 +51,8 @@ DEFAULT = DESTINATIONS[0]
 class Inhibition:
     """While an alert of `source` fires, the alerts of `target` that agree on `equal` are held back.
 
-    Alertmanager takes a label that both sides lack as equal.
+    Alertmanager takes a label that both sides lack as equal: a label in `equal` that not every
+    alert has needs a matcher that asks for it.
     """
 
     source: tuple[str, ...]
@@ -68,7 +71,11 @@ def _down(alert: str, service: str) -> Inhibition:
 
 
 INHIBITIONS = (
-    Inhibition(('severity="critical"',), ('severity="warning"',), ("stack", "service", "instance")),
+    Inhibition(
+        ('severity="critical"', 'instance=~".+"'),
+        ('severity="warning"', 'instance=~".+"'),
+        ("stack", "service", "instance"),
+    ),
     _down("BackendDown", "backend"),
     _down("PostgreSQLDown", "database"),
     _down("RedisDown", "cache"),
@@ -109,6 +116,11 @@ def unreachable(settings: Settings) -> list[str]:
         missing.append(
             "no Slack webhook: until `pulumi config set --secret slackWebhookUrl` no channel hears "
             "of any alert"
+        )
+    if settings.mail_smarthost.partition(":")[0] == PLACEHOLDER_SMARTHOST:
+        missing.append(
+            f"mailSmarthost is the placeholder {settings.mail_smarthost}: set yours, or no mail "
+            "arrives for critical alerts"
         )
     if not settings.mail_smarthost:
         missing.append(

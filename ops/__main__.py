@@ -54,7 +54,9 @@ def ps() -> None:
 
 
 @app.command()
-def logs(service: Annotated[str, typer.Argument(help="Such as prometheus.")]) -> None:
+def logs(
+    service: Annotated[str, typer.Argument(help="Such as prometheus.")] = "",
+) -> None:
     """Follow a service's log."""
     running.logs(service)
 

@@ -53,7 +53,12 @@ def up() -> None:
             raise DemoError(f"{error}{_last_words(client)}") from None
     else:
         config = rehearsal_config(workspace, overrides)
-        left_out = rehearsal.up(STACK, config, say).left_out
+        result = rehearsal.up(STACK, config, say)
+        left_out = tuple(
+            name.removeprefix("container ")
+            for name in result.left_out
+            if name.startswith("container ")
+        )
     settings_config = rehearsal_config(workspace, overrides)
     wait_for_targets(settings_config, left_out)
     summary(settings_config, workspace, left_out)
@@ -65,6 +70,7 @@ def make_plan(client: docker.DockerClient) -> Plan:
     if registry_answers(client):
         if cli:
             return Plan(cli, {}, "The Pulumi engine, with the images of the registry.")
+        pull(client)
         return Plan(None, {}, "No Pulumi CLI can be had here: a rehearsal under Pulumi's mocks.")
     images = rehearsal.local_images(client, say)
     if cli and "grafana" in images:
@@ -81,6 +87,14 @@ def make_plan(client: docker.DockerClient) -> Plan:
         f"No image registry can be reached and {missing} is here: a rehearsal under Pulumi's "
         "mocks, with images made from Debian's packages.",
     )
+
+
+def pull(client: docker.DockerClient) -> None:
+    """The pinned images; a rehearsal makes containers of what is there."""
+    for image in IMAGES.values():
+        if not _is_local(client, image.reference):
+            say(f"pulling {image.repository}:{image.tag}")
+            client.images.pull(image.reference)
 
 
 def registry_answers(client: docker.DockerClient) -> bool:

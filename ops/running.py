@@ -40,9 +40,10 @@ def logs(service: str) -> None:
     """Follows a service's log until interrupted. Raises DemoError for an unknown one."""
     found = {container.labels["vitalstream.service"]: container for container in _containers()}
     if service not in found:
+        what = f"No service {service} runs" if service else "No service is named"
         raise DemoError(
-            f"No service {service!r} runs; there are: {', '.join(sorted(found)) or 'none'}. "
-            "Give one: make logs SERVICE=prometheus"
+            f"{what}: make logs SERVICE=prometheus. There are: "
+            f"{', '.join(sorted(found)) or 'none'}."
         )
     try:
         for line in found[service].logs(stream=True, follow=True, tail=100):

@@ -82,11 +82,14 @@ class Workspace:
 
     def environment(self) -> dict[str, str]:
         """What the CLI needs to find state and passphrase: the user's own backend is left alone."""
+        # An empty PULUMI_CONFIG_PASSPHRASE would win over the file.
+        inherited = {
+            key: value for key, value in os.environ.items() if key != "PULUMI_CONFIG_PASSPHRASE"
+        }
         return {
-            **os.environ,
+            **inherited,
             "PULUMI_BACKEND_URL": f"file://{self.folder / 'state'}",
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(self.folder / "passphrase"),
-            "PULUMI_CONFIG_PASSPHRASE": "",
             "PULUMI_STACK": self.stack,
             "PULUMI_SKIP_UPDATE_CHECK": "true",
         }

@@ -18,16 +18,19 @@ SECRETS_DIR = "/etc/redis_exporter"
 
 
 def _spec(settings: Settings) -> ServiceSpec:
-    address = f"redis://{settings.redis_address}"
-    login = f"redis://{settings.redis_user}@" if settings.redis_user else "redis://"
-    uri = address.replace("redis://", login, 1)
-    # The exporter looks its password up by the address exactly as it is given.
-    passwords = {uri: settings.redis_password.get_secret_value()}
+    password = settings.redis_password.get_secret_value()
+    user = settings.redis_user
+    # The exporter looks its password up by address; newer ones by user and address.
+    passwords = {f"redis://{settings.redis_address}": password}
+    if user:
+        passwords[f"redis://{user}@{settings.redis_address}"] = password
     return ServiceSpec(
         ContainerSpec(
             service="redis-exporter",
             command=[
-                f"--redis.addr={uri}",
+                f"--redis.addr=redis://{settings.redis_address}",
+                # Not in the address: a user without a password there is taken for the password.
+                *([f"--redis.user={user}"] if user else []),
                 f"--redis.password-file={SECRETS_DIR}/passwords.json",
             ],
             probe=http_probe(PORT, "/health"),

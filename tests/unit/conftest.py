@@ -137,9 +137,7 @@ def changed(run_program: Callable[..., View]) -> View:
 @pytest.fixture(scope="session")
 def everything_set(run_program: Callable[..., View]) -> View:
     """The dev stack with every secret and every receiver set."""
-    return run_program(
-        "dev", **SECRETS, mailSmarthost="smtp.example.com:587", mailUsername="monitoring"
-    )
+    return run_program("dev", **SECRETS, mailSmarthost="mail.test:587", mailUsername="monitoring")
 
 
 @pytest.fixture(scope="session")

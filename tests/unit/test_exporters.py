@@ -54,25 +54,30 @@ def test_postgres_exporter_connects_where_the_settings_say(settings: SettingsOf)
     }
 
 
-@pytest.mark.parametrize(
-    ("user", "address"),
-    [("", "redis://cache:6380"), ("watcher", "redis://watcher@cache:6380")],
-)
-def test_redis_exporter_connects_where_the_settings_say(
-    user: str, address: str, settings: SettingsOf
+@pytest.mark.parametrize(("user", "flags"), [("", []), ("watcher", ["--redis.user=watcher"])])
+def test_redis_exporter_connects_where_and_as_whom_the_settings_say(
+    user: str, flags: list[str], settings: SettingsOf
 ) -> None:
+    """A user in the address, without a password there, would be taken for the password."""
     spec = redis.EXPORTER.spec(settings(redisAddress="cache:6380", redisUser=user))
-    assert f"--redis.addr={address}" in spec.container.command
+    assert next(iter(spec.container.command)) == "--redis.addr=redis://cache:6380"
+    assert [flag for flag in spec.container.command if "redis.user" in flag] == flags
 
 
-@pytest.mark.parametrize("user", ["", "watcher"])
-def test_redis_exporter_finds_its_password_by_the_very_address_it_is_given(
-    user: str, settings: SettingsOf
+@pytest.mark.parametrize(
+    ("user", "keys"),
+    [
+        ("", {"redis://redis:6379"}),
+        ("watcher", {"redis://redis:6379", "redis://watcher@redis:6379"}),
+    ],
+)
+def test_redis_exporter_finds_its_password_by_address_and_by_user_and_address(
+    user: str, keys: set[str], settings: SettingsOf
 ) -> None:
+    """Older exporters look for the first, newer ones for the second."""
     spec = redis.EXPORTER.spec(settings(redisUser=user, redisPassword="canary-of-redis-1"))
     assert spec.files is not None
-    (address,) = json.loads(spec.files.secret_files["passwords.json"])
-    assert f"--redis.addr={address}" in spec.container.command
+    assert set(json.loads(spec.files.secret_files["passwords.json"])) == keys
 
 
 def test_redis_exporter_reads_the_file_that_it_is_given(view: Any) -> None:

@@ -15,7 +15,7 @@ from components.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 HOOK = "https://canary-slack_webhook_url.example/hook"
-REACHABLE = {"slackWebhookUrl": HOOK, "mailSmarthost": "smtp.example.com:587"}
+REACHABLE = {"slackWebhookUrl": HOOK, "mailSmarthost": "mail.test:587"}
 ALERTS = [
     (rule["alert"], rule["labels"]["severity"], rule["labels"]["service"])
     for path in sorted((ROOT / "rules").glob("*.yml"))
@@ -162,15 +162,24 @@ def test_an_inhibition_stays_within_a_stack(config: dict[str, Any]) -> None:
 
 def test_an_alert_that_says_down_never_holds_itself_back(config: dict[str, Any]) -> None:
     for rule in config["inhibit_rules"]:
-        (matcher,) = rule["source_matchers"]
+        matcher = rule["source_matchers"][0]
         if matcher.startswith("alertname="):
             assert matcher.replace("=", "!=", 1) in rule["target_matchers"]
+
+
+def test_alerts_that_name_no_instance_are_not_taken_for_the_same_one(
+    config: dict[str, Any],
+) -> None:
+    for rule in config["inhibit_rules"]:
+        if "instance" in rule["equal"]:
+            assert 'instance=~".+"' in rule["source_matchers"]
+            assert 'instance=~".+"' in rule["target_matchers"]
 
 
 def test_only_critical_alerts_hold_others_back(config: dict[str, Any]) -> None:
     severities = {alert: severity for alert, severity, _ in ALERTS}
     for rule in config["inhibit_rules"]:
-        (matcher,) = rule["source_matchers"]
+        matcher = rule["source_matchers"][0]
         name, value = re.fullmatch(r'(\w+)="(\w+)"', matcher).groups()  # type: ignore[union-attr]
         assert "critical" in (value if name == "severity" else severities[value])
 
@@ -254,3 +263,9 @@ def test_a_heartbeat_is_sent_every_minute_without_an_end(settings: SettingsOf) -
 
 def test_without_a_heartbeat_address_the_beat_goes_nowhere(config: dict[str, Any]) -> None:
     assert _receivers(config)["heartbeat"] == {"name": "heartbeat"}
+
+
+def test_the_placeholder_of_prods_mail_server_is_told(settings: SettingsOf) -> None:
+    placeholder = {**REACHABLE, "mailSmarthost": f"{routing.PLACEHOLDER_SMARTHOST}:587"}
+    (words,) = routing.unreachable(settings(**placeholder))
+    assert words.startswith("mailSmarthost is the placeholder smtp.example.com:587")
