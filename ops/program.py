@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import runpy
+import signal
 import sys
 import threading
 from collections.abc import Mapping
@@ -113,6 +114,8 @@ def run(
     set_all_config(dict(config.values), list(config.secret_keys))
     mocks.set_mocks(recorder, PROJECT, stack, False, monitor=_Monitor(recorder))
     sys.path.insert(0, str(ROOT))
+    # The program gives it up, for the sake of the engine's output.
+    interrupt = signal.getsignal(signal.SIGINT)
 
     @pulumi.runtime.test  # type: ignore[untyped-decorator]
     def program() -> None:
@@ -124,6 +127,7 @@ def run(
         raise ProgramError(str(error)) from error
     finally:
         sys.path.remove(str(ROOT))
+        signal.signal(signal.SIGINT, interrupt)
         asyncio.set_event_loop(None)
         loop.close()
     return recorder.registrations
