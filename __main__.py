@@ -4,7 +4,7 @@ import signal
 
 import pulumi
 
-from components import routing, rule_files, settings_loader
+from components import alert_overrides, routing, settings_loader
 from components.alertmanager import Alertmanager
 from components.dashboards import DashboardSettings, render_all
 from components.demo import Demo
@@ -13,7 +13,7 @@ from components.exporters.service import ExporterService
 from components.grafana import Grafana, GrafanaObjects
 from components.network import StackNetworks
 from components.preflight import Preflight
-from components.prometheus import Prometheus
+from components.prometheus import Prometheus, render_rules
 from components.provider import docker_provider
 from components.quantities import duration_seconds
 
@@ -29,7 +29,7 @@ Preflight(settings)
 on_docker = pulumi.ResourceOptions(providers={"docker": docker_provider(settings)})
 networks = StackNetworks(settings, on_docker)
 
-Prometheus(settings, rule_files.load(), networks.with_application, on_docker)
+Prometheus(settings, render_rules(settings), networks.with_application, on_docker)
 Alertmanager(settings, networks.monitoring, on_docker)
 for exporter in EXPORTERS:
     joined = networks.with_application if exporter.of_application else networks.monitoring
@@ -43,6 +43,7 @@ dashboards = render_all(
         stack=settings.stack,
         retention_seconds=int(duration_seconds(settings.retention_time)),
         scrape_interval=settings.scrape_interval,
+        alert_overrides=alert_overrides.thresholds(settings.alerts),
     )
 )
 GrafanaObjects(settings, grafana, dashboards)

@@ -8,6 +8,7 @@ from typing import Any
 import pulumi
 import yaml
 
+from components import alert_overrides, extra_rules, rule_files, slo_objective
 from components.config_files import ReloadOnChange
 from components.container import ContainerSpec, Network, http_probe
 from components.exporters import EXPORTERS
@@ -51,6 +52,18 @@ def render_config(settings: Settings) -> str:
         ],
     }
     return yaml.safe_dump(config, sort_keys=False)
+
+
+def render_rules(settings: Settings) -> dict[str, str]:
+    """The rule files by name: those of `rules/` with the stack's own values, and its own files.
+
+    A stack that sets none of them gets `rules/` byte for byte.
+    """
+    rules = rule_files.load()
+    slo = slo_objective.RULE_FILE
+    rules[slo] = slo_objective.applied(rules[slo], settings.slo_objective)
+    ours = {name: alert_overrides.applied(text, settings.alerts) for name, text in rules.items()}
+    return ours | extra_rules.load(settings.extra_rules)
 
 
 def spec(settings: Settings, rules: Mapping[str, str]) -> ServiceSpec:

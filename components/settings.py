@@ -22,6 +22,8 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
+from components import alert_overrides, extra_rules, slo_objective
+from components.alert_overrides import AlertName, AlertOverride
 from components.catalog import DEFAULT_PORTS, SERVICES, Limit
 from components.field_types import (
     AdminLogin,
@@ -50,6 +52,8 @@ from components.field_types import (
 )
 from components.images import IMAGES
 from components.quantities import duration_seconds
+from components.setting_faults import tell
+from components.slo_objective import SloObjective
 
 # Prometheus looks back 5 minutes for a sample: with a longer interval one missed scrape or
 # evaluation already makes a series stale, and every `rate(...[5m])` has too few points.
@@ -138,6 +142,11 @@ class Settings(_Frozen):
     mail_require_tls: StrictBool = True
     heartbeat_url: HttpsUrl = SecretStr("")
 
+    alerts: dict[AlertName, AlertOverride] = {}
+    extra_rules: tuple[str, ...] = ()
+    # Checked also by default: whether an alert can still fire depends on `alerts` too.
+    slo_objective: SloObjective = Field(default=slo_objective.DEFAULT, validate_default=True)
+
     images: dict[ImageService, Image] = {}
     image_registry_mirror: RegistryPrefix = ""
     limits: dict[LimitedService, LimitOverride] = {}
@@ -190,6 +199,26 @@ class Settings(_Frozen):
         if username == "" and password.get_secret_value():
             raise ValueError("is set without mailUsername: the two go together")
         return password
+
+    @field_validator("alerts")
+    @classmethod
+    def _can_be_overridden(
+        cls, overrides: dict[str, AlertOverride], info: ValidationInfo
+    ) -> dict[str, AlertOverride]:
+        tell(alert_overrides.faults(info.data["stack"], overrides))
+        return overrides
+
+    @field_validator("extra_rules")
+    @classmethod
+    def _are_rule_files(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
+        tell(extra_rules.faults(paths))
+        return paths
+
+    @field_validator("slo_objective")
+    @classmethod
+    def _can_be_missed(cls, percent: str, info: ValidationInfo) -> str:
+        tell(slo_objective.faults(percent, info.data.get("alerts", {})))
+        return percent
 
     def limit(self, service: str) -> Limit:
         default = SERVICES[service].limit

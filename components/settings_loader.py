@@ -18,6 +18,7 @@ from pulumi.runtime import config as runtime_config
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.alias_generators import to_camel
 
+from components.setting_faults import PartFaults
 from components.settings import Settings
 
 NAMESPACE = "vitalstream"
@@ -34,11 +35,15 @@ class SettingsError(pulumi.RunError):
 
 @dataclass(frozen=True)
 class Fault:
-    """One wrong setting: its path below `vitalstream:`, what is wrong, and the value as JSON."""
+    """One wrong setting: its path below `vitalstream:`, what is wrong, and the value as JSON.
+
+    `mend` is what to do about it where that is no command on this path.
+    """
 
     path: str
     problem: str
     value: str | None = None
+    mend: str | None = None
 
 
 def load(stack: str) -> Settings:
@@ -88,7 +93,8 @@ def parse(stack: str, values: Mapping[str, str], secret_keys: Iterable[str]) -> 
     try:
         settings = Settings.model_validate(raw)
     except ValidationError as error:
-        faults.extend(_fault(raw, details, secrets) for details in _causes(error))
+        for details in _causes(error):
+            faults.extend(_faults(raw, details, secrets))
     else:
         if not faults:
             return settings
@@ -159,6 +165,22 @@ def _is_below(details: Any, parent: Any) -> bool:
     return bool(details["loc"][: len(parent["loc"])] == parent["loc"])
 
 
+def _faults(raw: Mapping[str, Any], details: Any, secrets: set[str]) -> list[Fault]:
+    cause = details.get("ctx", {}).get("error")
+    if not isinstance(cause, PartFaults):
+        return [_fault(raw, details, secrets)]
+    key = str(details["loc"][0])
+    return [
+        Fault(
+            ".".join((key, *part.path)),
+            part.problem,
+            None if key in secrets else _shown(raw, [key, *part.path]),
+            part.mend,
+        )
+        for part in cause.faults
+    ]
+
+
 def _fault(raw: Mapping[str, Any], details: Any, secrets: set[str]) -> Fault:
     location = [str(part) for part in details["loc"] if part not in ("[key]", "tuple")]
     message: str = details["msg"].removeprefix("Value error, ")
@@ -201,12 +223,14 @@ def _message(stack: str, faults: list[Fault]) -> str:
 
 
 def _mend(stack: str, fault: Fault) -> str:
+    if fault.mend:
+        return fault.mend
     key, _, rest = fault.path.partition(".")
     annotation = _field_of(key)
     if annotation is None:
         return f"pulumi config rm {fault.path} --stack {stack}"
     flag = " --secret" if _is_secret(annotation) else ""
-    if "is no setting" in fault.problem or "is no service" in fault.problem:
+    if any(f"is no {what}" in fault.problem for what in ("setting", "service", "alert of")):
         return f"pulumi config rm --path '{fault.path}' --stack {stack}"
     if rest:
         return f"pulumi config set --path '{_pulumi_path(fault.path)}' VALUE --stack {stack}"

@@ -131,7 +131,7 @@ RIGHT = [
     ("limits", {"grafana": {"memory": "1g", "cpus": 0.5}, "demo-redis": {"cpus": 1}}),
     ("slackWebhookUrl", "https://hooks.example.com/services/T0/B0/x"),
     ("heartbeatUrl", "https://me:pass@beats.example.com:8443/ping/1?a=b%20c&d=~e#f"),
-    ("redisPassword", "a longer passphrase"),
+    ("redisPassword", "a-longer-passphrase"),
 ]
 
 

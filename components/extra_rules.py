@@ -1,0 +1,178 @@
+"""Rule files of the user's own, which Prometheus gets beside those of `rules/`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+
+from components import rule_files
+from components.setting_faults import PartFault
+
+PROJECT_DIR = Path(__file__).resolve().parent.parent
+PREFIX = "extra-"
+"""No file of `rules/` begins like this."""
+SEVERITIES = ("critical", "warning")
+_FILE_NAME = re.compile(r"(?P<stem>[A-Za-z0-9][A-Za-z0-9_.-]*)\.ya?ml")
+
+
+class _NoRuleFileError(ValueError):
+    """The path leads to no rule file; the message says why."""
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """A rule as it is written, and how a message names it."""
+
+    content: dict[str, Any]
+    called: str
+
+    def name(self, kind: str) -> str | None:
+        name = self.content.get(kind)
+        return name if isinstance(name, str) and name else None
+
+    def part(self, key: str) -> dict[str, Any]:
+        part = self.content.get(key)
+        return part if isinstance(part, dict) else {}
+
+
+def load(paths: Sequence[str], project: Path = PROJECT_DIR) -> dict[str, str]:
+    """The texts by the names under which Prometheus gets them, `extra-<name>.yml`, as they stand.
+
+    Paths are relative to the project.
+    """
+    return {_target(path): (project / path).read_text("utf-8") for path in paths}
+
+
+def faults(paths: Sequence[str], project: Path = PROJECT_DIR) -> list[PartFault]:
+    """What is wrong with the files, by the place of the path in the list.
+
+    Told is what promtool does not know: an alert that no route or dashboard understands, a name
+    that is taken. Whether the expressions are right promtool says before the files go live.
+    """
+    found: list[PartFault] = []
+    taken = _shipped_names()
+    targets: dict[str, str] = {}
+    for index, path in enumerate(paths):
+        place = (str(index),)
+        try:
+            target = _target(path)
+            if target in targets:
+                raise _NoRuleFileError(
+                    f"would be rules/{target}, which {targets[target]} is: rename one of them"
+                )
+            targets[target] = path
+            rules = list(_rules(_parsed(project, path)))
+        except _NoRuleFileError as error:
+            found.append(PartFault(place, str(error)))
+            continue
+        found += [
+            PartFault(place, problem, mend=f"edit {path}")
+            for rule in rules
+            for problem in _problems(rule, path, taken)
+        ]
+    return found
+
+
+def _target(path: str) -> str:
+    match = _FILE_NAME.fullmatch(Path(path).name)
+    if match is None:
+        raise _NoRuleFileError(
+            "is not named like a rule file: letters, digits, `_`, `.` and `-`, and .yml at the end"
+        )
+    return f"{PREFIX}{match['stem']}.yml"
+
+
+def _shipped_names() -> dict[tuple[str, str], str]:
+    """Where each alert and each recorded series of ours is, by kind and name."""
+    return {
+        (kind, rule[kind]): f"rules/{file}"
+        for file, text in rule_files.load().items()
+        for group in yaml.safe_load(text)["groups"]
+        for rule in group["rules"]
+        for kind in ("alert", "record")
+        if kind in rule
+    }
+
+
+def _parsed(project: Path, path: str) -> Any:
+    if Path(path).is_absolute():
+        raise _NoRuleFileError(
+            "is an absolute path, which another machine does not have: paths are relative to the "
+            "folder of Pulumi.yaml"
+        )
+    file = project / path
+    if not file.is_file():
+        raise _NoRuleFileError(f"is no file; looked for in {project}, the folder of Pulumi.yaml")
+    if file.resolve().parent == rule_files.RULES_DIR:
+        raise _NoRuleFileError("is in rules/, whose files Prometheus gets anyway")
+    try:
+        return yaml.safe_load(file.read_text("utf-8"))
+    except OSError as error:
+        raise _NoRuleFileError(f"cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise _NoRuleFileError("is not text in UTF-8") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" in line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "it cannot be parsed"
+        raise _NoRuleFileError(f"is not YAML: {problem}{where}") from None
+
+
+def _rules(content: Any) -> Iterator[_Rule]:
+    groups = content.get("groups") if isinstance(content, dict) else None
+    if not isinstance(groups, list) or not groups:
+        raise _NoRuleFileError("is no rule file: it has no list `groups`")
+    for number, group in enumerate(groups, start=1):
+        rules = group.get("rules") if isinstance(group, dict) else None
+        if not isinstance(rules, list):
+            raise _NoRuleFileError(f"is no rule file: its group {number} has no list `rules`")
+        for position, rule in enumerate(rules, start=1):
+            called = f"rule {position} of group {group.get('name', number)}"
+            yield _Rule(rule if isinstance(rule, dict) else {}, called)
+
+
+def _problems(rule: _Rule, path: str, taken: dict[tuple[str, str], str]) -> Iterator[str]:
+    alert, record = rule.name("alert"), rule.name("record")
+    if alert:
+        yield from _alert_problems(alert, rule)
+        if ("alert", alert) in taken:
+            yield f"has the alert {alert}, a name that {taken['alert', alert]} has already"
+        taken["alert", alert] = path
+    elif record:
+        # Among the user's own files a series may well be recorded in parts, by label.
+        if ("record", record) in taken:
+            yield f"records {record}, which {taken['record', record]} records already"
+    else:
+        yield f"has a rule with neither an alert's nor a record's name: {rule.called}"
+
+
+def _alert_problems(alert: str, rule: _Rule) -> Iterator[str]:
+    labels = rule.part("labels")
+    severity = labels.get("severity")
+    if severity is None:
+        yield f"has the alert {alert} without severity, which no receiver hears of as it should"
+    elif severity not in SEVERITIES:
+        known = " and ".join(SEVERITIES)
+        yield f"has the alert {alert} with severity {severity}; there are {known}"
+    service = labels.get("service")
+    if not isinstance(service, str) or not service.strip():
+        yield f"has the alert {alert} without service, by which alerts are routed and held back"
+    runbook = rule.part("annotations").get("runbook_url")
+    if runbook is not None and not _is_https_url(runbook):
+        yield f"has the alert {alert} with a runbook_url that is no https URL"
+
+
+def _is_https_url(value: Any) -> bool:
+    if not isinstance(value, str) or re.search(r"[\s<>\"{}]", value):
+        return False
+    try:
+        url = urlsplit(value)
+    except ValueError:
+        return False
+    return url.scheme == "https" and bool(url.hostname)

@@ -1,0 +1,334 @@
+"""A stack's own values for alerts: what is taken, what it changes, and what is refused."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from components import rule_files
+from components.alert_overrides import AlertOverride, applied, number
+from components.dashboards.thresholds import AlertBounds
+from components.prometheus import render_rules
+from components.settings import Settings
+
+Make = Callable[..., Settings]
+Refused = Callable[..., str]
+
+SHIPPED = rule_files.load()
+FILE_OF = {
+    rule["alert"]: file
+    for file, text in SHIPPED.items()
+    for group in yaml.safe_load(text)["groups"]
+    for rule in group["rules"]
+    if "alert" in rule
+}
+BOUNDED = [name for name, alert in rule_files.shipped_alerts().items() if alert.bound]
+every_alert = pytest.mark.parametrize("alert", FILE_OF)
+
+
+def _rule(text: str, alert: str) -> dict[str, Any]:
+    rules = [rule for group in yaml.safe_load(text)["groups"] for rule in group["rules"]]
+    found: dict[str, Any] = next(rule for rule in rules if rule.get("alert") == alert)
+    return found
+
+
+def _overridden(alert: str, **fields: Any) -> str:
+    override = AlertOverride.model_validate(fields)
+    return applied(SHIPPED[FILE_OF[alert]], {alert: override})
+
+
+def _with_rule(alert: str, change: Callable[[dict[str, Any]], None]) -> Any:
+    """The shipped file's content with one rule changed."""
+    content = copy.deepcopy(yaml.safe_load(SHIPPED[FILE_OF[alert]]))
+    for group in content["groups"]:
+        for rule in group["rules"]:
+            if rule.get("alert") == alert:
+                change(rule)
+    return content
+
+
+def _changed_lines(alert: str, text: str) -> list[str]:
+    lines = difflib.ndiff(SHIPPED[FILE_OF[alert]].splitlines(), text.splitlines())
+    return [line for line in lines if line[0] in "+-"]
+
+
+def test_a_stack_without_overrides_gets_the_rules_byte_for_byte(settings: Make) -> None:
+    assert render_rules(settings()) == SHIPPED
+
+
+def test_an_override_that_sets_nothing_changes_nothing(settings: Make) -> None:
+    rendered = render_rules(settings(alerts={name: {} for name in FILE_OF}))
+    assert rendered == SHIPPED
+
+
+@pytest.mark.parametrize("alert", BOUNDED)
+def test_a_threshold_replaces_the_number_that_the_expression_ends_with(alert: str) -> None:
+    def change(rule: dict[str, Any]) -> None:
+        body, _, bound = rule["expr"].rstrip().rpartition(" ")
+        rule["expr"] = rule["expr"].replace(f"{body} {bound}", f"{body} 42.5")
+
+    assert yaml.safe_load(_overridden(alert, threshold=42.5)) == _with_rule(alert, change)
+
+
+@pytest.mark.parametrize("alert", BOUNDED)
+def test_a_threshold_changes_one_line(alert: str) -> None:
+    signs = [line[0] for line in _changed_lines(alert, _overridden(alert, threshold=42.5))]
+    assert signs == ["-", "+"]
+
+
+@every_alert
+def test_for_is_replaced_or_put_where_there_is_none(alert: str) -> None:
+    def change(rule: dict[str, Any]) -> None:
+        rule["for"] = "17m"
+
+    changed = _overridden(alert, **{"for": "17m"})
+    assert yaml.safe_load(changed) == _with_rule(alert, change)
+
+
+@every_alert
+def test_for_changes_one_line(alert: str) -> None:
+    lines = _changed_lines(alert, _overridden(alert, **{"for": "17m"}))
+    assert [line[2:].strip() for line in lines if line[0] == "+"] == ["for: 17m"]
+
+
+@every_alert
+def test_a_severity_is_replaced(alert: str) -> None:
+    def change(rule: dict[str, Any]) -> None:
+        rule["labels"]["severity"] = "warning"
+
+    changed = _overridden(alert, severity="warning")
+    assert yaml.safe_load(changed) == _with_rule(alert, change)
+
+
+@every_alert
+def test_a_disabled_alert_is_gone_and_nothing_else(alert: str) -> None:
+    content = copy.deepcopy(yaml.safe_load(SHIPPED[FILE_OF[alert]]))
+    for group in content["groups"]:
+        group["rules"] = [rule for rule in group["rules"] if rule.get("alert") != alert]
+    assert yaml.safe_load(_overridden(alert, enabled=False)) == content
+
+
+@every_alert
+def test_disabling_an_alert_only_takes_lines_away(alert: str) -> None:
+    lines = _changed_lines(alert, _overridden(alert, enabled=False))
+    assert {line[0] for line in lines} == {"-"}
+
+
+def test_the_comment_above_a_disabled_alert_goes_with_it() -> None:
+    above = "# Without it the three alerts above are silent whatever the host does."
+    lines = _overridden("NodeExporterDown", enabled=False).splitlines()
+    assert [line for line in lines if line.strip() == above] == []
+
+
+def test_a_rule_without_a_comment_leaves_no_gap_behind() -> None:
+    assert "\n\n\n" not in _overridden("HighMemoryUsage", enabled=False)
+
+
+def test_several_fields_of_several_alerts_of_a_file_are_all_set(settings: Make) -> None:
+    own = {
+        "HighErrorRate": {"threshold": 3, "for": "10m", "severity": "warning"},
+        "HighResponseTime": {"enabled": False},
+        "HighFailedLogins": {"threshold": 20},
+    }
+    text = render_rules(settings(alerts=own))["backend.yml"]
+    errors, logins = _rule(text, "HighErrorRate"), _rule(text, "HighFailedLogins")
+    assert (
+        errors["expr"].rsplit(maxsplit=1)[-1],
+        errors["for"],
+        errors["labels"]["severity"],
+        logins["expr"].rsplit(maxsplit=1)[-1],
+        "HighResponseTime" in text.replace("runbooks/HighResponseTime", ""),
+    ) == ("3", "10m", "warning", "20", False)
+
+
+def test_an_override_leaves_the_other_files_as_they_are(settings: Make) -> None:
+    rendered = render_rules(settings(alerts={"HighErrorRate": {"threshold": 3}}))
+    assert {file for file in SHIPPED if rendered[file] != SHIPPED[file]} == {"backend.yml"}
+
+
+def test_an_alert_has_a_threshold_exactly_where_dashboards_find_one() -> None:
+    shown = AlertBounds.from_rules({}).bounds
+    assert {name: rule_files.shipped_alerts()[name].bound.value for name in BOUNDED} == {  # type: ignore[union-attr]
+        name: bound.value for name, bound in shown.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(3, "3"), (2.5, "2.5"), (100, "100"), (0, "0"), (1e-7, "0.0000001"), (14.4, "14.4")],
+)
+def test_a_number_is_written_as_a_person_writes_it(value: float, text: str) -> None:
+    assert number(float(value)) == text
+
+
+def test_an_override_does_not_change_under_way(settings: Make) -> None:
+    override = settings(alerts={"HighErrorRate": {"threshold": 3}}).alerts["HighErrorRate"]
+    with pytest.raises(ValidationError, match="frozen"):
+        override.threshold = 9  # type: ignore[misc]
+
+
+# alerts, path of the fault, what the message must say.
+WRONG = [
+    (
+        {"HighErorRate": {}},
+        "HighErorRate",
+        "is no alert of rules/*.yml; did you mean HighErrorRate?",
+    ),
+    ({"highCpuUsage": {}}, "highCpuUsage", "did you mean HighCPUUsage?"),
+    ({"Zzz": {}}, "Zzz", "is no alert of rules/*.yml"),
+    ({"HighErrorRate": 3}, "HighErrorRate", "valid dictionary"),
+    ({"HighErrorRate": {"treshold": 3}}, "HighErrorRate.treshold", "is no setting of this program"),
+    ({"HighErrorRate": {"delay": "5m"}}, "HighErrorRate.delay", "is no setting of this program"),
+    ({"HighErrorRate": {"threshold": "x"}}, "HighErrorRate.threshold", "valid number"),
+    ({"HighErrorRate": {"threshold": True}}, "HighErrorRate.threshold", "is not a number"),
+    ({"HighErrorRate": {"threshold": "nan"}}, "HighErrorRate.threshold", "finite number"),
+    ({"HighErrorRate": {"for": "10"}}, "HighErrorRate.for", "is not a Prometheus duration"),
+    ({"HighErrorRate": {"for": 10}}, "HighErrorRate.for", "valid string"),
+    ({"HighErrorRate": {"severity": "page"}}, "HighErrorRate.severity", "'critical' or 'warning'"),
+    ({"HighErrorRate": {"enabled": "no"}}, "HighErrorRate.enabled", "valid boolean"),
+    ({"HighErrorRate": {"reason": 7}}, "HighErrorRate.reason", "valid string"),
+    ({"BackendDown": {"threshold": 1}}, "BackendDown.threshold", "has no threshold to set"),
+    ({"Watchdog": {"threshold": 1}}, "Watchdog.threshold", "has no threshold to set"),
+    ({"Watchdog": {"severity": "critical"}}, "Watchdog.severity", "is no setting of Watchdog"),
+    ({"HighErrorRate": {"threshold": 100}}, "HighErrorRate.threshold", "silent whatever happens"),
+    ({"HighErrorRate": {"threshold": -1}}, "HighErrorRate.threshold", "fire whatever happens"),
+    ({"DiskSpaceLow": {"threshold": 0}}, "DiskSpaceLow.threshold", "silent whatever happens"),
+    ({"DiskSpaceLow": {"threshold": 101}}, "DiskSpaceLow.threshold", "fire whatever happens"),
+    ({"HighResponseTime": {"threshold": -1}}, "HighResponseTime.threshold", "fire whatever"),
+]
+
+
+@pytest.mark.parametrize(
+    ("alerts", "path", "words"), WRONG, ids=[json.dumps(alerts) for alerts, *_ in WRONG]
+)
+def test_a_wrong_override_is_refused_by_its_path(
+    alerts: dict[str, Any], path: str, words: str, refused: Refused
+) -> None:
+    lines = refused({"alerts": alerts}).splitlines()
+    named = next(
+        n for n, line in enumerate(lines) if line.startswith(f"  vitalstream:alerts.{path}")
+    )
+    assert words in lines[named + 1]
+
+
+RIGHT = [
+    {"HighErrorRate": {"threshold": "2.5"}},
+    {"HighErrorRate": {"threshold": 0}},
+    {"HighErrorRate": {"threshold": 99.9}},
+    {"HighErrorRate": {"for": "0s"}},
+    {"DiskSpaceLow": {"threshold": 100}},
+    {"HighResponseTime": {"threshold": 250}},
+    {"Watchdog": {"for": "1m"}},
+    {"BackendDown": {"enabled": True}},
+]
+
+
+@pytest.mark.parametrize("alerts", RIGHT, ids=json.dumps)
+def test_a_right_override_is_taken(alerts: dict[str, Any], settings: Make) -> None:
+    assert set(settings(alerts=alerts).alerts) == set(alerts)
+
+
+def test_two_wrong_overrides_are_both_told(refused: Refused) -> None:
+    message = refused({"alerts": {"BackendDown": {"threshold": 1}, "RedisDown": {"threshold": 1}}})
+    assert (
+        "alerts.BackendDown.threshold = 1" in message,
+        "alerts.RedisDown.threshold = 1" in message,
+    ) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("alerts", "command"),
+    [
+        ({"HighErorRate": {}}, "pulumi config rm --path 'alerts.HighErorRate'"),
+        ({"BackendDown": {"threshold": 1}}, "config rm --path 'alerts.BackendDown.threshold'"),
+        ({"BackendDown": {"enabled": False}}, "set --path 'alerts.BackendDown.reason' VALUE"),
+    ],
+    ids=json.dumps,
+)
+def test_the_way_to_mend_it_is_a_command(
+    alerts: dict[str, Any], command: str, refused: Refused
+) -> None:
+    assert f"{command} --stack prod" in refused({"alerts": alerts}, stack="prod")
+
+
+@pytest.mark.parametrize("reason", [None, "", "  "])
+@pytest.mark.parametrize("alert", ["BackendDown", "Watchdog", "AvailabilityBudgetBurnFast"])
+def test_prod_loses_no_alert_that_pages_without_a_reason(
+    alert: str, reason: str | None, refused: Refused
+) -> None:
+    override = {"enabled": False} | ({} if reason is None else {"reason": reason})
+    message = refused({"alerts": {alert: override}}, stack="prod")
+    assert f"is missing: {alert} is" in message
+
+
+def test_a_lower_severity_is_no_way_around_the_reason(refused: Refused) -> None:
+    override = {"enabled": False, "severity": "warning"}
+    message = refused({"alerts": {"BackendDown": override}}, stack="prod")
+    assert "alerts.BackendDown.reason" in message
+
+
+@pytest.mark.parametrize(
+    ("stack", "alerts"),
+    [
+        ("prod", {"BackendDown": {"enabled": False, "reason": "moved to another site"}}),
+        ("prod", {"HighCPUUsage": {"enabled": False}}),
+        ("dev", {"BackendDown": {"enabled": False}}),
+    ],
+    ids=["with a reason", "a warning", "another stack"],
+)
+def test_an_alert_can_be_disabled(
+    stack: str, alerts: dict[str, Any], run_program: Callable[..., Any]
+) -> None:
+    rules = run_program(stack, alerts=alerts).config("prometheus")["files"]
+    (alert,) = alerts
+    assert f"- alert: {alert}\n" not in rules[f"rules/{FILE_OF[alert]}"]
+
+
+def test_a_threshold_moves_the_panels_too(run_program: Callable[..., Any]) -> None:
+    view = run_program("dev", alerts={"HighCPUUsage": {"threshold": 65.5}})
+    board = json.loads(view.inputs("Dashboard")["overview"]["configJson"])
+    cpu = next(panel for panel in board["panels"] if panel["title"] == "CPU Usage")
+    steps = cpu["fieldConfig"]["defaults"]["thresholds"]["steps"]
+    assert [step["value"] for step in steps if step["value"] is not None] == [65.5]
+
+
+EVERYTHING: dict[str, dict[str, Any]] = {
+    "each threshold": {name: {"threshold": 42.5} for name in BOUNDED},
+    "each for": {name: {"for": "17m"} for name in FILE_OF},
+    "each severity": {name: {"severity": "warning"} for name in FILE_OF if name != "Watchdog"},
+    "all disabled": {name: {"enabled": False} for name in FILE_OF},
+}
+
+
+@pytest.mark.parametrize("case", EVERYTHING)
+def test_promtool_takes_what_overrides_make(
+    case: str, settings: Make, tmp_path: Path, promtool: str
+) -> None:
+    rendered = render_rules(settings(alerts=EVERYTHING[case]))
+    for name, text in rendered.items():
+        (tmp_path / name).write_text(text)
+    command = [promtool, "check", "rules", *(str(tmp_path / name) for name in rendered)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture
+def promtool() -> str:
+    found = shutil.which("promtool")
+    if found is None:
+        message = "promtool is not on PATH: install Debian's prometheus package"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return found

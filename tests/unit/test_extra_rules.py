@@ -1,0 +1,206 @@
+"""Rule files of the user's own: checked before anything is touched, and given to Prometheus."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from components import extra_rules, rule_files
+from components.extra_rules import PREFIX, PROJECT_DIR
+from ops import render
+from tests.unit.conftest import stack_config
+
+Refused = Callable[..., str]
+
+ALERT: dict[str, Any] = {
+    "alert": "BedsWithoutSignal",
+    "expr": "beds_without_signal > 2",
+    "for": "1m",
+    "labels": {"severity": "critical", "service": "ward"},
+    "annotations": {"summary": "{{ $value }} beds", "runbook_url": "https://wiki.example.com/a#b"},
+}
+RECORD = {"record": "ward:beds:sum", "expr": "sum by (ward) (beds)"}
+
+
+def _text(*rules: Any) -> str:
+    return yaml.safe_dump({"groups": [{"name": "ward", "rules": list(rules)}]})
+
+
+def _changed(**parts: Any) -> dict[str, Any]:
+    return {**ALERT, **parts}
+
+
+def _problems(project: Path, *paths: str) -> list[str]:
+    return [fault.problem for fault in extra_rules.faults(paths, project)]
+
+
+def _of_text(project: Path, text: str) -> list[str]:
+    (project / "ward.yml").write_text(text)
+    return _problems(project, "ward.yml")
+
+
+def _from_project(path: Path) -> str:
+    return os.path.relpath(path, PROJECT_DIR)
+
+
+def test_right_rules_are_taken(tmp_path: Path) -> None:
+    assert _of_text(tmp_path, _text(ALERT, RECORD)) == []
+
+
+def test_an_alert_needs_no_runbook(tmp_path: Path) -> None:
+    assert _of_text(tmp_path, _text(_changed(annotations={}))) == []
+
+
+def test_prometheus_gets_the_file_as_it_stands(
+    tmp_path: Path, run_program: Callable[..., Any]
+) -> None:
+    text = f"# Ours.\n{_text(ALERT)}"
+    (tmp_path / "ward.yaml").write_text(text)
+    view = run_program("dev", extraRules=[_from_project(tmp_path / "ward.yaml")])
+    assert view.config("prometheus")["files"]["rules/extra-ward.yml"] == text
+
+
+def test_the_file_is_rendered_beside_the_others(tmp_path: Path) -> None:
+    (tmp_path / "ward.yml").write_text(_text(ALERT))
+    config = stack_config("dev", {"extraRules": [_from_project(tmp_path / "ward.yml")]})
+    rules = {path for path in render.render("dev", config) if path.startswith("rules/")}
+    assert rules == {f"rules/{name}" for name in [*rule_files.load(), "extra-ward.yml"]}
+
+
+def test_no_file_of_ours_is_named_like_one_of_the_users() -> None:
+    assert [name for name in rule_files.load() if name.startswith(PREFIX)] == []
+
+
+# What is in the file, what is said about it.
+NO_RULE_FILES = [
+    ("groups: [", "is not YAML: "),
+    ("a: 1\n\tb: 2\n", "in line 2"),
+    ("", "has no list `groups`"),
+    ("- alert: A\n", "has no list `groups`"),
+    ("groups: {}\n", "has no list `groups`"),
+    ("groups: []\n", "has no list `groups`"),
+    ("groups: [{name: a}]\n", "its group 1 has no list `rules`"),
+    ("groups: [{name: a, rules: []}, b]\n", "its group 2 has no list `rules`"),
+    (_text(RECORD, {"expr": "1"}), "neither an alert's nor a record's name: rule 2 of group ward"),
+    (_text("up == 0"), "neither an alert's nor a record's name: rule 1 of group ward"),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), NO_RULE_FILES, ids=[w for _, w in NO_RULE_FILES])
+def test_what_is_no_rule_file_is_refused(text: str, words: str, tmp_path: Path) -> None:
+    (problem,) = _of_text(tmp_path, text)
+    assert words in problem
+
+
+WRONG_ALERTS = [
+    ({"labels": {"service": "ward"}}, "without severity"),
+    ({"labels": {"service": "ward", "severity": "page"}}, "with severity page"),
+    ({"labels": {"service": "ward", "severity": "none"}}, "with severity none"),
+    ({"labels": {"service": "ward", "severity": ["critical"]}}, "with severity ['critical']"),
+    ({"labels": {"severity": "warning"}}, "without service"),
+    ({"labels": {"severity": "warning", "service": " "}}, "without service"),
+    ({"annotations": {"runbook_url": "http://wiki.example.com"}}, "no https URL"),
+    ({"annotations": {"runbook_url": "docs/ward.md"}}, "no https URL"),
+    ({"annotations": {"runbook_url": "https://"}}, "no https URL"),
+    ({"annotations": {"runbook_url": "https://[wiki"}}, "no https URL"),
+    ({"annotations": {"runbook_url": "https://wiki.example.com/a b"}}, "no https URL"),
+    ({"annotations": {"runbook_url": 7}}, "no https URL"),
+    ({"alert": "BackendDown"}, "a name that rules/backend.yml has already"),
+    ({"alert": "Watchdog"}, "a name that rules/monitoring.yml has already"),
+]
+
+
+@pytest.mark.parametrize(("parts", "words"), WRONG_ALERTS, ids=[str(p) for p, _ in WRONG_ALERTS])
+def test_a_wrong_alert_is_refused(parts: dict[str, Any], words: str, tmp_path: Path) -> None:
+    (problem,) = _of_text(tmp_path, _text(_changed(**parts)))
+    assert words in problem
+
+
+def test_an_alert_without_any_label_lacks_both(tmp_path: Path) -> None:
+    problems = _of_text(tmp_path, _text(_changed(labels=None)))
+    assert ["severity" in problems[0], "service" in problems[1]] == [True, True]
+
+
+def test_an_alert_twice_in_a_file_is_refused(tmp_path: Path) -> None:
+    (problem,) = _of_text(tmp_path, _text(ALERT, ALERT))
+    assert "a name that ward.yml has already" in problem
+
+
+def test_an_alert_of_two_files_is_refused(tmp_path: Path) -> None:
+    for name in ("a.yml", "b.yml"):
+        (tmp_path / name).write_text(_text(ALERT))
+    (problem,) = _problems(tmp_path, "a.yml", "b.yml")
+    assert "has the alert BedsWithoutSignal, a name that a.yml has already" in problem
+
+
+def test_a_series_that_ours_record_is_refused(tmp_path: Path) -> None:
+    (problem,) = _of_text(tmp_path, _text({**RECORD, "record": "job:http_requests:rate5m"}))
+    assert "rules/backend.yml records already" in problem
+
+
+def test_two_files_that_would_get_the_same_name_are_refused(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "ward.yml").write_text(_text(RECORD))
+    (problem,) = _problems(tmp_path, "a/ward.yml", "b/ward.yml")
+    assert "would be rules/extra-ward.yml, which a/ward.yml is" in problem
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("missing.yml", "is no file; looked for in "),
+        ("folder.yml", "is no file; looked for in "),
+        ("/etc/ward.yml", "is an absolute path"),
+        ("ward.json", "is not named like a rule file"),
+        ("my ward.yml", "is not named like a rule file"),
+        (".yml", "is not named like a rule file"),
+        ("", "is not named like a rule file"),
+    ],
+)
+def test_a_path_that_leads_to_no_rule_file_is_refused(
+    path: str, words: str, tmp_path: Path
+) -> None:
+    (tmp_path / "folder.yml").mkdir()
+    (problem,) = _problems(tmp_path, path)
+    assert words in problem
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "ward.yml").write_bytes(b"\xff\xfe\x00")
+    assert _problems(tmp_path, "ward.yml") == ["is not text in UTF-8"]
+
+
+def test_a_file_of_ours_is_refused_as_a_whole() -> None:
+    assert _problems(PROJECT_DIR, "rules/../rules/host.yml") == [
+        "is in rules/, whose files Prometheus gets anyway"
+    ]
+
+
+def test_a_missing_file_is_a_fault_of_the_settings(refused: Refused) -> None:
+    message = refused({"extraRules": ["a/missing.yml"]})
+    assert 'vitalstream:extraRules.0 = "a/missing.yml"\n    is no file' in message
+
+
+def test_a_wrong_rule_is_mended_in_its_file(tmp_path: Path, refused: Refused) -> None:
+    (tmp_path / "ward.yml").write_text(_text(_changed(labels={"service": "ward"})))
+    path = _from_project(tmp_path / "ward.yml")
+    assert f"without severity, which no receiver hears of as it should\n    mend: edit {path}" in (
+        refused({"extraRules": [path]})
+    )
+
+
+def test_every_fault_of_every_file_is_told(tmp_path: Path, refused: Refused) -> None:
+    (tmp_path / "ward.yml").write_text(_text(_changed(labels={}), _changed(alert="RedisDown")))
+    paths = [_from_project(tmp_path / "ward.yml"), "missing.yml"]
+    assert "4 settings are wrong" in refused({"extraRules": paths})
+
+
+@pytest.mark.parametrize("value", ["ward.yml", {"a": 1}, [1]])
+def test_a_list_of_paths_is_asked_for(value: Any, refused: Refused) -> None:
+    assert "vitalstream:extraRules" in refused({"extraRules": value})

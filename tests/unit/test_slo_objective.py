@@ -1,0 +1,118 @@
+"""The objective of the service levels: one number of `rules/slo.yml` that a stack can set."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import yaml
+
+from components import rule_files, slo_objective
+from components.prometheus import render_rules
+from components.settings import Settings
+
+Make = Callable[..., Settings]
+Refused = Callable[..., str]
+SHIPPED = rule_files.load()
+
+
+def _objective(text: str) -> str:
+    rules = [rule for group in yaml.safe_load(text)["groups"] for rule in group["rules"]]
+    found: str = next(r["expr"] for r in rules if r.get("record") == "slo:objective:ratio")
+    return found
+
+
+def test_the_default_is_the_objective_of_the_rule_file() -> None:
+    text = SHIPPED[slo_objective.RULE_FILE]
+    assert slo_objective.applied(text, slo_objective.DEFAULT) == text
+
+
+@pytest.mark.parametrize(
+    ("percent", "expr"),
+    [
+        ("99.95", "vector(0.9995)"),
+        ("99", "vector(0.99)"),
+        ("99.90", "vector(0.999)"),
+        ("99.999", "vector(0.99999)"),
+        ("93.1", "vector(0.931)"),
+    ],
+)
+def test_the_objective_is_replaced_exactly(percent: str, expr: str, settings: Make) -> None:
+    rendered = render_rules(settings(sloObjective=percent))
+    assert _objective(rendered["slo.yml"]) == expr
+
+
+def test_an_objective_changes_one_line(settings: Make) -> None:
+    changed = render_rules(settings(sloObjective="99.5"))["slo.yml"]
+    lines = difflib.ndiff(SHIPPED["slo.yml"].splitlines(), changed.splitlines())
+    assert [line[0] for line in lines if line[0] in "+-"] == ["-", "+"]
+
+
+def test_an_objective_leaves_the_other_files_as_they_are(settings: Make) -> None:
+    rendered = render_rules(settings(sloObjective="99.5"))
+    assert {file for file in SHIPPED if rendered[file] != SHIPPED[file]} == {"slo.yml"}
+
+
+def test_the_objective_reaches_prometheus(run_program: Callable[..., Any]) -> None:
+    files = run_program("dev", sloObjective="99.5").config("prometheus")["files"]
+    assert _objective(files["rules/slo.yml"]) == "vector(0.995)"
+
+
+def test_an_objective_and_an_override_of_the_same_file_are_both_set(settings: Make) -> None:
+    own = {"AvailabilityBudgetBurnFast": {"threshold": 10}}
+    text = render_rules(settings(sloObjective="99.5", alerts=own))["slo.yml"]
+    assert ("vector(0.995)" in text, "job:slo_availability_burn:rate1h_5m > 10\n" in text) == (
+        True,
+        True,
+    )
+
+
+@pytest.mark.parametrize(
+    "percent",
+    [
+        "89.9",
+        "99.9991",
+        "100",
+        "0.999",
+        "99.9%",
+        "99,9",
+        "",
+        "nan",
+        "9e1",
+        " 99.9",
+        "99.9\n",
+        "-99",
+    ],
+    ids=json.dumps,
+)
+def test_a_wrong_objective_is_refused(percent: str, refused: Refused) -> None:
+    assert "is not a percentage from 90 to 99.999" in refused({"sloObjective": percent})
+
+
+def test_an_objective_with_which_a_budget_alert_could_never_fire_is_refused(
+    refused: Refused,
+) -> None:
+    words = "with 93% the budget burns 14.3 times too fast at most, and it fires above 14.4"
+    assert words in refused({"sloObjective": "93"})
+
+
+@pytest.mark.parametrize("own", [{"threshold": 5}, {"enabled": False}], ids=json.dumps)
+def test_a_low_objective_is_taken_where_every_budget_alert_can_fire(
+    own: dict[str, Any], settings: Make
+) -> None:
+    alerts = {"AvailabilityBudgetBurnFast": own, "LatencyBudgetBurnFast": own}
+    assert settings(sloObjective="90", alerts=alerts).slo_objective == "90"
+
+
+def test_a_threshold_that_no_budget_can_reach_is_refused(refused: Refused) -> None:
+    message = refused({"alerts": {"LatencyBudgetBurnSlow": {"threshold": 1000}}})
+    assert "would keep LatencyBudgetBurnSlow silent whatever happens" in message
+
+
+@pytest.mark.parametrize("text", ["groups: []\n", SHIPPED["slo.yml"] * 2], ids=["none", "two"])
+def test_a_rule_file_without_one_place_for_the_objective_is_an_error(text: str) -> None:
+    with pytest.raises(ValueError, match="rules slo:objective:ratio"):
+        slo_objective.applied(text, "99.5")
