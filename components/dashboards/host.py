@@ -1,4 +1,7 @@
-"""The hosts: CPU, memory, disks with the days until they are full, network."""
+"""The hosts: CPU, memory, disks with the days until they are full.
+
+No network: the exporter's container has one of its own, and would show that.
+"""
 
 from collections.abc import Sequence
 
@@ -12,8 +15,6 @@ from components.dashboards.thresholds import AlertBounds, plain, steps
 
 _SELECTED = 'instance=~"$node_instance"'
 _IN = f"{{{_SELECTED}}}"
-# Interfaces of containers come and go, and their traffic is counted on the bridge as well.
-_WIRES = f'{{{_SELECTED}, device!~"lo|veth.*|cali.*|flannel.*"}}'
 _DISKS = f'{{{_SELECTED}, device!~"loop.*|ram.*|dm-.*"}}'
 _TABLE = ("lastNotNull", "max")
 
@@ -214,33 +215,12 @@ def _io() -> Sequence[Builder[dashboard.Panel]]:
     return [
         panels.timeseries(
             Face(
-                title="Network",
-                description=(
-                    "Bytes a second received and sent, all interfaces of a host without loopback "
-                    "and containers. Bad: a plateau at the line's capacity, or a fall to nothing."
-                ),
-                at=At(0, 22, 8, 9),
-                unit="Bps",
-                empty=_DOWN,
-            ),
-            *(
-                Query(
-                    f"sum by (instance) "
-                    f"(rate(node_network_{series}_bytes_total{_WIRES}[$__rate_interval]))",
-                    f"{name} · {{{{instance}}}}",
-                )
-                for series, name in (("receive", "received"), ("transmit", "sent"))
-            ),
-            legend_calcs=_TABLE,
-        ),
-        panels.timeseries(
-            Face(
                 title="Disk Busy",
                 description=(
                     "The share of time in which a disk had something to do. Near 100% it is the "
                     "bottleneck, unless it is an SSD, which does many things at once."
                 ),
-                at=At(8, 22, 8, 9),
+                at=At(0, 22, 12, 9),
                 unit="percent",
                 empty="No disk reports",
             ),
@@ -258,7 +238,7 @@ def _io() -> Sequence[Builder[dashboard.Panel]]:
                     "Processes that run or wait, averaged over 5 minutes, for each CPU. Above 1 "
                     "for long: they wait for a CPU or a disk."
                 ),
-                at=At(16, 22, 8, 9),
+                at=At(12, 22, 12, 9),
                 unit="none",
                 empty=_DOWN,
             ),

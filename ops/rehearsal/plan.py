@@ -13,6 +13,7 @@ CONTAINER = "docker:index/container:Container"
 IMAGE = "docker:index/remoteImage:RemoteImage"
 NETWORK = "docker:index/network:Network"
 VOLUME = "docker:index/volume:Volume"
+GRAFANA_OBJECTS = "grafana:"
 DOCKER_PROVIDER = "pulumi:providers:docker"
 
 Key = tuple[str, str]
@@ -40,11 +41,11 @@ class Plan:
 
     @property
     def left_out_names(self) -> tuple[str, ...]:
-        """For people: `container grafana`, `dashboard overview`."""
+        """What people know of it: `container grafana`, `dashboard overview`."""
         return tuple(
             f"{found.type.rpartition(':')[2].lower()} {found.name}"
             for found in self.registrations
-            if found.custom and key(found) in self.left_out
+            if key(found) in self.left_out and found.type.startswith((CONTAINER, GRAFANA_OBJECTS))
         )
 
 

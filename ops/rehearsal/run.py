@@ -75,7 +75,7 @@ def _make(
     client: docker.DockerClient, config: program.StackConfig, plan: Plan, report: Report
 ) -> tuple[program.Registration, ...]:
     creator = RehearsalCreator(client, plan.left_out, report)
-    with _own_event_loop(), _said_before():
+    with _patient_loops(), _said_before():
         try:
             return tuple(program.run(plan.stack, config, creator))
         except program.ProgramError:
@@ -108,20 +108,36 @@ def _urls(plan: Plan) -> dict[str, str]:
     return urls
 
 
+class _PatientLoops(asyncio.DefaultEventLoopPolicy):
+    """Event loops with threads enough, which keep quiet about what a failure leaves unfinished."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pools: list[ThreadPoolExecutor] = []
+
+    def new_event_loop(self) -> asyncio.AbstractEventLoop:
+        loop = super().new_event_loop()
+        pool = ThreadPoolExecutor(THREADS)
+        self.pools.append(pool)
+        loop.set_default_executor(pool)
+        loop.set_exception_handler(lambda _loop, _context: None)
+        return loop
+
+
 @contextlib.contextmanager
-def _own_event_loop() -> Iterator[None]:
-    """After a failure Pulumi leaves tasks behind, which would go on in the loop's next run."""
-    loop = asyncio.new_event_loop()
-    loop.set_default_executor(ThreadPoolExecutor(THREADS))
-    asyncio.set_event_loop(loop)
+def _patient_loops() -> Iterator[None]:
+    before, loops = asyncio.get_event_loop_policy(), _PatientLoops()
+    asyncio.set_event_loop_policy(loops)
+    # What a thread brings back to a loop that a failure has closed is of no interest.
+    late_results = logging.getLogger("concurrent.futures")
+    late_results.disabled = True
     try:
         yield
     finally:
-        for task in asyncio.all_tasks(loop):
-            task.cancel()
-            task._log_destroy_pending = False  # type: ignore[attr-defined]
-        loop.close()
-        asyncio.set_event_loop(None)
+        for pool in loops.pools:
+            pool.shutdown()
+        late_results.disabled = False
+        asyncio.set_event_loop_policy(before)
 
 
 @contextlib.contextmanager

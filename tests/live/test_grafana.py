@@ -11,6 +11,7 @@ from components.dashboards import DashboardSettings, render_all
 from components.grafana import DATA_SOURCE_UID, FOLDER_UID
 from tests.live.stack import SCRAPE_SECONDS, SECRETS, TIMEOUT_SECONDS, Stack
 
+LOGIN = ("admin", SECRETS["grafanaAdminPassword"])
 DASHBOARDS = render_all(
     DashboardSettings(stack="live", retention_seconds=7 * 86400, scrape_interval="15s")
 )
@@ -24,8 +25,8 @@ def grafana(live: Stack) -> str:
     return url
 
 
-def get(grafana: str, path: str, password: str = SECRETS["grafanaAdminPassword"]) -> Any:
-    answer = requests.get(grafana + path, auth=("admin", password), timeout=TIMEOUT_SECONDS)
+def get(grafana: str, path: str) -> Any:
+    answer = requests.get(grafana + path, auth=LOGIN, timeout=TIMEOUT_SECONDS)
     assert answer.ok, answer.text
     return answer.json()
 
@@ -37,8 +38,14 @@ def test_every_dashboard_is_in_the_folder(grafana: str) -> None:
 
 
 def test_the_data_source_answers_with_what_prometheus_has(grafana: str) -> None:
-    path = f"/api/datasources/proxy/uid/{DATA_SOURCE_UID}/api/v1/query?query=vector(46)"
-    assert get(grafana, path)["data"]["result"][0]["value"][1] == "46"
+    query = {"refId": "A", "datasource": {"uid": DATA_SOURCE_UID}, "expr": "vector(46)"}
+    body = {"queries": [query | {"instant": True}], "from": "now-1m", "to": "now"}
+    answer = requests.post(
+        f"{grafana}/api/ds/query", json=body, auth=LOGIN, timeout=TIMEOUT_SECONDS
+    )
+    assert answer.ok, answer.text
+    _, values = answer.json()["results"]["A"]["frames"][0]["data"]["values"]
+    assert values == [46]
 
 
 def test_the_data_source_follows_the_scrape_interval(grafana: str) -> None:

@@ -119,7 +119,7 @@ def test_a_port_that_is_taken_is_named_with_the_setting(
         taken.listen()
         port = taken.getsockname()[1]
         config = stacks.config(images, ports={**stacks.free_ports(), "prometheus": port})
-        with pytest.raises(RehearsalError, match=rf"Port {port} .* prometheus .*vitalstream:ports"):
+        with pytest.raises(RehearsalError, match=rf"Port {port} .* prometheus .*ports\.prometheus"):
             rehearsal.up(scratch, config, say)
     assert nothing_of(docker_client, scratch)
 
@@ -175,7 +175,7 @@ def test_where_no_docker_answers_the_host_and_its_setting_are_named(
 def test_a_container_that_does_not_stay_up_is_shown_with_its_log(
     images: dict[str, str], scratch: str
 ) -> None:
-    wrong = images.get("redis-exporter", IMAGES["redis-exporter"].reference)
+    wrong = images.get("alertmanager", IMAGES["alertmanager"].reference)
     config = stacks.config({**images, "node-exporter": wrong})
     with pytest.raises(RehearsalError, match=r"(?s)does not stay up.*last words:.*path\.rootfs"):
         rehearsal.up(scratch, config, say, leave_out=ALL_BUT_NODE_EXPORTER)
