@@ -143,17 +143,15 @@ class Demo(pulumi.ComponentResource):
             ),
             opts=child,
         )
-        databases = [
-            self._service(settings, spec, networks, alias)
-            for alias, spec in (
-                ("postgres", postgres_spec(settings)),
-                ("redis", redis_spec(settings)),
-            )
-        ]
-        backend = self._service(
-            settings, backend_spec(settings), networks, "backend", image, databases
-        )
-        self._service(settings, traffic_spec(), networks, "traffic", image, [backend])
+        # No part waits for another: the backend answers without its stores, and the traffic begins
+        # when the backend is ready.
+        for alias, spec, image_built in (
+            ("postgres", postgres_spec(settings), None),
+            ("redis", redis_spec(settings), None),
+            ("backend", backend_spec(settings), image),
+            ("traffic", traffic_spec(), image),
+        ):
+            self._service(settings, spec, networks, alias, image_built)
         self.register_outputs({})
 
     def _service(
@@ -162,15 +160,13 @@ class Demo(pulumi.ComponentResource):
         spec: ServiceSpec,
         networks: Sequence[Network],
         alias: str,
-        image: docker.RemoteImage | None = None,
-        depends_on: Sequence[Service] = (),
-    ) -> Service:
-        return Service(
+        image: docker.RemoteImage | None,
+    ) -> None:
+        Service(
             "vitalstream:demo:Service",
             settings,
             spec,
             [replace(network, aliases=(alias,)) for network in networks],
             pulumi.ResourceOptions(parent=self),
             image=image,
-            depends_on=[service.container for service in depends_on],
         )

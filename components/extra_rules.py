@@ -56,7 +56,7 @@ def faults(paths: Sequence[str], project: Path = PROJECT_DIR) -> list[PartFault]
     that is taken. Whether the expressions are right promtool says before the files go live.
     """
     found: list[PartFault] = []
-    taken = _shipped_names()
+    taken = _shipped_names() if paths else {}
     targets: dict[str, str] = {}
     for index, path in enumerate(paths):
         place = (str(index),)

@@ -54,7 +54,7 @@ class ServiceSpec:
 
 
 class Service(pulumi.ComponentResource):
-    """`depends_on` names what the container needs at its start, beyond its own parts."""
+    """`image` is one that is built here; without it, the service's own is pulled."""
 
     container: docker.Container
     data: docker.Volume | None = None
@@ -68,14 +68,13 @@ class Service(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
         *,
         image: docker.RemoteImage | None = None,
-        depends_on: Sequence[pulumi.Resource] = (),
     ) -> None:
         service = spec.container.service
         super().__init__(token, service, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         image_name = settings.image(spec.container.image or service)
         image = image or pulled_image(service, image_name, child)
-        needed: list[pulumi.Resource] = [*depends_on]
+        needed: list[pulumi.Resource] = []
         mounts = [*spec.container.mounts]
         if spec.data_dir:
             self.data = data_volume(settings, service, child)

@@ -15,6 +15,9 @@ RULES_DIRECTORY: Final = Path(__file__).resolve().parents[2] / "rules"
 # An alert's expression ends with its comparison: `100 * job:...:ratio_rate5m > 5`.
 _TRAILING_BOUND: Final = re.compile(r"(?P<sign>[<>])=?\s*(?P<value>-?\d+(?:\.\d+)?(?:e-?\d+)?)\s*$")
 
+# libyaml's parser where PyYAML has it: every `pulumi up` reads the rules.
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 GREEN: Final = "green"
 _COLOUR_OF_SEVERITY: Final = {"critical": "red", "warning": "orange"}
 
@@ -49,7 +52,7 @@ class AlertBounds:
         """
         bounds: dict[str, Bound] = {}
         for path in sorted(directory.glob("*.yml")):
-            content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+            content = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER) or {}
             for group in content.get("groups") or []:
                 for rule in group["rules"]:
                     found = _TRAILING_BOUND.search(str(rule["expr"]))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from components import preflight
+from components import preflight_provider
 from components.config_files_provider import ConfigFilesError
 
 PORT = 9093
@@ -50,10 +50,10 @@ def props(**changes: Any) -> dict[str, Any]:
 
 
 def problems(monkeypatch: pytest.MonkeyPatch, engine: Engine, **changes: Any) -> list[str]:
-    monkeypatch.setattr(preflight, "connect", lambda _host: engine)
+    monkeypatch.setattr(preflight_provider, "connect", lambda _host: engine)
     return [
         failure.reason
-        for failure in preflight.PreflightProvider().check({}, props(**changes)).failures
+        for failure in preflight_provider.PreflightProvider().check({}, props(**changes)).failures
     ]
 
 
@@ -104,10 +104,12 @@ def test_a_docker_engine_that_does_not_answer_is_said_with_the_way_out(
     def refuse(_host: str) -> Engine:
         raise ConfigFilesError("No Docker Engine answers")
 
-    monkeypatch.setattr(preflight, "connect", refuse)
-    [failure] = preflight.PreflightProvider().check({}, props()).failures
+    monkeypatch.setattr(preflight_provider, "connect", refuse)
+    [failure] = preflight_provider.PreflightProvider().check({}, props()).failures
     assert failure.reason == "No Docker Engine answers"
 
 
 def test_a_host_that_stays_the_same_is_no_change() -> None:
-    assert preflight.PreflightProvider().diff("preflight", props(), props()).changes is False
+    assert (
+        preflight_provider.PreflightProvider().diff("preflight", props(), props()).changes is False
+    )

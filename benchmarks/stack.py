@@ -1,0 +1,92 @@
+"""The stacks that are measured: names, configuration and ports of their own, removed by label."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+import docker
+import yaml
+from docker.models.containers import Container
+
+from benchmarks.projects import BenchmarkError
+from components.catalog import DEFAULT_PORTS
+from ops import program, rehearsal
+
+DEV, PROD, COMPOSE, REHEARSAL = "bench-dev", "bench-prod", "bench-compose", "bench-rehearsal"
+STACKS = (DEV, PROD, COMPOSE, REHEARSAL)
+PORTS = (20_000, 30_000)
+PASSWORDS = ("grafanaAdminPassword", "postgresPassword", "redisPassword")
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Config by key, as the stack `like` has it committed, on ports that are free."""
+
+    values: Mapping[str, Any]
+    secrets: Mapping[str, str]
+
+    @property
+    def ports(self) -> dict[str, int]:
+        found: dict[str, int] = self.values["ports"]
+        return found
+
+    def for_mocks(self) -> program.StackConfig:
+        """As the engine would hand it to the program, the defaults of `Pulumi.yaml` included."""
+        declared = yaml.safe_load((program.ROOT / "Pulumi.yaml").read_text())["config"]
+        defaults = {key: declaration["default"] for key, declaration in declared.items()}
+        return program.StackConfig.of_values(
+            {**defaults, **self.values, **self.secrets}, set(self.secrets)
+        )
+
+
+def configuration(like: str, images: Mapping[str, str], **overrides: Any) -> Configuration:
+    """Passwords are made up; notifications, should an alert fire, reach nobody."""
+    committed = yaml.safe_load((program.ROOT / f"Pulumi.{like}.yaml").read_text())["config"]
+    values = {
+        **{key.removeprefix(f"{program.PROJECT}:"): value for key, value in committed.items()},
+        "mailSmarthost": "smtp.invalid:587",
+        "ports": _free_ports(),
+        **({"images": dict(images)} if images else {}),
+        **overrides,
+    }
+    passwords = {name: secrets.token_urlsafe(18) for name in PASSWORDS}
+    return Configuration(values, {**passwords, "slackWebhookUrl": "https://slack.invalid/bench"})
+
+
+def containers(client: docker.DockerClient, stack: str) -> list[Container]:
+    found = client.containers.list(filters={"label": f"vitalstream.stack={stack}"})
+    return sorted(found, key=lambda container: container.name or "")
+
+
+def all_healthy(client: docker.DockerClient, stack: str) -> None:
+    """Raises BenchmarkError naming what is not."""
+    found = containers(client, stack)
+    ill = [container.name or "?" for container in found if container.health != "healthy"]
+    if ill or not found:
+        raise BenchmarkError(f"{stack} came up, but not healthy: {', '.join(ill) or 'nothing'}")
+
+
+def remove(client: docker.DockerClient, *stacks: str) -> None:
+    """Containers, networks and volumes, those of an earlier run that was killed too."""
+    for stack in stacks:
+        rehearsal.down(client, stack, volumes=True)
+
+
+def _free_ports() -> dict[str, int]:
+    """Below the range that the kernel hands out by itself: free now, and in a few minutes too."""
+    candidates = iter(Random().sample(range(*PORTS), PORTS[1] - PORTS[0]))
+    return {service: next(filter(_is_free, candidates)) for service in DEFAULT_PORTS}
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
