@@ -125,7 +125,9 @@ class ComposeProject:
                 f"`docker compose {arguments[0]}` took more than {UP_SECONDS} s"
             ) from None
         if done.returncode != 0:
-            raise BenchmarkError(f"`docker compose {arguments[0]}` failed:\n{done.stderr.strip()}")
+            # The rest tells of every step of every container.
+            *_, last = done.stderr.strip().splitlines() or ["it says nothing"]
+            raise BenchmarkError(f"`docker compose {arguments[0]}` failed: {last.strip()}")
 
 
 def compose_file(registrations: Sequence[Registration], folder: Path) -> dict[str, Any]:

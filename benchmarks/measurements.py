@@ -114,6 +114,10 @@ def second_up_and_rule_edit(bench: Bench, wanted: frozenset[str]) -> None:
     measures: dict[str, Callable[[], float]] = {"empty": empty.up}
     if "second-up" in wanted:
         measures["second up"] = lambda: project.up("--expect-no-changes")
+        measures["empty, with preview"] = lambda: empty.up(preview=True)
+        measures["second up, with preview"] = lambda: project.up(
+            "--expect-no-changes", preview=True
+        )
     url = f"http://127.0.0.1:{config.ports['prometheus']}"
     edits = RuleEdits(project, bench.client, url, PROD_SCRAPE_SECONDS)
     if "rule-edit" in wanted:
@@ -122,6 +126,15 @@ def second_up_and_rule_edit(bench: Bench, wanted: frozenset[str]) -> None:
     add = bench.report.figures.append
     if "second-up" in wanted:
         add(_beside_empty("second up, prod stack", found["second up"], found["empty"]))
+        add(
+            Figure(
+                "second up, prod stack, with preview",
+                found["second up, with preview"],
+                "s",
+                yardstick=found["empty, with preview"],
+                yardstick_name=f"{EMPTY}, with preview",
+            )
+        )
     if "rule-edit" in wanted:
         fault, seen = edits.fault()
         add(_beside_empty("rule edit, until live", found["rule edit"], found["empty"], fault))

@@ -42,13 +42,14 @@ class Project:
     folder: Path
     stack: str
 
-    def up(self, *options: str) -> float:
-        """Seconds that `pulumi up --yes --skip-preview` takes, start of the CLI included.
+    def up(self, *options: str, preview: bool = False) -> float:
+        """Seconds that `pulumi up --yes` takes, start of the CLI included. Raises BenchmarkError.
 
-        Raises BenchmarkError. A preview runs the program once more, whatever the program is.
+        `preview` has it run the program once more before, as it does unless told otherwise.
         """
+        skip = () if preview else ("--skip-preview",)
         started = time.monotonic()
-        self.run("up", "--yes", "--skip-preview", *options)
+        self.run("up", "--yes", *skip, *options)
         return time.monotonic() - started
 
     def run(self, *arguments: str) -> None:
