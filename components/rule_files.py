@@ -19,7 +19,7 @@ import yaml
 RULES_DIR = Path(__file__).resolve().parent.parent / "rules"
 
 # An alert's expression ends with its comparison: `100 * job:...:ratio_rate5m > 5`.
-_TRAILING_BOUND = re.compile(
+TRAILING_BOUND = re.compile(
     r"(?P<sign>[<>])=?\s*(?P<value>-?[0-9]+(?:\.[0-9]+)?(?:e-?[0-9]+)?)\s*$"
 )
 
@@ -126,7 +126,7 @@ def _span(node: yaml.Node) -> Span:
 
 def _bound(text: str, expr: yaml.Node) -> Bound | None:
     start, end = _span(expr)
-    found = _TRAILING_BOUND.search(text[start:end])
+    found = TRAILING_BOUND.search(text[start:end])
     if found is None:
         return None
     return Bound(

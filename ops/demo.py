@@ -10,7 +10,6 @@ from typing import Any
 
 import docker
 import docker.errors
-import yaml
 from rich.console import Console
 from rich.table import Table
 
@@ -44,6 +43,7 @@ def up() -> None:
     say(plan.why)
     workspace = Workspace(STACK, plan.cli)
     overrides = {"images": plan.images} if plan.images else {}
+    config = demo_config(workspace, overrides)
     left_out: tuple[str, ...] = ()
     if plan.cli:
         workspace.prepare(overrides)
@@ -52,16 +52,14 @@ def up() -> None:
         except WorkspaceError as error:
             raise DemoError(f"{error}{_last_words(client)}") from None
     else:
-        config = rehearsal_config(workspace, overrides)
         result = rehearsal.up(STACK, config, say)
         left_out = tuple(
             name.removeprefix("container ")
             for name in result.left_out
             if name.startswith("container ")
         )
-    settings_config = rehearsal_config(workspace, overrides)
-    wait_for_targets(settings_config, left_out)
-    summary(settings_config, workspace, left_out)
+    wait_for_targets(config, left_out)
+    summary(config, workspace, left_out)
 
 
 def make_plan(client: docker.DockerClient) -> Plan:
@@ -117,17 +115,10 @@ def _is_local(client: docker.DockerClient, reference: str) -> bool:
     return True
 
 
-def rehearsal_config(workspace: Workspace, overrides: dict[str, Any]) -> program.StackConfig:
+def demo_config(workspace: Workspace, overrides: dict[str, Any]) -> program.StackConfig:
     """The dev stack's configuration with this machine's secrets, as the engine would hand it on."""
-    declared = yaml.safe_load((machine.ROOT / "Pulumi.yaml").read_text())["config"]
-    committed = yaml.safe_load((machine.ROOT / f"Pulumi.{STACK}.yaml").read_text())["config"]
     passwords = workspace.passwords()
-    values = {
-        **{key: declaration["default"] for key, declaration in declared.items()},
-        **{key.removeprefix(f"{program.PROJECT}:"): value for key, value in committed.items()},
-        **overrides,
-        **passwords,
-    }
+    values = {**program.committed_values(STACK), **overrides, **passwords}
     return program.StackConfig.of_values(values, set(passwords))
 
 

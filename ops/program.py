@@ -54,6 +54,25 @@ class Creator(Protocol):
     def __call__(self, registration: Registration) -> tuple[str, dict[str, Any]]: ...
 
 
+def committed_values(stack: str, root: Path = ROOT) -> dict[str, Any]:
+    """What `Pulumi.STACK.yaml` sets and, for the rest, what `Pulumi.yaml` declares, by config key.
+
+    Raises ProgramError.
+    """
+    path = root / f"Pulumi.{stack}.yaml"
+    if not path.is_file():
+        known = sorted(found.name for found in root.glob("Pulumi.*.yaml"))
+        raise ProgramError(
+            f"There is no stack file {path.name}; there are: {', '.join(known) or 'none'}."
+        )
+    declared = yaml.safe_load((root / "Pulumi.yaml").read_text())["config"]
+    settings = (yaml.safe_load(path.read_text()) or {}).get("config") or {}
+    return {
+        **{key: declaration["default"] for key, declaration in declared.items()},
+        **{key.removeprefix(f"{PROJECT}:"): value for key, value in settings.items()},
+    }
+
+
 def nothing_is_created(registration: Registration) -> tuple[str, dict[str, Any]]:
     return f"{registration.name}-id", registration.inputs
 
@@ -68,16 +87,7 @@ class StackConfig:
     @classmethod
     def of_stack(cls, stack: str, root: Path = ROOT) -> StackConfig:
         """A stack's committed configuration, with placeholders for its secrets."""
-        path = root / f"Pulumi.{stack}.yaml"
-        if not path.is_file():
-            known = sorted(found.name for found in root.glob("Pulumi.*.yaml"))
-            raise ProgramError(
-                f"There is no stack file {path.name}; there are: {', '.join(known) or 'none'}."
-            )
-        declared = yaml.safe_load((root / "Pulumi.yaml").read_text())["config"]
-        values = {key: declaration["default"] for key, declaration in declared.items()}
-        settings = (yaml.safe_load(path.read_text()) or {}).get("config") or {}
-        values |= {key.removeprefix(f"{PROJECT}:"): value for key, value in settings.items()}
+        values = committed_values(stack, root)
         encrypted = {key for key, value in values.items() if _is_encrypted(value)}
         secrets = {key for key in SECRETS if values.get(key)} | encrypted | set(ASSUMED_SECRETS)
         values |= {

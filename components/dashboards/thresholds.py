@@ -1,6 +1,5 @@
 """The bounds of the alerts, read from the rule files, so that no dashboard repeats a number."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +9,7 @@ import yaml
 from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.models import dashboard as models
 
-RULES_DIRECTORY: Final = Path(__file__).resolve().parents[2] / "rules"
-
-# An alert's expression ends with its comparison: `100 * job:...:ratio_rate5m > 5`.
-_TRAILING_BOUND: Final = re.compile(r"(?P<sign>[<>])=?\s*(?P<value>-?\d+(?:\.\d+)?(?:e-?\d+)?)\s*$")
+from components.rule_files import RULES_DIR, TRAILING_BOUND
 
 # libyaml's parser where PyYAML has it: every `pulumi up` reads the rules.
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -44,7 +40,7 @@ class AlertBounds:
 
     @classmethod
     def from_rules(
-        cls, overrides: Mapping[str, float], directory: Path = RULES_DIRECTORY
+        cls, overrides: Mapping[str, float], directory: Path = RULES_DIR
     ) -> "AlertBounds":
         """Read `directory/*.yml`; an override replaces the number of the alert it names.
 
@@ -55,7 +51,7 @@ class AlertBounds:
             content = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER) or {}
             for group in content.get("groups") or []:
                 for rule in group["rules"]:
-                    found = _TRAILING_BOUND.search(str(rule["expr"]))
+                    found = TRAILING_BOUND.search(str(rule["expr"]))
                     if "alert" not in rule or found is None:
                         continue
                     name = str(rule["alert"])

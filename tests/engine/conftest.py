@@ -15,7 +15,8 @@ import yaml
 from pulumi import automation
 
 from ops import rehearsal
-from tests.engine.program import ROOT, SECRETS, EngineStack, free_ports
+from tests.engine.program import ROOT, SECRETS, EngineStack
+from tests.ports import free_ports
 
 PROGRAM = ("__main__.py", "Pulumi.yaml", ".dockerignore")
 FOLDERS = ("app", "components", "demo", "rules", "templates")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import time
 import urllib.parse
 import urllib.request
@@ -17,7 +16,6 @@ import yaml
 from docker.models.containers import Container
 from pulumi import automation
 
-from components.catalog import DEFAULT_PORTS
 from ops import rehearsal
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,17 +27,6 @@ SECRETS = {
     "slackWebhookUrl": "https://slack.invalid/canary-slack-09cf4f3c",
 }
 UNCHANGED = "same"
-
-
-def free_ports() -> dict[str, int]:
-    """A free port for every published service: the defaults may be in use by a stack of yours."""
-    sockets = {service: socket.socket() for service in DEFAULT_PORTS}
-    for listener in sockets.values():
-        listener.bind(("127.0.0.1", 0))
-    ports = {service: listener.getsockname()[1] for service, listener in sockets.items()}
-    for listener in sockets.values():
-        listener.close()
-    return ports
 
 
 @dataclass

@@ -6,7 +6,6 @@ import contextlib
 import fcntl
 import math
 import os
-import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -18,10 +17,10 @@ import docker
 import requests
 from docker.models.containers import Container
 
-from components.catalog import DEFAULT_PORTS
 from components.config_files_provider import ConfigFilesProvider
 from components.images import IMAGES
 from ops import program, rehearsal
+from tests.ports import free_ports
 
 SCRAPE_SECONDS = 2
 TIMEOUT_SECONDS = 10
@@ -48,15 +47,6 @@ def eventually(ask: Callable[[], Found], seconds: float, pause: float = 0.5) -> 
     while not (found := ask()) and time.monotonic() < deadline:
         time.sleep(pause)
     return found
-
-
-def free_ports() -> dict[str, int]:
-    """A port for each published service, off the defaults, that nobody has at this moment."""
-    with contextlib.ExitStack() as stack:
-        held = {service: stack.enter_context(socket.socket()) for service in DEFAULT_PORTS}
-        for probe in held.values():
-            probe.bind(("127.0.0.1", 0))
-        return {service: probe.getsockname()[1] for service, probe in held.items()}
 
 
 def images(client: docker.DockerClient) -> dict[str, str]:

@@ -18,6 +18,7 @@ from ops.rehearsal import RehearsalError, containers
 from ops.rehearsal.removal import Filters
 from tests.live import stack as stacks
 from tests.live.stack import Stack, eventually, say
+from tests.ports import free_ports
 
 ALL_BUT_NODE_EXPORTER = frozenset(
     ("alertmanager", "grafana", "postgres-exporter", "prometheus", "redis-exporter")
@@ -118,7 +119,7 @@ def test_a_port_that_is_taken_is_named_with_the_setting(
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        config = stacks.config(images, ports={**stacks.free_ports(), "prometheus": port})
+        config = stacks.config(images, ports={**free_ports(), "prometheus": port})
         with pytest.raises(RehearsalError, match=rf"Port {port} .* prometheus .*ports\.prometheus"):
             rehearsal.up(scratch, config, say)
     assert nothing_of(docker_client, scratch)
@@ -128,7 +129,7 @@ def test_a_port_of_another_container_names_that_container(
     images: dict[str, str], scratch: str, bare: Stack
 ) -> None:
     port = int(bare.result.urls["node-exporter"].rpartition(":")[2])
-    config = stacks.config(images, ports={**stacks.free_ports(), "alertmanager": port})
+    config = stacks.config(images, ports={**free_ports(), "alertmanager": port})
     holder = "vitalstream-live-bare-node-exporter"
     with pytest.raises(RehearsalError, match=rf"Port {port} .* alertmanager .* taken by {holder}"):
         rehearsal.up(scratch, config, say)
