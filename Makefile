@@ -4,6 +4,8 @@ PYTHON ?= python3
 STACK ?= dev
 VENV := .venv
 RUN := $(VENV)/bin/python
+# One environment has all of them: what the program and the policy pack pin must be the same.
+UV_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
 .PHONY: help demo down clean ps logs render dashboards setup lock test check bench
 
@@ -47,11 +49,11 @@ $(VENV)/.locked: requirements-dev.txt
 	@touch $@
 
 lock: ## Pin the newest versions that the .in files allow
-	@for f in requirements requirements-dev; do \
-		uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-			--no-emit-index-url --no-header $$f.in -o $$f.txt; done
-	@cd demo && uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-header requirements.in -o requirements.txt
+	@uv pip compile $(UV_FLAGS) --upgrade requirements-dev.in -o requirements-dev.txt
+	@for part in . policy; do \
+		uv pip compile $(UV_FLAGS) --upgrade -c requirements-dev.txt $$part/requirements.in \
+			-o $$part/requirements.txt; done
+	@cd demo && uv pip compile $(UV_FLAGS) --upgrade requirements.in -o requirements.txt
 
 check: setup ## Lint, format and types
 	@$(VENV)/bin/ruff check .
