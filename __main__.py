@@ -29,15 +29,14 @@ Preflight(settings)
 on_docker = pulumi.ResourceOptions(providers={"docker": docker_provider(settings)})
 networks = StackNetworks(settings, on_docker)
 
-Prometheus(settings, render_rules(settings), networks.with_application, on_docker)
-Alertmanager(settings, networks.monitoring, on_docker)
+Prometheus(settings, render_rules(settings), networks.hub, on_docker)
+Alertmanager(settings, networks.of("alertmanager"), on_docker)
 for exporter in EXPORTERS:
-    joined = networks.with_application if exporter.of_application else networks.monitoring
-    ExporterService(exporter, settings, joined, on_docker)
+    ExporterService(exporter, settings, networks.of_exporter(exporter), on_docker)
 if settings.demo:
     Demo(settings, networks.demo, on_docker)
 
-grafana = Grafana(settings, networks.monitoring, on_docker)
+grafana = Grafana(settings, networks.of("grafana"), on_docker)
 dashboards = render_all(
     DashboardSettings(
         stack=settings.stack,
@@ -48,5 +47,5 @@ dashboards = render_all(
 )
 GrafanaObjects(settings, grafana, dashboards)
 
-for service in settings.ports:
+for service in settings.published:
     pulumi.export(service, settings.url(service))

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 HEALTHY_MARK = "/tmp/healthy"
 STEADY_PAUSE_SECONDS = 15
 PROBE_SECONDS = 5
+MAX_OPEN_FILES = 8192
+# pulumi-docker 5.2.0 has no PIDs limit. This one counts all processes of the uid on the host, other
+# containers' too, hence the room.
+MAX_PROCESSES = 4096
 # Planned as an update by the provider and never applied (pulumi-docker 5.2.0).
 NEVER_UPDATED_IN_PLACE = ["healthcheck", "tmpfs", "init"]
 
@@ -39,8 +43,8 @@ class ContainerSpec:
     """What one service needs beyond what all of them get.
 
     `probe` is a shell command that succeeds once the service serves. A service with a `port` is
-    published on the bind address, at the port that the settings give it. `image` is its key in
-    the table of images, where that is not the service's own name.
+    published, if the settings publish it, on the bind address and at the port they give it. `image`
+    is its key in the table of images, where that is not the service's own name.
     """
 
     service: str
@@ -107,12 +111,12 @@ def hardened_container(
         ports=[
             docker.ContainerPortArgs(
                 internal=spec.port,
-                external=settings.ports[spec.service],
+                external=settings.published[spec.service],
                 ip=settings.bind_address,
                 protocol="tcp",
             )
         ]
-        if spec.port
+        if spec.port and spec.service in settings.published
         else None,
         mounts=list(spec.mounts),
         tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=16m", **spec.tmpfs},
@@ -130,7 +134,7 @@ def hardened_container(
         # Docker itself adds the first where the pid namespace is the host's.
         security_opts=[*(["label=disable"] if spec.pid_mode else []), "no-new-privileges:true"],
         pid_mode=spec.pid_mode,
-        ulimits=[docker.ContainerUlimitArgs(name="nofile", soft=8192, hard=8192)],
+        ulimits=[_ulimit("nofile", MAX_OPEN_FILES), _ulimit("nproc", MAX_PROCESSES)],
         init=True,
         # Monitoring comes back after a reboot and never gives up: `on-failure` does neither.
         restart="unless-stopped",
@@ -146,6 +150,10 @@ def hardened_container(
             opts, pulumi.ResourceOptions(replace_on_changes=NEVER_UPDATED_IN_PLACE)
         ),
     )
+
+
+def _ulimit(name: str, limit: int) -> docker.ContainerUlimitArgs:
+    return docker.ContainerUlimitArgs(name=name, soft=limit, hard=limit)
 
 
 def _healthcheck(probe: str) -> docker.ContainerHealthcheckArgs:

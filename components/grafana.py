@@ -89,7 +89,7 @@ class GrafanaObjects(pulumi.ComponentResource):
         password = settings.grafana_admin_password.get_secret_value()
         provider = grafana.Provider(
             "grafana",
-            url=f"http://{settings.local_host}:{settings.ports['grafana']}",
+            url=f"http://{settings.local_host}:{settings.published['grafana']}",
             auth=pulumi.Output.secret(f"{settings.grafana_admin_user}:{password}"),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[server.container]),
         )

@@ -1,4 +1,9 @@
-"""The stack's own bridge, and the application's networks that it joins."""
+"""Who can reach whom: a star around Prometheus, and the application's networks.
+
+Each service shares a network with Prometheus and with nobody else, so that what breaks into one
+service finds no way to the next. An exporter has no way out either, unless its port is published
+or what it looks at is in no network of Docker's.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +13,15 @@ import pulumi
 import pulumi_docker as docker
 
 from components.container import Network
+from components.exporters import EXPORTERS, Exporter
 from components.settings import Settings
+
+# Published, and Alertmanager has to get out to Slack and the mail server.
+OPEN = ("alertmanager", "grafana")
 
 
 class StackNetworks(pulumi.ComponentResource):
-    """`monitoring` is the stack's own; `with_application` is for who looks at the application."""
+    """The networks of each service of the stack, by `hub`, `of` and `of_exporter`."""
 
     def __init__(
         self,
@@ -20,19 +29,42 @@ class StackNetworks(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("vitalstream:network:StackNetworks", "networks", None, opts)
-        monitoring = self._bridge(settings, "monitoring", internal=False)
-        application = [Network(name) for name in settings.application_networks]
         self.demo: Sequence[Network] = []
         if settings.demo:
-            # The demo's services publish no port and need no way out.
-            demo = self._bridge(settings, "demo", internal=True)
-            self.demo = [Network(demo.name)]
-        self.monitoring: Sequence[Network] = [Network(monitoring.name)]
-        self.with_application: Sequence[Network] = [*self.monitoring, *application, *self.demo]
-        self.register_outputs({"monitoring": monitoring.name})
+            self.demo = [self._bridge(settings, "demo", internal=True)]
+        named = [Network(name) for name in settings.application_networks]
+        self._application = [*named, *self.demo]
+        self._own = {
+            **{service: self._bridge(settings, service, internal=False) for service in OPEN},
+            **{
+                exporter.service: self._bridge(
+                    settings, exporter.service, internal=self._stays_inside(settings, exporter)
+                )
+                for exporter in EXPORTERS
+            },
+        }
+        self.register_outputs({service: network.name for service, network in self._own.items()})
 
-    def _bridge(self, settings: Settings, name: str, *, internal: bool) -> docker.Network:
-        return docker.Network(
+    @property
+    def hub(self) -> Sequence[Network]:
+        """Prometheus' own: one with each service, and those of the application."""
+        return [*self._own.values(), *self._application]
+
+    def of(self, service: str) -> Sequence[Network]:
+        """What a service shares with Prometheus."""
+        return [self._own[service]]
+
+    def of_exporter(self, exporter: Exporter) -> Sequence[Network]:
+        """Its own, and the application's if it looks at the application."""
+        own = self.of(exporter.service)
+        return [*own, *self._application] if exporter.of_application else own
+
+    def _stays_inside(self, settings: Settings, exporter: Exporter) -> bool:
+        published = exporter.service in settings.published
+        return not published and (bool(self._application) or not exporter.of_application)
+
+    def _bridge(self, settings: Settings, name: str, *, internal: bool) -> Network:
+        bridge = docker.Network(
             name,
             name=f"vitalstream-{settings.stack}-{name}",
             driver="bridge",
@@ -40,3 +72,4 @@ class StackNetworks(pulumi.ComponentResource):
             labels=[docker.NetworkLabelArgs(label="vitalstream.stack", value=settings.stack)],
             opts=pulumi.ResourceOptions(parent=self),
         )
+        return Network(bridge.name)

@@ -32,7 +32,7 @@ class Preflight(Resource, module="vitalstream", name="Preflight"):
                 "docker_host": settings.docker_host,
                 "stack": settings.stack,
                 "bind_address": settings.bind_address,
-                "ports": dict(settings.ports),
+                "ports": settings.published,
                 "containers": [container_name(settings.stack, name) for name in services],
                 "networks": list(settings.application_networks),
             },

@@ -25,6 +25,7 @@ from pydantic.alias_generators import to_camel
 from components import alert_overrides, extra_rules, slo_objective
 from components.alert_overrides import AlertName, AlertOverride
 from components.catalog import DEFAULT_PORTS, SERVICES, Limit
+from components.exporters import EXPORTERS
 from components.field_types import (
     AdminLogin,
     Cpus,
@@ -115,6 +116,7 @@ class Settings(_Frozen):
 
     bind_address: IpAddress = "127.0.0.1"
     ports: dict[PublishedService, Port] = DEFAULT_PORTS
+    publish_exporters: StrictBool = False
     public_host: HostName = ""
     docker_host: DockerHost = "unix:///var/run/docker.sock"
     application_networks: tuple[NetworkName, ...] = ()
@@ -236,10 +238,16 @@ class Settings(_Frozen):
         mirror = self.image_registry_mirror
         return f"{mirror}/{reference}" if mirror else reference
 
+    @property
+    def published(self) -> dict[str, int]:
+        """The services that are reached from outside Docker, and at which port."""
+        kept_in = () if self.publish_exporters else {exporter.service for exporter in EXPORTERS}
+        return {name: port for name, port in self.ports.items() if name not in kept_in}
+
     def url(self, service: str) -> str:
         """Where a person reaches a published service: used in links of messages and outputs."""
         host = self.public_host or self.local_host
-        return f"http://{host}:{self.ports[service]}"
+        return f"http://{host}:{self.published[service]}"
 
     @property
     def local_host(self) -> str:

@@ -155,7 +155,7 @@ def summary(config: program.StackConfig, workspace: Workspace, left_out: tuple[s
     table = Table(box=None, pad_edge=False)
     table.add_column("what")
     table.add_column("where")
-    for service in settings.ports:
+    for service in settings.published:
         if service not in left_out:
             table.add_row(service, settings.url(service))
     console.print(table)

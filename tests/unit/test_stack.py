@@ -75,17 +75,53 @@ def test_a_volume_is_never_replaced_for_its_labels_or_driver(view: Any) -> None:
         assert set(volume.ignore_changes) == {"labels", "driver", "driverOpts"}
 
 
-def test_the_monitoring_network_can_publish_ports(view: Any) -> None:
-    assert view.inputs("Network")["monitoring"]["internal"] is False
+def test_alertmanager_and_grafana_can_publish_their_ports(view: Any) -> None:
+    networks = view.inputs("Network")
+    assert [networks[service]["internal"] for service in ("alertmanager", "grafana")] == [
+        False,
+        False,
+    ]
 
 
 def test_the_demo_network_has_no_way_out(dev: Any) -> None:
     assert dev.inputs("Network")["demo"]["internal"] is True
 
 
-def test_the_stack_makes_no_other_networks(views: dict[str, Any]) -> None:
+def test_every_service_has_a_network_and_the_stack_makes_no_other(views: dict[str, Any]) -> None:
+    spokes = {"alertmanager", "grafana", "node-exporter", "postgres-exporter", "redis-exporter"}
     networks = {stack: set(view.all("Network")) for stack, view in views.items()}
-    assert networks == {"dev": {"monitoring", "demo"}, "prod": {"monitoring"}}
+    assert networks == {"dev": {*spokes, "demo"}, "prod": spokes}
+
+
+def _internal(view: Any) -> set[str]:
+    return {name for name, network in view.inputs("Network").items() if network["internal"]}
+
+
+def test_exporters_in_the_applications_networks_have_no_way_out(run_program: Any) -> None:
+    view = run_program("prod", applicationNetworks=["clinic"])
+    assert _internal(view) == {"node-exporter", "postgres-exporter", "redis-exporter"}
+
+
+def test_exporters_of_an_application_outside_docker_can_reach_it(run_program: Any) -> None:
+    assert _internal(run_program("prod", applicationNetworks=[])) == {"node-exporter"}
+
+
+def test_published_exporters_have_networks_that_can_publish(run_program: Any) -> None:
+    assert _internal(run_program("dev", publishExporters=True)) == {"demo"}
+
+
+def test_exporters_are_published_only_where_the_stack_says_so(run_program: Any) -> None:
+    published = {
+        on: {
+            s
+            for s, c in run_program("prod", publishExporters=on).containers().items()
+            if c.get("ports")
+        }
+        for on in (False, True)
+    }
+    exporters = {"node-exporter", "postgres-exporter", "redis-exporter"}
+    assert published[False] == {"prometheus", "alertmanager", "grafana"}
+    assert published[True] - published[False] == exporters
 
 
 def test_every_network_is_named_by_stack(view: Any) -> None:
