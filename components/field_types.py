@@ -64,6 +64,16 @@ def _size(text: str) -> str:
     return text
 
 
+def _body_size(text: str) -> str:
+    if (
+        not quantities.size_bytes("1MB")
+        <= quantities.size_bytes(text)
+        <= quantities.size_bytes("256MB")
+    ):
+        raise ValueError("is not from 1MB, which a healthy exporter may need, to 256MB")
+    return text
+
+
 def _memory(text: str) -> str:
     # Docker itself refuses less than 6m.
     if quantities.memory_mebibytes(text) < 6:
@@ -208,6 +218,8 @@ def _number(value: Any) -> Any:
 
 Duration = Annotated[str, AfterValidator(_duration)]
 Size = Annotated[str, AfterValidator(_size)]
+BodySize = Annotated[str, AfterValidator(_body_size)]
+SampleLimit = Annotated[int, BeforeValidator(_number), Field(ge=1_000, le=10_000_000)]
 Memory = Annotated[str, AfterValidator(_memory)]
 Cpus = Annotated[float, BeforeValidator(_number), Field(gt=0, le=256)]
 Port = Annotated[int, BeforeValidator(_number), Field(ge=1, le=65535)]

@@ -8,7 +8,7 @@ from typing import Any
 import pulumi
 import yaml
 
-from components import alert_overrides, extra_rules, rule_files, slo_objective
+from components import alert_overrides, extra_rules, rule_files, scrape_limits, slo_objective
 from components.config_files import ReloadOnChange
 from components.container import ContainerSpec, Network, http_probe
 from components.exporters import EXPORTERS
@@ -47,7 +47,11 @@ def render_config(settings: Settings) -> str:
         "rule_files": [f"{CONFIG_DIR}/rules/*.yml"],
         "alerting": {"alertmanagers": [{"static_configs": [{"targets": ["alertmanager:9093"]}]}]},
         "scrape_configs": [
-            {"job_name": job, "static_configs": [{"targets": targets}]}
+            {
+                "job_name": job,
+                **scrape_limits.of(settings),
+                "static_configs": [{"targets": targets}],
+            }
             for job, targets in scrape_jobs(settings).items()
         ],
     }

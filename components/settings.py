@@ -28,6 +28,7 @@ from components.catalog import DEFAULT_PORTS, SERVICES, Limit
 from components.exporters import EXPORTERS
 from components.field_types import (
     AdminLogin,
+    BodySize,
     Cpus,
     DatabaseName,
     DockerHost,
@@ -48,6 +49,7 @@ from components.field_types import (
     Password,
     Port,
     RegistryPrefix,
+    SampleLimit,
     Size,
     SlackChannel,
 )
@@ -113,6 +115,8 @@ class Settings(_Frozen):
     retention_size: Size = "10GB"
     scrape_interval: Duration = "15s"
     evaluation_interval: Duration = "15s"
+    sample_limit: SampleLimit = 50_000
+    body_size_limit: BodySize = "32MB"
 
     bind_address: IpAddress = "127.0.0.1"
     ports: dict[PublishedService, Port] = DEFAULT_PORTS

@@ -48,6 +48,11 @@ def test_samples_take_no_more_disk_than_the_stack_says(
     assert _flags(views[stack])["--storage.tsdb.retention.size"] == size
 
 
+@pytest.mark.parametrize("limit", ["sample_limit", "body_size_limit", "label_limit"])
+def test_what_a_target_may_send_is_bounded_for_every_job(limit: str, view: Any) -> None:
+    assert [job["job_name"] for job in _config(view)["scrape_configs"] if limit not in job] == []
+
+
 def test_no_flag_is_one_that_prometheus_3_has_dropped(view: Any) -> None:
     assert "--storage.tsdb.retention" not in _flags(view)
 
