@@ -1,0 +1,263 @@
+"""Bad days of a stack under ingestion, and what each costs: the table of docs/reliability.md."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+import platform
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import docker
+import docker.errors
+import pytest
+import requests
+
+from ops import rehearsal
+from tests.live import stack as stacks
+from tests.live.stack import SCRAPE_SECONDS, Stack, eventually
+
+STACK = "live-faults"
+DATA_VOLUME = f"vitalstream-{STACK}-prometheus-data"
+DISK = "96m"
+# Docker's pause before a restart, the service's start, and a scrape.
+BACK_SECONDS = 15
+SNAPSHOT_SECONDS = 15
+BEATING = 'ALERTS{alertname="Watchdog"}'
+JOBS = {
+    "prometheus": "prometheus",
+    "alertmanager": "alertmanager",
+    "grafana": "grafana",
+    "node-exporter": "node",
+    "postgres-exporter": "postgres",
+    "redis-exporter": "redis",
+}
+
+
+@pytest.fixture(scope="module")
+def stack(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterator[Stack]:
+    """All services, Prometheus' data on a disk so small that a test can fill it."""
+    with stacks.alone(STACK, docker_client):
+        docker_client.volumes.create(
+            DATA_VOLUME,
+            driver_opts={"type": "tmpfs", "device": "tmpfs", "o": f"size={DISK},mode=0777"},
+            labels={"vitalstream.stack": STACK},
+        )
+        # Memory is not a disk: it is gone once nobody has it mounted.
+        keeper = docker_client.containers.run(
+            images.get("redis-exporter", "busybox"),
+            ["-c", "sleep 1800"],
+            entrypoint=["sh"],
+            detach=True,
+            name=f"{STACK}-keeper",
+            volumes={DATA_VOLUME: {"bind": "/data"}},
+        )
+        try:
+            config = stacks.config(images)
+            result = rehearsal.up(STACK, config, stacks.say)
+            found = Stack(STACK, docker_client, config, result)
+            assert eventually(lambda: found.query(BEATING), 60)
+            assert eventually(lambda: len(found.query("up == 1")) >= len(JOBS) - 1, 60)
+            yield found
+        finally:
+            rehearsal.down(docker_client, STACK, volumes=False)
+            keeper.remove(force=True)
+
+
+@pytest.fixture(scope="module")
+def here(stack: Stack) -> Stack:
+    """The stack, where its processes can be killed as a crash would: from the machine itself."""
+    info = stack.client.info()
+    if (info["Name"], info["KernelVersion"]) != (socket.gethostname(), platform.release()):
+        pytest.skip("the Docker Engine runs on another machine")
+    if os.geteuid() != 0:
+        pytest.skip("only root can kill a container's processes from outside")
+    return stack
+
+
+def crash(stack: Stack, service: str) -> None:
+    """`docker kill` would count as a stop by hand, after which nothing is restarted."""
+    os.kill(stack.container(service).attrs["State"]["Pid"], signal.SIGKILL)
+
+
+def gap(stack: Stack, expr: str, since: float) -> float:
+    """The longest time without a sample of `expr` since `since`, in seconds."""
+    window = {"start": since, "end": time.time(), "step": "1s"}
+    # A look-back of the one second that a step is: what is drawn was really there.
+    found = stack.ask("query_range", query=f"count_over_time({expr}[1s])", **window)["result"]
+    stamps = sorted(stamp for series in found for stamp, _ in series["values"])
+    times = [since, *stamps, window["end"]]
+    return max(later - earlier for earlier, later in itertools.pairwise(times))
+
+
+def scraped_until(stack: Stack, moment: float) -> dict[str, str]:
+    """The samples of each target until two scrapes before `moment`: none of them under way."""
+    past = f"count_over_time(up[1h] @ {moment - 2 * SCRAPE_SECONDS:.3f})"
+    return {str(found["metric"]): found["value"][1] for found in stack.query(past)}
+
+
+def answering(stack: Stack, service: str, since: float = 0) -> Callable[[], bool]:
+    """Whether a scrape of the service has succeeded since a moment."""
+    scraped = f'timestamp(up{{job="{JOBS[service]}"}} == 1) > {since:.3f}'
+
+    def ask() -> bool:
+        try:
+            return bool(stack.query(scraped))
+        except (requests.RequestException, AssertionError):
+            return False
+
+    return ask
+
+
+def tell(capsys: pytest.CaptureFixture[str], line: str) -> None:
+    with capsys.disabled():
+        print(f"\n  {line}", end="")
+
+
+def silence(stack: Stack) -> str:
+    now = datetime.now(UTC)
+    answer = requests.post(
+        f"{stack.result.urls['alertmanager']}/api/v2/silences",
+        json={
+            "matchers": [{"name": "alertname", "value": "Nothing", "isRegex": False}],
+            "startsAt": now.isoformat(),
+            "endsAt": (now + timedelta(hours=1)).isoformat(),
+            "createdBy": "live",
+            "comment": "survives a crash",
+        },
+        timeout=stacks.TIMEOUT_SECONDS,
+    )
+    assert answer.ok, answer.text
+    return str(answer.json()["silenceID"])
+
+
+@pytest.mark.parametrize("service", [name for name in JOBS if name != "prometheus"])
+def test_a_crashed_service_comes_back_by_itself(
+    service: str, here: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if service not in here.result.urls and service == "grafana":
+        pytest.skip("there is no image of Grafana here")
+    assert eventually(answering(here, service), 30)
+    before = here.started_at(service)
+    started = time.time()
+    crash(here, service)
+    assert eventually(lambda: here.started_at(service) != before, BACK_SECONDS)
+    assert eventually(answering(here, service, time.time()), 3 * BACK_SECONDS)
+    tell(capsys, f"SIGKILL {service}: scraped again after {time.time() - started:.1f} s")
+
+
+def test_prometheus_crashed_loses_only_what_it_did_not_scrape_meanwhile(
+    here: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    since = time.time() - 5 * SCRAPE_SECONDS
+    crashed = time.time()
+    counted = scraped_until(here, crashed)
+    before = here.started_at("prometheus")
+    crash(here, "prometheus")
+    assert eventually(lambda: here.started_at("prometheus") != before, BACK_SECONDS)
+    assert eventually(answering(here, "prometheus"), 2 * BACK_SECONDS)
+    assert scraped_until(here, crashed) == counted
+    assert here.value("prometheus_tsdb_wal_corruptions_total") == 0
+    lost = gap(here, 'up{job="prometheus"}', since)
+    tell(capsys, f"SIGKILL prometheus: no sample of before lost, {lost:.0f} s without a scrape")
+    assert lost <= BACK_SECONDS
+
+
+def test_silences_and_what_was_told_survive_a_crash(here: Stack) -> None:
+    assert eventually(answering(here, "alertmanager"), BACK_SECONDS)
+    silenced = silence(here)
+    time.sleep(SNAPSHOT_SECONDS + 1)
+    before = here.started_at("alertmanager")
+    crash(here, "alertmanager")
+    assert eventually(lambda: here.started_at("alertmanager") != before, BACK_SECONDS)
+
+    def active() -> bool:
+        try:
+            found = here.get("alertmanager", f"/api/v2/silence/{silenced}")
+        except (requests.RequestException, AssertionError):
+            return False
+        return bool(found["status"]["state"] == "active")
+
+    assert eventually(active, BACK_SECONDS)
+
+
+def test_an_alert_raised_while_alertmanager_was_away_reaches_it_afterwards(
+    stack: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alertmanager = stack.container("alertmanager")
+    alertmanager.stop()
+    time.sleep(3 * SCRAPE_SECONDS)
+    failed = stack.value("sum(prometheus_notifications_errors_total)") or 0
+    alertmanager.start()
+    started = time.time()
+
+    def known() -> bool:
+        try:
+            alerts = stack.get("alertmanager", "/api/v2/alerts")
+        except requests.RequestException:
+            return False
+        return "Watchdog" in [alert["labels"]["alertname"] for alert in alerts]
+
+    # Prometheus tells of every firing alert again each minute (--rules.alert.resend-delay).
+    assert eventually(known, 75)
+    tell(
+        capsys,
+        f"alertmanager away: {failed:.0f} notifications failed, known {time.time() - started:.0f} s"
+        " after its return",
+    )
+
+
+def test_after_a_full_disk_only_a_restart_saves_what_comes(
+    stack: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def age() -> float:
+        found = stack.value("time() - max(timestamp(up))")
+        return math.inf if found is None else found
+
+    prometheus = stack.container("prometheus")
+    before = time.time()
+    counted = scraped_until(stack, before)
+    prometheus.exec_run(["sh", "-c", "cat /dev/zero > /prometheus/filler"])
+    assert eventually(lambda: age() > 3 * SCRAPE_SECONDS, 60)
+    prometheus.exec_run(["rm", "/prometheus/filler"])
+    assert eventually(lambda: age() < 2 * SCRAPE_SECONDS, 30)
+    # What PrometheusWALDamaged stands on.
+    assert eventually(lambda: stack.query("prometheus_tsdb_wal_writes_failed_total > 0"), 30)
+    restarted = time.time()
+    prometheus.restart()
+    assert eventually(answering(stack, "prometheus", time.time()), 2 * BACK_SECONDS)
+    assert scraped_until(stack, before) == counted
+    assert eventually(lambda: stack.query("prometheus_tsdb_wal_writes_failed_total == 0"), 15)
+    lost = gap(stack, 'up{job="node"}', before)
+    # From the disk's being full to the restart, whatever was scraped in between.
+    assert lost >= restarted - before - 3 * SCRAPE_SECONDS
+    tell(
+        capsys,
+        f"full disk, room again, restarted after {restarted - before:.0f} s: no sample of before "
+        f"lost, a gap of {lost:.0f} s",
+    )
+
+
+def test_a_truncated_log_is_repaired_and_its_end_alone_is_lost(
+    stack: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prometheus = stack.container("prometheus")
+    first = stack.value("min(min_over_time(timestamp(up{job='prometheus'})[1h:1s]))")
+    prometheus.stop()
+    # The longest: the newest may have nothing yet but the zeros that fill its page.
+    longest = "f=/data/wal/$(ls -S /data/wal | grep -v checkpoint | head -1)"
+    cut = f"{longest}; n=$(stat -c %s $f); busybox dd if=/dev/null of=$f bs=1 seek=$((n * 9 / 10 + 1))"
+    keeper = stack.client.containers.get(f"{STACK}-keeper")
+    status, output = keeper.exec_run(["sh", "-c", cut], user="0")
+    assert status == 0, output
+    started = time.time()
+    prometheus.start()
+    assert eventually(answering(stack, "prometheus", time.time()), 2 * BACK_SECONDS)
+    assert b"repair" in prometheus.logs(since=int(started))
+    assert stack.value("min(min_over_time(timestamp(up{job='prometheus'})[1h:1s]))") == first
+    assert eventually(lambda: stack.query("prometheus_tsdb_wal_corruptions_total >= 1"), 15)
+    tell(capsys, "truncated log: repaired and counted, the oldest sample still there")
