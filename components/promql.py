@@ -1,0 +1,93 @@
+"""Which metrics a PromQL expression reads."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+import promql_parser
+from promql_parser import MatchOp, VectorSelector
+
+ANY: Final = "__vitalstream_any__"
+"""In a metric's name, stands for text that is known only when the query is asked."""
+
+_ANYTHING: Final = frozenset(("", ".*", ".+", "(.*)", "(.+)"))
+# promql-parser 0.12 refuses backslashes in backquotes, where they stand for themselves.
+_STRING: Final = re.compile(
+    r'#[^\n]*|"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|`(?P<raw>[^`]*)`', re.DOTALL
+)
+
+
+class UnknownMetricsError(ValueError):
+    """Which metrics an expression reads cannot be said; the message says why."""
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Metrics by name, and by regular expressions (RE2) that match a name as a whole."""
+
+    names: frozenset[str] = frozenset()
+    patterns: frozenset[str] = frozenset()
+
+    def __or__(self, other: Metrics) -> Metrics:
+        return Metrics(self.names | other.names, self.patterns | other.patterns)
+
+
+def read_by(expression: str) -> Metrics:
+    """The metrics that the selectors of an expression name. Raises UnknownMetricsError."""
+    found = Metrics()
+    for node in _nodes(parsed(expression)):
+        if isinstance(node, VectorSelector):
+            found |= _named_by(node)
+        elif isinstance(node, promql_parser.Call) and node.func.name == "info":
+            # What it joins is named by nothing in the expression.
+            found |= Metrics(frozenset(("target_info",)))
+    return found
+
+
+def parsed(expression: str) -> promql_parser.Expr:
+    """Raises UnknownMetricsError."""
+    try:
+        return promql_parser.parse(_STRING.sub(_quoted, expression))
+    except ValueError as error:
+        raise UnknownMetricsError(f"cannot be parsed: {error}") from None
+
+
+def check_pattern(pattern: str) -> None:
+    """Raises UnknownMetricsError where Prometheus would not take the regular expression."""
+    parsed(f"up{{pattern=~{json.dumps(pattern)}}}")
+
+
+def _quoted(found: re.Match[str]) -> str:
+    raw = found["raw"]
+    return found[0] if raw is None else json.dumps(raw, ensure_ascii=False)
+
+
+def _nodes(expression: promql_parser.Expr) -> list[Any]:
+    found: list[Any] = []
+    # `append` returns None, which goes on.
+    visit = cast("Callable[[promql_parser.Expr], bool | None]", found.append)
+    promql_parser.walk(expression, visit)
+    return found
+
+
+def _named_by(selector: VectorSelector) -> Metrics:
+    """Of several matchers on the name one is enough: the others narrow what it matches."""
+    on_name = [found for found in selector.matchers.matchers if found.name == "__name__"]
+    exact = [found.value for found in on_name if found.op == MatchOp.Equal]
+    regular = [found.value for found in on_name if found.op == MatchOp.Re]
+    name = selector.name or next(iter(exact), "")
+    pattern = next(iter(regular), "").replace(ANY, ".*")
+    if selector.matchers.or_matchers:
+        raise UnknownMetricsError("has a selector with `or` between its matchers")
+    if name.replace(ANY, ""):
+        if ANY not in name:
+            return Metrics(names=frozenset((name,)))
+        return Metrics(patterns=frozenset((".*".join(map(re.escape, name.split(ANY))),)))
+    if pattern not in _ANYTHING:
+        return Metrics(patterns=frozenset((pattern,)))
+    shown = str(selector).replace(ANY, "$...").replace("{}", "")
+    raise UnknownMetricsError(f"reads whatever matches `{shown}`")
