@@ -11,6 +11,7 @@ from components.demo import Demo
 from components.exporters import EXPORTERS
 from components.exporters.service import ExporterService
 from components.grafana import Grafana, GrafanaObjects
+from components.keep_list import EVERYTHING, keep_list
 from components.network import StackNetworks
 from components.preflight import Preflight
 from components.prometheus import Prometheus, render_rules
@@ -29,14 +30,7 @@ Preflight(settings)
 on_docker = pulumi.ResourceOptions(providers={"docker": docker_provider(settings)})
 networks = StackNetworks(settings, on_docker)
 
-Prometheus(settings, render_rules(settings), networks.hub, on_docker)
-Alertmanager(settings, networks.of("alertmanager"), on_docker)
-for exporter in EXPORTERS:
-    ExporterService(exporter, settings, networks.of_exporter(exporter), on_docker)
-if settings.demo:
-    Demo(settings, networks.demo, on_docker)
-
-grafana = Grafana(settings, networks.of("grafana"), on_docker)
+rules = render_rules(settings)
 dashboards = render_all(
     DashboardSettings(
         stack=settings.stack,
@@ -45,6 +39,20 @@ dashboards = render_all(
         alert_overrides=alert_overrides.thresholds(settings.alerts),
     )
 )
+keep = keep_list(rules, dashboards, settings.keep_metrics)
+if settings.keep_all_metrics:
+    keep = EVERYTHING
+elif keep.warning:
+    pulumi.log.warn(keep.warning)
+
+Prometheus(settings, rules, keep, networks.hub, on_docker)
+Alertmanager(settings, networks.of("alertmanager"), on_docker)
+for exporter in EXPORTERS:
+    ExporterService(exporter, settings, networks.of_exporter(exporter), on_docker)
+if settings.demo:
+    Demo(settings, networks.demo, on_docker)
+
+grafana = Grafana(settings, networks.of("grafana"), on_docker)
 GrafanaObjects(settings, grafana, dashboards)
 
 for service in settings.published:

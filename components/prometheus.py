@@ -12,6 +12,7 @@ from components import alert_overrides, extra_rules, rule_files, scrape_limits, 
 from components.config_files import ReloadOnChange
 from components.container import ContainerSpec, Network, http_probe
 from components.exporters import EXPORTERS
+from components.keep_list import EVERYTHING, KeepList
 from components.quantities import duration_seconds
 from components.service import Service, ServiceFiles, ServiceSpec
 from components.settings import Settings
@@ -34,9 +35,34 @@ def scrape_jobs(settings: Settings) -> dict[str, list[str]]:
     }
 
 
-def render_config(settings: Settings) -> str:
-    """`prometheus.yml`."""
+class _KeepRules(list[dict[str, Any]]):
+    """Written out once, and then referred to by its name."""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Text of several lines as a block, and no aliases but those of `_KeepRules`."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return not isinstance(data, _KeepRules)
+
+    def generate_anchor(self, node: yaml.Node) -> str:
+        return "keep_list"
+
+
+_Dumper.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar(
+        "tag:yaml.org,2002:str", text, style="|" if "\n" in text else None
+    ),
+)
+_Dumper.add_representer(_KeepRules, yaml.SafeDumper.represent_list)
+
+
+def render_config(settings: Settings, keep: KeepList = EVERYTHING) -> str:
+    """`prometheus.yml`; what is in no entry of `keep` is dropped when it is scraped."""
     timeout = min(SCRAPE_TIMEOUT_SECONDS, duration_seconds(settings.scrape_interval))
+    rule = {"action": "keep", "source_labels": ["__name__"], "regex": keep.regex}
+    relabelled = {"metric_relabel_configs": _KeepRules([rule])} if keep.regex else {}
     config: dict[str, Any] = {
         "global": {
             "scrape_interval": settings.scrape_interval,
@@ -51,11 +77,12 @@ def render_config(settings: Settings) -> str:
                 "job_name": job,
                 **scrape_limits.of(settings),
                 "static_configs": [{"targets": targets}],
+                **relabelled,
             }
             for job, targets in scrape_jobs(settings).items()
         ],
     }
-    return yaml.safe_dump(config, sort_keys=False)
+    return yaml.dump(config, Dumper=_Dumper, sort_keys=False)
 
 
 def render_rules(settings: Settings) -> dict[str, str]:
@@ -70,7 +97,7 @@ def render_rules(settings: Settings) -> dict[str, str]:
     return ours | extra_rules.load(settings.extra_rules)
 
 
-def spec(settings: Settings, rules: Mapping[str, str]) -> ServiceSpec:
+def spec(settings: Settings, rules: Mapping[str, str], keep: KeepList = EVERYTHING) -> ServiceSpec:
     """The server with its configuration; `rules` are texts of rule files by file name."""
     return ServiceSpec(
         ContainerSpec(
@@ -91,7 +118,7 @@ def spec(settings: Settings, rules: Mapping[str, str]) -> ServiceSpec:
         files=ServiceFiles(
             target=CONFIG_DIR,
             files={
-                "prometheus.yml": render_config(settings),
+                "prometheus.yml": render_config(settings, keep),
                 **{f"rules/{name}": text for name, text in rules.items()},
             },
             checker=("promtool", "check", "config", f"{CONFIG_DIR}/prometheus.yml"),
@@ -111,9 +138,14 @@ class Prometheus(Service):
         self,
         settings: Settings,
         rules: Mapping[str, str],
+        keep: KeepList,
         networks: Sequence[Network],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__(
-            "vitalstream:prometheus:Prometheus", settings, spec(settings, rules), networks, opts
+            "vitalstream:prometheus:Prometheus",
+            settings,
+            spec(settings, rules, keep),
+            networks,
+            opts,
         )

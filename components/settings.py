@@ -54,6 +54,7 @@ from components.field_types import (
     SlackChannel,
 )
 from components.images import IMAGES
+from components.keep_list import KeptMetric
 from components.quantities import duration_seconds
 from components.setting_faults import tell
 from components.slo_objective import SloObjective
@@ -117,6 +118,8 @@ class Settings(_Frozen):
     evaluation_interval: Duration = "15s"
     sample_limit: SampleLimit = 50_000
     body_size_limit: BodySize = "32MB"
+    keep_metrics: tuple[KeptMetric, ...] = ()
+    keep_all_metrics: StrictBool = False
 
     bind_address: IpAddress = "127.0.0.1"
     ports: dict[PublishedService, Port] = DEFAULT_PORTS

@@ -1,0 +1,63 @@
+"""What Prometheus stores of what the targets show."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import requests
+import yaml
+
+from tests.live.stack import TIMEOUT_SECONDS, Stack, eventually
+
+MADE_BY_PROMETHEUS = re.compile(r"up|scrape_\w+|ALERTS|ALERTS_FOR_STATE")
+# Empty on a young, healthy demo: the name, and why.
+EMPTY = {
+    "table:pg_dead_tuples:ratio": "of tables with more than 10000 dead rows",
+}
+
+
+@pytest.fixture(scope="module")
+def keep(live: Stack) -> re.Pattern[str]:
+    config = yaml.safe_load(live.config_files("prometheus")["files"]["prometheus.yml"])
+    return re.compile(config["scrape_configs"][0]["metric_relabel_configs"][0]["regex"])
+
+
+def test_nothing_is_stored_that_is_not_on_the_list(live: Stack, keep: re.Pattern[str]) -> None:
+    recorded = {name for name, rule in live.rules().items() if rule["type"] == "recording"}
+    assert eventually(lambda: live.query("node_load5"), 15)
+    scraped = set(live.ask("label/__name__/values")) - recorded
+    assert {
+        name for name in scraped if not (keep.fullmatch(name) or MADE_BY_PROMETHEUS.fullmatch(name))
+    } == set()
+
+
+@pytest.mark.parametrize(
+    ("service", "dropped", "stored"),
+    [
+        ("node-exporter", "node_load1", "node_load5"),
+        ("prometheus", "go_goroutines", "process_start_time_seconds"),
+    ],
+)
+def test_what_a_target_shows_and_nothing_reads_is_not_stored(
+    live: Stack, service: str, dropped: str, stored: str
+) -> None:
+    url = f"{live.result.urls[service]}/metrics"
+    shown = requests.get(url, timeout=TIMEOUT_SECONDS).text
+    assert re.search(rf"^{dropped} ", shown, re.MULTILINE)
+    assert eventually(lambda: live.query(stored), 15)
+    assert live.query(dropped) == []
+
+
+def test_every_recording_rule_has_something_to_record(live: Stack) -> None:
+    recorded = {name for name, rule in live.rules().items() if rule["type"] == "recording"}
+
+    def empty() -> set[str]:
+        return {name for name in recorded - set(EMPTY) if not live.query(name)}
+
+    eventually(lambda: not empty(), 75)
+    assert empty() == set()
+
+
+def test_what_is_said_to_be_empty_is(live: Stack) -> None:
+    assert [name for name in EMPTY if live.query(name)] == []

@@ -1,0 +1,240 @@
+"""What is stored of what is scraped: all that a rule or a dashboard reads."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from components import prometheus, rule_files, rule_queries
+from components.dashboard_queries import read_by_dashboard
+from components.keep_list import KeepList, keep_list
+from components.promql import UnknownMetricsError
+from ops import program, render
+from tests.unit.conftest import STACKS, stack_config
+
+MADE_BY_PROMETHEUS = re.compile("up|scrape_.*|ALERTS")
+
+
+def rule_file(expr: str, **annotations: str) -> str:
+    rule = {"alert": "Beds", "expr": expr, "annotations": annotations}
+    return yaml.safe_dump({"groups": [{"name": "ward", "rules": [rule]}]})
+
+
+def dashboard(expr: str) -> str:
+    return json.dumps({"panels": [{"title": "Beds", "type": "stat", "targets": [{"expr": expr}]}]})
+
+
+def kept(found: KeepList, name: str) -> bool:
+    """As Prometheus matches it, the whole name; Python's `{0}` is RE2's."""
+    return re.fullmatch(found.regex, name) is not None
+
+
+def of_job(text: str) -> dict[str, list[dict[str, Any]]]:
+    jobs = yaml.safe_load(text)["scrape_configs"]
+    return {job["job_name"]: job.get("metric_relabel_configs", []) for job in jobs}
+
+
+def regex(files: dict[str, str]) -> str:
+    (rule,) = of_job(files["prometheus.yml"])["node"]
+    return str(rule["regex"])
+
+
+@pytest.fixture(scope="module")
+def rendered() -> dict[str, dict[str, str]]:
+    return {stack: render.render(stack, stack_config(stack, {})) for stack in STACKS}
+
+
+def test_every_metric_of_every_rule_and_panel_survives(rendered: dict[str, Any]) -> None:
+    for files in rendered.values():
+        rules = [text for path, text in files.items() if path.startswith("rules/")]
+        boards = [text for path, text in files.items() if path.startswith("dashboards/")]
+        assert rules
+        assert boards
+        understood = [rule_queries.read(text) for text in rules]
+        recorded = {name for found in understood for name in found.recorded}
+        read = {name for found in understood for name in found.reads.names}
+        read |= {name for text in boards for name in read_by_dashboard(text).names}
+        scraped = {n for n in read - recorded if not MADE_BY_PROMETHEUS.fullmatch(n)}
+        assert scraped
+        assert {n for n in scraped if not re.fullmatch(regex(files), n)} == set()
+
+
+@pytest.mark.parametrize("name", ["go_gc_duration_seconds", "node_load1", "pg_up_", "xpg_up", ""])
+def test_a_metric_that_nothing_reads_is_dropped(name: str, rendered: dict[str, Any]) -> None:
+    assert [re.fullmatch(regex(files), name) for files in rendered.values()] == [None, None]
+
+
+def test_what_rules_record_is_not_looked_for_in_scrapes(rendered: dict[str, Any]) -> None:
+    assert ":" not in regex(rendered["dev"])
+
+
+def test_the_list_is_the_same_for_both_stacks(rendered: dict[str, Any]) -> None:
+    assert regex(rendered["dev"]) == regex(rendered["prod"])
+
+
+def test_every_job_has_the_list(rendered: dict[str, Any]) -> None:
+    for files in rendered.values():
+        rules = of_job(files["prometheus.yml"])
+        (wanted,) = rules["prometheus"]
+        assert wanted["action"] == "keep"
+        assert wanted["source_labels"] == ["__name__"]
+        assert [job for job, found in rules.items() if found != [wanted]] == []
+
+
+def test_the_list_is_written_out_once(rendered: dict[str, Any]) -> None:
+    assert rendered["dev"]["prometheus.yml"].count("http_requests_total") == 1
+
+
+def test_another_panel_is_one_line_more(settings: Callable[..., Any]) -> None:
+    texts = [
+        prometheus.render_config(settings(), keep_list(rule_files.load(), boards))
+        for boards in ({}, {"first": dashboard("aaa")}, {"last": dashboard("zzz")})
+    ]
+    for after in texts[1:]:
+        lines = difflib.ndiff(texts[0].splitlines(), after.splitlines())
+        changed = [line for line in lines if line[0] in "+-"]
+        assert [line.split("|")[-1] for line in changed] in (["aaa"], ["zzz"])
+
+
+@pytest.fixture
+def own_rules(tmp_path: Path) -> Callable[[str], list[str]]:
+    """A setting `extraRules` with one alert on the expression."""
+
+    def write(expr: str) -> list[str]:
+        content = yaml.safe_load(rule_file(expr))
+        content["groups"][0]["rules"][0]["labels"] = {"severity": "warning", "service": "ward"}
+        (tmp_path / "ward.yml").write_text(yaml.safe_dump(content))
+        return [os.path.relpath(tmp_path / "ward.yml", program.ROOT)]
+
+    return write
+
+
+def test_a_rule_file_of_the_users_own_counts(
+    own_rules: Callable[[str], list[str]], run_program: Callable[..., Any]
+) -> None:
+    files = run_program("dev", extraRules=own_rules("beds > 2")).config("prometheus")["files"]
+    assert re.fullmatch(regex(files), "beds")
+
+
+def test_the_user_hears_why_everything_is_stored(
+    own_rules: Callable[[str], list[str]],
+    run_program: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("pulumi.log.warn", said.append)
+    view = run_program("dev", extraRules=own_rules('{job="beds"} > 2'))
+    text = view.config("prometheus")["files"]["prometheus.yml"]
+    assert set(map(str, of_job(text).values())) == {"[]"}
+    assert [words for words in said if "rules/extra-ward.yml: Beds: " in words]
+
+
+def test_who_wants_everything_hears_nothing(
+    own_rules: Callable[[str], list[str]],
+    run_program: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("pulumi.log.warn", said.append)
+    run_program("dev", extraRules=own_rules('{job="beds"} > 2'), keepAllMetrics=True)
+    assert [words for words in said if "stored" in words] == []
+
+
+def test_a_recorded_name_without_a_colon_may_be_scraped_too() -> None:
+    rule = {"record": "beds", "expr": "sum(beds)"}
+    text = yaml.safe_dump({"groups": [{"name": "ward", "rules": [rule]}]})
+    assert kept(keep_list({"w.yml": text}, {}), "beds")
+
+
+@pytest.mark.parametrize(
+    ("template", "name"),
+    [
+        ('{{ printf `beds{ward="%s"} > 0` .Labels.ward | query }}', "beds"),
+        ('{{ with query "beds" }}{{ . | first | value | printf "%.1f" }}{{ end }}', "beds"),
+        ('{{ query "max(beds)" | first | label "ward" }}', "beds"),
+    ],
+)
+def test_what_a_message_asks_for_is_kept(template: str, name: str) -> None:
+    found = keep_list({"w.yml": rule_file("a", summary=template)}, {})
+    assert (found.doubts, kept(found, name), kept(found, "ward")) == ((), True, False)
+
+
+@pytest.mark.parametrize(
+    "template", ["{{ $q | query }}", '{{ query (printf "%s" $labels.q) }}', '{{ query "a b" }}']
+)
+def test_a_message_whose_query_is_not_in_it_is_a_doubt(template: str) -> None:
+    with pytest.raises(UnknownMetricsError, match="Beds"):
+        rule_queries.read(rule_file("a", summary=template))
+
+
+@pytest.mark.parametrize(
+    ("entry", "names"),
+    [
+        ("node_load1", {"node_load1": True, "node_load15": False}),
+        ("pg_stat_.*", {"pg_stat_bgwriter_x_total": True, "pg_statio": False}),
+        ("a|b", {"a": True, "b": True, "ab": False}),
+        ("waits", {"waits_bucket": True, "waits_sum": True, "waits_count": True, "waits_x": False}),
+    ],
+)
+def test_what_the_user_names_is_kept(entry: str, names: dict[str, bool]) -> None:
+    found = keep_list(rule_files.load(), {}, [entry])
+    assert {name: kept(found, name) for name in names} == names
+    assert kept(found, "pg_up")
+
+
+def test_a_pattern_of_a_panel_is_kept_as_a_pattern() -> None:
+    found = keep_list({}, {"ward": dashboard('{__name__=~"bed_.+|ward"}')})
+    assert [kept(found, n) for n in ("bed_count", "ward", "bed_", "wards")] == [
+        *(True, True),
+        *(False, False),
+    ]
+
+
+def test_with_a_query_that_can_read_anything_everything_is_stored() -> None:
+    found = keep_list(rule_files.load(), {"ward": dashboard('{job="beds"}')})
+    assert found.regex == ""
+    assert 'the dashboard ward: panel "Beds": `{job="beds"}` reads whatever' in found.warning
+
+
+def test_every_such_query_is_told() -> None:
+    rules = {"w.yml": rule_file('{job="a"}')}
+    found = keep_list(rules, {"ward": dashboard('{job="b"}')})
+    assert [doubt.partition(":")[0] for doubt in found.doubts] == [
+        "rules/w.yml",
+        "the dashboard ward",
+    ]
+
+
+def test_of_our_own_rules_and_dashboards_nothing_is_in_doubt(rendered: dict[str, Any]) -> None:
+    files = rendered["prod"]
+    boards = {path: text for path, text in files.items() if path.startswith("dashboards/")}
+    assert keep_list(rule_files.load(), boards).warning == ""
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_it_can_be_switched_off(stack: str, run_program: Callable[..., Any]) -> None:
+    view = run_program(stack, keepAllMetrics=True)
+    text = view.config("prometheus")["files"]["prometheus.yml"]
+    assert set(map(str, of_job(text).values())) == {"[]"}
+
+
+def test_the_settings_names_reach_prometheus(run_program: Callable[..., Any]) -> None:
+    view = run_program("prod", keepMetrics=["node_load1", "go_.*"])
+    text = view.config("prometheus")["files"]["prometheus.yml"]
+    assert {"{0}|node_load1(_bucket|_count|_sum)?", "{0}|(?:go_.*)"} <= set(text.split())
+
+
+def test_an_alias_stands_for_nothing_but_the_list(settings: Callable[..., Any]) -> None:
+    targets = ["a:1", "b:2"]
+    text = prometheus.render_config(
+        settings(backendTargets=targets), keep_list(rule_files.load(), {})
+    )
+    assert set(re.findall(r"[&*]\w+", text)) == {"&keep_list", "*keep_list"}
