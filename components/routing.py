@@ -18,7 +18,11 @@ SLACK_URL_FILE = f"{CONFIG_DIR}/secrets/slack_webhook_url"
 MAIL_PASSWORD_FILE = f"{CONFIG_DIR}/secrets/mail_password"
 # What Pulumi.prod.yaml comes with.
 PLACEHOLDER_SMARTHOST = "smtp.example.com"
+# What is one message: alerts that agree on these.
+GROUP_BY = ("alertname", "service", "stack")
+HEARTBEAT_RECEIVER = "heartbeat"
 HEARTBEAT_ALERT = "Watchdog"
+HEARTBEAT_MATCHER = f'alertname="{HEARTBEAT_ALERT}"'
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ def render_config(settings: Settings) -> str:
         "templates": [f"{CONFIG_DIR}/*.tmpl"],
         "route": {
             "receiver": DEFAULT.receiver,
-            "group_by": ["alertname", "service", "stack"],
+            "group_by": list(GROUP_BY),
             **_timing(DEFAULT),
             "routes": [_heartbeat_route(), *map(_route, DESTINATIONS)],
         },
@@ -172,8 +176,8 @@ def _route(destination: Destination) -> dict[str, Any]:
 def _heartbeat_route() -> dict[str, Any]:
     """Not on to the others: the alert that always fires is for a machine that misses it."""
     return {
-        "receiver": "heartbeat",
-        "matchers": [f'alertname="{HEARTBEAT_ALERT}"'],
+        "receiver": HEARTBEAT_RECEIVER,
+        "matchers": [HEARTBEAT_MATCHER],
         "group_wait": "0s",
         "group_interval": "1m",
         "repeat_interval": "1m",
@@ -182,7 +186,7 @@ def _heartbeat_route() -> dict[str, Any]:
 
 def _heartbeat_receiver(settings: Settings) -> dict[str, Any]:
     """The one receiver that may be empty: without a heartbeat URL nobody waits for the beat."""
-    receiver: dict[str, Any] = {"name": "heartbeat"}
+    receiver: dict[str, Any] = {"name": HEARTBEAT_RECEIVER}
     if has_heartbeat(settings):
         # Alertmanager before 0.26 has no `url_file`, so this whole file is then kept as a secret.
         url = settings.heartbeat_url.get_secret_value()

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from ops import access, machine, program, rehearsal, running, workspace
 from ops import demo as demo_
-from ops import machine, program, rehearsal, running, workspace
+from ops import drill as drill_
 from ops import render as render_
 from ops.local_images import LocalImagesError
 
@@ -61,6 +62,25 @@ def logs(
     running.logs(service)
 
 
+@app.command()
+def drill(
+    stack: Stack = "dev",
+    url: Annotated[
+        str, typer.Option(help="Alertmanager's address, if it is not the stack's on this machine.")
+    ] = "",
+    patience: Annotated[
+        float, typer.Option(min=1, help="Seconds for a message beyond its group's wait.")
+    ] = 15,
+    until_resolved: Annotated[
+        bool, typer.Option(help="Wait for the messages that it is over, too.")
+    ] = False,
+) -> None:
+    """Send a test alert to every receiver of a running stack, and say who got it."""
+    settings = access.settings_of(stack)
+    if not drill_.run(settings, url, patience, until_resolved=until_resolved):
+        raise typer.Exit(1)
+
+
 @app.command("machine")
 def prepare_machine() -> None:
     """Install and start what the tests need: the Docker Engine, promtool and amtool."""
@@ -73,6 +93,7 @@ def run() -> None:
         app()
     except (
         demo_.DemoError,
+        drill_.DrillError,
         LocalImagesError,
         machine.MachineError,
         program.ProgramError,

@@ -132,6 +132,24 @@ def test_the_title_says_how_bad_what_and_where(
     assert written(template, status=status, severity=severity) == title
 
 
+@pytest.mark.parametrize("template", ["vitalstream.title", "vitalstream.subject"])
+@pytest.mark.parametrize(
+    ("status", "title"),
+    [("firing", "[TEST] Drill - prod"), ("resolved", "[TEST IS OVER] Drill - prod")],
+)
+def test_the_title_of_a_drill_frightens_nobody(
+    status: str, title: str, template: str, written: Written
+) -> None:
+    labels = {"alertname": "Drill", "severity": "critical", "drill": "true"}
+    assert written(template, status=status, **labels) == title
+
+
+@pytest.mark.parametrize("status", ["firing", "resolved"])
+def test_a_drill_has_the_colour_of_no_severity(status: str, written: Written) -> None:
+    color = written("vitalstream.color", status=status, severity="critical", drill="true")
+    assert color == "#439fe0"
+
+
 def test_the_title_says_how_many(written: Written) -> None:
     title = written("vitalstream.title", _alert(), _alert())
     assert title == "[CRITICAL] HighErrorRate (2) - prod"

@@ -1,0 +1,132 @@
+"""`python -m ops drill`: the drill of a stack, and what is printed of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from rich.console import Console
+from rich.table import Table
+
+from components import routing
+from components.settings import Settings
+from ops import access
+from ops.drill.alertmanager import Alertmanager, Receiver
+from ops.drill.conduct import Delivery, Drill
+from ops.drill.log import Log
+from ops.drill.plan import DrillAlert, plan
+
+console = Console(highlight=False)
+
+
+def run(settings: Settings, url: str, patience: float, *, until_resolved: bool) -> bool:
+    """Holds the drill and prints what came of it; whether every receiver heard of it.
+
+    `url` is Alertmanager's where the stack's settings do not lead to it; its log is then not
+    looked for. Raises DrillError.
+    """
+    stack = settings.stack
+    alertmanager = Alertmanager(
+        url or access.local_url(settings, "alertmanager"), access.session(settings)
+    )
+    receivers = alertmanager.receivers()
+    alerts = plan(stack, datetime.now(UTC))
+    reachable = [
+        alert
+        for alert in alerts
+        if alert.receiver in receivers and receivers[alert.receiver].integrations
+    ]
+    console.print(f"A drill of stack {stack} through {alertmanager.url}: a test alert to each.")
+    drill = Drill(
+        alertmanager,
+        receivers,
+        patience,
+        _no_log if url else Log(settings).errors,
+        lambda words: console.print(words, style="dim"),
+    )
+    found = drill.hold(reachable, until_resolved=until_resolved)
+    missed = [
+        *nowhere(alerts, receivers, settings),
+        *(
+            Delivery(name, "", "", why="no row of components/routing.py: not tried")
+            for name in sorted(set(receivers) - {alert.receiver for alert in alerts})
+        ),
+    ]
+    console.print(table([*found, *missed]))
+    if found and not until_resolved:
+        console.print(follow_up(found, receivers), soft_wrap=True)
+    return all(map(passes, [*found, *missed]))
+
+
+def passes(delivery: Delivery) -> bool:
+    """Without a heartbeat URL nobody waits for the beat."""
+    return delivery.arrived or (
+        delivery.receiver == routing.HEARTBEAT_RECEIVER and not delivery.integration
+    )
+
+
+def nowhere(
+    alerts: Iterable[DrillAlert], receivers: dict[str, Receiver], settings: Settings
+) -> list[Delivery]:
+    """The receivers that have no way to tell anybody."""
+    return [
+        Delivery(alert.receiver, "", "", why=_why_nowhere(alert.receiver, receivers, settings))
+        for alert in alerts
+        if alert.receiver not in receivers or not receivers[alert.receiver].integrations
+    ]
+
+
+def _why_nowhere(name: str, receivers: dict[str, Receiver], settings: Settings) -> str:
+    if name not in receivers:
+        return "not in the live configuration: is `pulumi up` due?"
+    if name == routing.HEARTBEAT_RECEIVER:
+        return "nowhere to send: heartbeatUrl is not set, which is no fault"
+    channel = next(
+        getattr(settings.slack_channels, found.channel)
+        for found in routing.DESTINATIONS
+        if found.receiver == name
+    )
+    return f"nowhere to send: no slackWebhookUrl for {channel}"
+
+
+def table(found: Sequence[Delivery]) -> Table:
+    """A line a receiver and integration."""
+    made = Table(box=None, pad_edge=False)
+    for column in ("receiver", "integration", "sent", "failed"):
+        right = column in ("sent", "failed")
+        made.add_column(column, justify="right" if right else "left", no_wrap=True)
+    waited = any(delivery.resolved is not None for delivery in found)
+    if waited:
+        made.add_column("resolved")
+    made.add_column("why", overflow="fold")
+    for delivery in found:
+        over = {True: "told", False: "not told", None: ""}[delivery.resolved]
+        made.add_row(
+            delivery.receiver,
+            delivery.to or "-",
+            str(delivery.sent),
+            str(delivery.failed),
+            *([over] if waited else []),
+            delivery.why,
+            style=None if passes(delivery) else "red",
+        )
+    return made
+
+
+def follow_up(found: Sequence[Delivery], receivers: dict[str, Receiver]) -> str:
+    turns = {
+        delivery.receiver: receivers[delivery.receiver].interval
+        for delivery in found
+        if delivery.arrived
+    }
+    words = ", ".join(f"{name} within {seconds:g} s" for name, seconds in turns.items())
+    return (
+        f"The alerts are over; who is told of that hears it at the group's next turn: {words}. "
+        "--until-resolved waits for it."
+        if words
+        else "The alerts are over."
+    )
+
+
+def _no_log(_receiver: str, _integration: str, _since: datetime) -> list[str]:
+    return []

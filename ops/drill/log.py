@@ -1,0 +1,59 @@
+"""Why a receiver was not reached, in the words of Alertmanager's log."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime
+
+from docker.errors import DockerException
+
+from components.container import container_name
+from components.settings import Settings
+from ops.machine import docker_client
+
+_ERROR = re.compile(r'\berr=("(?:\\.|[^"\\])*"|\S+)')
+# What the log puts before the reason: `critical/slack[0]: notify retry canceled after 2 attempts:`.
+_PREAMBLE = re.compile(r"^[\w-]+/\w+\[\d+\]: notify retry canceled (?:[a-z ]+)?\d+ attempts: ")
+# What follows the host of a webhook is its secret.
+_URL_PATH = re.compile(r"(https?://[^/\s\"']+)/[^\s\"']*")
+
+
+class Log:
+    """The log of a stack's Alertmanager, if its container is on a Docker Engine within reach."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._name = container_name(settings.stack, "alertmanager")
+        self._client = docker_client(settings.docker_host)
+
+    def errors(self, receiver: str, integration: str, since: datetime) -> list[str]:
+        """The reasons that were logged, the last one last, each once."""
+        if self._client is None:
+            return []
+        try:
+            text = self._client.containers.get(self._name).logs(since=since.timestamp())
+        except (DockerException, OSError):
+            return []
+        return errors_in(text.decode(errors="replace"), receiver, integration)
+
+
+def errors_in(text: str, receiver: str, integration: str) -> list[str]:
+    """See `Log.errors`."""
+    ours = re.compile(
+        rf"\breceiver={re.escape(receiver)} integration={integration}\["
+        rf"|{re.escape(receiver)}/{integration}\["
+    )
+    found = [
+        _reason(match[1])
+        for line in text.splitlines()
+        if ours.search(line) and (match := _ERROR.search(line))
+    ]
+    return list(dict.fromkeys(reversed(found)))[::-1]
+
+
+def _reason(quoted: str) -> str:
+    try:
+        words = str(json.loads(quoted))
+    except ValueError:
+        words = quoted
+    return _URL_PATH.sub(r"\1/...", _PREAMBLE.sub("", words)).strip()

@@ -1,0 +1,95 @@
+"""Which alerts a drill sends: one for each row of the table of receivers, and for the heartbeat."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from components import routing
+from components.quantities import duration_seconds
+from components.routing import Destination
+
+ALERT = "Drill"
+DRILL_LABEL = "drill"
+"""Marks a drill's alerts; the templates of messages know it."""
+PAGE = "https://github.com/vitalstream/monitoring/blob/main/docs/alerting.md"
+_MATCHER = re.compile(r'(\w+)="([^"]*)"')
+
+
+@dataclass(frozen=True)
+class DrillAlert:
+    """An alert made for one receiver."""
+
+    receiver: str
+    labels: dict[str, str]
+    annotations: dict[str, str]
+
+    def posted(self, starts: datetime, ends: datetime) -> dict[str, Any]:
+        """As Alertmanager's API v2 takes it."""
+        return {
+            "labels": self.labels,
+            "annotations": self.annotations,
+            "startsAt": starts.isoformat(),
+            "endsAt": ends.isoformat(),
+            "generatorURL": f"{PAGE}#the-drill",
+        }
+
+    @property
+    def as_filter(self) -> list[str]:
+        """Matchers of this alert alone."""
+        return [f'{name}="{value}"' for name, value in self.labels.items()]
+
+
+def plan(
+    stack: str, now: datetime, destinations: Sequence[Destination] = routing.DESTINATIONS
+) -> list[DrillAlert]:
+    """The alerts, those of the shortest wait first.
+
+    Each has the one label that its row asks for, and else none that a row or an inhibition knows.
+    No real alert has this `stack`, which every inhibition compares; and as it differs from drill
+    to drill, no drill joins a group of one before, which would make it wait longer.
+    """
+    drilled = f"{stack} (drill {now:%H:%M:%S})"
+    soonest = sorted(destinations, key=lambda found: duration_seconds(found.wait))
+    matchers = {
+        routing.HEARTBEAT_RECEIVER: routing.HEARTBEAT_MATCHER,
+        **{found.receiver: found.matcher for found in soonest},
+    }
+    return [
+        DrillAlert(receiver, _labels(matcher, drilled), _annotations(receiver, stack, now))
+        for receiver, matcher in matchers.items()
+    ]
+
+
+def lifetime(seconds: float) -> timedelta:
+    """How long an alert fires if nobody ends it: the drill, with room to spare."""
+    return timedelta(seconds=seconds + 60)
+
+
+def _labels(matcher: str, stack: str) -> dict[str, str]:
+    found = _MATCHER.fullmatch(matcher)
+    if found is None:
+        raise ValueError(f"a drill cannot make an alert for the matcher {matcher}")
+    return {
+        "alertname": ALERT,
+        "severity": "drill",
+        "service": "drill",
+        "stack": stack,
+        DRILL_LABEL: "true",
+        found[1]: found[2],
+    }
+
+
+def _annotations(receiver: str, stack: str, now: datetime) -> dict[str, str]:
+    return {
+        "summary": f"This is a test: nothing is wrong with {stack}",
+        "description": (
+            f"A drill at {now:%H:%M:%S} UTC, to see that alerts for the receiver {receiver} arrive "
+            "here. There is nothing to do. A message that it is over follows."
+        ),
+        "runbook_url": f"{PAGE}#the-drill",
+        "dashboard_uid": "vitalstream-monitoring",
+    }
