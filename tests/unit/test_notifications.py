@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import re
+import urllib.parse
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ SettingsOf = Callable[..., Settings]
 Written = Callable[..., str]
 
 HOSTILE = 'a <b>&"c" *d* `e` |f\n<!channel>'
+MESSAGES = ("vitalstream.slack", "vitalstream.mail.text", "vitalstream.mail.html")
 NAMES = re.compile(r'{{ define "([^"]+)" }}')
 
 
@@ -95,13 +97,18 @@ def test_links_to_grafana_are_filled_in(settings: SettingsOf) -> None:
         "Since: 2026-01-02 03:04:05 UTC",
         "https://example.com/HighErrorRate.md",
         "http://mon.example.com:3000/d/vitalstream-api",
-        "http://127.0.0.1:9090/graph?g0.expr=a+%3E+5&g0.tab=1",
         "http://mon.example.com:9093/#/silences/new?filter=%7Balertname%3D%22HighErrorRate%22%2C"
         "stack%3D%22prod%22%7D",
     ],
 )
 def test_a_message_says(part: str, template: str, written: Written) -> None:
     assert part in written(template)
+
+
+def test_a_link_to_the_query_is_escaped_as_each_kind_of_message_asks(written: Written) -> None:
+    link = "http://127.0.0.1:9090/graph?g0.expr=a+%3E+5&g0.tab=1"
+    assert f"<{link.replace('&', '&amp;')}|Query>" in written("vitalstream.slack")
+    assert f"Query: {link}\n" in written("vitalstream.mail.text")
 
 
 @pytest.mark.parametrize(
@@ -169,9 +176,7 @@ def test_the_color_tells_the_severity(
     assert written("vitalstream.color", status=status, severity=severity) == color
 
 
-@pytest.mark.parametrize(
-    "template", ["vitalstream.slack", "vitalstream.mail.text", "vitalstream.mail.html"]
-)
+@pytest.mark.parametrize("template", MESSAGES)
 def test_an_alert_that_is_over_says_until_when(template: str, written: Written) -> None:
     text = written(template, _alert(status="resolved"), status="resolved")
     assert "until 04:05:06 UTC" in text
@@ -194,14 +199,54 @@ def test_a_mail_as_text_has_every_value_as_it_is(where: str, written: Written) -
     assert HOSTILE in written("vitalstream.mail.text", _hostile(where))
 
 
-def test_a_strange_name_does_not_break_the_link_to_silence_it(written: Written) -> None:
-    text = written("vitalstream.slack", alertname='A "b" | <c>')
-    assert "alertname%3D%22A+%22b%22+%7C+%3Cc%3E%22%2C" in text
+@pytest.mark.parametrize("template", MESSAGES)
+@pytest.mark.parametrize(
+    ("name", "matcher"),
+    [
+        ("HighErrorRate", '"HighErrorRate"'),
+        ('A "b" | <c> & d', '"A \\"b\\" | <c> & d"'),
+        ("A+B", '"A+B"'),
+        ("A\\B", '"A\\\\B"'),
+        ("Büro 3%", '"Büro 3%"'),
+    ],
+)
+def test_the_link_to_silence_it_names_whatever_name_there_is(
+    name: str, matcher: str, template: str, written: Written
+) -> None:
+    (query,) = re.findall(r"silences/new\?filter=([^\s\"|>]+)", written(template, alertname=name))
+    assert urllib.parse.unquote(query) == f'{{alertname={matcher},stack="prod"}}'
 
 
 @pytest.mark.parametrize(
-    "template", ["vitalstream.slack", "vitalstream.mail.text", "vitalstream.mail.html"]
+    ("annotation", "link"),
+    [
+        ("runbook_url", '<a %3Cb%3E&amp;"c" *d* `e` %7Cf|Runbook>'),
+        ("dashboard_uid", "/d/a%20%3Cb%3E%26%22c%22%20%2Ad%2A%20%60e%60%20%7Cf|Dashboard>"),
+    ],
 )
+def test_no_link_ends_before_its_end(annotation: str, link: str, written: Written) -> None:
+    alert = _alert()
+    alert["annotations"][annotation] = HOSTILE.partition("\n")[0]
+    assert link in written("vitalstream.slack", alert)
+
+
+@pytest.mark.parametrize("where", ["runbook_url", "dashboard_uid"])
+def test_no_link_of_a_mail_is_more_than_a_link(where: str, written: Written) -> None:
+    alert = _alert()
+    alert["annotations"][where] = 'javascript:alert(1)"><script>'
+    text = written("vitalstream.mail.html", alert)
+    assert ("<script>" in text, 'href="javascript:' in text) == (False, False)
+
+
+@pytest.mark.parametrize("template", ["vitalstream.title", "vitalstream.slack"])
+@pytest.mark.parametrize("label", ["alertname", "stack"])
+def test_no_name_in_a_title_is_read_as_slacks_markup(
+    label: str, template: str, written: Written
+) -> None:
+    assert "<!channel>" not in written(template, **{label: HOSTILE})
+
+
+@pytest.mark.parametrize("template", MESSAGES)
 def test_an_alert_without_links_or_instance_has_no_empty_ones(
     template: str, written: Written
 ) -> None:
