@@ -17,6 +17,8 @@ from components.setting_faults import PartFault
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 PREFIX = "extra-"
 """No file of `rules/` begins like this."""
+RUNBOOKS_URL = "https://github.com/vitalstream/monitoring/blob/main/docs/runbooks/"
+"""Where the pages of docs/runbooks are read."""
 SEVERITIES = ("critical", "warning")
 _FILE_NAME = re.compile(r"(?P<stem>[A-Za-z0-9][A-Za-z0-9_.-]*)\.ya?ml")
 
@@ -166,6 +168,13 @@ def _alert_problems(alert: str, rule: _Rule) -> Iterator[str]:
     runbook = rule.part("annotations").get("runbook_url")
     if runbook is not None and not _is_https_url(runbook):
         yield f"has the alert {alert} with a runbook_url that is no https URL"
+    elif runbook and runbook.startswith(RUNBOOKS_URL) and not _is_page(runbook):
+        yield f"has the alert {alert} with a runbook_url that leads to no page of docs/runbooks"
+
+
+def _is_page(url: str) -> bool:
+    page = url.removeprefix(RUNBOOKS_URL).partition("#")[0]
+    return "/" not in page and (PROJECT_DIR / "docs" / "runbooks" / page).is_file()
 
 
 def _is_https_url(value: Any) -> bool:

@@ -18,11 +18,13 @@ from typing import Any
 import pytest
 import yaml
 
+from components.extra_rules import RUNBOOKS_URL
+
 ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / "rules"
 RUNBOOKS = ROOT / "docs" / "runbooks"
 TESTS = Path(__file__).resolve().parent
-RUNBOOK_URL = "https://github.com/vitalstream/monitoring/blob/main/docs/runbooks/{}.md"
+RUNBOOK_URL = f"{RUNBOOKS_URL}{{}}.md"
 
 RULE_FILES = sorted(RULES.glob("*.yml"))
 TEST_FILES = sorted(TESTS.glob("*.test.yml"))
@@ -69,6 +71,14 @@ ISSUED_ALERTS = {
     "RedisHighMemoryUsage": ("warning", "> 90", "5m"),
 }
 """Severity, threshold and `for` that VitalStream's operators were promised."""
+
+
+BURN_ALERTS = {
+    "Fast": ("1h", "5m", "14.4", "critical"),
+    "Medium": ("6h", "30m", "6", "critical"),
+    "Slow": ("3d", "6h", "1", "warning"),
+}
+"""Long and short window, how many times too fast, and severity."""
 
 
 def _rules() -> list[dict[str, Any]]:
@@ -188,6 +198,30 @@ def test_the_promised_alerts_have_exactly_their_severity_threshold_and_for(alert
         operator_and_threshold,
         rule["for"],
     ) == ISSUED_ALERTS[alert]
+
+
+@pytest.mark.parametrize("subject", ["Availability", "Latency"])
+@pytest.mark.parametrize("speed", BURN_ALERTS)
+def test_the_burn_alerts_have_exactly_their_windows_factor_and_severity(
+    speed: str, subject: str
+) -> None:
+    rule = ALERTS[f"{subject}BudgetBurn{speed}"]
+    long, short, factor, severity = BURN_ALERTS[speed]
+    series = f"job:slo_{subject.lower()}_burn:rate{long}_{short}"
+    assert (rule["expr"], rule["labels"]["severity"]) == (f"{series} > {factor}", severity)
+
+
+@pytest.mark.parametrize("subject", ["availability", "latency"])
+@pytest.mark.parametrize(("long", "short"), [found[:2] for found in BURN_ALERTS.values()])
+def test_a_burn_rate_is_of_both_windows_and_above_the_traffic_floor(
+    long: str, short: str, subject: str
+) -> None:
+    rules = {rule["record"]: rule["expr"] for rule in _rules() if "record" in rule}
+    expr = rules[f"job:slo_{subject}_burn:rate{long}_{short}"]
+    bad = {f"job:slo_{subject}_bad:ratio_rate{window}" for window in (long, short)}
+    assert set(re.findall(r"job:slo_\w+_bad:ratio_rate\w+", expr)) == bad
+    assert "slo:traffic_floor:rate" in expr
+    assert f"[{long}]" in expr
 
 
 def test_no_alert_name_is_used_twice() -> None:

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from components import extra_rules, rule_files
-from components.extra_rules import PREFIX, PROJECT_DIR
+from components.extra_rules import PREFIX, PROJECT_DIR, RUNBOOKS_URL
 from ops import render
 from tests.unit.conftest import stack_config
 
@@ -54,6 +54,11 @@ def test_right_rules_are_taken(tmp_path: Path) -> None:
 
 def test_an_alert_needs_no_runbook(tmp_path: Path) -> None:
     assert _of_text(tmp_path, _text(_changed(annotations={}))) == []
+
+
+def test_an_alert_may_have_one_of_our_runbooks(tmp_path: Path) -> None:
+    page = {"runbook_url": f"{RUNBOOKS_URL}BackendDown.md#what-to-do"}
+    assert _of_text(tmp_path, _text(_changed(annotations=page))) == []
 
 
 def test_prometheus_gets_the_file_as_it_stands(
@@ -110,6 +115,8 @@ WRONG_ALERTS = [
     ({"annotations": {"runbook_url": "https://[wiki"}}, "no https URL"),
     ({"annotations": {"runbook_url": "https://wiki.example.com/a b"}}, "no https URL"),
     ({"annotations": {"runbook_url": 7}}, "no https URL"),
+    ({"annotations": {"runbook_url": f"{RUNBOOKS_URL}Ward.md"}}, "no page of docs/runbooks"),
+    ({"annotations": {"runbook_url": f"{RUNBOOKS_URL}../alerting.md"}}, "no page of docs/runbooks"),
     ({"alert": "BackendDown"}, "a name that rules/backend.yml has already"),
     ({"alert": "Watchdog"}, "a name that rules/monitoring.yml has already"),
 ]
