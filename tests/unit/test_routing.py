@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from components import routing
+from components.routing import Destination
 from components.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -88,6 +89,46 @@ def test_an_alert_goes_to_exactly_those_who_shall_hear_of_it(
     severity: str, service: str, receivers: set[str], routed: Any
 ) -> None:
     assert routed(alertname="Any", severity=severity, service=service) == receivers
+
+
+@pytest.mark.parametrize("severity", ["critical", "warning"])
+@pytest.mark.parametrize(
+    ("alert", "service"), [(a, service) for a, _, service in ALERTS if a != "Watchdog"]
+)
+def test_each_alert_of_each_severity_goes_where_its_labels_say(
+    alert: str, service: str, severity: str, routed: Any
+) -> None:
+    expected = next(found for *labels, found in ROUTED if labels == [severity, service])
+    assert routed(alertname=alert, severity=severity, service=service, stack="prod") == expected
+
+
+@pytest.mark.parametrize("destination", routing.DESTINATIONS, ids=lambda found: found.receiver)
+def test_no_route_is_one_that_no_alert_can_reach(destination: Destination) -> None:
+    assert any(
+        _matches(destination.matcher, alertname=alert, severity=severity, service=service)
+        for alert, severity, service in ALERTS
+    )
+
+
+@pytest.mark.parametrize("rule", routing.INHIBITIONS, ids=str)
+@pytest.mark.parametrize("side", ["source", "target"])
+def test_no_inhibition_is_of_alerts_that_are_not_there(side: str, rule: routing.Inhibition) -> None:
+    assert any(
+        all(
+            _matches(matcher, alertname=alert, severity=severity, service=service, instance="a:1")
+            for matcher in getattr(rule, side)
+        )
+        for alert, severity, service in ALERTS
+    )
+
+
+def _matches(matcher: str, **labels: str) -> bool:
+    found = re.fullmatch(r'(\w+)(=~|!=|=)"(.*)"', matcher)
+    assert found, matcher
+    name, operator, value = found.groups()
+    if operator == "=~":
+        return re.fullmatch(value, labels[name]) is not None
+    return (labels[name] == value) is (operator == "=")
 
 
 def test_an_alert_with_no_known_label_goes_where_critical_ones_go(routed: Any) -> None:
