@@ -23,8 +23,8 @@ from components.quantities import duration_seconds
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 settings = settings_loader.load(pulumi.get_stack())
-for missing in routing.unreachable(settings):
-    pulumi.log.warn(missing)
+for warning in (*routing.unreachable(settings), *alert_overrides.warnings(settings.alerts)):
+    pulumi.log.warn(warning)
 
 Preflight(settings)
 on_docker = pulumi.ResourceOptions(providers={"docker": docker_provider(settings)})
@@ -37,6 +37,7 @@ dashboards = render_all(
         retention_seconds=int(duration_seconds(settings.retention_time)),
         scrape_interval=settings.scrape_interval,
         alert_overrides=alert_overrides.thresholds(settings.alerts),
+        alert_severities=alert_overrides.severities(settings.alerts),
     )
 )
 keep = keep_list(rules, dashboards, settings.keep_metrics)

@@ -17,6 +17,9 @@ PROD = "prod"
 """The stack in which an alert that pages is not disabled without a reason: told by its name, so
 that no other setting (`protectData`, say) opens the way."""
 
+DISABLED = "disabled"
+"""What stands for the severity of an alert that is off."""
+
 # Not Watchdog's `none`: without Watchdog nobody outside notices that Prometheus is dead.
 _CAN_GO_WITHOUT_REASON = "warning"
 _PERCENT = "100 *"
@@ -84,6 +87,26 @@ def thresholds(overrides: Mapping[str, AlertOverride]) -> dict[str, float]:
         for name, override in overrides.items()
         if override.threshold is not None
     }
+
+
+def severities(overrides: Mapping[str, AlertOverride]) -> dict[str, str]:
+    """The severities that are other than in the rule file, by alert; `disabled` where it is off."""
+    return {
+        name: override.severity if override.enabled and override.severity else DISABLED
+        for name, override in overrides.items()
+        if override.severity or not override.enabled
+    }
+
+
+def warnings(overrides: Mapping[str, AlertOverride]) -> list[str]:
+    """What a preview ought to remind of: the alerts that are off, and why."""
+    off = [
+        f"{name} ({override.reason.strip() or 'no reason is given'})"
+        for name, override in overrides.items()
+        if not override.enabled
+    ]
+    what = "1 alert is" if len(off) == 1 else f"{len(off)} alerts are"
+    return [f"{what} disabled and will tell nobody: {'; '.join(off)}"] if off else []
 
 
 def applied(text: str, overrides: Mapping[str, AlertOverride]) -> str:

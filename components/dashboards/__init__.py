@@ -24,6 +24,6 @@ def render_all(settings: DashboardSettings) -> dict[str, str]:
     The alerts' thresholds come from the files in `rules/`. Raises KeyError where a dashboard shows
     the threshold of an alert that is not there, ValueError where an override names none.
     """
-    alerts = AlertBounds.from_rules(settings.alert_overrides)
+    alerts = AlertBounds.from_rules(settings.alert_overrides, severities=settings.alert_severities)
     sheets = [make(alerts) for make in _SHEETS]
     return {sheet.stem: framed(sheet, settings) for sheet in sheets}

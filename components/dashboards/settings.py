@@ -43,13 +43,15 @@ class DashboardSettings:
     `retention_seconds` is Prometheus' retention time and has to be an hour at least, the range
     that every dashboard opens with. `scrape_interval` is a Prometheus duration such as `15s`; no
     panel asks for points closer together. `alert_overrides` are this stack's own alert thresholds,
-    by alert name, in the unit of the alert's expression.
+    by alert name, in the unit of the alert's expression; `alert_severities` its own severities,
+    "disabled" among them.
     """
 
     stack: str
     retention_seconds: int
     scrape_interval: str
     alert_overrides: Mapping[str, float] = field(default_factory=dict)
+    alert_severities: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.retention_seconds < _HOUR:

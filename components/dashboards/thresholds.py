@@ -3,24 +3,31 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import yaml
 from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.models import dashboard as models
 
+from components.alert_overrides import DISABLED
 from components.rule_files import RULES_DIR, TRAILING_BOUND
 
 # libyaml's parser where PyYAML has it: every `pulumi up` reads the rules.
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 GREEN: Final = "green"
-_COLOUR_OF_SEVERITY: Final = {"critical": "red", "warning": "orange"}
+# Of an alert that is disabled: there is a bound, and nobody is told.
+GREY: Final = "#808080"
+_COLOUR_OF_SEVERITY: Final = {"critical": "red", "warning": "orange", DISABLED: GREY}
 
 
 @dataclass(frozen=True)
 class Bound:
-    """Where an alert starts to fire, in the unit of its expression."""
+    """Where an alert starts to fire, in the unit of its expression.
+
+    `severity` is DISABLED where it never does.
+    """
 
     value: float
     bad_below: bool
@@ -40,9 +47,13 @@ class AlertBounds:
 
     @classmethod
     def from_rules(
-        cls, overrides: Mapping[str, float], directory: Path = RULES_DIR
+        cls,
+        overrides: Mapping[str, float],
+        directory: Path = RULES_DIR,
+        severities: Mapping[str, str] = MappingProxyType({}),
     ) -> "AlertBounds":
-        """Read `directory/*.yml`; an override replaces the number of the alert it names.
+        """Read `directory/*.yml`; an override replaces the number of the alert it names, and
+        `severities` its severity.
 
         Raises ValueError where an override names no such alert.
         """
@@ -58,7 +69,9 @@ class AlertBounds:
                     bounds[name] = Bound(
                         value=overrides.get(name, float(found["value"])),
                         bad_below=found["sign"] == "<",
-                        severity=str(rule.get("labels", {}).get("severity", "")),
+                        severity=severities.get(
+                            name, str(rule.get("labels", {}).get("severity", ""))
+                        ),
                     )
         unknown = sorted(set(overrides) - set(bounds))
         if unknown:
