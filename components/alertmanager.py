@@ -25,9 +25,12 @@ def render_templates(settings: Settings) -> str:
 
 
 def spec(settings: Settings) -> ServiceSpec:
-    files = {"notifications.tmpl": render_templates(settings)}
+    files = {
+        "notifications.tmpl": render_templates(settings),
+        **{_below(path): pem for path, pem in routing.ca_files(settings).items()},
+    }
     secret_files = {
-        path.removeprefix(f"{routing.CONFIG_DIR}/"): secret.get_secret_value()
+        _below(path): secret.get_secret_value()
         for path, secret in (
             (routing.SLACK_URL_FILE, settings.slack_webhook_url),
             (routing.MAIL_PASSWORD_FILE, settings.mail_password),
@@ -65,6 +68,10 @@ def spec(settings: Settings) -> ServiceSpec:
         ),
         data_dir=DATA_DIR,
     )
+
+
+def _below(path: str) -> str:
+    return path.removeprefix(f"{routing.CONFIG_DIR}/")
 
 
 class Alertmanager(Service):

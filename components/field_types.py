@@ -6,6 +6,7 @@ import ipaddress
 import re
 from typing import Annotated, Any
 
+from cryptography import x509
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from components import quantities
@@ -209,6 +210,21 @@ def _database(text: str) -> str:
     return text
 
 
+def _authorities(text: str) -> str:
+    if "PRIVATE KEY" in text:
+        raise ValueError("has a private key in it: only the authority's certificate belongs here")
+    if not text:
+        return text
+    try:
+        x509.load_pem_x509_certificates(text.encode())
+    except ValueError:
+        raise ValueError(
+            "is not a certificate in PEM form, which begins with -----BEGIN CERTIFICATE----- "
+            "(its text, not its path: `pulumi config set --path deliveryCa.slack < ca.pem`)"
+        ) from None
+    return text
+
+
 def _number(value: Any) -> Any:
     # `true` is a number to Python; to a reader of the stack file it is a mistake.
     if isinstance(value, bool):
@@ -240,4 +256,5 @@ OptionalLogin = Annotated[str, AfterValidator(_optional_login)]
 AdminLogin = Annotated[str, AfterValidator(_admin)]
 DatabaseName = Annotated[str, AfterValidator(_database)]
 OneLine = Annotated[SecretStr, AfterValidator(_one_line)]
+Authorities = Annotated[str, AfterValidator(_authorities)]
 DockerHost = Annotated[str, AfterValidator(_docker_host)]

@@ -7,7 +7,7 @@ no row goes where critical ones go.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -16,6 +16,7 @@ from components.settings import Settings
 CONFIG_DIR = "/etc/alertmanager"
 SLACK_URL_FILE = f"{CONFIG_DIR}/secrets/slack_webhook_url"
 MAIL_PASSWORD_FILE = f"{CONFIG_DIR}/secrets/mail_password"
+CA_DIR = f"{CONFIG_DIR}/ca"
 # What Pulumi.prod.yaml comes with.
 PLACEHOLDER_SMARTHOST = "smtp.example.com"
 # What is one message: alerts that agree on these.
@@ -142,6 +143,23 @@ def has_heartbeat(settings: Settings) -> bool:
     return bool(settings.heartbeat_url.get_secret_value())
 
 
+def ca_files(settings: Settings) -> dict[str, str]:
+    """The certificates of the authorities that a stack names itself, by path."""
+    return {_ca_file(kind): pem for kind, pem in settings.delivery_ca.model_dump().items() if pem}
+
+
+def _ca_file(kind: str) -> str:
+    return f"{CA_DIR}/{kind}.pem"
+
+
+def _trust(settings: Settings, kind: Literal["slack", "mail", "heartbeat"]) -> dict[str, Any]:
+    """The part of a receiver's configuration that says whose certificates it takes."""
+    if not getattr(settings.delivery_ca, kind):
+        return {}
+    trust = {"tls_config": {"ca_file": _ca_file(kind)}}
+    return trust if kind == "mail" else {"http_config": trust}
+
+
 def _globals(settings: Settings) -> dict[str, Any]:
     values: dict[str, Any] = {"resolve_timeout": "5m"}
     if has_slack(settings):
@@ -190,7 +208,9 @@ def _heartbeat_receiver(settings: Settings) -> dict[str, Any]:
     if has_heartbeat(settings):
         # Alertmanager before 0.26 has no `url_file`, so this whole file is then kept as a secret.
         url = settings.heartbeat_url.get_secret_value()
-        receiver["webhook_configs"] = [{"url": url, "send_resolved": False}]
+        receiver["webhook_configs"] = [
+            {"url": url, "send_resolved": False, **_trust(settings, "heartbeat")}
+        ]
     return receiver
 
 
@@ -207,6 +227,7 @@ def _receiver(settings: Settings, destination: Destination) -> dict[str, Any]:
                 "title_link": "{{ .ExternalURL }}",
                 "text": '{{ template "vitalstream.slack" . }}',
                 "fallback": '{{ template "vitalstream.title" . }}',
+                **_trust(settings, "slack"),
             }
         ]
     if destination.mail and settings.mail_smarthost:
@@ -217,6 +238,7 @@ def _receiver(settings: Settings, destination: Destination) -> dict[str, Any]:
                 "headers": {"Subject": '{{ template "vitalstream.subject" . }}'},
                 "html": '{{ template "vitalstream.mail.html" . }}',
                 "text": '{{ template "vitalstream.mail.text" . }}',
+                **_trust(settings, "mail"),
             }
         ]
     return receiver

@@ -28,6 +28,7 @@ from components.catalog import DEFAULT_PORTS, SERVICES, Limit
 from components.exporters import EXPORTERS
 from components.field_types import (
     AdminLogin,
+    Authorities,
     BodySize,
     Cpus,
     DatabaseName,
@@ -81,6 +82,14 @@ class SlackChannels(_Frozen):
     warnings: SlackChannel = "#vitalstream-warnings"
     database: SlackChannel = "#vitalstream-database"
     backend: SlackChannel = "#vitalstream-backend"
+
+
+class DeliveryCa(_Frozen):
+    """Whose certificates Alertmanager takes from a destination, in PEM; empty: the public ones."""
+
+    slack: Authorities = ""
+    mail: Authorities = ""
+    heartbeat: Authorities = ""
 
 
 class LimitOverride(_Frozen):
@@ -150,6 +159,7 @@ class Settings(_Frozen):
     mail_password: OneLine = SecretStr("")
     mail_require_tls: StrictBool = True
     heartbeat_url: HttpsUrl = SecretStr("")
+    delivery_ca: DeliveryCa = DeliveryCa()
 
     alerts: dict[AlertName, AlertOverride] = {}
     extra_rules: tuple[str, ...] = ()

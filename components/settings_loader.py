@@ -194,7 +194,9 @@ def _fault(raw: Mapping[str, Any], details: Any, secrets: set[str]) -> Fault:
 
 
 def _shown(raw: Mapping[str, Any], location: list[str]) -> str | None:
-    """The value as it stands in the stack file, or nothing where it is secret or absent."""
+    """The value as it stands in the stack file, or nothing where it is secret, absent or several
+    lines long, such as a certificate (or the key that was taken for one).
+    """
     if _is_secret(_field_of(location[0])):
         return None
     value: Any = raw
@@ -205,6 +207,8 @@ def _shown(raw: Mapping[str, Any], location: list[str]) -> str | None:
             value = value[int(part)]
         else:
             return None
+    if isinstance(value, str) and "\n" in value.strip():
+        return None
     return json.dumps(value, ensure_ascii=False)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -13,6 +14,7 @@ import pytest
 
 from ops import render
 from ops.program import SECRETS, StackConfig
+from tests.certificates import authority
 
 STACKS = ("dev", "prod")
 PACKAGES = {"promtool": "prometheus", "amtool": "prometheus-alertmanager"}
@@ -23,9 +25,14 @@ EVERY_RECEIVER = {
     "slackWebhookUrl": "https://slack.example/placeholder",
     "heartbeatUrl": "https://beats.example/placeholder",
 }
+PRIVATE_CA = authority().pem
 RECEIVERS = {
     "as committed": {},
     "all": EVERY_RECEIVER,
+    "all, by certificates of one's own": {
+        **EVERY_RECEIVER,
+        "deliveryCa": json.dumps(dict.fromkeys(("slack", "mail", "heartbeat"), PRIVATE_CA)),
+    },
     "none": dict.fromkeys(EVERY_RECEIVER, ""),
     "Slack alone": {**dict.fromkeys(EVERY_RECEIVER, ""), "slackWebhookUrl": "https://a.example/b"},
 }

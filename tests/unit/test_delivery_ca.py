@@ -1,0 +1,107 @@
+"""Authorities of the user's own, for what receives the messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import yaml
+
+from components import alertmanager, routing
+from components.settings import Settings
+from tests.certificates import authority
+
+SettingsOf = Callable[..., Settings]
+REACHABLE = {
+    "slackWebhookUrl": "https://chat.example.com/hooks/1",
+    "mailSmarthost": "mail.example.com:587",
+    "heartbeatUrl": "https://beats.example.com/1",
+}
+# Each destination, its receiver, and where that receiver's configuration says whom to trust.
+PLACES = {
+    "slack": ("critical", "slack_configs", "http_config"),
+    "mail": ("critical", "email_configs", None),
+    "heartbeat": ("heartbeat", "webhook_configs", "http_config"),
+}
+
+destinations = pytest.mark.parametrize("destination", PLACES)
+
+
+@pytest.fixture(scope="module")
+def pem() -> str:
+    return authority().pem
+
+
+def _trusted(settings: Settings, destination: str) -> Any:
+    receiver, kind, http = PLACES[destination]
+    config = yaml.safe_load(routing.render_config(settings))
+    found = next(entry for entry in config["receivers"] if entry["name"] == receiver)[kind][0]
+    tls = (found.get(http, {}) if http else found).get("tls_config", {})
+    return tls.get("ca_file")
+
+
+@destinations
+def test_a_destination_takes_certificates_of_its_own_authority(
+    destination: str, pem: str, settings: SettingsOf
+) -> None:
+    found = settings(**REACHABLE, deliveryCa={destination: pem})
+    assert _trusted(found, destination) == f"/etc/alertmanager/ca/{destination}.pem"
+
+
+@destinations
+def test_the_authority_of_one_destination_is_not_that_of_another(
+    destination: str, pem: str, settings: SettingsOf
+) -> None:
+    others = {other: pem for other in PLACES if other != destination}
+    assert _trusted(settings(**REACHABLE, deliveryCa=others), destination) is None
+
+
+def test_every_channel_is_reached_through_the_same_authority(
+    pem: str, settings: SettingsOf
+) -> None:
+    found = settings(**REACHABLE, deliveryCa={"slack": pem})
+    receivers = yaml.safe_load(routing.render_config(found))["receivers"]
+    channels = [slack for one in receivers for slack in one.get("slack_configs", [])]
+    assert [slack["http_config"]["tls_config"] for slack in channels] == [
+        {"ca_file": "/etc/alertmanager/ca/slack.pem"}
+    ] * len(routing.DESTINATIONS)
+
+
+def test_the_certificates_are_files_beside_the_configuration(
+    pem: str, settings: SettingsOf
+) -> None:
+    spec = alertmanager.spec(settings(**REACHABLE, deliveryCa={"slack": pem, "mail": pem}))
+    assert spec.files is not None
+    found = {path: text for path, text in spec.files.files.items() if path.startswith("ca/")}
+    assert found == {"ca/slack.pem": pem, "ca/mail.pem": pem}
+
+
+def test_a_bundle_of_several_authorities_is_taken(pem: str, settings: SettingsOf) -> None:
+    bundle = f"# ours\n{pem}\n{authority().pem}"
+    assert settings(deliveryCa={"slack": bundle}).delivery_ca.slack == bundle
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["/etc/ssl/ca.pem", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n", "a\nb"],
+)
+def test_what_is_no_certificate_is_refused_by_its_path(
+    wrong: str, refused: Callable[..., str]
+) -> None:
+    message = refused({"deliveryCa": {"slack": wrong}}, stack="prod")
+    told = [line.strip() for line in message.splitlines() if line.startswith("  ")]
+    assert told[0].startswith("vitalstream:deliveryCa.slack")
+    assert told[1].startswith("is not a certificate in PEM form")
+    assert told[2].startswith("mend: pulumi config set --path 'deliveryCa.slack' VALUE")
+
+
+def test_a_private_key_is_refused_and_not_shown(refused: Callable[..., str]) -> None:
+    both = authority().server("192.0.2.7")
+    message = refused({"deliveryCa": {"mail": both}})
+    assert "has a private key in it" in message
+    assert [line for line in both.splitlines() if line in message] == []
+
+
+def test_a_destination_that_there_is_not_is_refused(pem: str, refused: Callable[..., str]) -> None:
+    assert "deliveryCa.pager" in refused({"deliveryCa": {"pager": pem}})
