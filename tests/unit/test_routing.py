@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import yaml
 
 from components import routing
+from components.quantities import duration_seconds
 from components.routing import Destination
 from components.settings import Settings
 
@@ -295,7 +297,16 @@ def test_nothing_is_told_where_everybody_can_be_reached(settings: SettingsOf) ->
     assert routing.unreachable(settings(**REACHABLE)) == []
 
 
-def test_a_heartbeat_is_sent_every_minute_without_an_end(settings: SettingsOf) -> None:
+def test_the_heartbeat_is_repeated_a_minute_after_the_last_one(config: dict[str, Any]) -> None:
+    beat = config["route"]["routes"][0]
+    asked, due = (duration_seconds(beat[key]) for key in ("group_interval", "repeat_interval"))
+    # What was sent some milliseconds after one asking is as much less than the interval old at the
+    # next: "due" is what is younger than the age by more than that.
+    ages = (asked * count - 1 for count in itertools.count(1))
+    assert round(next(age for age in ages if age > due)) + 1 == 60
+
+
+def test_a_heartbeat_has_no_end(settings: SettingsOf) -> None:
     config = _config(settings(heartbeatUrl="https://beats.example.com/1"))
     assert _receivers(config)["heartbeat"]["webhook_configs"] == [
         {"url": "https://beats.example.com/1", "send_resolved": False}
