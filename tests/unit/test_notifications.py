@@ -255,6 +255,77 @@ def test_an_alert_without_links_or_instance_has_no_empty_ones(
     assert [word for word in ("Where", "Runbook", "Dashboard") if word in text] == []
 
 
+TOLD = """\
+*5% of requests fail*
+6% of the last 5 minutes' requests failed.
+Where: backend:8000
+Since: 2026-01-02 03:04:05 UTC
+<https://example.com/HighErrorRate.md|Runbook> | <http://mon.example.com:3000/d/vitalstream-api|Dashboard> | <http://127.0.0.1:9090/graph?g0.expr=a+%3E+5&amp;g0.tab=1|Query>
+"""  # noqa: E501
+OVER = """\
+*Over: 5% of requests fail*
+Where: backend:8000
+Since: 2026-01-02 03:04:05 UTC, until 04:05:06 UTC
+<https://example.com/HighErrorRate.md|Runbook> | <http://mon.example.com:3000/d/vitalstream-api|Dashboard> | <http://127.0.0.1:9090/graph?g0.expr=a+%3E+5&amp;g0.tab=1|Query>
+"""  # noqa: E501
+SILENCE = (
+    "<http://mon.example.com:9093/#/silences/new?filter=%7Balertname%3D%22HighErrorRate%22%2C"
+    "stack%3D%22prod%22%7D|Silence>"
+)
+
+
+def test_a_message_to_slack_is_this(written: Written) -> None:
+    assert written("vitalstream.slack") == TOLD + SILENCE
+
+
+def test_a_message_that_it_is_over_says_nothing_as_if_it_were_not(written: Written) -> None:
+    over = _alert(status="resolved")
+    assert written("vitalstream.slack", over, status="resolved").rstrip("\n") == OVER.rstrip("\n")
+
+
+@pytest.mark.parametrize("template", ["vitalstream.mail.text", "vitalstream.mail.html"])
+@pytest.mark.parametrize("word", ["last 5 minutes", "Silence"])
+def test_a_mail_that_it_is_over_has_nothing_to_do_any_more(
+    word: str, template: str, written: Written
+) -> None:
+    assert word not in written(template, _alert(status="resolved"), status="resolved")
+
+
+def test_what_fires_comes_before_what_is_over(written: Written) -> None:
+    text = written("vitalstream.slack", _alert(status="resolved"), _alert())
+    assert text == TOLD + OVER + SILENCE
+
+
+@pytest.mark.parametrize("template", ["vitalstream.title", "vitalstream.subject"])
+def test_the_title_does_not_count_what_is_over(template: str, written: Written) -> None:
+    one_of_two = written(template, _alert(), _alert(status="resolved"))
+    assert one_of_two == "[CRITICAL] HighErrorRate - prod"
+
+
+@pytest.mark.parametrize("template", ["vitalstream.title", "vitalstream.subject"])
+def test_the_title_says_how_many_are_over(template: str, written: Written) -> None:
+    over = _alert(status="resolved")
+    title = written(template, over, over, status="resolved")
+    assert title == "[RESOLVED] HighErrorRate (2) - prod"
+
+
+@pytest.mark.parametrize(
+    "template", ["vitalstream.slack", "vitalstream.mail.text", "vitalstream.mail.html"]
+)
+@pytest.mark.parametrize("status", ["firing", "resolved"])
+def test_a_message_of_many_is_cut_and_says_so(status: str, template: str, written: Written) -> None:
+    text = written(template, *[_alert(status=status)] * 11, status=status)
+    assert (text.count("Since:"), "The first 10 of 11;" in text) == (10, True)
+
+
+@pytest.mark.parametrize(
+    "template", ["vitalstream.slack", "vitalstream.mail.text", "vitalstream.mail.html"]
+)
+def test_a_message_of_ten_is_whole(template: str, written: Written) -> None:
+    text = written(template, *[_alert()] * 10)
+    assert (text.count("Since:"), "The first" in text) == (10, False)
+
+
 def _hostile(where: str) -> dict[str, Any]:
     alert = _alert()
     alert["labels" if where == "instance" else "annotations"][where] = HOSTILE
