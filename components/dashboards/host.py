@@ -1,7 +1,4 @@
-"""The hosts: CPU, memory, disks with the days until they are full.
-
-No network: the exporter's container has one of its own, and would show that.
-"""
+"""The hosts: CPU, memory, disks with the days until they are full, network."""
 
 from collections.abc import Sequence
 
@@ -215,12 +212,34 @@ def _io() -> Sequence[Builder[dashboard.Panel]]:
     return [
         panels.timeseries(
             Face(
+                title="Network",
+                description=(
+                    "Bytes a second that each interface receives and sends, without loopback and "
+                    "those of containers. Bad: a plateau at the line's capacity, or a fall to "
+                    "nothing."
+                ),
+                at=At(0, 22, 8, 9),
+                unit="Bps",
+                empty=_DOWN,
+            ),
+            *(
+                Query(
+                    f"max by (instance, device) "
+                    f"(rate(node_network_{series}_bytes_total{_IN}[$__rate_interval]))",
+                    f"{{{{device}}}} {name} · {{{{instance}}}}",
+                )
+                for series, name in (("receive", "received"), ("transmit", "sent"))
+            ),
+            legend_calcs=_TABLE,
+        ),
+        panels.timeseries(
+            Face(
                 title="Disk Busy",
                 description=(
                     "The share of time in which a disk had something to do. Near 100% it is the "
                     "bottleneck, unless it is an SSD, which does many things at once."
                 ),
-                at=At(0, 22, 12, 9),
+                at=At(8, 22, 8, 9),
                 unit="percent",
                 empty="No disk reports",
             ),
@@ -238,7 +257,7 @@ def _io() -> Sequence[Builder[dashboard.Panel]]:
                     "Processes that run or wait, averaged over 5 minutes, for each CPU. Above 1 "
                     "for long: they wait for a CPU or a disk."
                 ),
-                at=At(12, 22, 12, 9),
+                at=At(16, 22, 8, 9),
                 unit="none",
                 empty=_DOWN,
             ),

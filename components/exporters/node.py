@@ -1,4 +1,4 @@
-"""node_exporter: the host's CPU, memory and disks."""
+"""node_exporter: the host's CPU, memory, disks and network."""
 
 from __future__ import annotations
 
@@ -21,23 +21,39 @@ IGNORED_FILESYSTEMS = (
     "|nsfs|overlay|proc|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|sysfs|tmpfs|tracefs)$"
 )
 IGNORED_MOUNT_POINTS = "^/(dev|proc|run|sys|var/lib/(docker|containerd|kubelet))($|/)"
+# Not the machine's lines: loopback, and what containers are plugged into. Theirs come and go with
+# every restart, and their traffic passes a real interface too where it leaves the machine.
+IGNORED_INTERFACES = (
+    "^(br-[0-9a-f]+|cali.*|cni[0-9]+|docker[0-9]+|dummy[0-9]+|flannel.*|ifb[0-9]+|lo|veth.*)$"
+)
+# net/ in any /proc is a link to the reader's own network namespace, here the container's. Process
+# 1's is the host's and readable by everybody; the rest is as the host has it.
+PROC = "/tmp/proc"
+LINK_PROC = (
+    f"mkdir -p {PROC} && ln -sfn {HOST_ROOT}/proc/[a-z]* {HOST_ROOT}/proc/1 {PROC}/ && "
+    f'ln -sfn {HOST_ROOT}/proc/1/net {PROC}/net && exec "$0" "$@"'
+)
 
 
 def _spec(_settings: Settings) -> ServiceSpec:
     return ServiceSpec(
         ContainerSpec(
             service="node-exporter",
+            entrypoint=["sh", "-c", LINK_PROC, "/bin/node_exporter"],
             command=[
                 f"--path.rootfs={HOST_ROOT}",
-                f"--path.procfs={HOST_ROOT}/proc",
+                f"--path.procfs={PROC}",
                 f"--path.sysfs={HOST_ROOT}/sys",
                 f"--collector.filesystem.fs-types-exclude={IGNORED_FILESYSTEMS}",
                 f"--collector.filesystem.mount-points-exclude={IGNORED_MOUNT_POINTS}",
-                # In a network namespace of its own these would be the container's figures.
-                "--no-collector.netdev",
+                f"--collector.netclass.ignored-devices={IGNORED_INTERFACES}",
+                f"--collector.netdev.device-exclude={IGNORED_INTERFACES}",
+                # Over netlink these would be the container's figures.
+                "--no-collector.netdev.netlink",
+                "--no-collector.arp",
+                # A figure for every protocol, which nothing here asks for.
                 "--no-collector.netstat",
                 "--no-collector.sockstat",
-                "--no-collector.arp",
             ],
             probe=http_probe(PORT, "/"),
             port=PORT,

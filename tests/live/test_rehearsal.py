@@ -178,7 +178,9 @@ def test_a_container_that_does_not_stay_up_is_shown_with_its_log(
 ) -> None:
     wrong = images.get("alertmanager", IMAGES["alertmanager"].reference)
     config = stacks.config({**images, "node-exporter": wrong})
-    with pytest.raises(RehearsalError, match=r"(?s)does not stay up.*last words:.*path\.rootfs"):
+    with pytest.raises(
+        RehearsalError, match=r"(?s)does not stay up.*last words:.*node_exporter: not found"
+    ):
         rehearsal.up(scratch, config, say, leave_out=ALL_BUT_NODE_EXPORTER)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 import socket
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from components.exporters.node import IGNORED_INTERFACES
 from ops import program
 from tests.live.stack import SECRETS, Stack, eventually
 
@@ -170,3 +172,25 @@ def test_node_exporter_shows_when_the_host_was_started(host: Stack) -> None:
     started = next(int(line.split()[1]) for line in lines if line.startswith("btime"))
     eventually(lambda: host.query("node_boot_time_seconds"), 15)
     assert host.value("node_boot_time_seconds") == pytest.approx(started, abs=1)
+
+
+def test_node_exporter_shows_the_network_of_the_host(host: Stack) -> None:
+    def received() -> dict[str, int]:
+        lines = Path("/proc/net/dev").read_text().splitlines()[2:]
+        pairs = (line.partition(":") for line in lines)
+        return {
+            name.strip(): int(figures.split()[0])
+            for name, _, figures in pairs
+            if not re.search(IGNORED_INTERFACES, name.strip())
+        }
+
+    before = received()
+
+    def scraped() -> dict[str, float]:
+        found = host.query("node_network_receive_bytes_total")
+        return {series["metric"]["device"]: float(series["value"][1]) for series in found}
+
+    eventually(lambda: all(scraped().get(name, -1) >= before[name] for name in before), 15)
+    found, after = scraped(), received()
+    wrong = [name for name in before if not before[name] <= found.get(name, -1) <= after[name]]
+    assert wrong == []

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from components.exporters import EXPORTERS, postgres, redis
-from components.exporters.node import IGNORED_FILESYSTEMS, IGNORED_MOUNT_POINTS
+from components.exporters.node import (
+    HOST_ROOT,
+    IGNORED_FILESYSTEMS,
+    IGNORED_INTERFACES,
+    IGNORED_MOUNT_POINTS,
+    LINK_PROC,
+    PROC,
+)
 from components.images import IMAGES
 from components.settings import Settings
 
@@ -86,13 +95,55 @@ def test_redis_exporter_reads_the_file_that_it_is_given(view: Any) -> None:
     assert f"--redis.password-file={path}" in _flags(view, "redis-exporter")
 
 
-@pytest.mark.parametrize("flag", ["--path.rootfs=/host", "--path.procfs=/host/proc"])
+@pytest.mark.parametrize("flag", ["--path.rootfs=/host", "--path.sysfs=/host/sys"])
 def test_node_exporter_reads_the_hosts_figures(flag: str, view: Any) -> None:
     assert flag in _flags(view, "node-exporter")
 
 
+@pytest.fixture
+def linked(tmp_path: Path) -> Path:
+    """What node_exporter gets as its /proc, made by its entrypoint of a host's."""
+    host = tmp_path / "host"
+    for found in ("proc/1/net", "proc/23", "proc/sys"):
+        (host / found).mkdir(parents=True)
+    (host / "proc/1/net/dev").write_text("the host's")
+    (host / "proc/stat").write_text("the host's")
+    (host / "proc/net").symlink_to("self/net")
+    proc = tmp_path / "proc"
+    script = LINK_PROC.replace(HOST_ROOT, str(host)).replace(PROC, str(proc))
+    for _start_and_restart in range(2):
+        subprocess.run(["sh", "-c", script, "true"], check=True)
+    return proc
+
+
+@pytest.mark.parametrize("path", ["stat", "net/dev"])
+def test_node_exporter_reads_the_hosts_proc(path: str, linked: Path) -> None:
+    assert (linked / path).read_text() == "the host's"
+
+
+def test_node_exporter_sees_no_process_but_the_first(linked: Path) -> None:
+    assert sorted(found.name for found in linked.iterdir()) == ["1", "net", "stat", "sys"]
+
+
+def test_node_exporter_is_what_its_entrypoint_ends_in(view: Any) -> None:
+    entrypoint = view.containers()["node-exporter"]["entrypoints"]
+    assert entrypoint == ["sh", "-c", LINK_PROC, "/bin/node_exporter"]
+    assert LINK_PROC.endswith(' && exec "$0" "$@"')
+
+
 def test_node_exporter_has_no_figures_of_its_own_network(view: Any) -> None:
-    assert "--no-collector.netdev" in _flags(view, "node-exporter")
+    assert "--no-collector.netdev.netlink" in _flags(view, "node-exporter")
+    assert f"--path.procfs={PROC}" in _flags(view, "node-exporter")
+
+
+@pytest.mark.parametrize("name", ["lo", "veth0a1b2c3", "docker0", "br-f3fb4430c293", "cali12"])
+def test_what_containers_are_plugged_into_is_no_line_of_the_host(name: str) -> None:
+    assert re.search(IGNORED_INTERFACES, name)
+
+
+@pytest.mark.parametrize("name", ["eth0", "enp3s0", "ens18", "wlan0", "bond0", "br0", "tun0"])
+def test_a_line_of_the_host_is_not_left_out(name: str) -> None:
+    assert not re.search(IGNORED_INTERFACES, name)
 
 
 def test_nothing_of_node_exporter_is_configured_by_files(view: Any) -> None:
