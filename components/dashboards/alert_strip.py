@@ -1,17 +1,20 @@
-"""The strip of firing alerts: one tile an alert, the worst first, one green tile when all is well.
+"""The firing alerts: the worst as tiles for the wall, all of them as a list that a phone can read.
 
-It asks Prometheus for ALERTS, so that it needs no alert rules of Grafana's own.
+The worst stand first, among critical ones the backend's: what another says is often a consequence.
+Prometheus is asked for ALERTS, so that no alert rules of Grafana's own are needed.
 """
 
 from collections.abc import Mapping
 from typing import Final
 
+from grafana_foundation_sdk.builders import dashboard as dashboard_builders
 from grafana_foundation_sdk.builders import stat as stat_builders
+from grafana_foundation_sdk.builders import table as table_builders
 from grafana_foundation_sdk.models import common, dashboard
 
 from components.dashboards.links import Link
-from components.dashboards.overrides import data_link
-from components.dashboards.panels import At, Face, Query, stat
+from components.dashboards.overrides import coloured_text, column, data_link
+from components.dashboards.panels import NO_ANSWER, At, Face, Query, stat, table
 from components.dashboards.thresholds import colour_steps
 
 # The dashboard that explains a service's alerts, where it is not named like the service.
@@ -22,7 +25,11 @@ _STEM_OF_SERVICE: Final[Mapping[str, str]] = {
 }
 
 _FIRING: Final = 'ALERTS{alertstate="firing", severity="%s"}'
-_WARNING, _CRITICAL = 1, 2
+_FIRST: Final = 'ALERTS{alertstate="firing", severity="critical", service="backend"}'
+_WARNING, _CRITICAL, _BACKEND = 1, 2, 3
+_SEVERITIES: Final = ("", "warning", "critical", "critical")
+# More of them would be too narrow to be read from afar.
+_TILES: Final = 4
 
 
 def alert_strip(at: At) -> stat_builders.Panel:
@@ -30,18 +37,18 @@ def alert_strip(at: At) -> stat_builders.Panel:
     face = Face(
         title="Firing Alerts",
         description=(
-            "Every alert that fires now: red is critical, orange a warning. Green means that "
-            "Prometheus was asked and none fires. If the Watchdog, which always fires, is silent, "
-            "rules are not evaluated and the other panels' calm means nothing. A click on a tile "
-            "opens the dashboard of its service."
+            f"The {_TILES} worst alerts that fire now: red is critical, orange a warning. Green "
+            "means that Prometheus was asked and none fires. If the Watchdog, which always fires, "
+            "is silent, rules are not evaluated and the other panels' calm means nothing. A click "
+            "on a tile opens the dashboard of its service."
         ),
         at=at,
         unit="none",
-        empty="Prometheus gave no answer",
+        empty=NO_ANSWER,
     )
     panel = stat(
         face,
-        Query(_firing_by_dashboard(), "{{alertname}}"),
+        Query(f"topk({_TILES}, {_firing_by_dashboard()})", "{{alertname}}"),
         Query(
             'absent(ALERTS{alertstate="firing", severity=~"critical|warning"}) - 1',
             "No alert is firing",
@@ -50,14 +57,10 @@ def alert_strip(at: At) -> stat_builders.Panel:
             f'absent(ALERTS{{alertstate="firing", alertname="Watchdog"}}) * {_CRITICAL}',
             "Watchdog is silent: alerts are not evaluated",
         ),
-        bound=colour_steps(
-            [
-                dashboard.Threshold(value=None, color="green"),
-                dashboard.Threshold(value=_WARNING, color="orange"),
-                dashboard.Threshold(value=_CRITICAL, color="red"),
-            ]
-        ),
+        Query(f"{_WARNING} + 0 * (count({_firing('alertname')}) > {_TILES})", "and more"),
+        bound=_colours(),
         sparkline=False,
+        missing=None,
     )
     tile = Link("${__field.labels.dashboard}", "Open the dashboard of its service")
     return (
@@ -68,13 +71,68 @@ def alert_strip(at: At) -> stat_builders.Panel:
     )
 
 
-def _firing_by_dashboard() -> str:
-    """The alerts as 2 (critical) or 1 (warning), with the stem of the dashboard to open."""
-    expr = (
-        f"max by (alertname, service) ("
-        f"{_CRITICAL} * {_FIRING % 'critical'} or {_WARNING} * {_FIRING % 'warning'})"
+def alert_list(at: At) -> table_builders.Panel:
+    """All firing alerts at the place `at`, with their severity and for how long they fire."""
+    firing = _firing("alertname")
+    since = 'min by (alertname) (ALERTS_FOR_STATE{severity=~"critical|warning"})'
+    face = Face(
+        title="Firing Alerts, all",
+        description=(
+            "Every alert that fires now, its severity and how long its condition has held. What "
+            "the tiles have no room for is here."
+        ),
+        at=at,
+        unit="none",
+        empty=NO_ANSWER,
+        links=[Link("monitoring", "Monitoring itself")],
     )
-    expr = f'label_replace({expr}, "dashboard", "$1", "service", "(.*)")'
+    severities = dashboard.ValueMap(
+        options={
+            str(value): dashboard.ValueMappingResult(text=text, index=value)
+            for value, text in enumerate(_SEVERITIES)
+        }
+    )
+    panel = table(
+        face,
+        Query(
+            f'{firing} or on() label_replace(vector(0), "alertname", "None", "", "")', "Severity"
+        ),
+        Query(f"time() - {since} and on (alertname) {firing}", "For"),
+        keys={"alertname": "Alert"},
+        sort_by="Severity",
+    ).show_header(False)
+    severity = [
+        *column("none", width=80),
+        dashboard.DynamicConfigValue("mappings", [severities]),
+        *coloured_text(_colours()),
+    ]
+    return panel.override_by_name("Severity", severity).override_by_name(
+        "For", column("s", width=80)
+    )
+
+
+def _colours() -> dashboard_builders.ThresholdsConfig:
+    return colour_steps(
+        [
+            dashboard.Threshold(value=None, color="red"),
+            dashboard.Threshold(value=0, color="green"),
+            dashboard.Threshold(value=_WARNING, color="orange"),
+            dashboard.Threshold(value=_CRITICAL, color="red"),
+        ]
+    )
+
+
+def _firing(by: str) -> str:
+    """The alerts as 3 or 2 (critical) or 1 (warning)."""
+    return (
+        f"max by ({by}) ({_BACKEND} * {_FIRST} or {_CRITICAL} * {_FIRING % 'critical'} "
+        f"or {_WARNING} * {_FIRING % 'warning'})"
+    )
+
+
+def _firing_by_dashboard() -> str:
+    """The alerts with the stem of the dashboard to open."""
+    expr = f'label_replace({_firing("alertname, service")}, "dashboard", "$1", "service", "(.*)")'
     for service, stem in _STEM_OF_SERVICE.items():
         expr = f'label_replace({expr}, "dashboard", "{stem}", "service", "{service}")'
-    return f"sort_desc({expr})"
+    return expr

@@ -56,6 +56,7 @@ def _stats(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
             Query(f"min(instance:backend_up:min{_BY_TARGET})", "backend"),
             bound=up_or_down(),
             sparkline=False,
+            missing=None,
         ).mappings(overrides.UP_OR_DOWN),
         panels.stat(
             Face(
@@ -63,7 +64,7 @@ def _stats(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
                 description="All requests a second, over 5 minutes. Bad: a fall to nothing.",
                 at=At(4, 0, 4, 4),
                 unit="reqps",
-                empty=_DOWN,
+                empty=panels.NO_REPORT,
             ),
             Query("sum(job:http_requests:rate5m)", "requests"),
         ),
@@ -76,10 +77,11 @@ def _stats(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
                 ),
                 at=At(8, 0, 4, 4),
                 unit="percent",
-                empty=_QUIET,
+                empty="No request",
             ),
             Query("max(100 * job:http_request_errors:ratio_rate5m)", "5xx"),
             bound=steps(failing),
+            missing="orange",
         ).decimals(2),
         panels.stat(
             Face(
@@ -90,10 +92,11 @@ def _stats(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
                 ),
                 at=At(12, 0, 4, 4),
                 unit="s",
-                empty=_QUIET,
+                empty="No request",
             ),
             Query("max(job:http_request_duration_seconds:p95_rate5m)", "p95"),
             bound=steps(slow),
+            missing="orange",
         ),
         panels.stat(
             Face(
@@ -104,7 +107,7 @@ def _stats(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
                 ),
                 at=At(16, 0, 4, 4),
                 unit="none",
-                empty=_DOWN,
+                empty=panels.NO_REPORT,
             ),
             Query(f"sum(http_requests_in_progress{_BY_TARGET})", "in progress"),
         ),
@@ -114,7 +117,7 @@ def _stats(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
                 description="Sessions of logged-in users now. A sudden fall logs people out.",
                 at=At(20, 0, 4, 4),
                 unit="none",
-                empty=_DOWN,
+                empty=panels.NO_REPORT,
             ),
             Query(f"sum(active_sessions_total{_BY_TARGET})", "sessions"),
         ),
@@ -171,7 +174,7 @@ def _requests(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
                 f"sum by (endpoint) (http_requests_in_progress{_BY_ENDPOINT_RAW})", "{{endpoint}}"
             ),
             legend_calcs=_TABLE,
-        ),
+        ).axis_soft_max(1),
     ]
 
 

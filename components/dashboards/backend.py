@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard
 
-from components.dashboards import panels
+from components.dashboards import overrides, panels
 from components.dashboards.panels import At, Face, Query
 from components.dashboards.thresholds import AlertBounds, plain
 
@@ -37,7 +37,9 @@ def user_panels(y: int, alerts: AlertBounds, by_target: str) -> Sequence[Builder
                 "{{result}}",
             ),
             legend_calcs=_TABLE,
-        ),
+        )
+        .override_by_name("success", [overrides.fixed_colour("green")])
+        .override_by_name("failure", [overrides.fixed_colour("orange")]),
         panels.timeseries(
             Face(
                 title="Failed Logins (last 5 minutes)",
@@ -108,7 +110,7 @@ def process_panels(y: int, by_target: str) -> Sequence[Builder[dashboard.Panel]]
                 description="How long each backend has run. A short time nobody ordered: a crash.",
                 at=At(16, y, 8, 9),
                 unit="s",
-                empty=_DOWN,
+                empty=panels.NO_REPORT,
             ),
             Query(
                 f"min by (instance) (instance:backend_uptime_seconds:max{by_target})",

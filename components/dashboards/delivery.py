@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard
 
-from components.dashboards import panels
+from components.dashboards import overrides, panels
 from components.dashboards.panels import At, Face, Query
 from components.dashboards.thresholds import AlertBounds
 
 _PROMETHEUS = '{job="prometheus"}'
 _ALERTMANAGER = '{job="alertmanager"}'
-_GRAFANA = '{job="grafana"}'
 _TABLE = ("lastNotNull", "max")
 
 _NO_ALERTMANAGER = "Alertmanager does not report"
@@ -106,21 +105,24 @@ def _services(y: int) -> Sequence[Builder[dashboard.Panel]]:
             Query('sum(alertmanager_silences{job="alertmanager", state="active"})', "silences"),
             legend_calcs=_TABLE,
         ),
-        panels.timeseries(
-            Face(
-                title="Grafana Requests by status",
-                description="Grafana's answers a second by HTTP status. Bad: any 5xx.",
-                at=At(8, y, 8, 9),
-                unit="reqps",
-                empty="Grafana does not report",
-            ),
-            Query(
-                f"sum by (status_code) (rate("
-                f"grafana_http_request_duration_seconds_count{_GRAFANA}[$__rate_interval]))",
-                "{{status_code}}",
-            ),
-            stacked=True,
-            legend_calcs=_TABLE,
+        overrides.coloured_by_status(
+            panels.timeseries(
+                Face(
+                    title="Grafana Requests by status",
+                    description="Grafana's answers a second by HTTP status. Bad: any 5xx.",
+                    at=At(8, y, 8, 9),
+                    unit="reqps",
+                    empty="Grafana does not report",
+                ),
+                # -1 is a request that was given up before its answer.
+                Query(
+                    "sum by (status_code) (rate(grafana_http_request_duration_seconds_count"
+                    '{job="grafana", status_code!="-1"}[$__rate_interval]))',
+                    "{{status_code}}",
+                ),
+                stacked=True,
+                legend_calcs=_TABLE,
+            )
         ),
         panels.timeseries(
             Face(

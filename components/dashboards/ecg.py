@@ -8,12 +8,11 @@ from grafana_foundation_sdk.models import dashboard
 from components.dashboards import overrides, panels
 from components.dashboards.frame import Sheet, Variable
 from components.dashboards.panels import At, Face, Query
-from components.dashboards.thresholds import AlertBounds
+from components.dashboards.thresholds import AlertBounds, up_or_down
 
 _BY_TARGET = '{job="backend", instance=~"$backend_instance"}'
 _TABLE = ("lastNotNull", "max")
 
-_DOWN = "No backend reports"
 _IDLE = "Nothing was processed"
 
 _ECG, _WASM = "ecg_processing_duration_seconds", "wasm_execution_duration_seconds"
@@ -37,12 +36,16 @@ def _stats() -> Sequence[Builder[dashboard.Panel]]:
         panels.stat(
             Face(
                 title="Active Patients",
-                description="Patients whose data are streamed now. A sudden fall is bad.",
+                description=(
+                    "Patients whose data are streamed now. A sudden fall is bad; zero means that "
+                    "no data flow at all."
+                ),
                 at=At(0, 0, 5, 4),
                 unit="none",
-                empty=_DOWN,
+                empty=panels.NO_REPORT,
             ),
             Query("sum(job:active_patients:sum)", "patients"),
+            bound=up_or_down(),
         ),
         panels.stat(
             Face(
@@ -56,6 +59,7 @@ def _stats() -> Sequence[Builder[dashboard.Panel]]:
                 empty="None recorded",
             ),
             Query("sum(job:anomalies_detected:increase1h)", "anomalies"),
+            missing="text",
         ).decimals(0),
         panels.stat(
             Face(
@@ -66,12 +70,13 @@ def _stats() -> Sequence[Builder[dashboard.Panel]]:
                 ),
                 at=At(10, 0, 5, 4),
                 unit="none",
-                empty="No patient is connected",
+                empty="No patient",
             ),
             Query(
                 "sum(job:anomalies_detected:increase1h) / (sum(job:active_patients:sum) > 0)",
                 "anomalies a patient",
             ),
+            missing="orange",
         ).decimals(1),
         panels.stat(
             Face(
@@ -82,7 +87,7 @@ def _stats() -> Sequence[Builder[dashboard.Panel]]:
                 ),
                 at=At(15, 0, 5, 4),
                 unit="ops",
-                empty=_DOWN,
+                empty=panels.NO_REPORT,
             ),
             Query(f"sum(rate({_ECG}_count{_BY_TARGET}[$__rate_interval]))", "analyses"),
         ),
@@ -95,9 +100,10 @@ def _stats() -> Sequence[Builder[dashboard.Panel]]:
                 ),
                 at=At(20, 0, 4, 4),
                 unit="s",
-                empty=_IDLE,
+                empty="Idle",
             ),
             Query(_quantile(0.95, _ECG), "p95"),
+            missing="orange",
         ),
     ]
 
@@ -133,7 +139,11 @@ def _anomalies() -> Sequence[Builder[dashboard.Panel]]:
             Query(_anomalies_by("severity"), "{{severity}}"),
             stacked=True,
             legend_calcs=_TABLE,
-        ),
+        )
+        .override_by_name("critical", [overrides.fixed_colour("red")])
+        .override_by_name("high", [overrides.fixed_colour("orange")])
+        .override_by_name("medium", [overrides.fixed_colour("yellow")])
+        .override_by_name("low", [overrides.fixed_colour("blue")]),
         panels.table(
             Face(
                 title="Anomalies by type and severity (last hour)",

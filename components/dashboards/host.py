@@ -43,7 +43,7 @@ def _stats(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
                 ),
                 at=At(0, 0, 6, 4),
                 unit="percent",
-                empty=_DOWN,
+                empty=panels.NO_REPORT,
             ),
             Query(f"max(100 * instance:node_cpu_utilisation:ratio_rate5m{_IN})", "CPU"),
             bound=steps(cpu),
@@ -57,7 +57,7 @@ def _stats(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
                 ),
                 at=At(6, 0, 6, 4),
                 unit="percent",
-                empty=_DOWN,
+                empty=panels.NO_REPORT,
             ),
             Query(f"max(100 * instance:node_memory_utilisation:ratio{_IN})", "memory"),
             bound=steps(memory),
@@ -71,10 +71,11 @@ def _stats(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
                 ),
                 at=At(12, 0, 6, 4),
                 unit="percent",
-                empty="No writable file system",
+                empty="No disk",
             ),
             Query(f"min(100 * instance_mountpoint:node_filesystem_available:ratio{_IN})", "left"),
             bound=steps(disk),
+            missing="orange",
         ).decimals(1),
         panels.stat(
             Face(
@@ -82,7 +83,7 @@ def _stats(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
                 description="How long the host that booted last has run. Bad: an unplanned reboot.",
                 at=At(18, 0, 6, 4),
                 unit="s",
-                empty=_DOWN,
+                empty=panels.NO_REPORT,
             ),
             Query(f"min(time() - node_boot_time_seconds{_IN})", "uptime"),
             bound=plain("blue"),
@@ -160,6 +161,7 @@ def _disks(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
     # The recorded series holds the choice of file systems: `and` applies it to raw ones. What does
     # not shrink is never full and has no value; nor has what was not yet watched an hour ago, since
     # the first minutes' slope says anything.
+    watched = f"{bytes_left} and on (instance, mountpoint) {available}"
     shrinking = (
         f"max {by} ((-86400 * deriv(node_filesystem_avail_bytes{_IN}[6h]) > 0) "
         f"and node_filesystem_avail_bytes{_IN} offset 1h)"
@@ -185,7 +187,7 @@ def _disks(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
                 title="Disks and days until full",
                 description=(
                     "What is left, and in how many days nothing is left if it goes on as in the "
-                    "last 6 hours. No value: it does not shrink, or less than an "
+                    "last 6 hours. A dash: it does not shrink, or less than an "
                     "hour is known. Red: less than 2 days, orange: less than a week."
                 ),
                 at=At(12, 13, 12, 9),
@@ -193,9 +195,10 @@ def _disks(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
                 empty="No writable file system",
             ),
             Query(available, "Available %"),
-            Query(f"{bytes_left} and on (instance, mountpoint) {available}", "Available"),
+            Query(watched, "Available"),
+            # Always a column, also where nothing fills up.
             Query(
-                f"({bytes_left} and on (instance, mountpoint) {available}) / {shrinking}",
+                f"({watched}) / {shrinking} or 0 * ({watched}) {overrides.NOT_FILLING}",
                 "Days until full",
             ),
             keys={"instance": "Host", "mountpoint": "Mount point"},

@@ -47,7 +47,7 @@ def _stats(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
                 ),
                 at=At(0, 0, 4, 4),
                 unit="none",
-                empty=_DOWN,
+                empty=panels.NO_REPORT,
             ),
             # Zero is the honest answer where targets are there and none of them is down.
             Query(f"count(up{_TARGETS} == 0) or 0 * count(up{_TARGETS})", "down"),
@@ -64,6 +64,7 @@ def _stats(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
             Query("min(instance:alertmanager_up:min)", "Alertmanager"),
             bound=up_or_down(),
             sparkline=False,
+            missing=None,
         ).mappings(overrides.UP_OR_DOWN),
         panels.stat(
             Face(
@@ -81,6 +82,7 @@ def _stats(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
             ),
             bound=up_or_down(),
             sparkline=False,
+            missing=None,
         ).mappings(overrides.FIRING_OR_SILENT),
         panels.stat(
             Face(
@@ -91,7 +93,7 @@ def _stats(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
                 ),
                 at=At(12, 0, 4, 4),
                 unit="none",
-                empty=_DOWN,
+                empty=panels.NO_REPORT,
             ),
             Query(
                 "min(prometheus_config_last_reload_successful "
@@ -100,6 +102,7 @@ def _stats(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
             ),
             bound=up_or_down(),
             sparkline=False,
+            missing=None,
         ).mappings(overrides.ACCEPTED_OR_REFUSED),
         panels.stat(
             Face(
@@ -111,10 +114,11 @@ def _stats(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
                 ),
                 at=At(16, 0, 4, 4),
                 unit="percent",
-                empty="No size limit is set",
+                empty="No limit",
             ),
             Query("max(100 * instance:prometheus_storage:ratio)", "used"),
             bound=steps(storage),
+            missing="text",
         ).decimals(1),
         panels.stat(
             Face(
@@ -125,7 +129,7 @@ def _stats(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
                 ),
                 at=At(20, 0, 4, 4),
                 unit="s",
-                empty=_DOWN,
+                empty=panels.NO_REPORT,
             ),
             Query(f"max(time() - prometheus_tsdb_lowest_timestamp_seconds{_PROMETHEUS})", "age"),
             bound=plain("blue"),

@@ -3,6 +3,7 @@
 from typing import Final
 
 from grafana_foundation_sdk.builders import dashboard as builders
+from grafana_foundation_sdk.builders import timeseries
 from grafana_foundation_sdk.models import dashboard
 
 from components.dashboards.links import Link
@@ -22,6 +23,11 @@ def _zero_or_one(zero: str, one: str) -> list[dashboard.ValueMapping]:
 
 UP_OR_DOWN: Final = _zero_or_one("Down", "Up")
 FIRING_OR_SILENT: Final = _zero_or_one("Silent", "Firing")
+NOT_FILLING: Final = -1
+"""Days until full of what does not fill up."""
+
+_STATUS_COLOURS: Final = {"2": "green", "3": "blue", "4": "orange", "5": "red"}
+
 ACCEPTED_OR_REFUSED: Final = _zero_or_one("Refused", "Accepted")
 
 
@@ -33,7 +39,7 @@ def column(
     if width is not None:
         found.append(dashboard.DynamicConfigValue("custom.width", width))
     if bound is not None:
-        found += _coloured_text(steps(bound))
+        found += coloured_text(steps(bound))
     return found
 
 
@@ -58,9 +64,17 @@ def fixed_colour(colour: str) -> dashboard.DynamicConfigValue:
     return dashboard.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": colour})
 
 
+def coloured_by_status(panel: timeseries.Panel) -> timeseries.Panel:
+    """The panel, whose series are named by HTTP statuses, with a colour for each kind of them."""
+    for digit, colour in _STATUS_COLOURS.items():
+        panel.override_by_regexp(f"/^{digit}/", [fixed_colour(colour)])
+    return panel
+
+
 def _dashed() -> list[dashboard.DynamicConfigValue]:
     return [
         dashboard.DynamicConfigValue("custom.lineStyle", {"fill": "dash", "dash": [8, 8]}),
+        dashboard.DynamicConfigValue("custom.lineWidth", 2),
         dashboard.DynamicConfigValue("custom.fillOpacity", 0),
         dashboard.DynamicConfigValue("custom.stacking", {"group": "limit", "mode": "none"}),
     ]
@@ -69,11 +83,14 @@ def _dashed() -> list[dashboard.DynamicConfigValue]:
 def up_or_down_column() -> list[dashboard.DynamicConfigValue]:
     """The overrides of a column of 0 and 1: a red Down, a green Up."""
     mappings = dashboard.DynamicConfigValue("mappings", UP_OR_DOWN)
-    return [*column("none", width=90), mappings, *_coloured_text(up_or_down())]
+    return [*column("none", width=90), mappings, *coloured_text(up_or_down())]
 
 
 def days_until_full() -> list[dashboard.DynamicConfigValue]:
-    """The overrides of a column of days: red below 2, orange below a week."""
+    """The overrides of a column of days: red below 2, orange below a week, a dash for -1."""
+    dash = dashboard.ValueMap(
+        options={str(NOT_FILLING): dashboard.ValueMappingResult(text="-", color="text", index=0)}
+    )
     days = colour_steps(
         [
             dashboard.Threshold(value=None, color="red"),
@@ -81,10 +98,12 @@ def days_until_full() -> list[dashboard.DynamicConfigValue]:
             dashboard.Threshold(value=7, color="green"),
         ]
     )
-    return [*column("d", width=120), *_coloured_text(days)]
+    mappings = dashboard.DynamicConfigValue("mappings", [dash])
+    return [*column("d", width=120), mappings, *coloured_text(days)]
 
 
-def _coloured_text(thresholds: builders.ThresholdsConfig) -> list[dashboard.DynamicConfigValue]:
+def coloured_text(thresholds: builders.ThresholdsConfig) -> list[dashboard.DynamicConfigValue]:
+    """The overrides of a column whose text has the colour of its value."""
     return [
         dashboard.DynamicConfigValue("thresholds", thresholds.build()),
         dashboard.DynamicConfigValue("color", {"mode": "thresholds"}),

@@ -4,11 +4,11 @@ from grafana_foundation_sdk.builders import piechart, stat, table, timeseries
 from grafana_foundation_sdk.models import dashboard
 
 from components.dashboards import overrides, panels, redis
-from components.dashboards.alert_strip import alert_strip
+from components.dashboards.alert_strip import alert_list, alert_strip
 from components.dashboards.frame import OVERVIEW, OVERVIEW_TITLE, Sheet
 from components.dashboards.links import Link
 from components.dashboards.panels import At, Face, Query
-from components.dashboards.thresholds import AlertBounds, Bound, colour_steps
+from components.dashboards.thresholds import AlertBounds, Bound, colour_steps, up_or_down
 
 _API = Link("api", "API: every endpoint")
 _API_ENDPOINT = Link(
@@ -21,8 +21,6 @@ _REDIS = Link("redis", "Redis", "var-redis_instance=${__field.labels.instance}")
 
 _JUST_STARTED_SECONDS = 300
 
-_STATUS_COLOURS = {"2": "green", "3": "blue", "4": "orange", "5": "red"}
-
 
 def sheet(alerts: AlertBounds) -> Sheet:
     """Patients and anomalies first, then the service, then the machines."""
@@ -31,7 +29,8 @@ def sheet(alerts: AlertBounds) -> Sheet:
         title=OVERVIEW_TITLE,
         description="Are the patients' data flowing, and if not, where does it hurt?",
         panels=[
-            alert_strip(At(0, 0, 24, 3)),
+            alert_strip(At(0, 0, 17, 4)),
+            alert_list(At(17, 0, 7, 4)),
             _active_patients(),
             _anomalies(),
             _anomalies_by_type(),
@@ -55,20 +54,15 @@ def _active_patients() -> stat.Panel:
             "Patients whose vital signs are being streamed now, over all backends. A sudden fall "
             "means that streams break off; zero means that no data flow at all."
         ),
-        at=At(0, 3, 5, 6),
+        at=At(0, 4, 5, 6),
         unit="none",
-        empty="The backend reports none",
+        empty="No backend reports",
         links=[_ECG],
     )
     return panels.stat(
         face,
         Query("sum(job:active_patients:sum)", "patients"),
-        bound=colour_steps(
-            [
-                dashboard.Threshold(value=None, color="orange"),
-                dashboard.Threshold(value=1, color="green"),
-            ]
-        ),
+        bound=up_or_down(),
     )
 
 
@@ -80,13 +74,13 @@ def _anomalies() -> stat.Panel:
             "in trouble or a detector gone wrong; zero for long with patients connected is "
             "suspicious too."
         ),
-        at=At(5, 3, 5, 6),
+        at=At(5, 4, 5, 6),
         unit="none",
         empty="None recorded",
         links=[_ECG],
     )
     query = Query("sum(job:anomalies_detected:increase1h)", "anomalies")
-    return panels.stat(face, query).decimals(0)
+    return panels.stat(face, query, missing="text").decimals(0)
 
 
 def _anomalies_by_type() -> piechart.Panel:
@@ -96,7 +90,7 @@ def _anomalies_by_type() -> piechart.Panel:
             "The last hour's ECG anomalies by type. One type that suddenly makes up nearly all "
             "of them points at a detector or a device rather than at patients."
         ),
-        at=At(10, 3, 8, 6),
+        at=At(10, 4, 8, 6),
         unit="none",
         empty="No anomaly in the last hour",
         links=[_ECG],
@@ -113,7 +107,7 @@ def _uptime() -> stat.Panel:
             f"less than {_JUST_STARTED_SECONDS // 60} minutes. Unless somebody deployed just now, "
             "a short time means that it crashed."
         ),
-        at=At(18, 3, 6, 6),
+        at=At(18, 4, 6, 6),
         unit="s",
         empty="No backend is up",
         links=[_API],
@@ -138,16 +132,13 @@ def _request_rate() -> timeseries.Panel:
             "Requests a second by HTTP status, averaged over 5 minutes, stacked. Bad: red (5xx), "
             "a growing orange share (4xx), or a fall to nothing."
         ),
-        at=At(0, 9, 6, 8),
+        at=At(0, 10, 6, 7),
         unit="reqps",
         empty="No request in the last 5 minutes",
         links=[_API],
     )
     query = Query("sum by (status) (status:http_requests:rate5m)", "{{status}}")
-    panel = panels.timeseries(face, query, stacked=True)
-    for digit, colour in _STATUS_COLOURS.items():
-        panel.override_by_regexp(f"/^{digit}/", [overrides.fixed_colour(colour)])
-    return panel
+    return overrides.coloured_by_status(panels.timeseries(face, query, stacked=True))
 
 
 def _response_time(bound: Bound) -> timeseries.Panel:
@@ -157,7 +148,7 @@ def _response_time(bound: Bound) -> timeseries.Panel:
             "The time within which 95% of an endpoint's requests are answered, over 5 minutes. "
             f"HighResponseTime warns above {bound.value:g} s, the dashed line."
         ),
-        at=At(6, 9, 6, 8),
+        at=At(6, 10, 6, 7),
         unit="s",
         empty="No request in the last 5 minutes",
         links=[_API_ENDPOINT],
@@ -175,7 +166,7 @@ def _error_rate(bound: Bound) -> timeseries.Panel:
             "The share of requests that the backend failed to answer (5xx), over 5 minutes. "
             f"HighErrorRate is critical above {bound.value:g}%, the dashed line."
         ),
-        at=At(12, 9, 5, 8),
+        at=At(12, 10, 5, 7),
         unit="percent",
         empty="No request in the last 5 minutes",
         links=[_API],
@@ -192,7 +183,7 @@ def _endpoints(slow: Bound, failing: Bound) -> table.Panel:
             f"response time (coloured above {slow.value:g} s) and share of 5xx answers (coloured "
             f"above {failing.value:g}%). The busiest stands first."
         ),
-        at=At(17, 9, 7, 8),
+        at=At(17, 10, 7, 7),
         unit="none",
         empty="No request in the last 5 minutes",
         links=[_API],
@@ -208,7 +199,7 @@ def _endpoints(slow: Bound, failing: Bound) -> table.Panel:
     row_link = Link("api", "API: this endpoint", "var-endpoint=${__value.raw:percentencode}")
     return (
         panel.override_by_name("Endpoint", [overrides.data_link(row_link)])
-        .override_by_name("Rate", overrides.column("reqps", width=90))
+        .override_by_name("Rate", overrides.column("reqps", width=110))
         .override_by_name("p95", overrides.column("s", slow, width=80))
         .override_by_name("Errors", overrides.column("percent", failing, width=80))
     )

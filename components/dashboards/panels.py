@@ -6,7 +6,7 @@ and the like.
 
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 from grafana_foundation_sdk.builders import common as common_builders
@@ -22,12 +22,17 @@ from grafana_foundation_sdk.models import common, dashboard, piechart, prometheu
 from grafana_foundation_sdk.models import heatmap as heatmap_models
 
 from components.dashboards.links import Link
-from components.dashboards.thresholds import Bound, line_at, plain
+from components.dashboards.thresholds import Bound, first_red, line_at, plain
 
 DATASOURCE: Final = common.DataSourceRef(type_val="prometheus", uid="${datasource}")
 
 _ID_SPACE: Final = 1_000_000
 _HEADROOM: Final = 1.2
+# What no figure of ours can be, for "there is none".
+_NOTHING: Final = -1
+OR_NOTHING: Final = f" or on() vector({_NOTHING})"
+NO_ANSWER: Final = "Prometheus gave no answer"
+NO_REPORT: Final = "No report"
 
 PanelBuilder = TypeVar("PanelBuilder", bound=Builder[dashboard.Panel])
 
@@ -126,8 +131,9 @@ def timeseries(
     panel = (
         timeseries_builders.Panel()
         .min(0)
-        .line_width(2)
-        .fill_opacity(40 if stacked else 8)
+        # Stacked, the line of a share of nothing would lie on all others, red on a healthy day.
+        .line_width(0 if stacked else 2)
+        .fill_opacity(60 if stacked else 8)
         .show_points(common.VisibilityMode.AUTO)
         .legend(legend)
         .tooltip(
@@ -158,8 +164,18 @@ def stat(
     *queries: Query,
     bound: dashboard_builders.ThresholdsConfig | None = None,
     sparkline: bool = True,
+    missing: str | None = "red",
 ) -> stat_builders.Panel:
-    """The last value in large figures, coloured by `bound`, over a sparkline of the time range."""
+    """The value now in large figures, coloured by `bound`, over a sparkline of the time range.
+
+    Where there is none now, `face.empty` stands there in the colour `missing`: red where that is a
+    fault in itself, `text` where it is nothing bad. Grafana itself would go on to show the last
+    value of the time range, for an hour, as if it were still so. With None it may: for queries
+    that always have an answer. Where Prometheus gives none at all, the panel is red.
+    """
+    if missing is not None:
+        queries = tuple(Query(f"({query.expr}){OR_NOTHING}", query.legend) for query in queries)
+    thresholds = first_red(bound or plain("blue"))
     graph = common.BigValueGraphMode.AREA if sparkline else common.BigValueGraphMode.NONE
     panel = (
         stat_builders.Panel()
@@ -167,20 +183,24 @@ def stat(
         .color_mode(common.BigValueColorMode.VALUE)
         .text_mode(common.BigValueTextMode.AUTO)
         .reduce_options(_last_value())
-        .thresholds(bound or plain("blue"))
+        .thresholds(thresholds)
         .color_scheme(dashboard_builders.FieldColor().mode(dashboard.FieldColorModeId.THRESHOLDS))
     )
+    if missing is not None:
+        none = dashboard.ValueMappingResult(text=face.empty, color=missing, index=0)
+        # From 0 on, so that the sparkline of small figures is not pressed flat.
+        panel.mappings([dashboard.ValueMap(options={str(_NOTHING): none})]).min(0)
     targets = [_target(query, n) for n, query in enumerate(queries)]
     for target in targets:
         if sparkline:
             target.range()
         else:
             target.instant()
-    return _dress(panel, face, targets)
+    return _dress(panel, replace(face, empty=NO_ANSWER), targets)
 
 
 def pie(face: Face, query: Query) -> piechart_builders.Panel:
-    """The parts of a whole at the end of the time range, with a table of values and shares."""
+    """The parts of a whole at the end of the time range, with a table of values."""
     panel = (
         piechart_builders.Panel()
         .pie_type(piechart.PieChartType.DONUT)
@@ -190,7 +210,8 @@ def pie(face: Face, query: Query) -> piechart_builders.Panel:
             .display_mode(common.LegendDisplayMode.TABLE)
             .placement(common.LegendPlacement.RIGHT)
             .show_legend(True)
-            .values([piechart.PieChartLegendValues.VALUE, piechart.PieChartLegendValues.PERCENT])
+            # The shares are what the pie is for, and a phone has no room for a second column.
+            .values([piechart.PieChartLegendValues.VALUE])
         )
         .tooltip(common_builders.VizTooltipOptions().mode(common.TooltipDisplayMode.SINGLE))
         .color_scheme(

@@ -47,6 +47,7 @@ def _stats(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
             Query(f"min(instance:pg_up:min{_IN})", "PostgreSQL"),
             bound=up_or_down(),
             sparkline=False,
+            missing=None,
         ).mappings(overrides.UP_OR_DOWN),
         panels.stat(
             Face(
@@ -57,7 +58,7 @@ def _stats(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
                 ),
                 at=At(4, 0, 4, 4),
                 unit="none",
-                empty=_DOWN,
+                empty=panels.NO_REPORT,
             ),
             Query(f"max(instance:pg_connections:sum{_IN})", "connections"),
             bound=steps(many),
@@ -71,7 +72,7 @@ def _stats(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
                 ),
                 at=At(8, 0, 4, 4),
                 unit="s",
-                empty="No open transaction",
+                empty=panels.NO_REPORT,
             ),
             Query(f"max(instance:pg_transaction_age_seconds:max{_IN})", "age"),
             bound=steps(slow),
@@ -85,10 +86,11 @@ def _stats(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
                 ),
                 at=At(12, 0, 4, 4),
                 unit="s",
-                empty="No figure from the exporter",
+                empty="No figure",
             ),
             Query(f"max(instance:pg_replication_lag_seconds:max{_IN})", "lag"),
             bound=steps(late),
+            missing="text",
         ),
         panels.stat(
             Face(
@@ -99,10 +101,11 @@ def _stats(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
                 ),
                 at=At(16, 0, 4, 4),
                 unit="percent",
-                empty="No block was read",
+                empty="No reads",
             ),
             Query(f"min(100 * instance:pg_cache_hit:ratio_rate5m{_IN})", "hits"),
             bound=steps(cold),
+            missing="text",
         ).decimals(1),
         panels.stat(
             Face(
@@ -110,7 +113,7 @@ def _stats(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
                 description="All databases together. Bad: growth that the disk will not bear.",
                 at=At(20, 0, 4, 4),
                 unit="bytes",
-                empty=_DOWN,
+                empty=panels.NO_REPORT,
             ),
             Query(f"sum(pg_database_size_bytes{_IN})", "size"),
         ),
@@ -149,7 +152,7 @@ def _sessions(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
                 ),
                 at=At(12, 4, 6, 9),
                 unit="s",
-                empty="No open transaction",
+                empty=_DOWN,
             ),
             Query(
                 f"max by (instance) (instance:pg_transaction_age_seconds:max{_IN})", "{{instance}}"
@@ -202,7 +205,7 @@ def _rows(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
                 )
             ),
             legend_calcs=_TABLE,
-        ),
+        ).override_by_name("deadlocks", [overrides.fixed_colour("red")]),
         panels.timeseries(
             Face(
                 title="Dead and live rows",
@@ -212,7 +215,7 @@ def _rows(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
                 ),
                 at=At(8, 13, 8, 9),
                 unit="short",
-                empty="The exporter has no table statistics",
+                empty="No table statistics",
             ),
             Query(f"sum({live_rows})", "live"),
             Query(f"sum({dead_rows})", "dead"),
@@ -227,7 +230,7 @@ def _rows(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
                 ),
                 at=At(16, 13, 8, 9),
                 unit="short",
-                empty="The exporter has no table statistics",
+                empty="No table statistics",
             ),
             Query(f"topk(10, {dead_rows})", "Dead"),
             Query(f"{live_rows} and topk(10, {dead_rows})", "Live"),

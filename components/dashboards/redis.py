@@ -45,7 +45,7 @@ def memory(face: Face, bound: Bound, selector: str = "") -> timeseries.Panel:
 
 
 def _stats(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
-    full, missing = alerts["RedisHighMemoryUsage"], alerts["RedisLowHitRatio"]
+    full, cold = alerts["RedisHighMemoryUsage"], alerts["RedisLowHitRatio"]
     return [
         panels.stat(
             Face(
@@ -58,6 +58,7 @@ def _stats(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
             Query(f"min(instance:redis_up:min{_IN})", "Redis"),
             bound=up_or_down(),
             sparkline=False,
+            missing=None,
         ).mappings(overrides.UP_OR_DOWN),
         panels.stat(
             Face(
@@ -68,10 +69,11 @@ def _stats(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
                 ),
                 at=At(4, 0, 5, 4),
                 unit="percent",
-                empty="No maxmemory is set",
+                empty="No limit",
             ),
             Query(f"max(100 * instance:redis_memory_used:ratio{_IN})", "used"),
             bound=steps(full),
+            missing="text",
         ).decimals(1),
         panels.stat(
             Face(
@@ -79,14 +81,15 @@ def _stats(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
                 description=(
                     "The share of key look-ups that found their key, over 5 minutes, the worst "
                     "instance. A fall means that the cache was emptied or no longer helps; "
-                    f"RedisLowHitRatio warns below {missing.value:g}%."
+                    f"RedisLowHitRatio warns below {cold.value:g}%."
                 ),
                 at=At(9, 0, 5, 4),
                 unit="percent",
-                empty="No look-up in the last 5 minutes",
+                empty="No look-up",
             ),
             Query(f"min(100 * instance:redis_keyspace_hit:ratio_rate5m{_IN})", "hits"),
-            bound=steps(missing),
+            bound=steps(cold),
+            missing="text",
         ).decimals(1),
         panels.stat(
             Face(
@@ -97,7 +100,7 @@ def _stats(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
                 ),
                 at=At(14, 0, 5, 4),
                 unit="none",
-                empty="Redis does not report",
+                empty=panels.NO_REPORT,
             ),
             Query(f"sum(redis_connected_clients{_IN})", "clients"),
         ),
@@ -110,7 +113,7 @@ def _stats(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
                 ),
                 at=At(19, 0, 5, 4),
                 unit="s",
-                empty="Redis does not report",
+                empty=panels.NO_REPORT,
             ),
             Query(f"min(time() - redis_start_time_seconds{_IN})", "uptime"),
             bound=plain("blue"),

@@ -126,8 +126,17 @@ def plain(colour: str) -> builders.ThresholdsConfig:
     return colour_steps([models.Threshold(value=None, color=colour)])
 
 
+def first_red(thresholds: builders.ThresholdsConfig) -> builders.ThresholdsConfig:
+    """The steps for figures that are never below 0: below it, which is also no answer, red."""
+    first, *others = thresholds.build().steps
+    if first.color == "red":
+        return thresholds
+    below = models.Threshold(value=None, color="red")
+    return colour_steps([below, models.Threshold(value=0, color=first.color), *others])
+
+
 def up_or_down() -> builders.ThresholdsConfig:
-    """Red at 0, green at 1."""
+    """Red at 0, green from 1 on."""
     return colour_steps(
         [models.Threshold(value=None, color="red"), models.Threshold(value=1, color=GREEN)]
     )

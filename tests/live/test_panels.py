@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from components.dashboards import DashboardSettings, render_all
+from components.dashboards.panels import OR_NOTHING
 from tests.live.stack import SCRAPE_SECONDS, Stack, eventually
 
 DAY = 86400
@@ -62,7 +63,13 @@ def filled(expr: str, board: dict[str, Any]) -> str:
 
 
 TARGETS = [
-    Target(stem, panel["title"], filled(target["expr"], board), bool(target.get("instant")))
+    Target(
+        stem,
+        panel["title"],
+        # Without what stands there for nothing.
+        filled(target["expr"].removesuffix(OR_NOTHING), board),
+        bool(target.get("instant")),
+    )
     for stem, board in BOARDS.items()
     for panel in board["panels"]
     for target in panel.get("targets", [])

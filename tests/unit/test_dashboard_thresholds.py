@@ -73,6 +73,7 @@ OWN_COLOURS = {
     ("overview", "Active Patients"): "none at all",
     ("overview", "System Uptime"): "started a moment ago",
     ("api", "Backends Up"): "up or down",
+    ("ecg", "Active Patients"): "none at all",
     ("postgresql", "PostgreSQL Up"): "up or down",
     ("redis", "Redis Up"): "up or down",
     ("monitoring", "Targets Down"): "any at all",
@@ -98,7 +99,10 @@ def panel_of(stem: str, title: str) -> dict[str, Any]:
 
 
 def step_numbers(thresholds: dict[str, Any] | None) -> list[float]:
+    """Without the step to 0, below which a stat is red: there is no such figure, or no answer."""
     found = (thresholds or {}).get("steps", [])
+    if [step["color"] for step in found[:1]] == ["red"] and found[1]["value"] == 0:
+        found = found[2:]
     return [step["value"] for step in found if step["value"] is not None]
 
 

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 import yaml
 
+from app.metrics import SEVERITIES
 from components.dashboards import DashboardSettings, panels, render_all
 from components.dashboards.frame import Sheet, framed
-from components.dashboards.panels import At, Face, Query
+from components.dashboards.panels import OR_NOTHING, At, Face, Query
 
 ROOT = Path(__file__).resolve().parents[2]
 DAY = 86400
@@ -73,7 +74,8 @@ def a_panel(title: str, y: int) -> Any:
 
 
 def test_the_overview_has_the_twelve_panels_and_the_firing_alerts() -> None:
-    assert {p["title"] for p in DASHBOARDS["overview"]["panels"]} == {*TWELVE, "Firing Alerts"}
+    alerts = {"Firing Alerts", "Firing Alerts, all"}
+    assert {p["title"] for p in DASHBOARDS["overview"]["panels"]} == {*TWELVE, *alerts}
 
 
 def test_the_overview_has_its_exact_title() -> None:
@@ -103,7 +105,8 @@ def test_the_overview_reads_from_patients_over_the_service_to_the_machines() -> 
         key=lambda p: (p["gridPos"]["y"], p["gridPos"]["x"]),
     )
     titles = [p["title"] for p in ordered]
-    assert titles[:4] == ["Firing Alerts", TWELVE[3], TWELVE[4], TWELVE[10]]
+    assert titles[:2] == ["Firing Alerts", "Firing Alerts, all"]
+    assert titles[2:5] == [TWELVE[3], TWELVE[4], TWELVE[10]]
     assert titles[-4:] == TWELVE[6:10]
 
 
@@ -162,6 +165,45 @@ def test_a_fixed_window_is_told(stem: str, panel: dict[str, Any]) -> None:
 def test_every_query_aggregates(stem: str, panel: dict[str, Any]) -> None:
     for target in panel["targets"]:
         assert re.search(r"\b(sum|min|max|avg|count|absent)\b", target["expr"])
+
+
+@every_panel
+def test_a_figure_that_is_gone_is_not_shown_as_if_it_were_still_so(
+    stem: str, panel: dict[str, Any]
+) -> None:
+    """Grafana shows the last value of the range, so one that ends has to be followed by another."""
+    if panel["type"] != "stat" or all(target.get("instant") for target in panel["targets"]):
+        return
+    (mapping,) = panel["fieldConfig"]["defaults"]["mappings"]
+    assert panel["targets"][0]["expr"].endswith(OR_NOTHING)
+    assert mapping["options"]["-1"]["text"].strip()
+
+
+@every_panel
+def test_a_stat_that_gets_no_answer_is_red(stem: str, panel: dict[str, Any]) -> None:
+    if panel["type"] == "stat":
+        defaults = panel["fieldConfig"]["defaults"]
+        assert defaults["thresholds"]["steps"][0] == {"value": None, "color": "red"}
+        assert defaults["noValue"] == "Prometheus gave no answer"
+
+
+@every_panel
+def test_stacked_areas_have_no_line_on_top(stem: str, panel: dict[str, Any]) -> None:
+    """That of a share of zero would lie on all others, in its own colour."""
+    if panel["type"] == "timeseries":
+        custom = panel["fieldConfig"]["defaults"]["custom"]
+        stacked = custom.get("stacking", {}).get("mode") == "normal"
+        assert (custom["lineWidth"] == 0) is stacked
+
+
+def test_severities_have_their_colours_whatever_comes_first() -> None:
+    overrides = panel_of("ecg", "Anomalies by severity")["fieldConfig"]["overrides"]
+    colours = {
+        entry["matcher"]["options"]: entry["properties"][0]["value"]["fixedColor"]
+        for entry in overrides
+    }
+    assert colours == {"critical": "red", "high": "orange", "medium": "yellow", "low": "blue"}
+    assert set(colours) == set(SEVERITIES)
 
 
 @every_dashboard
