@@ -4,7 +4,7 @@ import signal
 
 import pulumi
 
-from components import alert_overrides, routing, settings_loader
+from components import alert_overrides, own_dashboards, routing, settings_loader
 from components.alertmanager import Alertmanager
 from components.dashboards import DashboardSettings, render_all
 from components.demo import Demo
@@ -40,7 +40,8 @@ dashboards = render_all(
         alert_severities=alert_overrides.severities(settings.alerts),
     )
 )
-keep = keep_list(rules, dashboards, settings.keep_metrics)
+own = own_dashboards.load(settings.dashboards_folder)
+keep = keep_list(rules, {**dashboards, **own}, settings.keep_metrics)
 if settings.keep_all_metrics:
     keep = EVERYTHING
 elif keep.warning:
@@ -54,7 +55,7 @@ if settings.demo:
     Demo(settings, networks.demo, on_docker)
 
 grafana = Grafana(settings, networks.of("grafana"), on_docker)
-GrafanaObjects(settings, grafana, dashboards)
+GrafanaObjects(settings, grafana, dashboards, own)
 
 for service in settings.published:
     pulumi.export(service, settings.url(service))

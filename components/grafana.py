@@ -9,6 +9,7 @@ import pulumiverse_grafana as grafana
 
 from components.config_files import RunOnChange
 from components.container import ContainerSpec, Network, http_probe
+from components.own_dashboards import DATA_SOURCE_UID
 from components.service import Service, ServiceFiles, ServiceSpec
 from components.settings import Settings
 
@@ -17,7 +18,7 @@ DATA_DIR = "/var/lib/grafana"
 SECRETS_DIR = "/etc/grafana/secrets"
 PASSWORD_FILE = f"{SECRETS_DIR}/admin_password"
 FOLDER_UID = "vitalstream"
-DATA_SOURCE_UID = "vitalstream-prometheus"
+OWN_FOLDER_UID = "vitalstream-own"
 
 
 def spec(settings: Settings) -> ServiceSpec:
@@ -72,7 +73,10 @@ class Grafana(Service):
 
 
 class GrafanaObjects(pulumi.ComponentResource):
-    """The folder, the data source and the dashboards, with fixed uids.
+    """The folders, the data source and the dashboards, with fixed uids.
+
+    `dashboards` are by resource name, `own_dashboards`, the user's, by uid and in a folder of
+    their own: in one folder, a title that is there twice is one dashboard to Grafana.
 
     The provider is configured from literals: from outputs of the container, a replacement of it
     would show an update of every object.
@@ -83,6 +87,7 @@ class GrafanaObjects(pulumi.ComponentResource):
         settings: Settings,
         server: Grafana,
         dashboards: Mapping[str, str],
+        own_dashboards: Mapping[str, str],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("vitalstream:grafana:GrafanaObjects", "grafana-objects", None, opts)
@@ -120,4 +125,16 @@ class GrafanaObjects(pulumi.ComponentResource):
             grafana.oss.Dashboard(
                 name, folder=folder.uid, config_json=text, overwrite=True, opts=child
             )
+        if own_dashboards:
+            own_folder = grafana.oss.Folder(
+                "own-folder", title="Own dashboards", uid=OWN_FOLDER_UID, opts=child
+            )
+            for uid, text in own_dashboards.items():
+                grafana.oss.Dashboard(
+                    f"own-{uid}",
+                    folder=own_folder.uid,
+                    config_json=text,
+                    overwrite=True,
+                    opts=child,
+                )
         self.register_outputs({"folder": folder.uid})

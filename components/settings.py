@@ -22,7 +22,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from components import alert_overrides, extra_rules, slo_objective
+from components import alert_overrides, extra_rules, own_dashboards, slo_objective
 from components.alert_overrides import AlertName, AlertOverride
 from components.catalog import DEFAULT_PORTS, SERVICES, Limit
 from components.exporters import EXPORTERS
@@ -163,6 +163,7 @@ class Settings(_Frozen):
 
     alerts: dict[AlertName, AlertOverride] = {}
     extra_rules: tuple[str, ...] = ()
+    dashboards_folder: str = ""
     # Checked also by default: whether an alert can still fire depends on `alerts` too.
     slo_objective: SloObjective = Field(default=slo_objective.DEFAULT, validate_default=True)
 
@@ -232,6 +233,12 @@ class Settings(_Frozen):
     def _are_rule_files(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
         tell(extra_rules.faults(paths))
         return paths
+
+    @field_validator("dashboards_folder")
+    @classmethod
+    def _has_dashboards(cls, folder: str) -> str:
+        tell(own_dashboards.faults(folder))
+        return folder
 
     @field_validator("slo_objective")
     @classmethod
