@@ -20,7 +20,7 @@ from components.promql import UnknownMetricsError
 from ops import program, render
 from tests.unit.conftest import STACKS, stack_config
 
-MADE_BY_PROMETHEUS = re.compile("up|scrape_.*|ALERTS")
+MADE_BY_PROMETHEUS = re.compile("up|scrape_.*|ALERTS|ALERTS_FOR_STATE")
 
 
 def rule_file(expr: str, **annotations: str) -> str:
