@@ -88,7 +88,7 @@ def parse(stack: str, values: Mapping[str, str], secret_keys: Iterable[str]) -> 
         except ValueError:
             shown = None if key in secrets else json.dumps(text)
             faults.append(Fault(key, "is not what its type in Pulumi.yaml asks for", shown))
-    for key in _secrets():
+    for key in secret_settings():
         raw.setdefault(key, "")
     try:
         settings = Settings.model_validate(raw)
@@ -121,8 +121,8 @@ def _is_secret(annotation: Any) -> bool:
     return annotation is SecretStr
 
 
-def _secrets() -> list[str]:
-    """Taken as empty when they are not set: `is missing` is then said like any other fault."""
+def secret_settings() -> list[str]:
+    """Their keys. Not set, they are empty: `is missing` is then said like any other fault."""
     return [
         to_camel(name)
         for name, field in Settings.model_fields.items()

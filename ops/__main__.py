@@ -10,6 +10,7 @@ import typer
 from ops import access, machine, program, rehearsal, running, workspace
 from ops import demo as demo_
 from ops import drill as drill_
+from ops import policy as policy_
 from ops import render as render_
 from ops.local_images import LocalImagesError
 
@@ -32,6 +33,21 @@ def render(
     files = render_.render(stack)
     render_.write(files, out)
     typer.echo(f"{len(files)} files of stack {stack} in {out}")
+
+
+@app.command()
+def policy(
+    stack: Stack = "dev",
+    results: Annotated[
+        Path | None, typer.Option("--json", help="A file for the results, as a JSON list.")
+    ] = None,
+) -> None:
+    """Hold a stack against `policy/`: no engine needed. Ends with 2 where it breaks one."""
+    found = policy_.check(stack)
+    if results:
+        results.write_text(policy_.as_json(found))
+    typer.echo(policy_.as_text(stack, found))
+    raise typer.Exit(2 if found else 0)
 
 
 @app.command()

@@ -19,7 +19,7 @@ from tests.engine.program import ROOT, SECRETS, EngineStack
 from tests.ports import free_ports
 
 PROGRAM = ("__main__.py", "Pulumi.yaml", ".dockerignore")
-FOLDERS = ("app", "components", "demo", "rules", "templates")
+FOLDERS = ("app", "components", "demo", "policy", "rules", "templates")
 
 
 def _unavailable(reason: str) -> None:
@@ -29,9 +29,13 @@ def _unavailable(reason: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def images(docker_client: docker.DockerClient) -> dict[str, str]:
+def cli() -> None:
     if not shutil.which("pulumi"):
         _unavailable("no Pulumi CLI is on PATH")
+
+
+@pytest.fixture(scope="session")
+def images(docker_client: docker.DockerClient, cli: None) -> dict[str, str]:
     found = rehearsal.local_images(docker_client, print)
     if "grafana" not in found:
         _unavailable("there is no image of Grafana here")
@@ -46,15 +50,7 @@ def engine(
     request: pytest.FixtureRequest,
 ) -> Iterator[EngineStack]:
     """The stack of a test module, named and configured by its `STACK` and `CONFIG`, not yet up."""
-    folder = tmp_path_factory.mktemp("program")
-    for file in PROGRAM:
-        shutil.copy(ROOT / file, folder / file)
-    for part in FOLDERS:
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / part, folder / part, ignore=ignored)
-    project = yaml.safe_load((folder / "Pulumi.yaml").read_text())
-    project["runtime"]["options"]["virtualenv"] = sys.prefix
-    (folder / "Pulumi.yaml").write_text(yaml.safe_dump(project))
+    folder = copy_program(tmp_path_factory.mktemp("program"))
     name: str = request.module.STACK
     committed = yaml.safe_load((ROOT / f"Pulumi.{request.module.LIKE}.yaml").read_text())["config"]
     values: dict[str, Any] = {
@@ -63,7 +59,7 @@ def engine(
         "ports": free_ports(),
         **request.module.CONFIG,
     }
-    stack = EngineStack(_stack(folder, name), folder, docker_client, values)
+    stack = EngineStack(make_stack(folder, name), folder, docker_client, values)
     for key, value in SECRETS.items():
         stack.set_secret(key, value)
     try:
@@ -72,7 +68,21 @@ def engine(
         stack.remove()
 
 
-def _stack(folder: Path, name: str) -> automation.Stack:
+def copy_program(folder: Path) -> Path:
+    """The program and its policy pack, to be run by this Python."""
+    for file in PROGRAM:
+        shutil.copy(ROOT / file, folder / file)
+    for part in FOLDERS:
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / part, folder / part, ignore=ignored)
+    for path in (folder / "Pulumi.yaml", folder / "policy" / "PulumiPolicy.yaml"):
+        project = yaml.safe_load(path.read_text())
+        project["runtime"]["options"]["virtualenv"] = sys.prefix
+        path.write_text(yaml.safe_dump(project))
+    return folder
+
+
+def make_stack(folder: Path, name: str) -> automation.Stack:
     state = folder / ".state"
     state.mkdir()
     return automation.create_stack(

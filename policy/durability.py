@@ -1,0 +1,92 @@
+"""What keeps a stack running and its data there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from components.alert_overrides import PROD
+from components.quantities import duration_seconds
+from policy.subject import Subject
+
+DAY_SECONDS = 86400
+MIN_DAYS = 7
+MIN_DAYS_IN_PRODUCTION = 30
+RETENTION_FLAG = "--storage.tsdb.retention.time"
+# Made anew from the program whenever they are gone; every other volume is data.
+CONFIG_VOLUME_SUFFIX = "-config-volume"
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+def limits(subject: Subject) -> Iterator[str]:
+    if not subject.is_a("Container"):
+        return
+    without = [
+        what
+        for what, key in (("memory", "memory"), ("CPUs", "cpus"))
+        if not float(subject.props.get(key) or 0) > 0
+    ]
+    if without:
+        yield (
+            f"It has no limit of {' and '.join(without)}, so that one leak takes the whole host: "
+            "give it one in components/catalog.py, or in a stack under vitalstream:limits."
+        )
+
+
+def health_check(subject: Subject) -> Iterator[str]:
+    if not subject.is_a("Container"):
+        return
+    tests = (subject.props.get("healthcheck") or {}).get("tests") or ()
+    if not tests or tests[0] == "NONE":
+        yield (
+            "It has no health check, so that `up` is green while it does not serve: give its "
+            "ContainerSpec a `probe` (docs/decisions/0005-health-checks.md)."
+        )
+
+
+def digests(subject: Subject) -> Iterator[str]:
+    if not subject.in_production:
+        return
+    key = {"RemoteImage": "name", "Container": "image"}.get(subject.type.rsplit(":", 1)[-1])
+    # One that is built here has none to be named by.
+    if key is None or key in subject.unknown or "build" in subject.props:
+        return
+    reference = subject.props.get(key)
+    if reference and not _DIGEST.fullmatch(reference.rpartition("@")[2]):
+        yield (
+            f"{reference} has no digest, so that it may be another image tomorrow: write "
+            "NAME:TAG@sha256:... in components/images.py or under vitalstream:images "
+            "(docs/decisions/0003-image-digests.md says how to find it)."
+        )
+
+
+def protected_data(subject: Subject) -> Iterator[str]:
+    if not subject.in_production or not subject.is_a("Volume"):
+        return
+    if not subject.protect and not subject.name.endswith(CONFIG_VOLUME_SUFFIX):
+        yield (
+            "It is a data volume that one `pulumi destroy` deletes: "
+            f"`pulumi config set protectData true --stack {PROD}`."
+        )
+
+
+def retention(subject: Subject) -> Iterator[str]:
+    if not subject.is_a("Container") or not _is_prometheus(subject):
+        return
+    days = MIN_DAYS_IN_PRODUCTION if subject.in_production else MIN_DAYS
+    mend = f"`pulumi config set retentionTime {days}d --stack {subject.stack}` or longer."
+    kept = subject.argument(RETENTION_FLAG)
+    if kept is None:
+        yield f"It has no {RETENTION_FLAG}, and Prometheus' default is 15d: {mend}"
+        return
+    try:
+        seconds = duration_seconds(kept)
+    except ValueError as error:
+        yield f"{RETENTION_FLAG}={kept} {error}. {mend}"
+        return
+    if seconds < days * DAY_SECONDS:
+        yield f"It keeps {kept}, less than {days} days: {mend}"
+
+
+def _is_prometheus(subject: Subject) -> bool:
+    return subject.name == "prometheus" or bool(subject.argument("--storage.tsdb.path"))

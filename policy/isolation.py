@@ -1,0 +1,73 @@
+"""A container stays in its place: docs/decisions/0002-hardening.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from policy.subject import Subject
+
+DECISION = "docs/decisions/0002-hardening.md"
+DOCKER_SOCKET = "docker.sock"
+NAMESPACES = {"networkMode": "network", "pidMode": "PID", "ipcMode": "IPC", "usernsMode": "user"}
+READ_ONLY_ROOT = "the host's / (read-only)"
+# What decision 2 allows, by container.
+ALLOWED = {"node-exporter": frozenset({"the host's PID namespace", READ_ONLY_ROOT})}
+
+
+def not_privileged(subject: Subject) -> Iterator[str]:
+    if not subject.is_a("Container"):
+        return
+    props = subject.props
+    if props.get("privileged"):
+        yield f"`privileged` is on, which is root on the host: leave it out ({DECISION})."
+    added = (props.get("capabilities") or {}).get("adds") or ()
+    if added:
+        yield (
+            f"Capabilities are added ({', '.join(added)}): drop ALL and add none. A service that "
+            f"cannot do without is an exception to be reasoned in {DECISION}."
+        )
+    for option in props.get("securityOpts") or ():
+        if option.endswith("unconfined"):
+            yield f"`{option}` takes Docker's own profile away: leave it out."
+
+
+def no_way_into_the_host(subject: Subject) -> Iterator[str]:
+    for access, mend in _accesses(subject):
+        if access not in ALLOWED.get(subject.name, ()):
+            yield f"It has {access}: {mend}"
+
+
+def _accesses(subject: Subject) -> Iterator[tuple[str, str]]:
+    """What a resource has of the host, and what to do about it."""
+    if subject.is_a("Volume") and "bind" in (subject.props.get("driverOpts") or {}).get("o", ""):
+        yield "a folder of the host for a volume", "leave `driverOpts` out and let Docker keep it."
+    if not subject.is_a("Container"):
+        return
+    props = subject.props
+    for key, namespace in NAMESPACES.items():
+        mode = props.get(key) or ""
+        if mode == "host" or mode.startswith("container:"):
+            whose = "the host's" if mode == "host" else "another container's"
+            yield f"{whose} {namespace} namespace", f"leave `{key}` out ({DECISION})."
+    for device in props.get("devices") or ():
+        yield f"the device {device.get('hostPath')}", "leave `devices` out."
+    for source, read_only in _bind_mounts(subject):
+        if DOCKER_SOCKET in source:
+            yield (
+                f"Docker's socket ({source})",
+                "whoever has it is root on the host. Leave the mount out.",
+            )
+        else:
+            yield (
+                f"the host's {source} ({'read-only' if read_only else 'writable'})",
+                "keep data in a named volume, and give it files through ConfigFiles.",
+            )
+
+
+def _bind_mounts(subject: Subject) -> Iterator[tuple[str, bool]]:
+    for mount in subject.props.get("mounts") or ():
+        if mount.get("type") == "bind":
+            yield mount.get("source", ""), bool(mount.get("readOnly"))
+    for volume in subject.props.get("volumes") or ():
+        if path := volume.get("hostPath"):
+            yield path, bool(volume.get("readOnly"))

@@ -1,0 +1,299 @@
+"""The policies: each refuses what breaks it and passes what does not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pulumi.runtime import rpc
+from typer.testing import CliRunner
+
+from components.settings_loader import secret_settings
+from ops import policy, program
+from ops.__main__ import app
+from ops.program import Registration, StackConfig
+from policy.rules import POLICIES, violations
+from policy.subject import Subject
+from tests.unit.conftest import SECRETS, STACKS, stack_config
+
+CONTAINER = "docker:index/container:Container"
+IMAGE = "docker:index/remoteImage:RemoteImage"
+VOLUME = "docker:index/volume:Volume"
+PUBLIC = "grafana:oss/dashboardPublic:DashboardPublic"
+DIGEST = f"sha256:{'0' * 64}"
+SECRET = "canary-of-a-secret-6d1f"
+GOOD: dict[str, Any] = {
+    "command": ["--storage.tsdb.path=/data", "--storage.tsdb.retention.time=30d"],
+    "cpus": "0.5",
+    "envs": ["GF_AUTH_ANONYMOUS_ENABLED=false"],
+    "healthcheck": {"tests": ["CMD", "true"]},
+    "image": f"example/image:1@{DIGEST}",
+    "memory": 64,
+    "mounts": [{"type": "volume", "source": "data", "target": "/data"}],
+    "ports": [{"internal": 80, "external": 80, "ip": "127.0.0.1"}],
+}
+
+
+def subject(kind: str = CONTAINER, name: str = "some", stack: str = "prod", **more: Any) -> Subject:
+    props = {**GOOD, **more.pop("props", {})} if kind == CONTAINER else more.pop("props", {})
+    secret_values = frozenset({SECRET})
+    return Subject(stack, kind, name, props, secret_values=secret_values, **more)
+
+
+def container(**props: Any) -> Subject:
+    return subject(props=props)
+
+
+def prometheus(*flags: str, stack: str = "prod") -> Subject:
+    return subject(stack=stack, name="prometheus", props={"command": list(flags)})
+
+
+def keeps(time: str, stack: str = "prod") -> Subject:
+    return prometheus(f"--storage.tsdb.retention.time={time}", stack=stack)
+
+
+def mounts(name: str = "some", **mount: Any) -> Subject:
+    return subject(name=name, props={"mounts": [{"target": "/x", **mount}]})
+
+
+def env(*entries: str) -> Subject:
+    return container(envs=["GF_AUTH_ANONYMOUS_ENABLED=false", *entries])
+
+
+def runs(*arguments: str) -> Subject:
+    return container(command=[*GOOD["command"], *arguments])
+
+
+def published(**port: Any) -> Subject:
+    return container(ports=[{"internal": 80, "external": 80, **port}])
+
+
+REFUSED: list[tuple[str, str, Subject]] = [
+    ("not-privileged", "privileged", container(privileged=True)),
+    ("not-privileged", "SYS_ADMIN", container(capabilities={"adds": ["CAP_SYS_ADMIN"]})),
+    ("not-privileged", "profile", container(securityOpts=["seccomp=unconfined"])),
+    ("isolated-from-host", "network", container(networkMode="host")),
+    ("isolated-from-host", "another container's", container(networkMode="container:other")),
+    ("isolated-from-host", "PID", container(pidMode="host")),
+    ("isolated-from-host", "IPC", container(ipcMode="host")),
+    ("isolated-from-host", "user", container(usernsMode="host")),
+    ("isolated-from-host", "/dev/kmsg", container(devices=[{"hostPath": "/dev/kmsg"}])),
+    ("isolated-from-host", "socket", mounts(type="bind", source="/var/run/docker.sock")),
+    ("isolated-from-host", "/etc", mounts(type="bind", source="/etc", readOnly=True)),
+    ("isolated-from-host", "/srv", container(volumes=[{"hostPath": "/srv"}])),
+    ("isolated-from-host", "host's /", mounts(type="bind", source="/", readOnly=True)),
+    ("isolated-from-host", "writable", mounts("node-exporter", type="bind", source="/")),
+    (
+        "isolated-from-host",
+        "folder of the host",
+        subject(VOLUME, protect=True, props={"driverOpts": {"o": "bind", "device": "/etc"}}),
+    ),
+    ("no-open-port", "Port 80 ", published(ip="0.0.0.0")),
+    ("no-open-port", "Port 80 ", published(ip="::")),
+    ("no-open-port", "Port 80 ", published()),
+    ("no-open-port", "publishAllPorts", container(publishAllPorts=True)),
+    ("limits", "memory and CPUs", container(memory=None, cpus=None)),
+    ("limits", "of memory,", container(memory=0)),
+    ("limits", "of CPUs,", container(cpus="0")),
+    ("health-check", "no health check", container(healthcheck=None)),
+    ("health-check", "no health check", container(healthcheck={"tests": ["NONE"]})),
+    ("image-digest", "example/image:1 ", container(image="example/image:1")),
+    ("image-digest", "example/image:1 ", subject(IMAGE, props={"name": "example/image:1"})),
+    ("image-digest", "no digest", subject(IMAGE, props={"name": "example/image@sha256:1234"})),
+    ("protected-data", "data volume", subject(VOLUME, "prometheus-data")),
+    ("protected-data", "data volume", subject(VOLUME, "of-my-own")),
+    ("retention", "29d, less than 30 days", keeps("29d")),
+    ("retention", "6d23h, less than 7 days", keeps("6d23h", stack="dev")),
+    ("retention", "default is 15d", prometheus("--config.file=x")),
+    ("retention", "not a Prometheus duration", keeps("a month")),
+    ("no-secret-in-clear", "`envs` has", env(f"NOTE=it is {SECRET}!")),
+    ("no-secret-in-clear", "`command` has", runs(f"--note={SECRET}")),
+    ("no-secret-in-clear", "`labels` has", container(labels=[{"label": "x", "value": SECRET}])),
+    ("no-secret-in-clear", "`healthcheck` has", container(healthcheck={"tests": ["CMD", SECRET]})),
+    ("no-secret-in-clear", "`envs` has", subject(secret=frozenset({"envs"}))),
+    ("no-secret-in-clear", "REDIS_PASSWORD is", env("REDIS_PASSWORD=hunter2")),
+    ("no-secret-in-clear", "API_KEY is", env("API_KEY=1234")),
+    ("no-secret-in-clear", "DSN is an address", env("DSN=postgresql://me:hunter2@db/x")),
+    ("no-secret-in-clear", "Slack", env("HOOK=https://hooks.slack.com/services/T0/B0/x")),
+    ("no-secret-in-clear", "after --redis.password", runs("--redis.password=hunter2")),
+    ("no-secret-in-clear", "after --requirepass", runs("--requirepass", "hunter2")),
+    ("no-secret-in-clear", "an address", runs("--redis.addr=redis://:hunter2@redis:6379")),
+    ("grafana-login", "lets anybody in", container(envs=["GF_AUTH_ANONYMOUS_ENABLED=true"])),
+    ("grafana-login", "lets anybody in", env("GF_AUTH_ANONYMOUS_ENABLED=1")),
+    ("grafana-login", "Nothing keeps", subject(name="grafana", props={"envs": []})),
+    ("grafana-login", "leave it out", runs("cfg:auth.anonymous.enabled=true")),
+    ("grafana-login", "whoever has its link", subject(PUBLIC, props={"isEnabled": True})),
+]
+PASSED: dict[str, Subject] = {
+    "all that is asked for": container(),
+    "dropped capabilities": container(capabilities={"drops": ["ALL"]}),
+    "no new privileges": container(securityOpts=["no-new-privileges:true"]),
+    "a network mode of its own": container(networkMode="bridge"),
+    "node_exporter's root": mounts("node-exporter", type="bind", source="/", readOnly=True),
+    "node_exporter's processes": subject(name="node-exporter", props={"pidMode": "host"}),
+    "one address": published(ip="192.0.2.7"),
+    "loopback in IPv6": published(ip="::1"),
+    "every interface, with TLS and a login": container(
+        command=[*GOOD["command"], "--web.config.file=/etc/web.yml"],
+        ports=[{"internal": 80, "ip": "0.0.0.0"}],
+    ),
+    "Grafana on every interface with TLS": container(
+        envs=[*GOOD["envs"], "GF_SERVER_PROTOCOL=https"], ports=[{"internal": 80, "ip": "0.0.0.0"}]
+    ),
+    "no digest outside prod": subject(stack="dev", props={"image": "example/image:1"}),
+    "an image that is not known yet": subject(unknown=frozenset({"image"}), props={"image": "any"}),
+    "an image by its id": container(image=DIGEST),
+    "an image that is built here": subject(IMAGE, props={"name": "own:1", "build": {}}),
+    "a protected volume": subject(VOLUME, "prometheus-data", protect=True),
+    "an unprotected one outside prod": subject(VOLUME, "prometheus-data", stack="dev"),
+    "a volume of configuration": subject(VOLUME, "grafana-config-volume"),
+    "30 days": keeps("4w2d"),
+    "7 days outside prod": keeps("7d", stack="dev"),
+    "retention in two words": prometheus("--storage.tsdb.retention.time", "31d"),
+    "a secret's file in the environment": env("REDIS_PASSWORD_FILE=/etc/x", "X__FILE=/etc/x"),
+    "a secret's file in the command": runs("--redis.password-file=/etc/x"),
+    "an empty secret": env("REDIS_PASSWORD="),
+    "a word with pass in it": env("BYPASS=yes"),
+    "an address with a user": runs("--redis.addr=redis://me@redis:6379"),
+    "a flag that only sounds like it": runs("--token-rotation=5m"),
+    "a secret where it belongs": subject(
+        "pulumi-python:dynamic/vitalstream:ConfigFiles", props={"secret_files": {"x": SECRET}}
+    ),
+    "a private dashboard": subject(PUBLIC, props={"isEnabled": False}),
+}
+
+
+def broken(found: Subject) -> set[str]:
+    return {violation.policy for violation in violations(found)}
+
+
+@pytest.mark.parametrize(
+    ("name", "told", "bad"), REFUSED, ids=[f"{name}: {told}" for name, told, _ in REFUSED]
+)
+def test_what_breaks_a_policy_is_refused_and_told(name: str, told: str, bad: Subject) -> None:
+    messages = [found.message for found in violations(bad) if found.policy == name]
+    assert [message for message in messages if told in message]
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [(name, bad) for name, _, bad in REFUSED],
+    ids=[f"{name}: {told}" for name, told, _ in REFUSED],
+)
+def test_what_breaks_one_policy_breaks_no_other(name: str, bad: Subject) -> None:
+    assert broken(bad) == {name}
+
+
+@pytest.mark.parametrize("good", PASSED.values(), ids=PASSED)
+def test_what_breaks_no_policy_passes(good: Subject) -> None:
+    assert broken(good) == set()
+
+
+@pytest.mark.parametrize("policy_", [policy_.name for policy_ in POLICIES])
+def test_each_policy_has_something_that_it_refuses(policy_: str) -> None:
+    assert policy_ in {name for name, _, _ in REFUSED}
+
+
+@pytest.mark.parametrize("bad", [bad for _, _, bad in REFUSED])
+def test_no_message_tells_a_secret(bad: Subject) -> None:
+    words = " ".join(found.message for found in violations(bad))
+    assert SECRET not in words
+    assert "hunter2" not in words
+
+
+def test_a_value_that_is_not_known_is_not_looked_at_for_secrets() -> None:
+    class Unknown(dict[str, Any]):
+        def __getitem__(self, key: str) -> Any:
+            assert key != "image"
+            return super().__getitem__(key)
+
+    props = Unknown({**GOOD, "image": "unknown"})
+    found = Subject("prod", CONTAINER, "some", props, unknown=frozenset({"image"}))
+    assert broken(found) == set()
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_committed_stacks_keep_every_policy(stack: str) -> None:
+    assert policy.check(stack) == []
+
+
+def test_a_stack_with_every_secret_keeps_every_policy() -> None:
+    reachable = {"mailSmarthost": "mail.test:587", "mailUsername": "monitoring"}
+    assert policy.check("prod", stack_config("prod", {**SECRETS, **reachable})) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        ({"bindAddress": "0.0.0.0"}, "no-open-port"),
+        ({"images": {"grafana": "grafana/grafana:12.4.11"}}, "image-digest"),
+        ({"protectData": False}, "protected-data"),
+        ({"retentionTime": "29d"}, "retention"),
+    ],
+)
+def test_a_setting_that_breaks_a_policy_of_prod_is_refused(
+    settings: dict[str, Any], name: str
+) -> None:
+    found = policy.check("prod", stack_config("prod", settings))
+    assert {violation.policy for violation in found} == {name}
+
+
+def test_without_protection_each_data_volume_is_named() -> None:
+    found = policy.check("prod", stack_config("prod", {"protectData": False}))
+    assert {violation.resource.rpartition("::")[2] for violation in found} == {
+        *("alertmanager-data", "grafana-data", "prometheus-data")
+    }
+
+
+def registered(**inputs: Any) -> Registration:
+    return Registration(
+        *(CONTAINER, "some", {**GOOD, **inputs}, True, "", (), False, (), (), "", "")
+    )
+
+
+def test_an_input_that_pulumi_holds_for_a_secret_is_refused_whatever_its_value() -> None:
+    secret = rpc.wrap_rpc_secret("derived")
+    config = StackConfig({}, ())
+    found = policy.check_registrations("dev", config, [registered(envs=[secret])])
+    assert "no-secret-in-clear" in {violation.policy for violation in found}
+
+
+def test_a_secret_of_the_stack_is_found_in_a_registration() -> None:
+    config = StackConfig({"vitalstream:redisPassword": SECRET}, ("vitalstream:redisPassword",))
+    bad = registered(labels=[{"label": "x", "value": SECRET}])
+    found = policy.check_registrations("dev", config, [bad])
+    assert [violation.policy for violation in found] == ["no-secret-in-clear"]
+
+
+def test_the_renderer_knows_every_secret_setting() -> None:
+    assert set(program.SECRETS) == set(secret_settings())
+
+
+def test_results_are_written_as_json(tmp_path: Any) -> None:
+    path = tmp_path / "policy.json"
+    done = CliRunner().invoke(app, ["policy", "--stack", "prod", "--json", str(path)])
+    assert (done.exit_code, json.loads(path.read_text())) == (0, [])
+
+
+@pytest.fixture
+def unprotected(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = stack_config("prod", {"protectData": False})
+    of_stack: Callable[..., StackConfig] = lambda *_: config  # noqa: E731
+    monkeypatch.setattr(StackConfig, "of_stack", of_stack)
+
+
+@pytest.mark.usefixtures("unprotected")
+def test_a_broken_policy_ends_the_command_with_2(tmp_path: Any) -> None:
+    path = tmp_path / "policy.json"
+    done = CliRunner().invoke(app, ["policy", "--stack", "prod", "--json", str(path)])
+    assert done.exit_code == 2
+    assert set(json.loads(path.read_text())[0]) == {"policy", "level", "resource", "message"}
+
+
+@pytest.mark.usefixtures("unprotected")
+def test_a_broken_policy_is_told_with_its_resource_and_its_mending() -> None:
+    done = CliRunner().invoke(app, ["policy", "--stack", "prod"])
+    assert "docker:index/volume:Volume::grafana-data: protected-data" in done.output
+    assert "pulumi config set protectData true --stack prod" in done.output
