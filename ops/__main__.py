@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 
 from ops import access, machine, program, rehearsal, running, workspace
+from ops import comment as comment_
 from ops import demo as demo_
 from ops import drill as drill_
 from ops import policy as policy_
 from ops import render as render_
+from ops.github import GitHub, GitHubError
 from ops.local_images import LocalImagesError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -48,6 +50,27 @@ def policy(
         results.write_text(policy_.as_json(found))
     typer.echo(policy_.as_text(stack, found))
     raise typer.Exit(2 if found else 0)
+
+
+@app.command()
+def comment(
+    file: Annotated[Path, typer.Option(help="A report of `ops diff`, in Markdown.")],
+    repository: Annotated[str, typer.Option(help="As owner/name.")],
+    pull_request: Annotated[int, typer.Option(min=1, help="Its number.")],
+    stack: Annotated[str | None, typer.Option(help="Whose report it must be.")] = None,
+    head_sha: Annotated[
+        str | None, typer.Option(help="The commit reported on: post only while it is the head.")
+    ] = None,
+    head_repository: Annotated[
+        str | None, typer.Option(help="With --head-sha: where the head is, as owner/name.")
+    ] = None,
+) -> None:
+    """Put a report on a pull request: one comment a stack, updated in place.
+
+    Takes GITHUB_TOKEN, and GITHUB_API_URL and GITHUB_GRAPHQL_URL, from the environment.
+    """
+    target = comment_.target(repository, pull_request, head_sha, head_repository)
+    typer.echo(comment_.post(GitHub.of_environment(), target, comment_.Report.read(file, stack)))
 
 
 @app.command()
@@ -108,8 +131,10 @@ def run() -> None:
     try:
         app()
     except (
+        comment_.CommentError,
         demo_.DemoError,
         drill_.DrillError,
+        GitHubError,
         LocalImagesError,
         machine.MachineError,
         program.ProgramError,
