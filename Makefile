@@ -2,12 +2,13 @@
 
 PYTHON ?= python3
 STACK ?= dev
+BASE ?= origin/main
 VENV := .venv
 RUN := $(VENV)/bin/python
 # One environment has all of them: what the program and the policy pack pin must be the same.
 UV_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help demo down clean ps logs render dashboards setup lock test check bench
+.PHONY: help demo down clean ps logs render dashboards preview setup lock test check bench
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +33,10 @@ render: setup ## Everything a stack is made of, as files: make render STACK=prod
 
 dashboards: render ## The dashboards as JSON for Grafana's Import page
 	@ls build/$(STACK)/dashboards/*.json
+
+preview: check ## What a pull request is told of a stack: make preview STACK=prod BASE=origin/main
+	@PATH="$$PWD/.vitalstream/tools/usr/bin:$$PATH" $(RUN) -m ops preview --stack $(STACK) --base $(BASE) || \
+		{ code=$$?; [ $$code = 2 ] || exit $$code; }
 
 setup: $(VENV)/.locked ## The Python environment in .venv
 

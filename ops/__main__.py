@@ -12,6 +12,7 @@ from ops import comment as comment_
 from ops import demo as demo_
 from ops import drill as drill_
 from ops import policy as policy_
+from ops import preview as preview_
 from ops import render as render_
 from ops.github import GitHub, GitHubError
 from ops.local_images import LocalImagesError
@@ -50,6 +51,19 @@ def policy(
         results.write_text(policy_.as_json(found))
     typer.echo(policy_.as_text(stack, found))
     raise typer.Exit(2 if found else 0)
+
+
+@app.command()
+def preview(
+    stack: Stack = "dev",
+    base: Annotated[str, typer.Option(help="The version to compare with.")] = "origin/main",
+    out: Annotated[
+        Path | None, typer.Option(help="A folder for the report in Markdown; else it is printed.")
+    ] = None,
+    engine: Annotated[bool, typer.Option(help="Preview by the engine where it can.")] = True,
+) -> None:
+    """What a pull request is told of a stack. Ends with 2 where something changes."""
+    raise typer.Exit(preview_.preview(stack, base, out, typer.echo, engine=engine))
 
 
 @app.command()
@@ -137,6 +151,7 @@ def run() -> None:
         GitHubError,
         LocalImagesError,
         machine.MachineError,
+        preview_.PreviewError,
         program.ProgramError,
         rehearsal.RehearsalError,
         workspace.WorkspaceError,

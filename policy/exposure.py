@@ -33,12 +33,13 @@ def _is_every_interface(address: str) -> bool:
 def _is_guarded(subject: Subject) -> bool:
     """Whether the service speaks TLS and asks who is there, as far as its container shows.
 
-    Prometheus' own programs have both in one file. Grafana always asks (see `grafana_asks`).
+    Grafana always asks (see `grafana_asks`). Prometheus and Alertmanager have both in one file; an
+    exporter's has TLS alone.
     """
     protocols = [value for name, value in subject.environment if name == "GF_SERVER_PROTOCOL"]
     if protocols:
         return protocols[-1] in ("https", "h2")
-    return bool(subject.argument("--web.config.file"))
+    return bool(subject.argument("--web.config.file")) and not subject.name.endswith("-exporter")
 
 
 def grafana_asks(subject: Subject) -> Iterator[str]:

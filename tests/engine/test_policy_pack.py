@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from pathlib import Path
 
 import docker
 import pytest
-from pulumi import automation
 
+from ops.preview import Engine, PreviewError, by_engine
 from policy.rules import POLICIES
 from tests.engine.conftest import copy_program, make_stack
 from tests.engine.program import SECRETS, EngineStack
@@ -48,14 +46,6 @@ docker.Volume("protected-data", name="policy-data")
 """
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """`violations` are policies, names of resources and messages."""
-
-    refused: bool
-    violations: list[tuple[str, str, str]]
-
-
 @pytest.fixture(scope="module")
 def program(
     docker_client: docker.DockerClient, cli: None, tmp_path_factory: pytest.TempPathFactory
@@ -69,51 +59,62 @@ def program(
 
 
 @pytest.fixture(scope="module")
-def bad(program: EngineStack) -> Outcome:
+def bad(program: EngineStack) -> Engine:
     """A preview of the program with a resource for each policy, which breaks it and no other."""
     containers = {"good": GOOD, **{name: {**GOOD, **change} for name, change in BAD.items()}}
     main = program.folder / "__main__.py"
     good = main.read_text()
     main.write_text(good + PROGRAM.format(containers=json.dumps(containers)))
     try:
-        return preview(program)
+        return previewed(program)
     finally:
         main.write_text(good)
 
 
-def preview(program: EngineStack) -> Outcome:
-    found: list[tuple[str, str, str]] = []
-
-    def on_event(event: automation.EngineEvent) -> None:
-        if told := event.policy_event:
-            found.append((told.policy_name, told.resource_urn.rpartition("::")[2], told.message))
-
+def previewed(program: EngineStack) -> Engine:
     program.configure()
-    pack = str(Path(program.folder) / "policy")
-    try:
-        program.stack.preview(policy_packs=[pack], on_event=on_event, on_output=print)
-    except automation.CommandError:
-        return Outcome(True, found)
-    return Outcome(False, found)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in program.stack.workspace.env_vars.items():
+            patch.setenv(name, value)
+        return by_engine("pulumi", STACK, program.folder)
 
 
 def test_the_program_passes_and_every_policy_is_run(program: EngineStack) -> None:
-    assert preview(program) == Outcome(refused=False, violations=[])
-
-
-def test_a_program_that_breaks_a_policy_is_refused(bad: Outcome) -> None:
-    assert bad.refused
+    assert previewed(program).violations == ()
 
 
 @pytest.mark.parametrize("policy", [policy.name for policy in POLICIES])
-def test_each_policy_refuses_what_breaks_it_and_nothing_else(policy: str, bad: Outcome) -> None:
-    assert [name for broken, name, _ in bad.violations if broken == policy] == [policy]
+def test_each_policy_refuses_what_breaks_it_and_nothing_else(policy: str, bad: Engine) -> None:
+    found = [told for told in bad.violations if told.policy == policy]
+    assert [(told.level, told.resource.rpartition("::")[2]) for told in found] == [
+        ("mandatory", policy)
+    ]
 
 
-def test_a_message_says_how_to_mend_it(bad: Outcome) -> None:
-    messages = {policy: message for policy, _, message in bad.violations}
+def test_what_is_refused_is_told_with_its_type(bad: Engine) -> None:
+    assert "docker:index/volume:Volume::protected-data" in {
+        told.resource for told in bad.violations
+    }
+
+
+def test_a_message_says_how_to_mend_it(bad: Engine) -> None:
+    messages = {told.policy: told.message for told in bad.violations}
     assert "set vitalstream:bindAddress to 127.0.0.1" in messages["no-open-port"]
 
 
-def test_no_message_has_the_secret_in_it(bad: Outcome) -> None:
+def test_no_message_has_the_secret_in_it(bad: Engine) -> None:
     assert "canary" not in str(bad.violations)
+
+
+def test_a_refused_preview_still_says_what_would_change(bad: Engine) -> None:
+    steps = json.loads(bad.json)["steps"]
+    assert any(step["urn"].endswith("::no-open-port") for step in steps)
+
+
+def test_a_preview_that_fails_is_told_in_the_engines_words(program: EngineStack) -> None:
+    program.configure(retentionTime="a month")
+    try:
+        with pytest.raises(PreviewError, match="is not a Prometheus duration"):
+            previewed(program)
+    finally:
+        program.configure(retentionTime="30d")

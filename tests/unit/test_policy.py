@@ -93,6 +93,14 @@ REFUSED: list[tuple[str, str, Subject]] = [
     ("no-open-port", "Port 80 ", published(ip="0.0.0.0")),
     ("no-open-port", "Port 80 ", published(ip="::")),
     ("no-open-port", "Port 80 ", published()),
+    (
+        "no-open-port",
+        "Port 80 ",
+        subject(
+            name="node-exporter",
+            props={"command": ["--web.config.file=/etc/web.yml"], "ports": [{"internal": 80}]},
+        ),
+    ),
     ("no-open-port", "publishAllPorts", container(publishAllPorts=True)),
     ("limits", "memory and CPUs", container(memory=None, cpus=None)),
     ("limits", "of memory,", container(memory=0)),

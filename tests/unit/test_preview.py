@@ -1,0 +1,180 @@
+"""`python -m ops preview`: which source it takes, and what it makes of the engine's answer."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops import preview, pulumi_cli
+from ops.preview import PreviewError, by_engine
+from policy.rules import Violation
+from tests.unit.conftest import stack_config
+
+URN = "urn:pulumi:prod::vitalstream::vitalstream:grafana:Grafana$docker:index/volume:Volume::data"
+BROKEN = {
+    "policyEvent": {
+        "resourceUrn": URN,
+        "message": "In prod data volumes are protected.\nIt is a data volume.\n",
+        "policyName": "protected-data",
+        "enforcementLevel": "mandatory",
+    }
+}
+NOT_RUN = {"policyEvent": {**BROKEN["policyEvent"], "enforcementLevel": "advisory"}}
+
+
+class Diff:
+    """Stands in for `ops diff`, and keeps what it was given."""
+
+    def __init__(self) -> None:
+        self.code = 0
+        self.source: list[str] = []
+        self.results: list[dict[str, str]] = []
+
+    def __call__(self, _stack: str, source: list[str], results: Path, _out: Path | None) -> int:
+        self.source = source
+        self.results = json.loads(results.read_text())
+        return self.code
+
+
+@pytest.fixture
+def diff(monkeypatch: pytest.MonkeyPatch) -> Diff:
+    fake = Diff()
+    monkeypatch.setattr(preview, "_diff", fake)
+    return fake
+
+
+@pytest.fixture
+def pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """A Pulumi CLI on PATH that knows the stack or not, and previews as it is told."""
+
+    def install(
+        *,
+        knows: bool = True,
+        code: int = 0,
+        events: tuple[Any, ...] = (),
+        diagnostics: tuple[Any, ...] = (),
+    ) -> str:
+        answer = json.dumps({"steps": [], "diagnostics": list(diagnostics)})
+        lines = "\n".join(json.dumps(event) for event in events)
+        (tmp_path / "answer").write_text(answer)
+        (tmp_path / "events").write_text(lines)
+        cli = tmp_path / "pulumi"
+        cli.write_text(
+            "#!/bin/sh\n"
+            f'[ "$1" != stack ] || {{ echo "error: no stack named prod found" >&2; exit '
+            f"{0 if knows else 6}; }}\n"
+            f'[ "$PULUMI_DEBUG_COMMANDS" = true ] || exit 9\n'
+            f'while [ "$1" != --event-log ]; do shift; done\n'
+            f'cat "{tmp_path}/events" > "$2"; cat "{tmp_path}/answer"; exit {code}\n'
+        )
+        cli.chmod(cli.stat().st_mode | stat.S_IXUSR)
+        monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+        return str(cli)
+
+    return install
+
+
+@pytest.fixture
+def no_pulumi(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pulumi_cli, "find", lambda: None)
+
+
+def run(say: Callable[[str], Any] = print, **options: Any) -> int:
+    return preview.preview("prod", "origin/main", None, say, **options)
+
+
+@pytest.mark.usefixtures("no_pulumi")
+def test_without_an_engine_the_base_is_compared_with(diff: Diff) -> None:
+    said: list[str] = []
+    assert run(said.append) == 0
+    assert diff.source == ["--base", "origin/main"]
+    assert said == ["No Pulumi CLI is on PATH: the program is compared without an engine."]
+
+
+def test_a_stack_that_the_engine_does_not_know_is_compared_without_it(
+    diff: Diff, pulumi: Callable[..., str]
+) -> None:
+    pulumi(knows=False)
+    said: list[str] = []
+    run(said.append)
+    assert diff.source == ["--base", "origin/main"]
+    assert said == [
+        "The engine does not preview (no stack named prod found): the program is compared "
+        "without it."
+    ]
+
+
+def test_a_stack_that_the_engine_knows_is_previewed(diff: Diff, pulumi: Callable[..., str]) -> None:
+    pulumi()
+    run()
+    assert diff.source[0] == "--preview"
+
+
+def test_the_engine_is_left_out_where_nobody_wants_it(
+    diff: Diff, pulumi: Callable[..., str]
+) -> None:
+    pulumi()
+    run(engine=False)
+    assert diff.source == ["--base", "origin/main"]
+
+
+@pytest.mark.usefixtures("no_pulumi")
+def test_changes_are_told_by_the_exit_code(diff: Diff) -> None:
+    diff.code = 2
+    assert run() == 2
+
+
+@pytest.mark.usefixtures("no_pulumi")
+def test_a_report_that_cannot_be_made_is_an_error(diff: Diff) -> None:
+    diff.code = 1
+    with pytest.raises(PreviewError, match="There is no report"):
+        run()
+
+
+@pytest.mark.usefixtures("no_pulumi")
+def test_a_broken_policy_is_an_error_after_the_report(
+    diff: Diff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = stack_config("prod", {"protectData": False})
+    monkeypatch.setattr("ops.program.StackConfig.of_stack", lambda *_: config)
+    with pytest.raises(PreviewError, match="pulumi config set protectData true"):
+        run()
+    assert {found["policy"] for found in diff.results} == {"protected-data"}
+
+
+def test_what_the_engines_pack_refuses_is_an_error_after_the_report(
+    diff: Diff, pulumi: Callable[..., str]
+) -> None:
+    pulumi(code=1, events=(BROKEN,))
+    with pytest.raises(PreviewError, match="It is a data volume"):
+        run()
+    assert [found["resource"] for found in diff.results] == ["docker:index/volume:Volume::data"]
+
+
+def test_a_policy_that_could_not_be_run_is_reported_and_no_error(
+    diff: Diff, pulumi: Callable[..., str]
+) -> None:
+    pulumi(events=(NOT_RUN,))
+    assert run() == 0
+    assert [found["level"] for found in diff.results] == ["advisory"]
+
+
+def test_what_both_find_is_told_once() -> None:
+    found = Violation("limits", "mandatory", "docker:index/container:Container::x", "mend it")
+    same = Violation(found.policy, found.level, found.resource, "Every container.\nmend it")
+    assert preview._merged([found], (same,)) == [found]
+
+
+def test_a_failed_preview_is_told_in_the_engines_words(pulumi: Callable[..., str]) -> None:
+    failed = {"severity": "error", "message": "error: the passphrase is wrong\n"}
+    cli = pulumi(code=255, diagnostics=({"severity": "info", "message": "hello"}, failed))
+    with pytest.raises(PreviewError) as error:
+        by_engine(cli, "prod")
+    assert str(error.value) == (
+        "The engine's preview of prod failed:\nerror: the passphrase is wrong"
+    )
