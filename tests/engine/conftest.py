@@ -14,6 +14,7 @@ import pytest
 import yaml
 from pulumi import automation
 
+from components.images import IMAGES
 from ops import rehearsal
 from tests.engine.program import ROOT, SECRETS, EngineStack
 from tests.ports import free_ports
@@ -36,6 +37,9 @@ def cli() -> None:
 
 @pytest.fixture(scope="session")
 def images(docker_client: docker.DockerClient, cli: None) -> dict[str, str]:
+    """Made of Debian's packages; with LIVE_IMAGES=pinned the program's own, which `up` pulls."""
+    if os.environ.get("LIVE_IMAGES") == "pinned":
+        return {service: image.reference for service, image in IMAGES.items()}
     found = rehearsal.local_images(docker_client, print)
     if "grafana" not in found:
         _unavailable("there is no image of Grafana here")

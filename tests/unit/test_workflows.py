@@ -1,0 +1,392 @@
+"""The workflows: what they may do, what a fork reaches, and that what they call is there."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.main import get_command
+
+from ops.__main__ import app
+
+ROOT = Path(__file__).resolve().parents[2]
+GITHUB = ROOT / ".github"
+WORKFLOWS = {path.stem: path for path in sorted((GITHUB / "workflows").glob("*.yml"))}
+ACTIONS = {path.parent.name: path for path in sorted((GITHUB / "actions").glob("*/action.yml"))}
+FILES = {**WORKFLOWS, **ACTIONS}
+STACKS = {path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml")}
+OF_THIS_REPOSITORY = "github.event.pull_request.head.repo.full_name == github.repository"
+every_file = pytest.mark.parametrize("name", FILES)
+every_workflow = pytest.mark.parametrize("name", WORKFLOWS)
+
+
+def load(name: str) -> dict[Any, Any]:
+    found: dict[Any, Any] = yaml.safe_load(FILES[name].read_text())
+    return found
+
+
+def triggers(name: str) -> dict[str, Any]:
+    """YAML 1.1 takes `on` for a truth."""
+    found: dict[str, Any] = load(name)[True]
+    return found
+
+
+def jobs(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = load(name)["jobs"]
+    return found
+
+
+def steps(name: str) -> list[dict[str, Any]]:
+    """Of all jobs, or of the action."""
+    found = load(name)
+    parts = found["jobs"].values() if "jobs" in found else [found["runs"]]
+    return [step for part in parts for step in part["steps"]]
+
+
+def scripts(name: str) -> list[str]:
+    return [step["run"] for step in steps(name) if "run" in step]
+
+
+def step(name: str, title: str) -> dict[str, Any]:
+    return next(found for found in steps(name) if found.get("name") == title)
+
+
+def commands(name: str) -> Iterator[list[str]]:
+    """Each command of the scripts, in words; the lines of a folded one joined."""
+    for script in scripts(name):
+        for line in script.replace("\\\n", " ").splitlines():
+            for part in re.split(r"\|\||&&|;|\$\(", line):
+                if "'" not in part or part.count("'") % 2 == 0:
+                    yield shlex.split(part, comments=True) if part.count('"') % 2 == 0 else []
+
+
+def test_the_workflows_are_there() -> None:
+    assert set(WORKFLOWS) == {"comment", "deploy", "preview", "test"}
+
+
+@every_file
+def test_actions_of_others_are_pinned_by_a_commit_with_its_version(name: str) -> None:
+    used = re.findall(r"^\s*(?:- )?uses: (.*)$", FILES[name].read_text(), re.MULTILINE)
+    pin = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
+    assert [use for use in used if not use.startswith("./") and not pin.fullmatch(use)] == []
+
+
+def test_an_action_is_the_same_wherever_it_is_used() -> None:
+    pins: dict[str, set[str]] = {}
+    for name in FILES:
+        for use in (found["uses"] for found in steps(name) if "uses" in found):
+            pins.setdefault(use.partition("@")[0], set()).add(use)
+    assert {action: used for action, used in pins.items() if len(used) > 1} == {}
+
+
+@every_file
+def test_actions_of_our_own_are_there(name: str) -> None:
+    ours = [s["uses"] for s in steps(name) if s.get("uses", "").startswith("./")]
+    assert [use for use in ours if not (ROOT / use / "action.yml").is_file()] == []
+
+
+@every_workflow
+def test_nothing_is_permitted_that_no_job_asks_for(name: str) -> None:
+    assert load(name)["permissions"] == {}
+    assert all("permissions" in job for job in jobs(name).values())
+
+
+def test_only_the_comment_writes() -> None:
+    written = {
+        (name, right)
+        for name in WORKFLOWS
+        for job in jobs(name).values()
+        for right, level in job["permissions"].items()
+        if level != "read"
+    }
+    assert written == {("comment", "pull-requests")}
+
+
+@every_workflow
+def test_no_workflow_runs_a_pull_request_with_the_rights_of_its_target(name: str) -> None:
+    assert "pull_request_target" not in triggers(name)
+
+
+@every_file
+def test_no_script_has_an_expression_in_it(name: str) -> None:
+    """A branch's name or a title would be run as a part of it."""
+    assert [script for script in scripts(name) if "${{" in script] == []
+
+
+@every_file
+def test_every_script_is_one_to_bash(name: str) -> None:
+    for script in scripts(name):
+        done = subprocess.run(["bash", "-n"], input=script, text=True, check=False)
+        assert done.returncode == 0, script
+
+
+@every_file
+def test_no_checkout_leaves_the_token_behind(name: str) -> None:
+    checkouts = [s for s in steps(name) if s.get("uses", "").startswith("actions/checkout@")]
+    assert all(found["with"]["persist-credentials"] is False for found in checkouts)
+
+
+@every_workflow
+def test_every_job_ends_by_itself(name: str) -> None:
+    assert all(job["timeout-minutes"] <= 60 for job in jobs(name).values())
+
+
+@every_workflow
+def test_what_a_fork_can_start_has_no_secret(name: str) -> None:
+    if "pull_request" not in triggers(name):
+        return
+    open_to_forks = [
+        title
+        for title, job in jobs(name).items()
+        if ("secrets." in str(job) or "environment" in job) and job.get("if") != OF_THIS_REPOSITORY
+    ]
+    assert open_to_forks == []
+
+
+@every_workflow
+def test_a_secret_is_one_of_an_environment(name: str) -> None:
+    loose = [
+        title
+        for title, job in jobs(name).items()
+        if "secrets." in str(job) and "environment" not in job
+    ]
+    assert loose == []
+
+
+@every_workflow
+def test_a_fork_runs_on_no_machine_of_our_own(name: str) -> None:
+    if "pull_request" not in triggers(name):
+        return
+    ours = [
+        title
+        for title, job in jobs(name).items()
+        if "vars." in job["runs-on"] and job.get("if") != OF_THIS_REPOSITORY
+    ]
+    assert ours == []
+
+
+def test_a_preview_has_the_environment_of_previews_not_that_of_deploying() -> None:
+    assert jobs("preview")["engine"]["environment"] == {
+        "name": "${{ matrix.stack }}-preview",
+        "deployment": False,
+    }
+
+
+def test_the_comment_runs_the_default_branch() -> None:
+    checkout = next(s for s in steps("comment") if "checkout@" in s.get("uses", ""))
+    assert set(checkout["with"]) == {"persist-credentials"}
+
+
+def test_the_comment_keeps_what_it_gets_out_of_the_work_tree() -> None:
+    download = next(s for s in steps("comment") if "download-artifact@" in s.get("uses", ""))
+    assert download["with"]["path"].startswith("${{ runner.temp }}/")
+
+
+def test_the_comment_waits_for_the_preview_and_takes_what_it_leaves() -> None:
+    assert triggers("comment")["workflow_run"]["workflows"] == [load("preview")["name"]]
+    left = [s["with"]["name"] for s in steps("preview") if "upload-artifact@" in s.get("uses", "")]
+    assert left == ["report-${{ matrix.stack }}", "report-engine-${{ matrix.stack }}"]
+
+
+def test_every_committed_stack_is_previewed_commented_and_deployed() -> None:
+    for job in jobs("preview").values():
+        assert set(job["strategy"]["matrix"]["stack"]) == STACKS
+    said = re.search(r"for stack in (.*); do", step("comment", "Comment")["run"])
+    assert said
+    assert set(said[1].split()) == STACKS
+    assert {job["env"]["STACK"] for job in jobs("deploy").values()} == STACKS
+
+
+@pytest.mark.parametrize("stack", sorted(STACKS))
+def test_a_stack_is_deployed_once_at_a_time_and_never_cut_short(stack: str) -> None:
+    job = jobs("deploy")[stack]
+    assert job["concurrency"] == {"group": f"deploy-{stack}", "cancel-in-progress": False}
+    assert job["environment"] == stack
+
+
+def test_prod_comes_after_dev_and_only_from_main() -> None:
+    assert jobs("deploy")["prod"]["needs"] == "dev"
+    assert jobs("deploy")["dev"]["if"] == "github.ref == 'refs/heads/main'"
+
+
+def test_what_is_deployed_keeps_the_policies() -> None:
+    words = shlex.split(step("deploy", "Up")["run"])
+    assert words[:2] == ["pulumi", "up"]
+    assert (ROOT / words[words.index("--policy-pack") + 1] / "PulumiPolicy.yaml").is_file()
+
+
+def test_the_tests_may_not_be_skipped() -> None:
+    run = next(found for found in steps("test") if found.get("run") == ".ci/run")
+    assert run["env"]["REQUIRE_ENGINE"] == "1"
+    assert os.access(ROOT / ".ci/run", os.X_OK)
+
+
+def test_every_make_target_is_there() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    called = {words[1] for name in FILES for words in commands(name) if words[:1] == ["make"]}
+    assert called
+    assert called <= targets
+
+
+def test_every_command_of_ops_is_there_with_its_options() -> None:
+    group: Any = get_command(app)
+    called = 0
+    for words in (words for name in FILES for words in commands(name) if "ops" in words):
+        command = group.commands[words[words.index("ops") + 1]]
+        known = {
+            option
+            for parameter in command.params
+            for option in (*parameter.opts, *parameter.secondary_opts)
+        }
+        given = {word.partition("=")[0] for word in words if word.startswith("--")}
+        assert given <= known, words
+        called += 1
+    assert called >= 4
+
+
+def run(script: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """As a step runs it, with a Python that says what it is asked."""
+    python = folder / ".venv/bin/python"
+    if not python.exists():
+        python.parent.mkdir(parents=True)
+        python.write_text('#!/bin/sh\nprintf "%s\\n" "$*"\n')
+        python.chmod(0o755)
+    (folder / "home").mkdir(exist_ok=True)
+    return subprocess.run(
+        ["bash", "-e", "-o", "pipefail", "-c", script],
+        cwd=folder,
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder / "home"),
+            "GITHUB_STEP_SUMMARY": str(folder / "summary"),
+            "GITHUB_OUTPUT": str(folder / "output"),
+            **environment,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def reports(tmp_path: Path) -> Path:
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    (folder / "pull-request").write_text("7\n")
+    return folder
+
+
+def commented(reports: Path) -> list[str]:
+    done = run(
+        step("comment", "Comment")["run"],
+        reports.parent,
+        REPORTS=str(reports),
+        GITHUB_REPOSITORY="clinic/monitoring",
+        HEAD_SHA="4" * 40,
+        HEAD_REPOSITORY="somebody/monitoring",
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_each_stacks_report_is_commented_with_what_it_is_of(reports: Path) -> None:
+    (reports / "dev.md").write_text("dev")
+    (reports / "prod.md").write_text("prod")
+    assert commented(reports) == [
+        f"-m ops comment --file={reports}/{stack}.md --stack={stack} --pull-request=7 "
+        f"--repository=clinic/monitoring --head-sha={'4' * 40} "
+        "--head-repository=somebody/monitoring"
+        for stack in ("dev", "prod")
+    ]
+
+
+def test_the_engines_report_goes_before_the_other(reports: Path) -> None:
+    (reports / "prod.md").write_text("without")
+    (reports / "engine-prod.md").write_text("with")
+    assert [line.split()[3] for line in commented(reports)] == [f"--file={reports}/engine-prod.md"]
+
+
+def test_a_run_that_left_nothing_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "none").mkdir()
+    assert commented(tmp_path / "none") == []
+
+
+def test_a_number_that_is_none_stays_one_word(reports: Path) -> None:
+    (reports / "pull-request").write_text("7; touch x")
+    (reports / "prod.md").write_text("prod")
+    assert "--pull-request=7; touch x --repository" in commented(reports)[0]
+    assert not (reports.parent / "x").exists()
+
+
+def host_check(folder: Path, host: str, where: str, key: str = "") -> Any:
+    done_by = folder / ".venv/bin/python"
+    done_by.parent.mkdir(parents=True)
+    done_by.write_text(f"#!/bin/sh\necho {host}\n")
+    done_by.chmod(0o755)
+    environment = {"STACK": "prod", "RUNNER_ENVIRONMENT": where, "KEY": key, "KNOWN_HOSTS": "host"}
+    return run(scripts("docker-host")[0], folder, **environment)
+
+
+@pytest.mark.parametrize(
+    ("host", "where", "code"),
+    [
+        ("unix:///var/run/docker.sock", "github-hosted", 1),
+        ("unix:///var/run/docker.sock", "self-hosted", 0),
+        ("ssh://user@host", "github-hosted", 0),
+        ("tcp://docker.example.com:2376", "github-hosted", 0),
+    ],
+)
+def test_a_runner_that_is_thrown_away_is_not_deployed_to(
+    tmp_path: Path, host: str, where: str, code: int
+) -> None:
+    assert host_check(tmp_path, host, where).returncode == code
+
+
+def test_a_key_is_for_nobody_elses_eyes(tmp_path: Path) -> None:
+    assert host_check(tmp_path, "ssh://user@host", "github-hosted", "the key").returncode == 0
+    key = tmp_path / "home/.ssh/id_vitalstream"
+    assert (key.read_text(), key.stat().st_mode & 0o777) == ("the key\n", 0o600)
+
+
+@pytest.mark.parametrize("name", ["preview", "deploy"])
+@pytest.mark.parametrize("given", ["PULUMI_ACCESS_TOKEN", "PULUMI_BACKEND_URL"])
+def test_either_credential_is_enough(name: str, given: str, tmp_path: Path) -> None:
+    values = {"PULUMI_ACCESS_TOKEN": "", "PULUMI_BACKEND_URL": "", "STACK": "prod", given: "x"}
+    run(step(name, "Look for the stack's credentials")["run"], tmp_path, **values)
+    assert (tmp_path / "output").read_text() == "there=true\n"
+
+
+@pytest.mark.parametrize("name", ["preview", "deploy"])
+def test_without_credentials_it_is_said_and_nothing_is_done(name: str, tmp_path: Path) -> None:
+    values = {"PULUMI_ACCESS_TOKEN": "", "PULUMI_BACKEND_URL": "", "STACK": "prod"}
+    run(step(name, "Look for the stack's credentials")["run"], tmp_path, **values)
+    assert "has no PULUMI_ACCESS_TOKEN" in (tmp_path / "summary").read_text()
+    assert not (tmp_path / "output").exists()
+
+
+@pytest.mark.parametrize("name", ["preview", "deploy"])
+def test_without_credentials_no_later_step_runs(name: str) -> None:
+    guarded = [job for job in jobs(name).values() if "environment" in job]
+    for job in guarded:
+        later = job["steps"][1:]
+        assert all("steps.credentials.outputs.there" in found["if"] for found in later)
+
+
+@pytest.mark.parametrize(("code", "fails"), [(0, False), (1, True), (2, False), (3, True)])
+def test_changes_do_not_fail_a_preview_and_errors_do(
+    code: int, fails: bool, tmp_path: Path
+) -> None:
+    python = tmp_path / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f"#!/bin/sh\nexit {code}\n")
+    python.chmod(0o755)
+    for title in ("Compare with the base, without an engine", "Preview"):
+        done = run(step("preview", title)["run"], tmp_path, STACK="prod")
+        assert (done.returncode != 0) is fails
