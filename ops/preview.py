@@ -58,10 +58,10 @@ def preview(stack: str, base: str, out: Path | None, say: Report, *, engine: boo
             file.write_text(previewed.json)
             source = ["--preview", str(file)]
         code = _diff(stack, source, results, out)
-    if code not in (0, CHANGES):
-        raise PreviewError("There is no report: `ops diff` has failed, in its own words above.")
     if broken := [violation for violation in found if violation.level == LEVEL]:
         raise PreviewError(policy.as_text(stack, broken))
+    if code not in (0, CHANGES):
+        raise PreviewError("`ops diff` has ended with an error, in its words above or its report.")
     return code
 
 
@@ -79,7 +79,8 @@ def _diff(stack: str, source: list[str], results: Path, out: Path | None) -> int
         details = out / f"{stack}.details.md"
         command += ["--format", "markdown", "--out", str(out), "--details", str(details)]
     else:
-        command += ["--format", "text"]
+        # Edits are looked at here before they are committed.
+        command += ["--format", "text", "--allow-dirty"]
     return subprocess.run(command, cwd=ROOT, check=False).returncode
 
 

@@ -132,7 +132,7 @@ def test_changes_are_told_by_the_exit_code(diff: Diff) -> None:
 @pytest.mark.usefixtures("no_pulumi")
 def test_a_report_that_cannot_be_made_is_an_error(diff: Diff) -> None:
     diff.code = 1
-    with pytest.raises(PreviewError, match="There is no report"):
+    with pytest.raises(PreviewError, match="has ended with an error"):
         run()
 
 
