@@ -27,7 +27,7 @@ MAX_OPEN_FILES = 8192
 # containers' too, hence the room.
 MAX_PROCESSES = 4096
 # Planned as an update by the provider and never applied (pulumi-docker 5.2.0).
-NEVER_UPDATED_IN_PLACE = ["healthcheck", "tmpfs", "init"]
+NEVER_UPDATED_IN_PLACE = ["healthcheck", "tmpfs", "init", "mounts"]
 
 
 @dataclass(frozen=True)

@@ -179,7 +179,7 @@ def test_it_publishes_on_the_loopback_only(container: dict[str, Any]) -> None:
     assert {port["ip"] for port in container.get("ports") or []} <= {"127.0.0.1"}
 
 
-@pytest.mark.parametrize("key", ["healthcheck", "tmpfs", "init"])
+@pytest.mark.parametrize("key", ["healthcheck", "tmpfs", "init", "mounts"])
 def test_what_the_provider_never_updates_is_a_replacement(key: str, view: Any) -> None:
     assert [n for n, c in view.all("Container").items() if key not in c.replace_on_changes] == []
 
