@@ -14,6 +14,8 @@ from ops import drill as drill_
 from ops import policy as policy_
 from ops import preview as preview_
 from ops import render as render_
+from ops.diff import command as diff_
+from ops.diff.comparison import DiffError
 from ops.github import GitHub, GitHubError
 from ops.local_images import LocalImagesError
 
@@ -88,6 +90,38 @@ def comment(
 
 
 @app.command()
+def diff(
+    base: Annotated[str, typer.Option(help="The commit to compare the work tree with.")],
+    stack: Annotated[list[str], typer.Option(help="Without it, every stack.")] = [],  # noqa: B006
+    format_: Annotated[diff_.Format, typer.Option("--format")] = diff_.Format.TEXT,
+    out: Annotated[Path | None, typer.Option(help="A folder for one file a stack.")] = None,
+    details: Annotated[Path | None, typer.Option(help="A file for the uncut Markdown.")] = None,
+    max_bytes: Annotated[
+        int, typer.Option(min=diff_.LEAST_BYTES, help="Where Markdown is cut.")
+    ] = diff_.COMMENT_BYTES,
+    policy: Annotated[Path | None, typer.Option(help="A JSON list of policy findings.")] = None,
+    fail_on: Annotated[list[diff_.FailOn], typer.Option(help="End with status 3.")] = [],  # noqa: B006
+    allow_dirty: Annotated[bool, typer.Option(help="Take the work tree as it is.")] = False,
+) -> None:
+    """Say what a change will do: 0 nothing, 2 something, 1 an error, 3 what --fail-on names."""
+    outcome = diff_.run(
+        diff_.Options(
+            base=base,
+            stacks=tuple(stack),
+            format=format_,
+            out=out,
+            details=details,
+            most_bytes=max_bytes,
+            policy=policy,
+            fail_on=tuple(fail_on),
+            allow_dirty=allow_dirty,
+        )
+    )
+    typer.echo(outcome.printed, nl=False)
+    raise typer.Exit(outcome.status)
+
+
+@app.command()
 def demo() -> None:
     """Bring the dev stack up on this machine, with demo traffic."""
     demo_.up()
@@ -149,6 +183,7 @@ def run() -> None:
         demo_.DemoError,
         drill_.DrillError,
         GitHubError,
+        DiffError,
         LocalImagesError,
         machine.MachineError,
         preview_.PreviewError,

@@ -92,7 +92,7 @@ def test_of_two_ups_at_once_one_waits_to_be_run_again(up: EngineStack) -> None:
     code, output = run(up, "up", "--yes", "--skip-preview")
     said, _ = first.communicate(timeout=120)
     print(output)
-    assert (first.returncode, code) == (0, 255), said
+    assert (first.returncode, code != 0) == (0, True), said
     assert "locked" in output
     assert up.started() == before
 

@@ -1,0 +1,6 @@
+"""What a change of the program does to a stack, told for the people who review it.
+
+`base` and `preview` are the two sources of a `Comparison`: what the stack is before and after, and
+which resources are created, replaced, updated or deleted. The modules named after a noun turn it
+into the sections of a `Report`, and `markdown`, `text` and `as_json` write that.
+"""

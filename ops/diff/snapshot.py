@@ -1,0 +1,139 @@
+"""A stack at one moment: its resources with their inputs, and its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+# A value that nobody is to read, as its fingerprint: `{"$secret": "9c1e..."}`. Two are the same
+# where the values are; the key of the fingerprints is made anew for each comparison.
+SECRET = "$secret"
+# Of an engine's preview: what only `up` will tell.
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+
+CONTAINER = "docker:index/container:Container"
+IMAGE = "docker:index/remoteImage:RemoteImage"
+NETWORK = "docker:index/network:Network"
+VOLUME = "docker:index/volume:Volume"
+DOCKER_PROVIDER = "pulumi:providers:docker"
+GRAFANA_PROVIDER = "pulumi:providers:grafana"
+DYNAMIC = "pulumi-python:dynamic/"
+CONFIG_FILES = f"{DYNAMIC}vitalstream:ConfigFiles"
+PREFLIGHT = f"{DYNAMIC}vitalstream:Preflight"
+DASHBOARD = "grafana:oss/dashboard:Dashboard"
+DATA_SOURCE = "grafana:oss/dataSource:DataSource"
+FOLDER = "grafana:oss/folder:Folder"
+
+PROMETHEUS_FILE = "prometheus.yml"
+ALERTMANAGER_FILE = "alertmanager.yml"
+RULES_FOLDER = "rules/"
+
+
+@dataclass(frozen=True, order=True)
+class Address:
+    """What the engine knows a resource by: the types of its parents and its own, and its name."""
+
+    types: tuple[str, ...]
+    name: str
+
+    @property
+    def type(self) -> str:
+        return self.types[-1]
+
+    @property
+    def kind(self) -> str:
+        """The last word of the type: `Container`; of a provider `Provider docker`."""
+        if self.type.startswith("pulumi:providers:"):
+            return f"Provider {self.type.rpartition(':')[2]}"
+        return self.type.rpartition(":")[2]
+
+    def __str__(self) -> str:
+        return f"{'$'.join(self.types)}::{self.name}"
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """Also of a URN."""
+        types, name = text.split("::")[-2:]
+        found = tuple(part for part in types.split("$") if part != "pulumi:pulumi:Stack")
+        return cls(found or (types,), name)
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A resource as a program registers it. `options` are Pulumi's, by their names on the wire.
+
+    In `inputs`, the `image` of a container is the image's name and not its id.
+    """
+
+    address: Address
+    inputs: Mapping[str, Any]
+    custom: bool = True
+    protect: bool = False
+    replace_on_changes: tuple[str, ...] = ()
+    ignore_changes: tuple[str, ...] = ()
+    deleted_with: str = ""
+    dependencies: frozenset[str] = frozenset()
+
+    @property
+    def type(self) -> str:
+        return self.address.type
+
+    @property
+    def name(self) -> str:
+        return self.address.name
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A config value, and whether the stack's own file sets it."""
+
+    value: Any
+    in_stack_file: bool
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """`settings` are None where the source does not know them."""
+
+    resources: Mapping[Address, Resource] = field(default_factory=dict)
+    settings: Mapping[str, Setting] | None = None
+
+    def of_type(self, kind: str) -> Iterator[Resource]:
+        return (found for found in self.resources.values() if found.type == kind)
+
+    def files(self) -> Iterator[tuple[Resource, str, Any]]:
+        """Every file of every `ConfigFiles`, secret ones too."""
+        for resource in self.of_type(CONFIG_FILES):
+            for part in ("files", "secret_files"):
+                content = resource.inputs.get(part)
+                if isinstance(content, Mapping) and not is_secret(content):
+                    for path, text in content.items():
+                        yield resource, path, text
+
+    def file(self, path: str) -> str | None:
+        """The text of a file that can be read."""
+        return next(
+            (text for _, found, text in self.files() if found == path and isinstance(text, str)),
+            None,
+        )
+
+    def texts(self, folder: str) -> dict[str, str]:
+        """The texts of the files in a folder, by path."""
+        return {
+            path: text
+            for _, path, text in self.files()
+            if path.startswith(folder) and isinstance(text, str)
+        }
+
+
+def is_secret(value: Any) -> bool:
+    return isinstance(value, Mapping) and set(value) == {SECRET}
+
+
+def service_of(container: Resource) -> str:
+    """The service that a container runs, by its label."""
+    for label in container.inputs.get("labels") or []:
+        if isinstance(label, Mapping) and label.get("label") == "vitalstream.service":
+            return str(label.get("value"))
+    return container.name

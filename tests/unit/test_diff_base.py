@@ -1,0 +1,209 @@
+"""Two commits compared, each rendered by its own code."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ops import program
+from ops.diff import command
+from ops.diff.command import Exit, Format, Options
+from ops.diff.comparison import DiffError
+
+PROJECT = {
+    "name": "vitalstream",
+    "runtime": "python",
+    "config": {
+        "networkName": {"type": "string", "default": "here"},
+        "redisPassword": {"type": "string", "default": ""},
+    },
+}
+MAIN = """
+import pulumi
+
+config = pulumi.Config()
+pulumi.CustomResource("docker:index/network:Network", "net", {"name": config.get("networkName")})
+secret = config.get_secret("redisPassword")
+pulumi.CustomResource("a:b:Reader", "reader", {"password": secret})
+"""
+
+
+class Repository:
+    """A small program under version control, run by this version's `ops.program`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        (root / "ops").mkdir()
+        (root / "ops" / "__init__.py").touch()
+        shutil.copy(program.__file__, root / "ops" / "program.py")
+        self.git("init", "--quiet")
+        self.write("Pulumi.yaml", yaml.safe_dump(PROJECT))
+        self.write("__main__.py", MAIN)
+        self.write(".gitignore", "__pycache__\n")
+        self.configure()
+        self.commit()
+
+    def git(self, *arguments: str) -> None:
+        names = ["-c", "user.name=Test", "-c", "user.email=test@example.com"]
+        subprocess.run(["git", *names, *arguments], cwd=self.root, check=True, capture_output=True)
+
+    def write(self, path: str, text: str) -> None:
+        (self.root / path).write_text(text)
+
+    def configure(self, stack: str = "prod", **values: Any) -> None:
+        config = {f"vitalstream:{key}": value for key, value in values.items()}
+        self.write(f"Pulumi.{stack}.yaml", yaml.safe_dump({"config": config}))
+
+    def commit(self) -> None:
+        self.git("add", ".")
+        self.git("commit", "--quiet", "--allow-empty", "--message", "a commit")
+
+    def diff(self, base: str = "HEAD~1", **options: Any) -> command.Outcome:
+        return command.run(Options(base=base, root=self.root, **options))
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    return Repository(tmp_path)
+
+
+def test_two_commits_that_make_the_same_stack_end_with_nothing(repository: Repository) -> None:
+    repository.write("README.md", "words")
+    repository.commit()
+    outcome = repository.diff()
+    assert (outcome.printed, outcome.status) == ("prod: nothing changes\n", Exit.NOTHING)
+
+
+def test_a_base_is_rendered_by_its_own_code(repository: Repository) -> None:
+    repository.write("__main__.py", MAIN.replace("networkName", "bridgeName"))
+    config = {"bridgeName": {"type": "string", "default": "there"}}
+    repository.write("Pulumi.yaml", yaml.safe_dump({**PROJECT, "config": config}))
+    repository.commit()
+    outcome = repository.diff()
+    assert outcome.status == Exit.CHANGES
+    assert "name: here -> there" in outcome.printed
+
+
+def test_every_stack_that_either_has_is_compared(repository: Repository) -> None:
+    repository.configure("dev", networkName="elsewhere")
+    repository.commit()
+    printed = repository.diff().printed
+    assert "dev: " in printed
+    assert "has no such stack: all of it is new." in printed
+    assert "prod: nothing changes" in printed
+    assert repository.diff(stacks=("prod",)).printed == "prod: nothing changes\n"
+
+
+def test_a_stack_that_is_not_there_is_told_with_those_that_are(repository: Repository) -> None:
+    with pytest.raises(DiffError, match="There is no stack staging; there are: prod"):
+        repository.diff("HEAD", stacks=("staging",))
+
+
+@pytest.mark.parametrize("ref", ["nowhere", "--output=/tmp/x", "HEAD~9", ""])
+def test_a_commit_that_is_not_there_is_told(repository: Repository, ref: str) -> None:
+    with pytest.raises(DiffError, match=r"There is no commit .* here. `git fetch` it first"):
+        repository.diff(ref)
+
+
+def test_a_folder_without_version_control_is_told(tmp_path: Path) -> None:
+    with pytest.raises(DiffError, match="is in no Git repository"):
+        command.run(Options(base="HEAD", root=tmp_path))
+
+
+@pytest.mark.parametrize("path", ["__main__.py", "new.py"])
+def test_a_work_tree_with_changes_is_refused_by_name(repository: Repository, path: str) -> None:
+    repository.write(path, "# A change.\n")
+    with pytest.raises(DiffError, match=rf"differs from its last commit: {path}\. .*--allow-dirty"):
+        repository.diff("HEAD")
+
+
+def test_a_work_tree_with_changes_can_be_taken_as_it_is(repository: Repository) -> None:
+    repository.configure(networkName="there")
+    outcome = repository.diff("HEAD", allow_dirty=True)
+    assert "name: here -> there" in outcome.printed
+    assert "to the work tree with uncommitted changes" in outcome.printed
+
+
+def test_a_base_that_does_not_render_is_named_and_the_other_is_shown(
+    repository: Repository,
+) -> None:
+    repository.write("__main__.py", "raise ValueError('broken on purpose')\n")
+    repository.commit()
+    repository.write("__main__.py", MAIN)
+    repository.commit()
+    outcome = repository.diff()
+    assert outcome.status == Exit.ERROR
+    assert "Does not render: HEAD~1 (" in outcome.printed
+    assert "broken on purpose" in outcome.printed
+    assert "The version after renders:" in outcome.printed
+
+
+def test_a_work_tree_that_does_not_render_is_named(repository: Repository) -> None:
+    repository.write("__main__.py", "import nothing_of_this_name\n")
+    repository.commit()
+    outcome = repository.diff()
+    assert outcome.status == Exit.ERROR
+    assert "Does not render: the work tree" in outcome.printed
+    assert "No module named 'nothing_of_this_name'" in outcome.printed
+    assert "The version before renders:" in outcome.printed
+
+
+def test_a_program_that_ends_the_process_is_told(repository: Repository) -> None:
+    repository.write("__main__.py", "import os\nos._exit(7)\n")
+    repository.commit()
+    outcome = repository.diff()
+    assert outcome.status == Exit.ERROR
+    assert "It ended with status 7." in outcome.printed
+
+
+def test_what_a_program_prints_is_not_taken_for_its_resources(repository: Repository) -> None:
+    repository.write("__main__.py", f"print('hello')\n{MAIN}")
+    repository.commit()
+    assert repository.diff().status == Exit.NOTHING
+
+
+def test_a_program_sees_no_credentials_of_this_process(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("A_TOKEN", "of somebody")
+    monkeypatch.setenv("PULUMI_CONFIG", '{"vitalstream:networkName": "injected"}')
+    repository.write("__main__.py", f"import os\nassert 'A_TOKEN' not in os.environ\n{MAIN}")
+    repository.commit()
+    assert repository.diff().status == Exit.NOTHING
+
+
+ONE, OTHER = ({"secure": f"v1:{text}:{text}"} for text in ("aaaacipher", "bbbbcipher"))
+
+
+def test_a_secret_that_is_encrypted_anew_is_told_with_what_reads_it(
+    repository: Repository,
+) -> None:
+    repository.configure(redisPassword=ONE)
+    repository.commit()
+    repository.configure(redisPassword=OTHER)
+    repository.commit()
+    printed = repository.diff().printed
+    assert "secret redisPassword changed, or encrypted anew" in printed
+    assert "password: [secret] -> [secret]" in printed
+    assert "cipher" not in printed
+
+
+def test_a_secret_that_stays_is_no_change(repository: Repository) -> None:
+    repository.configure(redisPassword=ONE)
+    repository.commit()
+    repository.commit()
+    assert repository.diff().status == Exit.NOTHING
+
+
+def test_a_secret_in_clear_text_is_not_printed(repository: Repository) -> None:
+    repository.configure(redisPassword="in-the-clear-1", redisPasword="in-the-clear-2")
+    repository.commit()
+    outcome = repository.diff(format=Format.JSON)
+    assert outcome.status == Exit.CHANGES
+    assert "in-the-clear" not in outcome.printed
+    assert "secret redisPassword now set in the stack's file" in outcome.printed
