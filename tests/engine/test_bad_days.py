@@ -9,10 +9,8 @@ import os
 import shutil
 import signal
 import subprocess
-from pathlib import Path
 
 import pytest
-from pulumi import automation
 
 from ops import rehearsal
 from tests.engine.program import EngineStack, eventually
