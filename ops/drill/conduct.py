@@ -104,7 +104,7 @@ class Drill:
         """
         found = {}
         for name, watch in watches.items():
-            if not self._count(receiver.name, watch, name).failed:
+            if not watch.verdict(self.alertmanager.counts(receiver.name, name)).failed:
                 continue
             self.report(f"{receiver.name}: fails; waiting until Alertmanager gives it up")
             deadline = time.monotonic() + receiver.interval + self.patience
@@ -167,14 +167,18 @@ class Drill:
         )
 
     def _awaited(self, receiver: str | None, watch: Watch, name: str, deadline: float) -> Verdict:
+        """What two looks in a row say: the counters of one look are not of one moment, and an
+        attempt that is counted before its failure is would be taken for a success.
+        """
+        before = None
         while True:
-            verdict = self._count(receiver, watch, name)
-            if verdict.final or time.monotonic() >= deadline:
+            counts = self.alertmanager.counts(receiver, name)
+            verdict = watch.verdict(counts)
+            over = verdict.final or time.monotonic() >= deadline
+            if over and counts == before:
                 return verdict
+            before = counts
             time.sleep(PAUSE_SECONDS)
-
-    def _count(self, receiver: str | None, watch: Watch, name: str) -> Verdict:
-        return watch.verdict(self.alertmanager.counts(receiver, name))
 
     def _end(self, posted: Sequence[DrillAlert]) -> None:
         if posted:

@@ -23,7 +23,8 @@ class FakeAlertmanager:
     """`outcome` of a receiver: "ok" if none is given, "refused", "retried" or "nothing".
 
     `routed` are receivers other than the one that `matching` finds; `by_receiver` says whether the
-    counters tell receivers apart.
+    counters tell receivers apart. `torn`: the first look after a post sees an attempt and not yet
+    its failure.
     """
 
     config: dict[str, Any]
@@ -31,10 +32,12 @@ class FakeAlertmanager:
     routed: dict[str, list[str]] = field(default_factory=dict)
     silenced: set[str] = field(default_factory=set)
     by_receiver: bool = False
+    torn: bool = False
     meanwhile: list[tuple[str, str]] = field(default_factory=list)
     posts: list[list[Alert]] = field(default_factory=list)
     counters: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     url: str = ""
+    fresh: bool = False
 
     def matching(self, alert: Alert) -> str:
         """The receiver of the first route whose one matcher the labels have."""
@@ -66,6 +69,7 @@ class FakeAlertmanager:
 
     def post(self, alerts: list[Alert]) -> None:
         self.posts.append(alerts)
+        self.fresh = self.torn
         now = datetime.now(UTC)
         for alert in alerts:
             receiver = self.matching(alert)
@@ -84,7 +88,10 @@ class FakeAlertmanager:
 
     def metrics(self) -> str:
         lines = []
+        fresh, self.fresh = self.fresh, False
         for (name, integration, receiver), value in self.counters.items():
+            if fresh and "failed" in name:
+                continue
             labels = f'integration="{integration}"'
             if self.by_receiver:
                 labels += f',receiver_name="{receiver}"'

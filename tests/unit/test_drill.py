@@ -152,6 +152,13 @@ def test_a_real_message_of_the_same_moment_makes_no_failure_a_success(
     assert f"#vitalstream-critical {words}" in found.lines["critical", "Slack"]
 
 
+def test_a_failure_that_is_counted_a_moment_after_its_attempt_is_one(
+    alertmanager: Callable[..., FakeAlertmanager], hold: Callable[..., Outcome]
+) -> None:
+    found = hold(alertmanager(outcome={"warnings": "retried"}, torn=True))
+    assert "0 1 failed once" in found.lines["warnings", "Slack"]
+
+
 def test_a_silence_is_told_with_its_author(
     alertmanager: Callable[..., FakeAlertmanager], hold: Callable[..., Outcome]
 ) -> None:
@@ -259,7 +266,7 @@ def test_an_interrupted_drill_leaves_no_alert_firing(
     monkeypatch.setattr(conduct_.time, "sleep", interrupt)
     with pytest.raises(KeyboardInterrupt):
         hold(fake)
-    assert (len(fake.posts), fake.firing()) == (3, [])
+    assert (len(fake.posts), fake.firing()) == (2, [])
 
 
 def test_an_alert_ends_by_itself(
