@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import math
 import os
 import tempfile
@@ -50,9 +51,13 @@ def eventually(ask: Callable[[], Found], seconds: float, pause: float = 0.5) -> 
 
 
 def images(client: docker.DockerClient) -> dict[str, str]:
-    """Made of Debian's packages; with LIVE_IMAGES=pinned the program's own, pulled."""
-    if os.environ.get("LIVE_IMAGES") != "pinned":
-        return rehearsal.local_images(client, say)
+    """Made of Debian's packages; with LIVE_IMAGES=pinned the program's own, pulled.
+
+    LIVE_IMAGES as a JSON object, by service, chooses other images than those of the packages.
+    """
+    chosen = os.environ.get("LIVE_IMAGES", "{}")
+    if chosen != "pinned":
+        return rehearsal.local_images(client, say) | json.loads(chosen)
     for image in IMAGES.values():
         client.images.pull(image.reference)
     return {}

@@ -2,84 +2,34 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
-from components.dashboards import DashboardSettings, render_all
-from components.dashboards.panels import OR_NOTHING
 from tests.live.stack import SCRAPE_SECONDS, Stack, eventually
+from tests.panels import Target, boards, queries, targets
 
-DAY = 86400
-# Grafana's figure at the default scrape interval of 15 s: four of them.
-RATE_INTERVAL = "1m"
 # What is rare in the demo's traffic comes within this, after the stack is up.
 SETTLING_SECONDS = 75
 EXEMPTIONS = yaml.safe_load((Path(__file__).parent / "exemptions.yml").read_text())
-RENDERED = render_all(
-    DashboardSettings(stack="live", retention_seconds=7 * DAY, scrape_interval=f"{SCRAPE_SECONDS}s")
-)
-BOARDS: dict[str, dict[str, Any]] = {stem: json.loads(text) for stem, text in RENDERED.items()}
+BOARDS = boards(f"{SCRAPE_SECONDS}s")
+TARGETS = targets(BOARDS)
+QUERIES = queries(BOARDS)
 
 
-@dataclass(frozen=True)
-class Target:
-    """One query of a panel; its variables stand for everything they can choose."""
-
-    dashboard: str
-    panel: str
-    expr: str
-    instant: bool
-
-    @property
-    def exemption(self) -> str | None:
-        return next(
-            (
-                entry["reason"]
-                for entry in EXEMPTIONS
-                if entry["dashboard"] == self.dashboard and entry["expr"] in self.expr
-            ),
-            None,
-        )
-
-
-def variables(board: dict[str, Any]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = board["templating"]["list"]
-    return found
-
-
-def filled(expr: str, board: dict[str, Any]) -> str:
-    values = {found["name"]: found.get("allValue") or ".*" for found in variables(board)}
-    values |= {"__rate_interval": RATE_INTERVAL, "__interval": "5s", "__range": "5m"}
-    # `$1` is a group of a regular expression.
-    return re.sub(r"\$\{?([A-Za-z_]\w*)\}?", lambda match: values[match[1]], expr)
-
-
-TARGETS = [
-    Target(
-        stem,
-        panel["title"],
-        # Without what stands there for nothing.
-        filled(target["expr"].removesuffix(OR_NOTHING), board),
-        bool(target.get("instant")),
+def exemption(target: Target) -> str | None:
+    return next(
+        (
+            entry["reason"]
+            for entry in EXEMPTIONS
+            if entry["dashboard"] == target.dashboard and entry["expr"] in target.expr
+        ),
+        None,
     )
-    for stem, board in BOARDS.items()
-    for panel in board["panels"]
-    for target in panel.get("targets", [])
-]
-QUERIES = [
-    (stem, variable["name"], filled(variable["query"]["query"], board))
-    for stem, board in BOARDS.items()
-    for variable in variables(board)
-    if variable["type"] == "query"
-]
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +41,7 @@ def remaining(live: Stack) -> Callable[[], float]:
 
 @pytest.mark.parametrize(
     "target",
-    [target for target in TARGETS if not target.exemption],
+    [target for target in TARGETS if not exemption(target)],
     ids=lambda target: f"{target.dashboard}: {target.panel}",
 )
 def test_a_panel_shows_something(

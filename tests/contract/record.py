@@ -1,0 +1,105 @@
+"""Records what the services expose, by running them: `python -m tests.contract.record`.
+
+It brings a stack with the demo up, lets it run for a while and writes a file a service. Which
+versions run is chosen as in tests/live: LIVE_IMAGES=pinned takes the program's own images,
+LIVE_IMAGES='{"redis-exporter": "IMAGE:TAG"}' these and local ones for the rest. The version is the
+tag's.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from datetime import UTC, datetime
+from typing import Annotated
+
+import docker
+import requests
+import typer
+
+from components.images import IMAGES
+from ops import rehearsal
+from tests.contract.recording import Recording, metrics_in
+from tests.live import stack as stacks
+from tests.live.stack import Stack
+
+STACK = "live-contract"
+# By then whatever is rare in the demo's traffic has happened, and rules have been evaluated.
+RUN_SECONDS = 60
+BACKEND = "demo-backend"
+AGAINST = {"postgres-exporter": "demo-postgres", "redis-exporter": "demo-redis"}
+LOCAL_PREFIX = "vitalstream-local/"
+_VERSION = re.compile(r":v?(\d+(?:\.\d+)*(?:-pre)?)")
+
+
+def main(
+    origin: Annotated[
+        list[str] | None,
+        typer.Option(help="SERVICE=WORDS: where the image of a service comes from."),
+    ] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Only this service; several.")] = None,
+) -> None:
+    """Write tests/contract/SERVICE-VERSION.yml for each service of a stack."""
+    origins = dict(words.split("=", 1) for words in origin or [])
+    client = docker.from_env()
+    images = stacks.images(client)
+    references = {name: image.reference for name, image in IMAGES.items()} | images
+    config = stacks.config(images, demo=True)
+    with stacks.alone(STACK, client):
+        stack = Stack(STACK, client, config, rehearsal.up(STACK, config, stacks.say))
+        texts = [exposed(stack)]
+        time.sleep(RUN_SECONDS)
+        texts.append(exposed(stack))
+    for service in texts[0]:
+        if only and service not in only:
+            continue
+        recording = Recording(
+            service,
+            "ours" if service == BACKEND else version(references[service]),
+            about(service, references, origins),
+            metrics_in(found[service] for found in texts),
+        )
+        stacks.say(f"{recording.write()}: {len(recording.metrics)} metrics")
+
+
+def exposed(stack: Stack) -> dict[str, str]:
+    """What each service answers at /metrics. The backend's port is not published."""
+    found = {
+        service: requests.get(f"{url}/metrics", timeout=30).text
+        for service, url in stack.result.urls.items()
+    }
+    command = ["wget", "-qO-", "http://127.0.0.1:8000/metrics"]
+    _, output = stack.container(BACKEND).exec_run(command)
+    assert isinstance(output, bytes)
+    return {**found, BACKEND: output.decode()}
+
+
+def version(reference: str) -> str:
+    found = _VERSION.search(reference)
+    assert found, f"the tag of {reference} is no version"
+    return found[1]
+
+
+def about(service: str, references: dict[str, str], origins: dict[str, str]) -> dict[str, str]:
+    reference = references.get(service, "")
+    if service == BACKEND:
+        origin = "app/metrics.py, as the demo imports it"
+    elif reference.startswith(LOCAL_PREFIX) and service != "grafana":
+        origin = f"Debian's package, in the image {reference}"
+    else:
+        origin = origins.get(service, f"the image {reference}")
+    against = AGAINST.get(service)
+    return {
+        "origin": origin,
+        **(
+            {"against": f"{against.removeprefix('demo-')} {version(references[against])}"}
+            if against
+            else {}
+        ),
+        "recorded": datetime.now(UTC).date().isoformat(),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(typer.run(main))
