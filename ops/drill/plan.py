@@ -15,7 +15,7 @@ from components.routing import Destination
 ALERT = "Drill"
 DRILL_LABEL = "drill"
 """Marks a drill's alerts; the templates of messages know it."""
-PAGE = "https://github.com/vitalstream/monitoring/blob/main/docs/alerting.md"
+LINK = "https://github.com/vitalstream/monitoring/blob/main/docs/alerting.md#the-drill"
 _MATCHER = re.compile(r'(\w+)="([^"]*)"')
 
 
@@ -34,7 +34,7 @@ class DrillAlert:
             "annotations": self.annotations,
             "startsAt": starts.isoformat(),
             "endsAt": ends.isoformat(),
-            "generatorURL": f"{PAGE}#the-drill",
+            "generatorURL": LINK,
         }
 
     @property
@@ -90,6 +90,6 @@ def _annotations(receiver: str, stack: str, now: datetime) -> dict[str, str]:
             f"A drill at {now:%H:%M:%S} UTC, to see that alerts for the receiver {receiver} arrive "
             "here. There is nothing to do. A message that it is over follows."
         ),
-        "runbook_url": f"{PAGE}#the-drill",
+        "runbook_url": LINK,
         "dashboard_uid": "vitalstream-monitoring",
     }

@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from components import routing
+from components.settings import SlackChannels
+from ops.drill import plan
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 _LINK = re.compile(r"\]\((?!https?:|mailto:)(?P<path>[^)#\s]*)(?:#(?P<anchor>[^)\s]+))?\)")
@@ -28,3 +32,21 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         if not target.exists() or (link["anchor"] and link["anchor"] not in anchors(target)):
             wrong.append(link[0])
     assert wrong == []
+
+
+@pytest.mark.parametrize("row", routing.DESTINATIONS, ids=lambda row: row.receiver)
+def test_the_table_of_who_hears_what_is_that_of_the_code(row: routing.Destination) -> None:
+    lines = (ROOT / "docs" / "alerting.md").read_text().splitlines()
+    line = next(line for line in lines if line.startswith(f"| `{row.receiver}` |"))
+    times = [re.sub(r"(\d+)(\w)", r"\1 \2", text) for text in (row.wait, row.interval, row.repeat)]
+    label, value = row.matcher.replace('"', "").split("=")
+    channel = getattr(SlackChannels(), row.channel)
+    assert [cell.strip() for cell in line.strip("|").split("|")][3:] == times
+    assert f"| {label} {value} |" in line
+    assert (f"Slack `{channel}`" in line, "mail" in line) == (True, row.mail)
+
+
+def test_a_drill_links_to_its_page() -> None:
+    page, _, anchor = plan.LINK.partition("#")
+    path = ROOT / page.removeprefix("https://github.com/vitalstream/monitoring/blob/main/")
+    assert anchor in anchors(path)
