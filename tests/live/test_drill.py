@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import http.server
-import io
 import json
 import re
-import socket
-import tarfile
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
@@ -19,15 +16,14 @@ import pytest
 import requests
 import yaml
 
-from components import alertmanager, routing, settings_loader
+from components import routing, settings_loader
 from components.settings import Settings
 from ops import drill
 from ops.drill import command
-from tests.live import stack as stacks
-from tests.live.stack import SECRETS, eventually
+from tests.live.alertmanager import free_port, running
+from tests.live.stack import SECRETS
 
 STACK = "live-drill"
-CONFIG_DIR = routing.CONFIG_DIR
 PATIENCE_SECONDS = 6
 # What each path of the webhook server answers; every other 200. Alertmanager gives up at 404 at
 # once, and goes on trying at 500.
@@ -62,12 +58,6 @@ def webhooks() -> Iterator[Webhooks]:
         server.shutdown()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def settings() -> Settings:
     values = {
@@ -94,16 +84,6 @@ def configuration(settings: Settings, webhooks: Webhooks) -> str:
     return yaml.safe_dump(config, allow_unicode=True)
 
 
-def archive(files: dict[str, str]) -> bytes:
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as tar:
-        for name, text in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size, entry.mode = len(text.encode()), 0o644
-            tar.addfile(entry, io.BytesIO(text.encode()))
-    return packed.getvalue()
-
-
 @pytest.fixture(scope="module")
 def url(
     docker_client: docker.DockerClient,
@@ -111,40 +91,9 @@ def url(
     settings: Settings,
     webhooks: Webhooks,
 ) -> Iterator[str]:
-    """An Alertmanager that reaches the webhooks on this machine's loopback."""
-    port = settings.ports["alertmanager"]
-    with stacks.alone(STACK, docker_client):
-        container = docker_client.containers.create(
-            settings.model_copy(update={"images": images}).image("alertmanager"),
-            [
-                f"--config.file={CONFIG_DIR}/alertmanager.yml",
-                "--storage.path=/tmp",
-                f"--web.listen-address=127.0.0.1:{port}",
-                "--cluster.listen-address=",
-            ],
-            name=f"vitalstream-{STACK}-alertmanager",
-            labels={"vitalstream.stack": STACK},
-            network_mode="host",
-        )
-        try:
-            files = {
-                "alertmanager.yml": configuration(settings, webhooks),
-                "notifications.tmpl": alertmanager.render_templates(settings),
-            }
-            container.put_archive(CONFIG_DIR, archive(files))
-            container.start()
-            address = f"http://127.0.0.1:{port}"
-            assert eventually(lambda: ready(address), 20, pause=0.2), container.logs().decode()
-            yield address
-        finally:
-            container.remove(force=True, v=True)
-
-
-def ready(url: str) -> bool:
-    try:
-        return requests.get(f"{url}/-/ready", timeout=5).ok
-    except requests.RequestException:
-        return False
+    config = configuration(settings, webhooks)
+    with running(docker_client, settings.model_copy(update={"images": images}), config) as found:
+        yield found
 
 
 @dataclass(frozen=True)

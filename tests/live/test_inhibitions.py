@@ -1,0 +1,122 @@
+"""What holds back what, as a real Alertmanager sees it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import docker
+import pytest
+import requests
+
+from components import routing, settings_loader
+from tests.live.alertmanager import free_port, running
+from tests.live.stack import SECRETS, TIMEOUT_SECONDS, eventually
+
+STACK = "live-inhibit"
+Labels = dict[str, str]
+
+
+def alert(name: str, severity: str, service: str, **labels: str) -> Labels:
+    return {
+        "alertname": name,
+        "severity": severity,
+        "service": service,
+        "stack": "prod",
+        "instance": "a:1",
+        **labels,
+    }
+
+
+BACKEND_DOWN = alert("BackendDown", "critical", "backend")
+POSTGRESQL_DOWN = alert("PostgreSQLDown", "critical", "database")
+REDIS_DOWN = alert("RedisDown", "critical", "cache")
+FULL = alert("Full", "critical", "host")
+
+HELD_BACK = [
+    (BACKEND_DOWN, alert("HighErrorRate", "critical", "backend", instance="")),
+    (BACKEND_DOWN, alert("HighResponseTime", "warning", "backend", instance="")),
+    (POSTGRESQL_DOWN, alert("PostgreSQLExporterDown", "warning", "database", instance="b:1")),
+    (REDIS_DOWN, alert("RedisExporterDown", "warning", "cache", instance="b:1")),
+    (FULL, alert("HighCPUUsage", "warning", "host")),
+]
+TOLD = [
+    # The source itself, in the place of what it holds back.
+    *((target, source) for source, target in HELD_BACK),
+    (BACKEND_DOWN, alert("PostgreSQLSlowQueries", "warning", "database")),
+    (BACKEND_DOWN, alert("HighErrorRate", "critical", "backend", stack="dev")),
+    (BACKEND_DOWN, alert("BackendDown", "critical", "backend", instance="b:1")),
+    (FULL, alert("HighCPUUsage", "warning", "host", instance="b:1")),
+    (FULL, alert("HighCPUUsage", "warning", "monitoring")),
+    (FULL, alert("Fuller", "critical", "host")),
+    (alert("Full", "critical", "host", instance=""), alert("Busy", "warning", "host", instance="")),
+]
+
+
+@pytest.fixture(scope="module")
+def url(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterator[str]:
+    values = {
+        **SECRETS,
+        "mailUsername": "live",
+        "images": json.dumps(images),
+        "ports": json.dumps({"alertmanager": free_port()}),
+    }
+    settings = settings_loader.parse(STACK, values, list(SECRETS))
+    # Nobody is to be told: whether an alert is held back is known without.
+    unset = settings_loader.parse(STACK, values | {"slackWebhookUrl": ""}, list(SECRETS))
+    with running(docker_client, settings, routing.render_config(unset)) as found:
+        yield found
+
+
+@pytest.fixture
+def state(url: str) -> Iterator[Any]:
+    """Fires alerts and says what becomes of the last: "active" or "suppressed"."""
+    fired: list[Labels] = []
+
+    def ask(*alerts: Labels) -> str:
+        fired.extend(alerts)
+        post(url, [{"labels": labels} for labels in alerts])
+        there = {name: value for name, value in alerts[-1].items() if value}
+        entry = eventually(
+            lambda: next((e for e in firing(url) if e["labels"] == there), None), 5, pause=0.1
+        )
+        assert entry, "Alertmanager has not the alert"
+        return str(entry["status"]["state"])
+
+    yield ask
+    over = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    post(url, [{"labels": labels, "startsAt": over, "endsAt": over} for labels in fired])
+    assert eventually(lambda: not firing(url), 5, pause=0.1)
+
+
+def post(url: str, alerts: list[dict[str, Any]]) -> None:
+    answer = requests.post(f"{url}/api/v2/alerts", json=alerts, timeout=TIMEOUT_SECONDS)
+    assert answer.ok, answer.text
+
+
+def firing(url: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = requests.get(
+        f"{url}/api/v2/alerts", timeout=TIMEOUT_SECONDS
+    ).json()
+    return found
+
+
+def names(pair: tuple[Labels, Labels]) -> str:
+    return " ".join(f"{a['alertname']}-{a['instance']}-{a['stack']}" for a in pair)
+
+
+@pytest.mark.parametrize("pair", HELD_BACK, ids=names)
+def test_a_consequence_is_held_back(pair: tuple[Labels, Labels], state: Any) -> None:
+    assert state(*pair) == "suppressed"
+
+
+@pytest.mark.parametrize("pair", HELD_BACK, ids=names)
+def test_alone_it_is_told(pair: tuple[Labels, Labels], state: Any) -> None:
+    assert state(pair[1]) in ("active", "unprocessed")
+
+
+@pytest.mark.parametrize("pair", TOLD, ids=names)
+def test_what_is_no_consequence_is_told(pair: tuple[Labels, Labels], state: Any) -> None:
+    assert state(*pair) in ("active", "unprocessed")
