@@ -10,7 +10,22 @@ import pytest
 from ops import rehearsal
 from ops.local_images import LocalImagesError
 from tests.live import stack as stacks
+from tests.live.delivery import AIM_SECONDS, DELAYS
 from tests.live.stack import Stack
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """How long alerts took, also where every test passed."""
+    if lines := config.stash.get(DELAYS, []):
+        terminalreporter.section("from fault to message, in seconds")
+        terminalreporter.write_line(
+            "floor: scrape interval + for + evaluation interval + group_wait; the aim is at most "
+            f"{AIM_SECONDS} above it. over: from the mending to the message of it"
+        )
+        for line in lines:
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")

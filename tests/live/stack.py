@@ -7,6 +7,8 @@ import fcntl
 import json
 import math
 import os
+import platform
+import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -50,6 +52,14 @@ def eventually(ask: Callable[[], Found], seconds: float, pause: float = 0.5) -> 
     return found
 
 
+def not_of_this_machine(client: docker.DockerClient) -> str | None:
+    """Why this machine cannot see what the Docker Engine's containers see, where it cannot."""
+    info = client.info()
+    there = (info["Name"], info["KernelVersion"])
+    here = (socket.gethostname(), platform.release())
+    return None if there == here else f"the Docker Engine runs on {there}, the tests on {here}"
+
+
 def images(client: docker.DockerClient) -> dict[str, str]:
     """Made of Debian's packages; with LIVE_IMAGES=pinned the program's own, pulled.
 
@@ -76,7 +86,7 @@ def config(images: dict[str, str], **values: Any) -> program.StackConfig:
         **SECRETS,
         **values,
     }
-    return program.StackConfig.of_values(values, set(SECRETS))
+    return program.StackConfig.of_values(values, set(program.SECRETS))
 
 
 @contextlib.contextmanager
@@ -108,6 +118,11 @@ class Stack:
         return self.client.containers.list(
             all=True, filters={"label": f"vitalstream.stack={self.name}"}
         )
+
+    def address(self, service: str) -> str:
+        """A container's own address, which this machine reaches also in an internal network."""
+        networks = self.container(service).attrs["NetworkSettings"]["Networks"]
+        return str(next(iter(networks.values()))["IPAddress"])
 
     def started_at(self, service: str) -> str:
         return str(self.container(service).attrs["State"]["StartedAt"])

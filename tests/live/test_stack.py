@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import platform
 import re
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ import yaml
 
 from components.exporters.node import IGNORED_INTERFACES
 from ops import program
-from tests.live.stack import SECRETS, Stack, eventually
+from tests.live.stack import SECRETS, Stack, eventually, not_of_this_machine
 
 CONTAINER = "docker:index/container:Container"
 # By then an alert `for: 1m` has had time to fire.
@@ -152,11 +150,8 @@ def as_found(attrs: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture
 def host(live: Stack) -> Stack:
     """The stack, where its Docker Engine runs on this very machine."""
-    info = live.client.info()
-    there = (info["Name"], info["KernelVersion"])
-    here = (socket.gethostname(), platform.release())
-    if there != here:
-        pytest.skip(f"the Docker Engine runs on {there}, the tests on {here}")
+    if elsewhere := not_of_this_machine(live.client):
+        pytest.skip(elsewhere)
     return live
 
 

@@ -1,0 +1,58 @@
+"""Which faults are made, at what pace, and who is to hear of each."""
+
+from __future__ import annotations
+
+from tests.live.delivery import (
+    BACKEND,
+    CRITICAL,
+    DATABASE,
+    MAIL,
+    WARNINGS,
+    Expected,
+    Pace,
+)
+
+FAST = Pace(scrape=2, evaluation=2, group=15)
+FAST_DELAY = 4
+# Of alerts that come after others, as they do by their own times.
+LATER_DELAY = 12
+TRANSACTION_SECONDS = 5
+# One more than PostgreSQLTooManyConnections allows, and the exporter's.
+CONNECTIONS = 81
+# Requests: the bad ones are more than 5 % of all, and few enough to be outweighed later.
+GOOD, BAD, MORE_BAD = 200, 16, 64
+LATENCY_SECONDS = 1.5
+
+# As settled in components/settings.py, rules/ and components/routing.py.
+REAL = Pace(scrape=15, evaluation=15, group=60)
+REAL_DELAY = 60
+
+FAST_ALERTS = {
+    **{
+        alert: {"for": f"{FAST_DELAY}s"}
+        for alert in ("BackendDown", "RedisDown", "PostgreSQLDown", "NodeExporterDown")
+    },
+    **{
+        alert: {"for": f"{LATER_DELAY}s"}
+        for alert in ("HighErrorRate", "HighResponseTime", "RedisExporterDown")
+    },
+    "PostgreSQLSlowQueries": {"threshold": TRANSACTION_SECONDS, "for": f"{FAST_DELAY}s"},
+    "PostgreSQLTooManyConnections": {"for": f"{FAST_DELAY}s"},
+    # So that this machine's own disk does not count.
+    "DiskSpaceLow": {"threshold": 10, "for": f"{FAST_DELAY}s"},
+    "GrafanaDown": {"enabled": False},
+}
+# By what is done: the alert that follows, and who hears of it.
+EXPECTED = {
+    "answers of 500": Expected("HighErrorRate", LATER_DELAY, (CRITICAL, MAIL, BACKEND)),
+    "slow answers": Expected("HighResponseTime", LATER_DELAY, (WARNINGS, BACKEND)),
+    "open transaction": Expected("PostgreSQLSlowQueries", FAST_DELAY, (WARNINGS, DATABASE)),
+    "81 connections": Expected("PostgreSQLTooManyConnections", FAST_DELAY, (WARNINGS, DATABASE)),
+    "Redis' exporter killed": Expected("RedisDown", FAST_DELAY, (CRITICAL, MAIL)),
+    "full disk": Expected("DiskSpaceLow", FAST_DELAY, (WARNINGS,)),
+    "backend killed": Expected("BackendDown", FAST_DELAY, (CRITICAL, MAIL, BACKEND)),
+    "Redis killed": Expected("RedisDown", FAST_DELAY, (CRITICAL, MAIL)),
+    "PostgreSQL killed": Expected("PostgreSQLDown", FAST_DELAY, (CRITICAL, MAIL, DATABASE)),
+    "node_exporter killed": Expected("NodeExporterDown", FAST_DELAY, (WARNINGS,)),
+    "backend killed, real times": Expected("BackendDown", REAL_DELAY, (CRITICAL, MAIL, BACKEND)),
+}

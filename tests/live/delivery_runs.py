@@ -1,0 +1,265 @@
+"""Three stacks side by side, each with its faults: at a fast pace, at the real one, and with a
+Prometheus that dies.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import docker
+import requests
+import yaml
+
+from components.config_files_provider import ConfigFilesProvider
+from ops import program
+from ops.rehearsal import containers
+from tests.certificates import authority
+from tests.live import faults
+from tests.live.delivery import Act, Expected, Outcome, Pace, Subject, record, subject
+from tests.live.delivery_cases import (
+    BAD,
+    CONNECTIONS,
+    EXPECTED,
+    FAST,
+    FAST_ALERTS,
+    GOOD,
+    LATENCY_SECONDS,
+    MORE_BAD,
+    REAL,
+    TRANSACTION_SECONDS,
+)
+from tests.live.faults import NoDiskError, SmallDisk
+from tests.live.sinks import HEARTBEAT, Message
+from tests.live.stack import eventually, say
+
+CONTAINER = "docker:index/container:Container"
+STARTING_SECONDS = 30
+
+# How long Alertmanager takes an alert to be there after it was last told of it: four times this.
+RESEND_SECONDS = 5
+VALID_SECONDS = 4 * RESEND_SECONDS
+BEAT_SECONDS = 60
+SLACK_SECONDS = 15
+
+# What watches the parts that are left out.
+REAL_ALERTS = {
+    alert: {"enabled": False} for alert in ("PostgreSQLDown", "RedisDown", "GrafanaDown")
+}
+EXPORTERS = {"postgres-exporter", "redis-exporter", "node-exporter"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came of a stack's faults. Times are Unix times, counts are by integration; `others` are
+    the states of alerts that nobody was to hear of.
+    """
+
+    outcomes: list[Outcome]
+    others: dict[str, str]
+    messages: list[Message]
+    heartbeats: list[float]
+    delivered: dict[str, float]
+    failed: dict[str, float]
+    watchdog_valid_seconds: float = 0.0
+    killed: float = 0.0
+    started: float = 0.0
+
+    def by_fault(self) -> dict[str, Outcome]:
+        """What came of each fault, by its name in EXPECTED."""
+        return {
+            what: out
+            for what, expected in EXPECTED.items()
+            for out in self.outcomes
+            if out.expected is expected
+        }
+
+
+@dataclass(frozen=True)
+class Runs:
+    """`no_disk` says why no disk could be filled, where none could."""
+
+    fast: Future[Run]
+    real: Future[Run]
+    beat: Future[Run]
+    no_disk: str
+
+
+def play_all(client: docker.DockerClient, images: dict[str, str]) -> Runs:
+    """Brings the stacks up one after the other, plays on all at once and takes them down."""
+    ca, no_disk, disk = authority(), "", None
+    with ExitStack() as up, ThreadPoolExecutor(3) as pool:
+
+        def bring_up(name: str, pace: Pace, leave_out: set[str], **values: Any) -> Subject:
+            gone = frozenset({"grafana", *leave_out})
+            return up.enter_context(subject(name, client, images, pace, gone, ca, **values))
+
+        # The one that takes longest comes first.
+        gone = {"demo-traffic", "demo-postgres", "demo-redis", *EXPORTERS}
+        real = bring_up("live-delivery-real", REAL, gone, demo=True, alerts=REAL_ALERTS)
+        real_run = pool.submit(play_real, real)
+        try:
+            disk = up.enter_context(faults.small_disk())
+        except NoDiskError as error:
+            no_disk = f"no small disk can be mounted here: {error}"
+        gone = {"demo-traffic"}
+        fast = bring_up("live-delivery", FAST, gone, demo=True, alerts=FAST_ALERTS)
+        fast_run = pool.submit(play_fast, fast, disk)
+        beat = bring_up("live-delivery-beat", FAST, EXPORTERS)
+        beat_run = pool.submit(play_beat, beat)
+        return Runs(fast_run, real_run, beat_run, no_disk)
+
+
+def play_real(found: Subject) -> Run:
+    """BackendDown by nothing but the settings' defaults."""
+    _wait_until_watched(found, "backend")
+    act = found.play([(faults.killed("demo-backend"), _expected("backend killed, real times"))])
+    watchdog = next(one for one in found.alerts() if one["labels"]["alertname"] == "Watchdog")
+    ends, told = (datetime.fromisoformat(watchdog[key]) for key in ("endsAt", "updatedAt"))
+    return replace(_run(found, act), watchdog_valid_seconds=(ends - told).total_seconds())
+
+
+def play_fast(found: Subject, disk: SmallDisk | None) -> Run:
+    """First what does not hinder each other, then what all the rest would follow from."""
+    made = faults.Requests(found.stack)
+    _gather_less(found)
+    _forget_the_start(found)
+    _wait_until_watched(found, "backend", "node", "postgres", "redis")
+    made.wait_until_ready()
+    made.good(GOOD)
+    time.sleep(2 * FAST.scrape)
+    full = [(disk.full, _expected("full disk"))] if disk else []
+    first = found.play(
+        [
+            (
+                faults.failing_and_slow(GOOD, BAD, LATENCY_SECONDS),
+                _expected("answers of 500", "slow answers"),
+            ),
+            (faults.open_transaction(TRANSACTION_SECONDS), _expected("open transaction")),
+            (faults.connections(CONNECTIONS), _expected("81 connections")),
+            (faults.killed("redis-exporter"), _expected("Redis' exporter killed")),
+            *full,
+        ],
+        others=["RedisExporterDown"],
+    )
+    failing = faults.failing_and_slow(50 * BAD, MORE_BAD, LATENCY_SECONDS)
+    second = found.play(
+        [
+            (faults.seen(failing, FAST.scrape + FAST.evaluation), []),
+            (faults.killed("demo-backend"), _expected("backend killed")),
+            (faults.killed("demo-redis"), _expected("Redis killed")),
+            (faults.killed("demo-postgres"), _expected("PostgreSQL killed")),
+            (faults.killed("node-exporter"), _expected("node_exporter killed")),
+        ],
+        others=["HighErrorRate", "HighResponseTime"],
+    )
+    # A message too many would come with the next turn of its group.
+    time.sleep(FAST.group)
+    return _run(found, first, second)
+
+
+def play_beat(found: Subject) -> Run:
+    """Prometheus dies and comes back."""
+    _forget_in_seconds(found)
+    prometheus = found.stack.container("prometheus")
+    begun = time.time()
+    found.sink.wait_until(lambda _: any(beat > begun for beat in found.heartbeats()), BEAT_SECONDS)
+    prometheus.kill()
+    killed = time.time()
+    time.sleep(BEAT_SECONDS + SLACK_SECONDS)
+    prometheus.start()
+    started = time.time()
+    found.sink.wait_until(
+        lambda _: any(beat > started for beat in found.heartbeats()), BEAT_SECONDS
+    )
+    return replace(_run(found), killed=killed, started=started)
+
+
+def _expected(*faults_: str) -> list[Expected]:
+    return [EXPECTED[fault] for fault in faults_]
+
+
+def _run(found: Subject, *acts: Act) -> Run:
+    messages = found.sink.messages
+    record(acts, messages)
+    return Run(
+        outcomes=[out for act in acts for out in act.outcomes],
+        others={name: state for act in acts for name, state in act.others.items()},
+        messages=messages,
+        heartbeats=found.heartbeats(),
+        delivered=found.counted("alertmanager_notifications_total"),
+        failed=found.counted("alertmanager_notification_requests_failed_total"),
+    )
+
+
+def _wait_until_watched(found: Subject, *jobs: str) -> None:
+    there = f'count(up{{job=~"{"|".join(jobs)}"}} == 1)'
+
+    def watched() -> bool:
+        with contextlib.suppress(requests.RequestException):
+            return found.stack.value(there) == len(jobs)
+        return False
+
+    assert eventually(watched, STARTING_SECONDS), f"not every target of {', '.join(jobs)} is up"
+
+
+def _gather_less(found: Subject) -> None:
+    """Lets Alertmanager look at its groups more often, as no setting does: 5 minutes until a
+    warning is told to be over are too long here. How long it waits at first stays.
+    """
+    olds = found.stack.config_files("alertmanager")
+    # Secret, because the heartbeat's address is in it.
+    config = yaml.safe_load(olds["secret_files"]["alertmanager.yml"])
+    for route in config["route"]["routes"]:
+        if route["receiver"] != HEARTBEAT:
+            route["group_interval"] = f"{FAST.group:g}s"
+    secret_files = {**olds["secret_files"], "alertmanager.yml": yaml.safe_dump(config)}
+    ConfigFilesProvider().update("", olds, {**olds, "secret_files": secret_files})
+
+
+def _forget_the_start(found: Subject) -> None:
+    """Lets no alert of the first seconds, when not every part was there, count in what follows:
+    Prometheus tells of what is over for 15 minutes more.
+    """
+    prometheus = found.stack.container("prometheus")
+    prometheus.kill()
+    _restart_alertmanager(found)
+    prometheus.start()
+
+
+def _forget_in_seconds(found: Subject) -> None:
+    """Has Prometheus tell of its alerts more often, so that each counts for less long: by default
+    Alertmanager takes them to be there for 4 minutes after their Prometheus died.
+    """
+    stack = found.stack
+    inputs = next(
+        program.unwrap(made.inputs)
+        for made in stack.result.registrations
+        if (made.type, made.name) == (CONTAINER, "prometheus")
+    )
+    stack.container("prometheus").remove(force=True)
+    _restart_alertmanager(found)
+    flag = f"--rules.alert.resend-delay={RESEND_SECONDS}s"
+    changed = {**inputs, "command": [*inputs["command"], flag]}
+    containers.create(stack.client, changed, threading.Event(), say)
+
+
+def _restart_alertmanager(found: Subject) -> None:
+    """Killed, it keeps nothing of what it was told or has sent."""
+    container = found.stack.container("alertmanager")
+    container.kill()
+    container.start()
+
+    def ready() -> bool:
+        with contextlib.suppress(requests.RequestException):
+            return found.alerts() == []
+        return False
+
+    # What Prometheus tells while it is away, it tells again only after a minute.
+    assert eventually(ready, STARTING_SECONDS), "Alertmanager does not come back"

@@ -1,0 +1,194 @@
+"""What stands in for Slack, the mail server and the heartbeat's service: it takes everything over
+TLS and keeps it with its time of arrival.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import email
+import email.message
+import email.policy
+import json
+import secrets
+import ssl
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+from tests.certificates import Authority
+
+HEARTBEAT = "heartbeat"
+STOP_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message: `to` is a Slack channel, a mail address or `heartbeat`; `at` is Unix time.
+
+    `content` is all of it: Slack's attachment, the mail's parts by type, the webhook's body.
+    """
+
+    to: str
+    title: str
+    text: str
+    at: float
+    content: dict[str, Any]
+
+
+class Sink:
+    """The messages of one stack; `slack_url`, `heartbeat_url` and `smarthost` are where it takes
+    them, and the mail server asks for `login`.
+    """
+
+    def __init__(self, address: str, login: tuple[str, str]) -> None:
+        self.address = address
+        self.login = login
+        self.slack_url = self.heartbeat_url = self.smarthost = ""
+        self.path = secrets.token_urlsafe(8)
+        self._messages: list[Message] = []
+        self._changed = threading.Condition()
+
+    @property
+    def messages(self) -> list[Message]:
+        """What has come so far, in order."""
+        with self._changed:
+            return list(self._messages)
+
+    def take(self, message: Message) -> None:
+        with self._changed:
+            self._messages.append(message)
+            self._changed.notify_all()
+
+    def wait_until(self, done: Callable[[list[Message]], bool], seconds: float) -> bool:
+        """Whether what has come satisfies `done` within so many seconds."""
+        with self._changed:
+            return self._changed.wait_for(lambda: done(list(self._messages)), seconds)
+
+
+@contextlib.contextmanager
+def sink(authority: Authority, address: str, login: tuple[str, str]) -> Iterator[Sink]:
+    """A sink at an address of this machine, with a certificate of the authority."""
+    found = Sink(address, login)
+    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
+        file.write(authority.server(address))
+        file.flush()
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(file.name)
+    with _https(found, context) as port, _smtp(found, context) as smtp_port:
+        found.slack_url = f"https://{address}:{port}/slack/{found.path}"
+        found.heartbeat_url = f"https://{address}:{port}/{HEARTBEAT}/{found.path}"
+        found.smarthost = f"{address}:{smtp_port}"
+        yield found
+
+
+@contextlib.contextmanager
+def _https(found: Sink, context: ssl.SSLContext) -> Iterator[int]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            message = _posted(self.path, found.path, body)
+            if message:
+                found.take(message)
+            answer = b"ok" if message else b"no_service"
+            self.send_response(200 if message else 404)
+            self.send_header("Content-Type", "text/plain")
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, *_: object) -> None:
+            """Quiet: a client that is killed leaves its connection as it is."""
+
+    server = Server((found.address, 0), Handler)
+    # The handshake is the connection's own thread's: a slow client keeps nobody else waiting.
+    server.socket = context.wrap_socket(
+        server.socket, server_side=True, do_handshake_on_connect=False
+    )
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1})
+    thread.start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(STOP_SECONDS)
+
+
+def _posted(path: str, secret: str, body: bytes) -> Message | None:
+    now, content = time.time(), json.loads(body)
+    if path == f"/{HEARTBEAT}/{secret}":
+        return Message(HEARTBEAT, content["status"], "", now, content)
+    if path == f"/slack/{secret}":
+        (attachment,) = content["attachments"]
+        return Message(content["channel"], attachment["title"], attachment["text"], now, attachment)
+    return None
+
+
+class _Mails:
+    """aiosmtpd's handler."""
+
+    def __init__(self, found: Sink) -> None:
+        self._found = found
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:
+        now = time.time()
+        mail = email.message_from_bytes(envelope.original_content or b"", policy=_POLICY)
+        assert isinstance(mail, email.message.EmailMessage)
+        parts = {part.get_content_type(): part.get_content() for part in mail.iter_parts()}
+        for to in envelope.rcpt_tos:
+            self._found.take(Message(to, mail["Subject"], parts["text/plain"], now, parts))
+        return "250 OK"
+
+
+_POLICY = email.policy.default
+
+
+@contextlib.contextmanager
+def _smtp(found: Sink, context: ssl.SSLContext) -> Iterator[int]:
+    """Mail by STARTTLS and with a password, or not at all."""
+
+    def authenticate(*arguments: Any) -> AuthResult:
+        data = arguments[-1]
+        given = isinstance(data, LoginPassword) and (data.login.decode(), data.password.decode())
+        return AuthResult(success=given == found.login)
+
+    loop = asyncio.new_event_loop()
+    server = loop.run_until_complete(
+        loop.create_server(
+            lambda: SMTP(
+                _Mails(found),
+                hostname="sink.test",
+                tls_context=context,
+                require_starttls=True,
+                authenticator=authenticate,
+                auth_required=True,
+                # Its challenge is not the one that Alertmanager knows; most servers have both.
+                auth_exclude_mechanism=["LOGIN"],
+                loop=loop,
+            ),
+            found.address,
+            0,
+        )
+    )
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        loop.call_soon_threadsafe(server.close)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(STOP_SECONDS)
+        loop.close()

@@ -1,0 +1,230 @@
+"""From the fault to the phone: who hears of what, when, how often and in which words.
+
+The messages go over TLS to what stands in for Slack, the mail server and the heartbeat's service.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import Counter
+
+import docker
+import pytest
+
+from tests.live import delivery_runs
+from tests.live.delivery import (
+    BACKEND,
+    BOUND_SECONDS,
+    CRITICAL,
+    DELAYS,
+    MAIL,
+    Outcome,
+    is_resolved,
+    messages_of,
+    table,
+)
+from tests.live.delivery_cases import EXPECTED
+from tests.live.delivery_runs import BEAT_SECONDS, VALID_SECONDS, Run, Runs
+from tests.live.sinks import HEARTBEAT
+from tests.live.stack import not_of_this_machine
+
+each_fault = pytest.mark.parametrize("outcome", EXPECTED, indirect=True)
+STAMP = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
+
+
+@pytest.fixture(scope="module")
+def runs(
+    docker_client: docker.DockerClient, images: dict[str, str], request: pytest.FixtureRequest
+) -> Runs:
+    if elsewhere := not_of_this_machine(docker_client):
+        pytest.skip(elsewhere)
+    found = delivery_runs.play_all(docker_client, images)
+    played = [run.result() for run in (found.fast, found.real) if not run.exception()]
+    outcomes = {what: out for run in played for what, out in run.by_fault().items()}
+    request.config.stash[DELAYS] = table(outcomes)
+    return found
+
+
+@pytest.fixture(scope="module")
+def fast(runs: Runs) -> Run:
+    return runs.fast.result()
+
+
+@pytest.fixture(scope="module")
+def real(runs: Runs) -> Run:
+    return runs.real.result()
+
+
+@pytest.fixture(scope="module")
+def beat(runs: Runs) -> Run:
+    return runs.beat.result()
+
+
+@pytest.fixture
+def outcome(runs: Runs, request: pytest.FixtureRequest) -> Outcome:
+    if request.param == "full disk" and runs.no_disk:
+        pytest.skip(runs.no_disk)
+    run = runs.real if "real times" in request.param else runs.fast
+    return run.result().by_fault()[request.param]
+
+
+@each_fault
+def test_exactly_those_who_shall_hear_of_an_alert_do(outcome: Outcome) -> None:
+    assert {message.to for message in outcome.messages} == set(outcome.expected.to)
+
+
+@each_fault
+def test_each_of_them_is_told_once(outcome: Outcome) -> None:
+    told = Counter(message.to for message in outcome.messages if not is_resolved(message))
+    assert told == dict.fromkeys(outcome.expected.to, 1)
+
+
+@each_fault
+def test_each_of_them_is_told_once_that_it_is_over(outcome: Outcome) -> None:
+    told = Counter(message.to for message in outcome.messages if is_resolved(message))
+    assert told == dict.fromkeys(outcome.expected.to, 1)
+
+
+@each_fault
+def test_a_fault_is_told_in_time(outcome: Outcome) -> None:
+    above = {to: outcome.delay(to) - outcome.floor(to) for to in outcome.expected.to}
+    assert max(above.values()) < BOUND_SECONDS, above
+
+
+@each_fault
+def test_its_end_is_told_in_time(outcome: Outcome) -> None:
+    above = {to: outcome.resolved_delay(to) - outcome.resolved_floor for to in outcome.expected.to}
+    assert max(above.values()) < BOUND_SECONDS, above
+
+
+def test_a_dead_exporter_is_told_as_what_it_hides_and_not_twice(fast: Run) -> None:
+    assert fast.others["RedisExporterDown"] == "suppressed"
+    assert messages_of("RedisExporterDown", fast.messages) == []
+
+
+@pytest.mark.parametrize("alert", ["HighErrorRate", "HighResponseTime"])
+def test_while_the_backend_is_down_nobody_hears_of_its_errors(alert: str, fast: Run) -> None:
+    down = fast.by_fault()["backend killed"]
+    told = messages_of(alert, fast.messages)
+    assert fast.others[alert] == "suppressed"
+    assert [message.title for message in told if down.began < message.at < down.ended] == []
+
+
+def test_nobody_is_told_of_anything_else(real: Run) -> None:
+    told = [message for message in real.messages if message.to != HEARTBEAT]
+    assert messages_of("BackendDown", told) == told
+
+
+@pytest.mark.parametrize("name", ["fast", "real", "beat"])
+def test_no_delivery_failed_by_alertmanagers_own_count(name: str, runs: Runs) -> None:
+    run: Run = getattr(runs, name).result()
+    assert run.failed == {}
+
+
+def test_alertmanager_counts_what_it_delivered(fast: Run) -> None:
+    assert {"slack", "email", "webhook"} == set(fast.delivered)
+
+
+def test_the_heartbeat_comes_every_minute(real: Run) -> None:
+    gaps = [later - earlier for earlier, later in itertools.pairwise(real.heartbeats)]
+    assert gaps
+    assert gaps == pytest.approx([BEAT_SECONDS] * len(gaps), abs=5)
+
+
+def test_the_heartbeat_stops_when_prometheus_is_dead(beat: Run) -> None:
+    before = [at for at in beat.heartbeats if at < beat.killed + VALID_SECONDS]
+    after = [at for at in beat.heartbeats if beat.killed + VALID_SECONDS <= at < beat.started]
+    assert before
+    assert beat.started > max(before) + BEAT_SECONDS + 5
+    assert after == []
+
+
+def test_the_heartbeat_comes_again_when_prometheus_is_back(beat: Run) -> None:
+    again = [at for at in beat.heartbeats if at >= beat.started]
+    assert again
+    assert again[0] - beat.started < BEAT_SECONDS / 2
+
+
+def test_a_dead_prometheus_is_missed_within_5_minutes(real: Run) -> None:
+    assert 0 < real.watchdog_valid_seconds + BEAT_SECONDS <= 300
+
+
+def _as_written(text: str) -> str:
+    """With what differs from run to run in one form."""
+    text = re.sub(STAMP, "STAMP", text.replace("\r\n", "\n"))
+    text = re.sub(r"until \d\d:\d\d:\d\d UTC", "until TIME", text)
+    return re.sub(r"127\.0\.0\.1:\d+", "HOST", text).rstrip()
+
+
+LINKS = (
+    "<https://github.com/vitalstream/monitoring/blob/main/docs/runbooks/BackendDown.md|Runbook> | "
+    "<http://HOST/d/vitalstream-overview|Dashboard> | "
+    "<http://HOST/graph?g0.expr=instance%3Abackend_up%3Amin+%3D%3D+0&g0.tab=1|Query>"
+)
+SILENCE = (
+    "http://HOST/#/silences/new?filter=%7Balertname%3D%22BackendDown%22%2C"
+    "stack%3D%22live-delivery-real%22%7D"
+)
+
+
+@pytest.fixture
+def down(real: Run) -> Outcome:
+    return real.by_fault()["backend killed, real times"]
+
+
+@pytest.mark.parametrize("channel", [CRITICAL, BACKEND])
+def test_this_is_what_slack_gets(channel: str, down: Outcome) -> None:
+    (message,) = down.told(channel)
+    assert message.title == "[CRITICAL] BackendDown - live-delivery-real"
+    assert message.content["color"] == "danger"
+    assert _as_written(message.text) == "\n".join(
+        [
+            "*Backend backend:8000 is unreachable*",
+            "Prometheus cannot scrape the backend at backend:8000 (up = 0). Patients are probably "
+            "not being monitored.",
+            "Where: backend:8000",
+            "Since: STAMP",
+            LINKS,
+            f"<{SILENCE}|Silence>",
+        ]
+    )
+
+
+@pytest.mark.parametrize("channel", [CRITICAL, BACKEND])
+def test_this_is_what_slack_gets_in_the_end(channel: str, down: Outcome) -> None:
+    (message,) = down.resolved(channel)
+    assert message.title == "[RESOLVED] BackendDown - live-delivery-real"
+    assert message.content["color"] == "good"
+    assert _as_written(message.text) == "\n".join(
+        [
+            "*Over: Backend backend:8000 is unreachable*",
+            "Where: backend:8000",
+            "Since: STAMP, until TIME",
+            LINKS,
+        ]
+    )
+
+
+def test_this_is_the_mail(down: Outcome) -> None:
+    (message,) = down.told(MAIL)
+    assert message.title == "[CRITICAL] BackendDown - live-delivery-real"
+    assert _as_written(message.text) == "\n".join(
+        [
+            "Backend backend:8000 is unreachable",
+            "Prometheus cannot scrape the backend at backend:8000 (up = 0). Patients are probably "
+            "not being monitored.",
+            "Where: backend:8000",
+            "Since: STAMP",
+            "Runbook: https://github.com/vitalstream/monitoring/blob/main/docs/runbooks/BackendDown.md",
+            "Dashboard: http://HOST/d/vitalstream-overview",
+            "Query: http://HOST/graph?g0.expr=instance%3Abackend_up%3Amin+%3D%3D+0&g0.tab=1",
+            "",
+            f"Silence: {SILENCE}",
+        ]
+    )
+
+
+def test_the_mail_has_the_same_in_html(down: Outcome) -> None:
+    (message,) = down.told(MAIL)
+    assert "<strong>Backend backend:8000 is unreachable</strong>" in message.content["text/html"]
