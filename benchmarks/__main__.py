@@ -20,7 +20,7 @@ import docker.errors
 import typer
 from rich.console import Console
 
-from benchmarks import instrumentation, measurements, stack
+from benchmarks import instrumentation, measurements, stack, storage, thirty_days
 from benchmarks.circumstances import circumstances, load
 from benchmarks.figures import Aim, Figure, Report
 from benchmarks.measurements import Bench
@@ -47,6 +47,8 @@ class Measurement(StrEnum):
     second_up = "second-up"
     rule_edit = "rule-edit"
     memory = "memory"
+    overview = "overview"
+    storage = "storage"
 
 
 @app.command()
@@ -144,6 +146,10 @@ def _steps(bench: Bench, wanted: frozenset[Measurement]) -> list[tuple[str, Call
         bench.report.notes.append(f"not measured: {', '.join(sorted(short))}: no Pulumi engine.")
     if Measurement.memory in wanted:
         steps.append(("memory", lambda: measurements.resident_memory(bench)))
+    if Measurement.overview in wanted:
+        steps.append(("overview", lambda: thirty_days.overview_of_thirty_days(bench)))
+    if Measurement.storage in wanted:
+        steps.append(("storage", lambda: storage.storage_a_day(bench)))
     return steps
 
 

@@ -153,13 +153,8 @@ def second_up_and_rule_edit(bench: Bench, wanted: frozenset[str]) -> None:
 
 def resident_memory(bench: Bench) -> None:
     """The dev stack under the demo's traffic for a minute."""
-    config = configuration("dev", bench.images)
-    name = DEV if bench.cli else REHEARSAL
     bench.say("the dev stack comes up")
-    if bench.cli:
-        copy_of_program(bench.cli, bench.folder / "memory", DEV, config).up()
-    else:
-        rehearsal.up(REHEARSAL, config.for_mocks(), bench.say)
+    name = bring_up(bench, "memory", configuration("dev", bench.images))
     bench.say(f"looking at its memory for {TRAFFIC_SECONDS} s")
     samples = memory.resident(bench.client, name, TRAFFIC_SECONDS)
     sums = tuple(sum(sample.values()) for sample in samples)
@@ -171,6 +166,16 @@ def resident_memory(bench: Bench) -> None:
     shares = ", ".join(f"{service} {size:.1f}" for service, size in largest_first)
     bench.report.notes.append(f"resident memory by container, MB: {shares}.")
     stack.remove(bench.client, name)
+
+
+def bring_up(bench: Bench, folder: str, config: Configuration, name: str | None = None) -> str:
+    """A stack, by the engine or rehearsed, and its name; `folder` is a new one of the bench's."""
+    name = name or (DEV if bench.cli else REHEARSAL)
+    if bench.cli:
+        copy_of_program(bench.cli, bench.folder / folder, name, config).up()
+    else:
+        rehearsal.up(name, config.for_mocks(), bench.say)
+    return name
 
 
 def _beside_empty(
