@@ -136,6 +136,24 @@ def down(
 
 
 @app.command()
+def clear(
+    stack: Stack,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove a stack's containers and networks, whatever the state knows of them; data stay.
+
+    The way back after an `up` that was killed or a lost state: docs/reliability.md.
+    """
+    if not yes:
+        typer.confirm(
+            f"Nothing watches and alerts on {stack} until the next up. Go on?", abort=True
+        )
+    for name in running.clear(stack):
+        typer.echo(f"removed {name}")
+    typer.echo(f"Data volumes are kept. Now: pulumi up --refresh --stack {stack}")
+
+
+@app.command()
 def ps() -> None:
     """Show what runs."""
     running.show()

@@ -8,7 +8,8 @@ import docker
 from docker.models.containers import Container
 from rich.table import Table
 
-from ops import pulumi_cli, rehearsal
+from components.config_files_provider import ConfigFilesError, connect
+from ops import access, pulumi_cli, rehearsal
 from ops.demo import STACK, DemoError, console, say
 from ops.machine import MachineError, docker_client
 from ops.workspace import Workspace
@@ -69,6 +70,20 @@ def down(*, volumes: bool) -> None:
         say(
             f"Kept: {', '.join(sorted(volume.name for volume in kept))}. `make clean` removes them."
         )
+
+
+def clear(stack: str) -> tuple[str, ...]:
+    """Removes what Docker has of a stack, whatever a state knows of it, and keeps its data volumes.
+
+    The way back where the two no longer agree: an `up` that was killed, a state that is lost.
+    Returns the names of what is gone. Raises MachineError or RehearsalError.
+    """
+    host = access.settings_of(stack).docker_host
+    try:
+        client = connect(host)
+    except ConfigFilesError as error:
+        raise MachineError(str(error)) from None
+    return rehearsal.down(client, stack, volumes=False)
 
 
 def _containers() -> list[Container]:
