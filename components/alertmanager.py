@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pulumi
 
-from components import routing
-from components.config_files import ReloadOnChange
+from components import routing, web
+from components.config_files import NoticesItself, ReloadOnChange
 from components.container import ContainerSpec, Network, http_probe
 from components.service import Service, ServiceFiles, ServiceSpec
 from components.settings import Settings
@@ -52,19 +52,22 @@ def spec(settings: Settings) -> ServiceSpec:
                 f"--web.external-url={settings.url('alertmanager')}",
                 # One Alertmanager has no peers to gossip with.
                 "--cluster.listen-address=",
+                *web.server_flags(settings, routing.CONFIG_DIR),
             ],
-            probe=http_probe(PORT, "/-/ready"),
+            probe=_probe(settings),
             port=PORT,
         ),
         files=ServiceFiles(
             target=routing.CONFIG_DIR,
             files=files,
-            secret_files=secret_files,
+            secret_files={
+                **secret_files,
+                **web.server_files(settings, service="alertmanager", password=True),
+                **web.client_files(settings, routing.CONFIG_DIR, "alertmanager"),
+            },
             checker=("amtool", "check-config", f"{routing.CONFIG_DIR}/alertmanager.yml"),
-            on_change=ReloadOnChange(
-                metrics=f"http://127.0.0.1:{PORT}/metrics",
-                prefix="alertmanager_config_last_reload",
-            ),
+            on_change=ReloadOnChange(),
+            on_change_below={web.FOLDER: NoticesItself()},
         ),
         data_dir=DATA_DIR,
     )
@@ -72,6 +75,13 @@ def spec(settings: Settings) -> ServiceSpec:
 
 def _below(path: str) -> str:
     return path.removeprefix(f"{routing.CONFIG_DIR}/")
+
+
+def _probe(settings: Settings) -> str:
+    if not settings.tls:
+        return http_probe(PORT, "/-/ready")
+    config = f"--http.config.file={routing.CONFIG_DIR}/{web.CLIENT}"
+    return f"amtool {config} --alertmanager.url=https://localhost:{PORT} cluster show"
 
 
 class Alertmanager(Service):

@@ -21,14 +21,19 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ReloadOnChange:
-    """SIGHUP; `prefix` names the metrics at `metrics` that say whether the reload succeeded."""
-
-    metrics: str
-    prefix: str
+class NoticesItself:
+    """For a service that reads its files whenever it needs them."""
 
     def as_props(self) -> dict[str, Any]:
-        return {"reload": {"metrics": self.metrics, "prefix": self.prefix}}
+        return {}
+
+
+@dataclass(frozen=True)
+class ReloadOnChange:
+    """SIGHUP, for Prometheus and Alertmanager: their log says whether the reload succeeded."""
+
+    def as_props(self) -> dict[str, Any]:
+        return {"reload": True}
 
 
 @dataclass(frozen=True)
@@ -49,12 +54,16 @@ class RestartOnChange:
         return {"restart": True}
 
 
+OnChange = NoticesItself | ReloadOnChange | RunOnChange | RestartOnChange
+
+
 @dataclass(frozen=True)
 class ConfigFilesArgs:
     """`files` by path below `target`; `secret_files` likewise, mode 0400 and encrypted in state.
 
-    `checker` is a command of the service's own image, run on the files at `target`; empty where
-    the service has none.
+    `on_change` is for all files but those at or below the paths of `on_change_below`, which have
+    ways of their own. `checker` is a command of the service's own image, run on the files at
+    `target`; empty where the service has none.
     """
 
     service: str
@@ -62,7 +71,8 @@ class ConfigFilesArgs:
     target: str
     image: str
     uid: int
-    on_change: ReloadOnChange | RunOnChange | RestartOnChange
+    on_change: OnChange
+    on_change_below: Mapping[str, OnChange] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     secret_files: Mapping[str, str] = field(default_factory=dict)
     checker: Sequence[str] = ()
@@ -92,6 +102,9 @@ class ConfigFiles(Resource, module="vitalstream", name="ConfigFiles"):
                 else {},
                 "checker": list(args.checker),
                 "on_change": args.on_change.as_props(),
+                "on_change_below": {
+                    path: how.as_props() for path, how in args.on_change_below.items()
+                },
             },
             opts,
         )

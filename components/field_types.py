@@ -20,6 +20,7 @@ _HTTPS_URL = re.compile(
     rf"https://(?:[A-Za-z0-9._~!$&'()*+,;=:-]+@)?{_HOST}(?::[0-9]{{1,5}})?"
     r"(?:[/?#](?:[^\s%\"<>\\^`{|}]|%[0-9A-Fa-f]{2})*)?"
 )
+_PUBLIC_URL = re.compile(rf"https?://{_HOST}(?::[0-9]{{1,5}})?")
 _MAIL = re.compile(r"[^@\s<>,;:\"]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 # A Docker reference: host[:port]/ and path, in lower case; then the tag, then perhaps a digest.
 _REPOSITORY = (
@@ -51,6 +52,8 @@ _COMMON_PASSWORDS = frozenset(
     }
 )
 MIN_PASSWORD_LENGTH = 12
+# What bcrypt takes: it cuts off, or refuses, what is longer.
+MAX_WEB_PASSWORD_BYTES = 72
 
 
 def _duration(text: str) -> str:
@@ -154,6 +157,21 @@ def _optional_password(value: SecretStr) -> SecretStr:
     return _password(value) if value.get_secret_value() else value
 
 
+def _web_password(value: SecretStr) -> SecretStr:
+    if len(value.get_secret_value().encode()) > MAX_WEB_PASSWORD_BYTES:
+        raise ValueError(f"is longer than the {MAX_WEB_PASSWORD_BYTES} bytes that bcrypt takes")
+    return value
+
+
+def _public_url(text: str) -> str:
+    if not _PUBLIC_URL.fullmatch(text):
+        raise ValueError(
+            "is not the address of a site, such as https://grafana.example.com (no path: the "
+            "services are at the root of theirs)"
+        )
+    return text
+
+
 def _channel(text: str) -> str:
     if not _CHANNEL.fullmatch(text):
         raise ValueError("is not a Slack channel, such as #vitalstream-critical")
@@ -247,6 +265,10 @@ Image = Annotated[str, AfterValidator(_image)]
 HttpsUrl = Annotated[SecretStr, AfterValidator(_https_url)]
 Password = Annotated[SecretStr, AfterValidator(_password)]
 OptionalPassword = Annotated[SecretStr, AfterValidator(_optional_password)]
+WebPassword = Annotated[
+    SecretStr, AfterValidator(_optional_password), AfterValidator(_web_password)
+]
+PublicUrl = Annotated[str, AfterValidator(_public_url)]
 SlackChannel = Annotated[str, AfterValidator(_channel)]
 NetworkName = Annotated[str, AfterValidator(_network_name)]
 HostName = Annotated[str, AfterValidator(_host_name)]

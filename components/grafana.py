@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 
 import pulumi
 import pulumiverse_grafana as grafana
 
-from components.config_files import RunOnChange
+from components import web
+from components.config_files import RestartOnChange, RunOnChange
 from components.container import ContainerSpec, Network, http_probe
 from components.own_dashboards import DATA_SOURCE_UID
 from components.service import Service, ServiceFiles, ServiceSpec
@@ -41,11 +43,13 @@ def spec(settings: Settings) -> ServiceSpec:
                 f"GF_SECURITY_ADMIN_USER={settings.grafana_admin_user}",
                 "GF_SECURITY_DISABLE_GRAVATAR=true",
                 f"GF_SERVER_ROOT_URL={settings.url('grafana')}/",
+                *_over_https(settings),
+                "GF_SNAPSHOTS_EXTERNAL_ENABLED=false",
                 "GF_USERS_ALLOW_SIGN_UP=false",
                 # The alerts are Prometheus' and Alertmanager's.
                 "GF_UNIFIED_ALERTING_ENABLED=false",
             ],
-            probe=http_probe(PORT, "/api/health"),
+            probe=http_probe(PORT, "/api/health", tls=settings.tls),
             port=PORT,
             stop_seconds=30,
             # Its first start makes the database.
@@ -53,11 +57,39 @@ def spec(settings: Settings) -> ServiceSpec:
         ),
         files=ServiceFiles(
             target=SECRETS_DIR,
-            secret_files={"admin_password": settings.grafana_admin_password.get_secret_value()},
-            on_change=RunOnChange(("sh", "-c", reset)),
+            secret_files={
+                "admin_password": settings.grafana_admin_password.get_secret_value(),
+                **web.key_pair(settings),
+                **_metrics_password(settings),
+            },
+            on_change=RestartOnChange(),
+            on_change_below={"admin_password": RunOnChange(("sh", "-c", reset))},
         ),
         data_dir=DATA_DIR,
     )
+
+
+def _over_https(settings: Settings) -> list[str]:
+    envs = []
+    if settings.url("grafana").startswith("https://"):
+        # Also where a reverse proxy in front has the certificate.
+        envs += ["GF_SECURITY_COOKIE_SAMESITE=strict", "GF_SECURITY_COOKIE_SECURE=true"]
+    if settings.tls:
+        envs += [
+            f"GF_METRICS_BASIC_AUTH_PASSWORD__FILE={SECRETS_DIR}/{web.PASSWORD}",
+            f"GF_METRICS_BASIC_AUTH_USERNAME={settings.web_user}",
+            f"GF_SERVER_CERT_FILE={SECRETS_DIR}/{web.CERTIFICATE}",
+            f"GF_SERVER_CERT_KEY={SECRETS_DIR}/{web.KEY}",
+            "GF_SERVER_PROTOCOL=https",
+        ]
+    if settings.tls and settings.public_host:
+        # Of a name, which browsers then ask by https only, at every port: not of an address.
+        envs.append("GF_SECURITY_STRICT_TRANSPORT_SECURITY=true")
+    return envs
+
+
+def _metrics_password(settings: Settings) -> dict[str, str]:
+    return {web.PASSWORD: settings.web_password.get_secret_value()} if settings.tls else {}
 
 
 class Grafana(Service):
@@ -94,7 +126,8 @@ class GrafanaObjects(pulumi.ComponentResource):
         password = settings.grafana_admin_password.get_secret_value()
         provider = grafana.Provider(
             "grafana",
-            url=f"http://{settings.local_host}:{settings.published['grafana']}",
+            url=settings.local_url("grafana"),
+            ca_cert=settings.tls_ca if settings.tls else None,
             auth=pulumi.Output.secret(f"{settings.grafana_admin_user}:{password}"),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[server.container]),
         )
@@ -113,12 +146,13 @@ class GrafanaObjects(pulumi.ComponentResource):
             name="Prometheus",
             type="prometheus",
             uid=DATA_SOURCE_UID,
-            url="http://prometheus:9090",
+            url=f"{settings.scheme}://prometheus:9090",
             access_mode="proxy",
             is_default=True,
-            json_data_encoded=pulumi.Output.json_dumps(
-                {"httpMethod": "POST", "timeInterval": settings.scrape_interval}
-            ),
+            json_data_encoded=json.dumps(_data_source(settings)),
+            basic_auth_enabled=settings.tls or None,
+            basic_auth_username=settings.web_user if settings.tls else None,
+            secure_json_data_encoded=_data_source_secrets(settings),
             opts=child,
         )
         for name, text in dashboards.items():
@@ -138,3 +172,22 @@ class GrafanaObjects(pulumi.ComponentResource):
                     opts=child,
                 )
         self.register_outputs({"folder": folder.uid})
+
+
+def _data_source(settings: Settings) -> dict[str, str | bool]:
+    options: dict[str, str | bool] = {
+        "httpMethod": "POST",
+        "timeInterval": settings.scrape_interval,
+    }
+    if settings.tls:
+        options |= {"tlsAuthWithCACert": True, "serverName": settings.server_name("prometheus")}
+    return options
+
+
+def _data_source_secrets(settings: Settings) -> pulumi.Output[str] | None:
+    if not settings.tls:
+        return None
+    password = settings.web_password.get_secret_value()
+    return pulumi.Output.secret(
+        json.dumps({"basicAuthPassword": password, "tlsCACert": settings.tls_ca})
+    )

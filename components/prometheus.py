@@ -8,8 +8,8 @@ from typing import Any
 import pulumi
 import yaml
 
-from components import alert_overrides, extra_rules, rule_files, scrape_limits, slo_objective
-from components.config_files import ReloadOnChange
+from components import alert_overrides, extra_rules, rule_files, scrape_limits, slo_objective, web
+from components.config_files import NoticesItself, ReloadOnChange
 from components.container import ContainerSpec, Network, http_probe
 from components.exporters import EXPORTERS
 from components.keep_list import EVERYTHING, KeepList
@@ -22,6 +22,11 @@ CONFIG_DIR = "/etc/prometheus"
 DATA_DIR = "/prometheus"
 # Prometheus' own default; a scrape cannot take longer than its interval.
 SCRAPE_TIMEOUT_SECONDS = 10
+# The services of the stack by their jobs.
+SERVED_BY = {
+    **{job: job for job in ("prometheus", "alertmanager", "grafana")},
+    **{exporter.job: exporter.service for exporter in EXPORTERS},
+}
 
 
 def scrape_jobs(settings: Settings) -> dict[str, list[str]]:
@@ -71,10 +76,18 @@ def render_config(settings: Settings, keep: KeepList = EVERYTHING) -> str:
             "external_labels": {"stack": settings.stack},
         },
         "rule_files": [f"{CONFIG_DIR}/rules/*.yml"],
-        "alerting": {"alertmanagers": [{"static_configs": [{"targets": ["alertmanager:9093"]}]}]},
+        "alerting": {
+            "alertmanagers": [
+                {
+                    **_asking(settings, "alertmanager"),
+                    "static_configs": [{"targets": ["alertmanager:9093"]}],
+                }
+            ]
+        },
         "scrape_configs": [
             {
                 "job_name": job,
+                **_asking(settings, SERVED_BY.get(job)),
                 **scrape_limits.of(settings),
                 "static_configs": [{"targets": targets}],
                 **relabelled,
@@ -83,6 +96,17 @@ def render_config(settings: Settings, keep: KeepList = EVERYTHING) -> str:
         ],
     }
     return yaml.dump(config, Dumper=_Dumper, sort_keys=False)
+
+
+def _asking(settings: Settings, service: str | None) -> dict[str, Any]:
+    """How a service of the stack is asked; what is not of the stack is asked in clear text."""
+    if not settings.tls or service is None:
+        return {}
+    password = service in web.WITH_PASSWORD
+    return {
+        "scheme": "https",
+        **web.client_config(settings, CONFIG_DIR, service, password=password),
+    }
 
 
 def render_rules(settings: Settings) -> dict[str, str]:
@@ -110,8 +134,9 @@ def spec(settings: Settings, rules: Mapping[str, str], keep: KeepList = EVERYTHI
                 # Where the links in alerts lead. The admin and lifecycle APIs stay off: a reload
                 # is a signal, so that nobody on the network can stop the server or delete data.
                 f"--web.external-url={settings.url('prometheus')}",
+                *web.server_flags(settings, CONFIG_DIR),
             ],
-            probe=http_probe(PORT, "/-/ready"),
+            probe=_probe(settings),
             port=PORT,
             stop_seconds=30,
         ),
@@ -121,14 +146,23 @@ def spec(settings: Settings, rules: Mapping[str, str], keep: KeepList = EVERYTHI
                 "prometheus.yml": render_config(settings, keep),
                 **{f"rules/{name}": text for name, text in rules.items()},
             },
+            secret_files={
+                **web.server_files(settings, service="prometheus", password=True),
+                **web.client_files(settings, CONFIG_DIR, "prometheus"),
+            },
             checker=("promtool", "check", "config", f"{CONFIG_DIR}/prometheus.yml"),
-            on_change=ReloadOnChange(
-                metrics=f"http://127.0.0.1:{PORT}/metrics",
-                prefix="prometheus_config_last_reload",
-            ),
+            on_change=ReloadOnChange(),
+            on_change_below={web.FOLDER: NoticesItself()},
         ),
         data_dir=DATA_DIR,
     )
+
+
+def _probe(settings: Settings) -> str:
+    if not settings.tls:
+        return http_probe(PORT, "/-/ready")
+    config = f"{CONFIG_DIR}/{web.CLIENT}"
+    return f"promtool check ready --http.config.file={config} --url=https://localhost:{PORT}"
 
 
 class Prometheus(Service):

@@ -9,13 +9,7 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_docker as docker
 
-from components.config_files import (
-    ConfigFiles,
-    ConfigFilesArgs,
-    ReloadOnChange,
-    RestartOnChange,
-    RunOnChange,
-)
+from components.config_files import ConfigFiles, ConfigFilesArgs, OnChange
 from components.container import (
     ContainerSpec,
     Network,
@@ -38,7 +32,8 @@ class ServiceFiles:
     """The files of a service: see `ConfigFilesArgs`."""
 
     target: str
-    on_change: ReloadOnChange | RunOnChange | RestartOnChange
+    on_change: OnChange
+    on_change_below: Mapping[str, OnChange] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     secret_files: Mapping[str, str] = field(default_factory=dict)
     checker: Sequence[str] = ()
@@ -149,6 +144,7 @@ def _config_files(
             secret_files=spec.files.secret_files,
             checker=spec.files.checker,
             on_change=spec.files.on_change,
+            on_change_below=spec.files.on_change_below,
         ),
         pulumi.ResourceOptions.merge(
             opts, pulumi.ResourceOptions(depends_on=[volume, *depends_on])

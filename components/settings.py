@@ -10,22 +10,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    StrictBool,
-    ValidationInfo,
-    field_validator,
-)
-from pydantic.alias_generators import to_camel
+from pydantic import Field, SecretStr, StrictBool, ValidationInfo, field_validator
 
 from components import alert_overrides, extra_rules, own_dashboards, slo_objective
 from components.alert_overrides import AlertName, AlertOverride
-from components.catalog import DEFAULT_PORTS, SERVICES, Limit
-from components.exporters import EXPORTERS
+from components.catalog import SERVICES, Limit
 from components.field_types import (
     AdminLogin,
     Authorities,
@@ -34,11 +23,9 @@ from components.field_types import (
     DatabaseName,
     DockerHost,
     Duration,
-    HostName,
     HostPort,
     HttpsUrl,
     Image,
-    IpAddress,
     Login,
     MailAddress,
     Memory,
@@ -48,15 +35,16 @@ from components.field_types import (
     OptionalLogin,
     OptionalPassword,
     Password,
-    Port,
     RegistryPrefix,
     SampleLimit,
     Size,
     SlackChannel,
 )
+from components.frozen import Frozen, known_service
 from components.images import IMAGES
 from components.keep_list import KeptMetric
 from components.quantities import duration_seconds
+from components.reach_settings import ReachSettings
 from components.setting_faults import tell
 from components.slo_objective import SloObjective
 
@@ -67,24 +55,14 @@ MIN_INTERVAL_SECONDS = 1
 MIN_RETENTION_SECONDS = 2 * 3600
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        alias_generator=to_camel,
-        populate_by_name=True,
-        hide_input_in_errors=True,
-    )
-
-
-class SlackChannels(_Frozen):
+class SlackChannels(Frozen):
     critical: SlackChannel = "#vitalstream-critical"
     warnings: SlackChannel = "#vitalstream-warnings"
     database: SlackChannel = "#vitalstream-database"
     backend: SlackChannel = "#vitalstream-backend"
 
 
-class DeliveryCa(_Frozen):
+class DeliveryCa(Frozen):
     """Whose certificates Alertmanager takes from a destination, in PEM; empty: the public ones."""
 
     slack: Authorities = ""
@@ -92,31 +70,19 @@ class DeliveryCa(_Frozen):
     heartbeat: Authorities = ""
 
 
-class LimitOverride(_Frozen):
+class LimitOverride(Frozen):
     """What a container may use: memory as `512m`, CPUs as a number of cores."""
 
     memory: Memory | None = None
     cpus: Cpus | None = None
 
 
-def _known_service(known: frozenset[str], what: str) -> AfterValidator:
-    def check(name: str) -> str:
-        if name not in known:
-            raise ValueError(f"is no service with {what}; there are: {', '.join(sorted(known))}")
-        return name
-
-    return AfterValidator(check)
+LimitedService = Annotated[str, known_service(frozenset(SERVICES), "limits")]
+ImageService = Annotated[str, known_service(frozenset(IMAGES), "an image")]
 
 
-LimitedService = Annotated[str, _known_service(frozenset(SERVICES), "limits")]
-PublishedService = Annotated[str, _known_service(frozenset(DEFAULT_PORTS), "a published port")]
-ImageService = Annotated[str, _known_service(frozenset(IMAGES), "an image")]
-
-
-class Settings(_Frozen):
+class Settings(ReachSettings):
     """One stack's settings, checked. Secrets are `SecretStr`: printing the object shows none."""
-
-    stack: str
 
     demo: StrictBool = False
     protect_data: StrictBool = False
@@ -130,10 +96,6 @@ class Settings(_Frozen):
     keep_metrics: tuple[KeptMetric, ...] = ()
     keep_all_metrics: StrictBool = False
 
-    bind_address: IpAddress = "127.0.0.1"
-    ports: dict[PublishedService, Port] = DEFAULT_PORTS
-    publish_exporters: StrictBool = False
-    public_host: HostName = ""
     docker_host: DockerHost = "unix:///var/run/docker.sock"
     application_networks: tuple[NetworkName, ...] = ()
 
@@ -190,16 +152,6 @@ class Settings(_Frozen):
         if duration_seconds(value) < MIN_RETENTION_SECONDS:
             raise ValueError("is shorter than 2h, the length of Prometheus' first block")
         return value
-
-    @field_validator("ports")
-    @classmethod
-    def _each_port_once(cls, overrides: dict[str, int]) -> dict[str, int]:
-        ports = {**DEFAULT_PORTS, **overrides}
-        for port, count in Counter(ports.values()).items():
-            if count > 1:
-                users = [service for service, used in ports.items() if used == port]
-                raise ValueError(f"has port {port} twice, for {' and '.join(users)}")
-        return ports
 
     @field_validator("application_networks")
     @classmethod
@@ -261,20 +213,3 @@ class Settings(_Frozen):
         reference = IMAGES[service].reference
         mirror = self.image_registry_mirror
         return f"{mirror}/{reference}" if mirror else reference
-
-    @property
-    def published(self) -> dict[str, int]:
-        """The services that are reached from outside Docker, and at which port."""
-        kept_in = () if self.publish_exporters else {exporter.service for exporter in EXPORTERS}
-        return {name: port for name, port in self.ports.items() if name not in kept_in}
-
-    def url(self, service: str) -> str:
-        """Where a person reaches a published service: used in links of messages and outputs."""
-        host = self.public_host or self.local_host
-        return f"http://{host}:{self.published[service]}"
-
-    @property
-    def local_host(self) -> str:
-        """Where this program reaches the published ports."""
-        address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.bind_address, self.bind_address)
-        return f"[{address}]" if ":" in address else address

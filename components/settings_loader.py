@@ -169,7 +169,8 @@ def _faults(raw: Mapping[str, Any], details: Any, secrets: set[str]) -> list[Fau
     cause = details.get("ctx", {}).get("error")
     if not isinstance(cause, PartFaults):
         return [_fault(raw, details, secrets)]
-    key = str(details["loc"][0])
+    # A field that is not set is told by its own name and not by its key.
+    key = to_camel(str(details["loc"][0]))
     return [
         Fault(
             ".".join((key, *part.path)),
@@ -207,6 +208,7 @@ def _shown(raw: Mapping[str, Any], location: list[str]) -> str | None:
             value = value[int(part)]
         else:
             return None
+    # A certificate fills a screen, and nobody reads it.
     if isinstance(value, str) and "\n" in value.strip():
         return None
     return json.dumps(value, ensure_ascii=False)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import time
-import urllib.request
 from dataclasses import dataclass
 from typing import Any
 
 import docker
 import docker.errors
+import requests
 from rich.console import Console
 from rich.table import Table
 
 from components.images import IMAGES
-from components.settings_loader import parse
-from ops import machine, program, pulumi_cli, rehearsal
+from components.settings import Settings
+from ops import access, machine, program, pulumi_cli, rehearsal
 from ops.workspace import Workspace, WorkspaceError
 
 STACK = "dev"
@@ -124,12 +123,12 @@ def demo_config(workspace: Workspace, overrides: dict[str, Any]) -> program.Stac
 
 def wait_for_targets(config: program.StackConfig, left_out: tuple[str, ...]) -> None:
     """Until Prometheus scrapes everything that runs. Raises DemoError naming what it cannot."""
-    url = f"{_settings(config).url('prometheus')}/api/v1/targets"
+    settings = config.settings(STACK)
     deadline = time.monotonic() + TARGETS_SECONDS
     down: dict[str, str] = {"prometheus": "not asked yet"}
     with console.status("waiting for every target to be scraped"):
         while time.monotonic() < deadline:
-            down = _targets_down(url, left_out)
+            down = _targets_down(settings, left_out)
             if not down:
                 return
             time.sleep(1)
@@ -137,11 +136,12 @@ def wait_for_targets(config: program.StackConfig, left_out: tuple[str, ...]) -> 
     raise DemoError(f"After {TARGETS_SECONDS} s these targets are not up:\n{words}")
 
 
-def _targets_down(url: str, left_out: tuple[str, ...]) -> dict[str, str]:
+def _targets_down(settings: Settings, left_out: tuple[str, ...]) -> dict[str, str]:
+    url = f"{settings.local_url('prometheus')}/api/v1/targets"
     try:
-        with urllib.request.urlopen(url, timeout=5) as response:
-            targets = json.load(response)["data"]["activeTargets"]
-    except OSError as error:
+        with access.session(settings) as session:
+            targets = session.get(url, timeout=5).json()["data"]["activeTargets"]
+    except (requests.RequestException, KeyError) as error:
         return {"prometheus": str(error)}
     return {
         target["labels"]["job"]: target["lastError"] or "not scraped yet"
@@ -151,7 +151,7 @@ def _targets_down(url: str, left_out: tuple[str, ...]) -> dict[str, str]:
 
 
 def summary(config: program.StackConfig, workspace: Workspace, left_out: tuple[str, ...]) -> None:
-    settings = _settings(config)
+    settings = config.settings(STACK)
     table = Table(box=None, pad_edge=False)
     table.add_column("what")
     table.add_column("where")
@@ -169,12 +169,6 @@ def summary(config: program.StackConfig, workspace: Workspace, left_out: tuple[s
             soft_wrap=True,
         )
     say("`make ps` and `make logs SERVICE=prometheus` show what runs; `make down` removes it.")
-
-
-def _settings(config: program.StackConfig) -> Any:
-    prefix = f"{program.PROJECT}:"
-    values = {key.removeprefix(prefix): value for key, value in config.values.items()}
-    return parse(STACK, values, {key.removeprefix(prefix) for key in config.secret_keys})
 
 
 def _last_words(client: docker.DockerClient) -> str:

@@ -18,13 +18,17 @@ import pulumi
 import yaml
 from pulumi.runtime import mocks, rpc, set_all_config
 
+from components.settings import Settings
+from components.settings_loader import parse
+from ops import placeholders
+
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = "vitalstream"
 SECRET_MASK = "[secret]"
 # Taken as set where a stack file does not have them: a secret may come from elsewhere, and what
 # the program makes with it is what is of interest.
-ASSUMED_SECRETS = ("grafanaAdminPassword", "postgresPassword", "slackWebhookUrl")
-SECRETS = (*ASSUMED_SECRETS, "redisPassword", "mailPassword", "heartbeatUrl")
+ASSUMED_SECRETS = ("grafanaAdminPassword", "postgresPassword", "slackWebhookUrl", "webPassword")
+SECRETS = (*ASSUMED_SECRETS, "redisPassword", "mailPassword", "heartbeatUrl", "tlsKey")
 
 
 class ProgramError(Exception):
@@ -86,20 +90,33 @@ class StackConfig:
 
     @classmethod
     def of_stack(cls, stack: str, root: Path = ROOT) -> StackConfig:
-        """A stack's committed configuration, with placeholders for its secrets."""
+        """A stack's committed configuration, with placeholders for its secrets and, with TLS, its
+        certificate.
+        """
         values = committed_values(stack, root)
         encrypted = {key for key, value in values.items() if _is_encrypted(value)}
         secrets = {key for key in SECRETS if values.get(key)} | encrypted | set(ASSUMED_SECRETS)
         values |= {
-            key: _placeholder(key) for key in secrets if key in ASSUMED_SECRETS or key in encrypted
+            key: placeholders.secret(key)
+            for key in secrets
+            if key in ASSUMED_SECRETS or key in encrypted
         }
+        if values.get("tls"):
+            values |= placeholders.certificates(values)
+            secrets.add("tlsKey")
         return cls.of_values(values, secrets)
+
+    def settings(self, stack: str) -> Settings:
+        """What the program makes of it. Raises SettingsError."""
+        prefix = f"{PROJECT}:"
+        values = {key.removeprefix(prefix): value for key, value in self.values.items()}
+        return parse(stack, values, {key.removeprefix(prefix) for key in self.secret_keys})
 
     def without_secrets(self, text: str) -> str:
         """The text with a placeholder for each secret of this configuration."""
         for key in self.secret_keys:
             if secret := self.values.get(key):
-                text = text.replace(secret, _placeholder(key.removeprefix(f"{PROJECT}:")))
+                text = text.replace(secret, placeholders.secret(key.removeprefix(f"{PROJECT}:")))
         return text
 
     @classmethod
@@ -168,11 +185,6 @@ def _walk(value: Any, on_secret: Any) -> Any:
 
 def _is_encrypted(value: Any) -> bool:
     return isinstance(value, dict) and set(value) == {"secure"}
-
-
-def _placeholder(key: str) -> str:
-    url = key.endswith("Url")
-    return f"https://{key.lower()}.example/placeholder" if url else f"placeholder-{key}"
 
 
 def _as_text(value: Any) -> str:

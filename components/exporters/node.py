@@ -6,15 +6,18 @@ from typing import TYPE_CHECKING
 
 import pulumi_docker as docker
 
-from components.container import ContainerSpec, http_probe
+from components import web
+from components.config_files import NoticesItself
+from components.container import ContainerSpec, busybox_probe
 from components.exporters.exporter import Exporter
-from components.service import ServiceSpec
+from components.service import ServiceFiles, ServiceSpec
 
 if TYPE_CHECKING:
     from components.settings import Settings
 
 PORT = 9100
 HOST_ROOT = "/host"
+CONFIG_DIR = "/etc/node_exporter"
 # Not the machine's disks: kernel and container mounts, and memory that looks like a disk.
 IGNORED_FILESYSTEMS = (
     "^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|fusectl|hugetlbfs|mqueue"
@@ -35,7 +38,8 @@ LINK_PROC = (
 )
 
 
-def _spec(_settings: Settings) -> ServiceSpec:
+def _spec(settings: Settings) -> ServiceSpec:
+    files = web.server_files(settings, service="node-exporter", password=False)
     return ServiceSpec(
         ContainerSpec(
             service="node-exporter",
@@ -54,8 +58,9 @@ def _spec(_settings: Settings) -> ServiceSpec:
                 # A figure for every protocol, which nothing here asks for.
                 "--no-collector.netstat",
                 "--no-collector.sockstat",
+                *web.server_flags(settings, CONFIG_DIR),
             ],
-            probe=http_probe(PORT, "/"),
+            probe=busybox_probe(PORT, "/", tls=settings.tls),
             port=PORT,
             # The host's, read-only: what the exporter is for (docs/decisions/0002-hardening.md).
             # No propagation is named: Docker then takes rslave where / is a shared mount, as
@@ -69,7 +74,10 @@ def _spec(_settings: Settings) -> ServiceSpec:
                 )
             ],
             pid_mode="host",
-        )
+        ),
+        files=ServiceFiles(target=CONFIG_DIR, secret_files=files, on_change=NoticesItself())
+        if files
+        else None,
     )
 
 

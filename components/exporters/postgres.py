@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from components.config_files import RestartOnChange
-from components.container import ContainerSpec, http_probe
+from components import web
+from components.config_files import NoticesItself, RestartOnChange
+from components.container import ContainerSpec, busybox_probe
 from components.exporters.exporter import Exporter
 from components.service import ServiceFiles, ServiceSpec
 
@@ -22,19 +23,23 @@ def _spec(settings: Settings) -> ServiceSpec:
     return ServiceSpec(
         ContainerSpec(
             service="postgres-exporter",
-            command=[],
+            command=web.server_flags(settings, SECRETS_DIR),
             envs=[
                 f"DATA_SOURCE_URI={address}/{settings.postgres_database}?{query}",
                 f"DATA_SOURCE_USER={settings.postgres_user}",
                 f"DATA_SOURCE_PASS_FILE={SECRETS_DIR}/password",
             ],
-            probe=http_probe(PORT, "/"),
+            probe=busybox_probe(PORT, "/", tls=settings.tls),
             port=PORT,
         ),
         files=ServiceFiles(
             target=SECRETS_DIR,
-            secret_files={"password": settings.postgres_password.get_secret_value()},
+            secret_files={
+                "password": settings.postgres_password.get_secret_value(),
+                **web.server_files(settings, service="postgres-exporter", password=False),
+            },
             on_change=RestartOnChange(),
+            on_change_below={web.FOLDER: NoticesItself()},
         ),
     )
 

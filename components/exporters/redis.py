@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from components.config_files import RestartOnChange
+from components import web
+from components.config_files import NoticesItself, RestartOnChange
 from components.container import ContainerSpec, http_probe
 from components.exporters.exporter import Exporter
 from components.service import ServiceFiles, ServiceSpec
@@ -32,14 +33,23 @@ def _spec(settings: Settings) -> ServiceSpec:
                 # Not in the address: a user without a password there is taken for the password.
                 *([f"--redis.user={user}"] if user else []),
                 f"--redis.password-file={SECRETS_DIR}/passwords.json",
+                *(
+                    [
+                        f"--tls-server-cert-file={SECRETS_DIR}/{web.CERTIFICATE}",
+                        f"--tls-server-key-file={SECRETS_DIR}/{web.KEY}",
+                    ]
+                    if settings.tls
+                    else []
+                ),
             ],
-            probe=http_probe(PORT, "/health"),
+            probe=http_probe(PORT, "/health", tls=settings.tls),
             port=PORT,
         ),
         files=ServiceFiles(
             target=SECRETS_DIR,
-            secret_files={"passwords.json": json.dumps(passwords)},
+            secret_files={"passwords.json": json.dumps(passwords), **web.key_pair(settings)},
             on_change=RestartOnChange(),
+            on_change_below={web.FOLDER: NoticesItself()},
         ),
     )
 

@@ -26,9 +26,7 @@ def run(settings: Settings, url: str, patience: float, *, until_resolved: bool) 
     looked for. Raises DrillError.
     """
     stack = settings.stack
-    alertmanager = Alertmanager(
-        url or access.local_url(settings, "alertmanager"), access.session(settings)
-    )
+    alertmanager = Alertmanager(url or settings.local_url("alertmanager"), access.session(settings))
     receivers = alertmanager.receivers()
     alerts = plan(stack, datetime.now(UTC))
     reachable = [

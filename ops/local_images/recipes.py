@@ -81,6 +81,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
             ),
             workdir="/prometheus",
             directories=(OwnedDirectory("/etc/prometheus"), OwnedDirectory("/prometheus")),
+            files={"/usr/local/bin/promtool": "promtool.sh"},
         ),
         "alertmanager": Recipe(
             packages=("prometheus-alertmanager",),

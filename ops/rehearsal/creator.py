@@ -118,7 +118,7 @@ class RehearsalCreator:
         return image, {**inputs, "imageId": image}
 
     def _grafana_provider(self, inputs: dict[str, Any]) -> tuple[str, Outputs]:
-        self._grafana = GrafanaApi(inputs["url"], inputs["auth"])
+        self._grafana = GrafanaApi(inputs["url"], inputs["auth"], inputs.get("caCert") or "")
         return "grafana", inputs
 
     def _folder(self, inputs: dict[str, Any]) -> tuple[str, Outputs]:

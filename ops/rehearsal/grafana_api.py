@@ -3,28 +3,38 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
 import requests
 
+from ops import access
 from ops.rehearsal.errors import RehearsalError
 
 TIMEOUT_SECONDS = 20
 _EXISTS = (HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED)
 _KNOWN_DATA_SOURCE = frozenset(
-    ("accessMode", "isDefault", "jsonDataEncoded", "name", "type", "uid", "url")
+    (
+        *("accessMode", "basicAuthEnabled", "basicAuthUsername", "isDefault", "jsonDataEncoded"),
+        *("name", "secureJsonDataEncoded", "type", "uid", "url"),
+    )
 )
 
 
 class GrafanaApi:
-    """One Grafana; `auth` is `user:password`, as in the provider's configuration."""
+    """One Grafana; `auth` is `user:password`, as in the provider's configuration, and `authority`
+    the one that signed its certificate, if it has one.
+    """
 
-    def __init__(self, url: str, auth: str) -> None:
-        user, _, password = auth.partition(":")
+    def __init__(self, url: str, auth: str, authority: str = "") -> None:
+        self._user, _, password = auth.partition(":")
         self._url = url.rstrip("/")
-        self._auth = (user, password)
+        self._session = access.trusting(authority)
+        self._session.auth = (self._user, password)
+        # Grafana's SQLite gives up on writes that wait for one another, and a session is for one.
+        self._one_at_a_time = threading.Lock()
 
     def create_folder(self, inputs: Mapping[str, Any]) -> str:
         uid, title = str(inputs["uid"]), inputs["title"]
@@ -46,7 +56,10 @@ class GrafanaApi:
             "url": inputs["url"],
             "access": inputs["accessMode"],
             "isDefault": inputs.get("isDefault", False),
+            "basicAuth": inputs.get("basicAuthEnabled", False),
+            "basicAuthUser": inputs.get("basicAuthUsername", ""),
             "jsonData": json.loads(inputs.get("jsonDataEncoded") or "{}"),
+            "secureJsonData": json.loads(inputs.get("secureJsonDataEncoded") or "{}"),
         }
         path = f"/api/datasources/uid/{uid}"
         found = self._call("GET", path, allow=(HTTPStatus.NOT_FOUND,))
@@ -73,14 +86,15 @@ class GrafanaApi:
         allow: tuple[HTTPStatus, ...] = (),
     ) -> requests.Response:
         try:
-            answer = requests.request(
-                method, self._url + path, json=body, auth=self._auth, timeout=TIMEOUT_SECONDS
-            )
+            with self._one_at_a_time:
+                answer = self._session.request(
+                    method, self._url + path, json=body, timeout=TIMEOUT_SECONDS
+                )
         except requests.RequestException as error:
             raise RehearsalError(f"Grafana at {self._url} does not answer: {error}") from None
         if answer.status_code == HTTPStatus.UNAUTHORIZED:
             raise RehearsalError(
-                f"Grafana at {self._url} refuses the password of {self._auth[0]}: its data volume "
+                f"Grafana at {self._url} refuses the password of {self._user}: its data volume "
                 "was made with another. Set vitalstream:grafanaAdminPassword to that one, or "
                 "remove the volume."
             )

@@ -68,7 +68,7 @@ def up(
         except docker.errors.DockerException as error:
             raise RehearsalError(f"Docker: {docker_words(error)}") from None
         made = _make(client, config, plan, report)
-    return Result(_urls(plan), plan.left_out_names, made)
+    return Result(_urls(plan, config), plan.left_out_names, made)
 
 
 def _make(
@@ -96,16 +96,14 @@ def _has_image(
     return True
 
 
-def _urls(plan: Plan) -> dict[str, str]:
-    urls = {}
-    for container in plan.inputs(CONTAINER):
-        service = container["name"].removeprefix(f"vitalstream-{plan.stack}-")
-        for port in container.get("ports") or []:
-            ip = port.get("ip") or "0.0.0.0"
-            address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(ip, ip)
-            host = f"[{address}]" if ":" in address else address
-            urls[service] = f"http://{host}:{port['external']}"
-    return urls
+def _urls(plan: Plan, config: program.StackConfig) -> dict[str, str]:
+    settings = config.settings(plan.stack)
+    published = (
+        container["name"].removeprefix(f"vitalstream-{plan.stack}-")
+        for container in plan.inputs(CONTAINER)
+        if container.get("ports")
+    )
+    return {service: settings.local_url(service) for service in published}
 
 
 class _PatientLoops(asyncio.DefaultEventLoopPolicy):

@@ -53,7 +53,9 @@ def engine(
     tmp_path_factory: pytest.TempPathFactory,
     request: pytest.FixtureRequest,
 ) -> Iterator[EngineStack]:
-    """The stack of a test module, named and configured by its `STACK` and `CONFIG`, not yet up."""
+    """The stack of a test module, named and configured by its `STACK`, `CONFIG` and
+    `MORE_SECRETS`, not yet up.
+    """
     folder = copy_program(tmp_path_factory.mktemp("program"))
     name: str = request.module.STACK
     committed = yaml.safe_load((ROOT / f"Pulumi.{request.module.LIKE}.yaml").read_text())["config"]
@@ -64,7 +66,7 @@ def engine(
         **request.module.CONFIG,
     }
     stack = EngineStack(make_stack(folder, name), folder, docker_client, values)
-    for key, value in SECRETS.items():
+    for key, value in {**SECRETS, **request.module.MORE_SECRETS}.items():
         stack.set_secret(key, value)
     try:
         yield stack

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import time
 import urllib.parse
-import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,8 @@ import yaml
 from docker.models.containers import Container
 from pulumi import automation
 
-from ops import rehearsal
+from ops import access, rehearsal
+from ops.program import StackConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 # Made up for these tests, and looked for wherever they must not be.
@@ -37,6 +36,7 @@ class EngineStack:
     folder: Path
     client: docker.DockerClient
     values: dict[str, Any]
+    secrets: dict[str, str] = field(default_factory=dict)
 
     def configure(self, **values: Any) -> None:
         self.values |= values
@@ -47,6 +47,7 @@ class EngineStack:
         path.write_text(yaml.safe_dump(found))
 
     def set_secret(self, key: str, value: str) -> None:
+        self.secrets[key] = value
         self.stack.set_config(f"vitalstream:{key}", automation.ConfigValue(value, secret=True))
 
     def up(self) -> dict[str, int]:
@@ -93,9 +94,12 @@ class EngineStack:
         return found
 
     def get(self, service: str, path: str) -> Any:
-        url = f"http://127.0.0.1:{self.values['ports'][service]}{path}"
-        with urllib.request.urlopen(url, timeout=10) as response:
-            return json.load(response)
+        config = StackConfig.of_values({**self.values, **self.secrets}, set(self.secrets))
+        settings = config.settings(self.stack.name)
+        with access.session(settings) as session:
+            answer = session.get(settings.local_url(service) + path, timeout=10)
+        answer.raise_for_status()
+        return answer.json()
 
     def rule(self, name: str) -> dict[str, Any]:
         """A rule as the running Prometheus has it."""

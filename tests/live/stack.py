@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import json
 import math
 import os
@@ -22,7 +23,8 @@ from docker.models.containers import Container
 
 from components.config_files_provider import ConfigFilesProvider
 from components.images import IMAGES
-from ops import program, rehearsal
+from components.settings import Settings
+from ops import access, program, rehearsal
 from tests.ports import free_ports
 
 SCRAPE_SECONDS = 2
@@ -130,9 +132,18 @@ class Stack:
     def get(self, service: str, path: str, **params: Any) -> Any:
         """A service's JSON answer."""
         url = self.result.urls[service] + path
-        answer = requests.get(url, params=params, timeout=TIMEOUT_SECONDS)
+        with self.session() as session:
+            answer = session.get(url, params=params, timeout=TIMEOUT_SECONDS)
         assert answer.ok, f"{url}: {answer.text}"
         return answer.json()
+
+    def session(self) -> requests.Session:
+        """As the stack's settings say: for Prometheus and Alertmanager."""
+        return access.session(self.settings)
+
+    @functools.cached_property
+    def settings(self) -> Settings:
+        return self.config.settings(self.name)
 
     def ask(self, path: str, **params: Any) -> Any:
         """The data of an answer of Prometheus' API."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from components import web
 from ops import render
 from ops.program import SECRETS, StackConfig
 from tests.certificates import authority
@@ -68,6 +69,10 @@ def _rendered(stack: str, folder: Path, **changes: Any) -> Path:
     for name in ("prometheus.yml", "alertmanager.yml"):
         path = folder / name
         path.write_text(re.sub(r"/etc/(prometheus|alertmanager)/", f"{folder}/", path.read_text()))
+    # Secrets are no part of a rendering; promtool asks for the files.
+    (folder / web.FOLDER).mkdir()
+    for name in (web.AUTHORITY, web.PASSWORD):
+        (folder / name).touch()
     return folder
 
 

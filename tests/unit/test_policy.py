@@ -16,7 +16,7 @@ from ops.__main__ import app
 from ops.program import Registration, StackConfig
 from policy.rules import POLICIES, violations
 from policy.subject import Subject
-from tests.unit.conftest import SECRETS, STACKS, stack_config
+from tests.unit.conftest import SECRETS, SERVED, STACKS, stack_config
 
 CONTAINER = "docker:index/container:Container"
 IMAGE = "docker:index/remoteImage:RemoteImage"
@@ -229,13 +229,13 @@ def test_the_committed_stacks_keep_every_policy(stack: str) -> None:
 
 def test_a_stack_with_every_secret_keeps_every_policy() -> None:
     reachable = {"mailSmarthost": "mail.test:587", "mailUsername": "monitoring"}
-    assert policy.check("prod", stack_config("prod", {**SECRETS, **reachable})) == []
+    assert policy.check("prod", stack_config("prod", {**SECRETS, **SERVED, **reachable})) == []
 
 
 @pytest.mark.parametrize(
     ("settings", "name"),
     [
-        ({"bindAddress": "0.0.0.0"}, "no-open-port"),
+        ({"bindAddress": "0.0.0.0", "tls": False}, "no-open-port"),
         ({"images": {"grafana": "grafana/grafana:12.4.11"}}, "image-digest"),
         ({"protectData": False}, "protected-data"),
         ({"retentionTime": "29d"}, "retention"),

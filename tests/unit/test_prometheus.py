@@ -76,7 +76,7 @@ def test_it_reads_the_configuration_that_is_put_into_its_volume(view: Any) -> No
 def test_links_in_messages_lead_to_the_published_port(
     service: str, port: int, changed: Any
 ) -> None:
-    assert _flags(changed, service)["--web.external-url"] == f"http://mon.example.com:{port}"
+    assert _flags(changed, service)["--web.external-url"] == f"https://mon.example.com:{port}"
 
 
 def test_the_jobs_and_their_targets_are_the_seven(view: Any) -> None:
@@ -119,9 +119,8 @@ def test_alerts_say_which_stack_they_are_of(view: Any) -> None:
 
 
 def test_alerts_go_to_alertmanager(view: Any) -> None:
-    assert _config(view)["alerting"]["alertmanagers"] == [
-        {"static_configs": [{"targets": ["alertmanager:9093"]}]}
-    ]
+    (alertmanager,) = _config(view)["alerting"]["alertmanagers"]
+    assert alertmanager["static_configs"] == [{"targets": ["alertmanager:9093"]}]
 
 
 def test_every_rule_file_reaches_it_as_it_stands(view: Any) -> None:

@@ -10,7 +10,7 @@ import pytest
 from pulumi.runtime import rpc
 
 from ops import program
-from tests.unit.conftest import SECRETS
+from tests.unit.conftest import SECRETS, trace
 
 every_secret = pytest.mark.parametrize("key", SECRETS)
 
@@ -21,17 +21,19 @@ def _without_the_places_for_secrets(found: Any) -> Any:
         kept.pop("secret_files")
     if found.type == "pulumi:providers:grafana":
         kept.pop("auth")
+    if found.type.endswith(":DataSource"):
+        kept.pop("secureJsonDataEncoded")
     return program.unwrap(kept)
 
 
 @every_secret
-def test_a_secret_is_only_in_secret_files_and_the_grafana_providers_login(
+def test_a_secret_is_only_in_secret_files_and_the_logins_of_and_to_grafana(
     key: str, everything_set: Any
 ) -> None:
     leaks = [
         f"{found.type}::{found.name}"
         for found in everything_set.registrations
-        if SECRETS[key] in json.dumps(_without_the_places_for_secrets(found))
+        if trace(SECRETS[key]) in json.dumps(_without_the_places_for_secrets(found))
     ]
     assert leaks == []
 
@@ -57,6 +59,11 @@ def test_files_without_secrets_are_no_secret_so_that_a_diff_shows_them(dev: Any)
 
 def test_the_login_of_the_grafana_provider_is_a_secret_to_pulumi(everything_set: Any) -> None:
     assert rpc.is_rpc_secret(everything_set.one("Provider", "grafana").inputs["auth"])
+
+
+def test_the_data_sources_login_is_a_secret_to_pulumi(everything_set: Any) -> None:
+    source = everything_set.one("DataSource", "prometheus")
+    assert rpc.is_rpc_secret(source.inputs["secureJsonDataEncoded"])
 
 
 def test_no_environment_has_a_password_but_names_its_file(everything_set: Any) -> None:
@@ -97,7 +104,7 @@ def test_files_belong_to_the_user_of_their_service(service: str, uid: int, dev: 
 def test_without_optional_secrets_no_file_is_made_for_them(
     run_program: Callable[..., Any],
 ) -> None:
-    view = run_program("prod", slackWebhookUrl="", mailPassword="", heartbeatUrl="")
+    view = run_program("dev", slackWebhookUrl="", mailPassword="", heartbeatUrl="")
     assert view.config("alertmanager")["secret_files"] == {}
 
 

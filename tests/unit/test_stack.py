@@ -26,7 +26,7 @@ MONITORING = {
 DEMO = {"demo-backend", "demo-traffic", "demo-postgres", "demo-redis"}
 SERVICES = {"dev": MONITORING | DEMO, "prod": MONITORING}
 WITH_DATA = {"prometheus", "grafana", "alertmanager"}
-WITH_CONFIG = MONITORING - {"node-exporter"}
+WITH_CONFIG = MONITORING
 
 
 def test_exactly_the_expected_services_run(view: Any) -> None:

@@ -1,0 +1,107 @@
+"""What is wrong with the settings of TLS, each judged as far as the others are known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr
+
+from components import certificates
+from components.catalog import DEFAULT_PORTS
+from components.setting_faults import PartFault
+
+if TYPE_CHECKING:
+    from components.settings import Settings
+
+WARNING_DAYS = 30
+
+
+def local_host(bind_address: str) -> str:
+    """Where this machine reaches what is published on the address, as in a URL."""
+    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind_address, bind_address)
+    return f"[{address}]" if ":" in address else address
+
+
+def served_names(bind_address: str, public_host: str) -> list[str]:
+    """What a certificate of the stack names, so that each client finds whom it asks for."""
+    people = [public_host] if public_host else []
+    return [*people, *DEFAULT_PORTS, "localhost", local_host(bind_address)]
+
+
+def faults(field: str, value: str | SecretStr, known: Mapping[str, Any]) -> list[PartFault]:
+    """The faults of one field; `known` has the fields before it that are right."""
+    if not known.get("tls"):
+        return []
+    text = value.get_secret_value() if isinstance(value, SecretStr) else value
+    judges = {
+        "tls_ca": _authority,
+        "tls_certificate": _certificate,
+        "tls_key": _key,
+        "web_password": _password,
+    }
+    return list(judges[field](text, known))
+
+
+def warnings(settings: Settings) -> list[str]:
+    """What will soon be a fault, in words for the preview."""
+    if not settings.tls:
+        return []
+    soon = datetime.now(UTC) + timedelta(days=WARNING_DAYS)
+    return [
+        f"{key} is valid until {ends:%Y-%m-%d}, less than {WARNING_DAYS} days: "
+        f"`make certs STACK={settings.stack} RENEW=1`, or a new one of your own"
+        for key, text in (("tlsCa", settings.tls_ca), ("tlsCertificate", settings.tls_certificate))
+        if (ends := certificates.expiry(text)) < soon
+    ]
+
+
+def _authority(text: str, known: Mapping[str, Any]) -> Iterator[PartFault]:
+    stack = known["stack"]
+    if not text:
+        yield PartFault(
+            (),
+            "is missing, and with it tlsCertificate and tlsKey: tls is on, and every service shows "
+            "a certificate",
+            f"`make certs STACK={stack}` makes an authority, a certificate and its key, and says "
+            "how to set them; for your own: docs/production.md#https",
+        )
+        return
+    for problem in certificates.authority_problems(text):
+        yield PartFault((), problem, f"pulumi config set tlsCa --stack {stack} < ca.pem")
+
+
+def _certificate(text: str, known: Mapping[str, Any]) -> Iterator[PartFault]:
+    stack = known["stack"]
+    mend = f"pulumi config set tlsCertificate --stack {stack} < certificate.pem"
+    authorities = known.get("tls_ca", "")
+    if not text:
+        # Without an authority it is told there.
+        if authorities:
+            yield PartFault((), "is missing: tls is on", mend)
+        return
+    hosts = []
+    if {"public_host", "bind_address"} <= known.keys():
+        hosts = [known["public_host"] or local_host(known["bind_address"])]
+    for problem in certificates.certificate_problems(text, authorities, hosts):
+        renewal = f"`make certs STACK={stack} RENEW=1`, or one of your own: {mend}"
+        yield PartFault((), problem, renewal)
+
+
+def _key(text: str, known: Mapping[str, Any]) -> Iterator[PartFault]:
+    certificate = known.get("tls_certificate", "")
+    mend = f"pulumi config set --secret tlsKey --stack {known['stack']} < key.pem"
+    if not text:
+        if certificate:
+            yield PartFault((), "is missing: tls is on", mend)
+        return
+    for problem in certificates.key_problems(text, certificate):
+        yield PartFault((), problem, mend)
+
+
+def _password(text: str, _known: Mapping[str, Any]) -> Iterator[PartFault]:
+    if not text:
+        yield PartFault(
+            (), "is missing: tls is on, and Prometheus and Alertmanager then ask for a password"
+        )

@@ -1,0 +1,331 @@
+"""TLS and passwords: what each service is served with, and how the others ask it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import bcrypt
+import pytest
+import yaml
+
+from components import web
+from components.settings import Settings
+from components.tls_settings import served_names, warnings
+from tests.issued import HOUR, issued, validity
+from tests.unit.conftest import SECRETS, SERVED
+
+PASSWORD = SECRETS["webPassword"]
+DAY = 24 * HOUR
+TOOLKIT = ("prometheus", "alertmanager", "node-exporter", "postgres-exporter")
+WITH_PASSWORD = ("prometheus", "alertmanager")
+SERVED_WITH_TLS = (*TOOLKIT, "redis-exporter", "grafana")
+
+
+@pytest.fixture
+def over_tls(settings: Callable[..., Settings]) -> Callable[..., Settings]:
+    """Settings with TLS, for the loopback."""
+
+    def make(**changes: Any) -> Settings:
+        secret = {key: SECRETS[key] for key in ("tlsKey", "webPassword")}
+        return settings(**{"tls": "true", **SERVED, **secret, **changes})
+
+    return make
+
+
+def _secret_file(view: Any, service: str, path: str) -> str:
+    text: str = view.config(service)["secret_files"][f"tls/{path}"]
+    return text
+
+
+def _yaml(view: Any, service: str, path: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(_secret_file(view, service, path))
+    return found
+
+
+def _prometheus(view: Any) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(view.config("prometheus")["files"]["prometheus.yml"])
+    return found
+
+
+def _job(view: Any, name: str) -> dict[str, Any]:
+    return next(job for job in _prometheus(view)["scrape_configs"] if job["job_name"] == name)
+
+
+def _envs(view: Any) -> dict[str, str]:
+    entries = (entry.partition("=") for entry in view.containers()["grafana"]["envs"])
+    return {name: value for name, _, value in entries}
+
+
+@pytest.mark.parametrize("service", TOOLKIT)
+def test_a_server_is_named_its_web_configuration(service: str, everything_set: Any) -> None:
+    target = everything_set.config(service)["target"]
+    command = everything_set.containers()[service]["command"]
+    assert f"--web.config.file={target}/tls/web.yml" in command
+
+
+@pytest.mark.parametrize("service", TOOLKIT)
+def test_a_server_speaks_tls_of_today_with_the_files_beside_its_configuration(
+    service: str, everything_set: Any
+) -> None:
+    served = _yaml(everything_set, service, "web.yml")["tls_server_config"]
+    assert served == {
+        "cert_file": "certificate.pem",
+        "key_file": "key.pem",
+        "min_version": "TLS12",
+    }
+
+
+@pytest.mark.parametrize("service", SERVED_WITH_TLS)
+def test_every_service_gets_certificate_and_key(service: str, everything_set: Any) -> None:
+    pair = [_secret_file(everything_set, service, name) for name in ("certificate.pem", "key.pem")]
+    assert pair == [SERVED["tlsCertificate"], SECRETS["tlsKey"]]
+
+
+@pytest.mark.parametrize("service", WITH_PASSWORD)
+def test_the_password_is_kept_as_a_hash_of_ten_rounds(service: str, everything_set: Any) -> None:
+    (hashed,) = _yaml(everything_set, service, "web.yml")["basic_auth_users"].values()
+    assert hashed.startswith("$2b$10$")
+    assert bcrypt.checkpw(PASSWORD.encode(), hashed.encode())
+
+
+def test_the_hash_is_the_same_in_every_run(over_tls: Callable[..., Settings]) -> None:
+    files = [web.server_files(over_tls(), service="prometheus", password=True) for _ in range(2)]
+    assert files[0] == files[1]
+
+
+@pytest.mark.parametrize("service", ["node-exporter", "postgres-exporter"])
+def test_an_exporter_asks_for_no_password(service: str, everything_set: Any) -> None:
+    assert "basic_auth_users" not in _yaml(everything_set, service, "web.yml")
+
+
+def test_the_same_password_has_another_hash_in_another_service(everything_set: Any) -> None:
+    hashes = {
+        hashed
+        for service in WITH_PASSWORD
+        for hashed in _yaml(everything_set, service, "web.yml")["basic_auth_users"].values()
+    }
+    assert len(hashes) == 2
+
+
+def test_redis_exporter_is_given_its_own_flags(everything_set: Any) -> None:
+    command = everything_set.containers()["redis-exporter"]["command"]
+    assert {flag for flag in command if flag.startswith("--tls-server")} == {
+        "--tls-server-cert-file=/etc/redis_exporter/tls/certificate.pem",
+        "--tls-server-key-file=/etc/redis_exporter/tls/key.pem",
+    }
+
+
+@pytest.mark.parametrize("job", ["prometheus", "alertmanager", "grafana"])
+def test_a_server_with_a_password_is_scraped_with_it(job: str, everything_set: Any) -> None:
+    assert _job(everything_set, job)["basic_auth"] == {
+        "username": "vitalstream",
+        "password_file": "/etc/prometheus/tls/password",
+    }
+
+
+@pytest.mark.parametrize(
+    ("job", "service"),
+    [
+        ("prometheus", "prometheus"),
+        ("alertmanager", "alertmanager"),
+        ("grafana", "grafana"),
+        ("node", "node-exporter"),
+        ("postgres", "postgres-exporter"),
+        ("redis", "redis-exporter"),
+    ],
+)
+def test_every_service_of_the_stack_is_scraped_over_tls_by_its_own_name(
+    job: str, service: str, everything_set: Any
+) -> None:
+    found = _job(everything_set, job)
+    assert (found["scheme"], found["tls_config"]) == (
+        "https",
+        {"ca_file": "/etc/prometheus/tls/ca.pem", "server_name": service},
+    )
+
+
+@pytest.mark.parametrize("job", ["node", "postgres", "redis", "backend"])
+def test_who_asks_for_no_password_is_not_told_one(job: str, everything_set: Any) -> None:
+    assert "basic_auth" not in _job(everything_set, job)
+
+
+def test_the_backend_is_the_applications_and_scraped_as_it_is(everything_set: Any) -> None:
+    asking = {"scheme", "tls_config", "basic_auth"}
+    assert asking & set(_job(everything_set, "backend")) == set()
+
+
+def test_alerts_are_delivered_over_tls_and_with_the_password(everything_set: Any) -> None:
+    (alertmanager,) = _prometheus(everything_set)["alerting"]["alertmanagers"]
+    assert (alertmanager["scheme"], alertmanager["tls_config"]["server_name"]) == (
+        "https",
+        "alertmanager",
+    )
+    assert alertmanager["basic_auth"]["password_file"] == "/etc/prometheus/tls/password"
+
+
+@pytest.mark.parametrize(
+    ("service", "folder"), [("prometheus", "prometheus"), ("alertmanager", "alertmanager")]
+)
+def test_the_health_check_asks_by_a_file_with_the_authority_and_the_password(
+    service: str, folder: str, everything_set: Any
+) -> None:
+    (test,) = everything_set.containers()[service]["healthcheck"]["tests"][1:]
+    assert f"--http.config.file=/etc/{folder}/tls/client.yml" in test
+    assert _yaml(everything_set, service, "client.yml") == {
+        "basic_auth": {
+            "username": "vitalstream",
+            "password_file": f"/etc/{folder}/tls/password",
+        },
+        "tls_config": {"ca_file": f"/etc/{folder}/tls/ca.pem", "server_name": service},
+        "enable_http2": False,
+    }
+
+
+@pytest.mark.parametrize("service", SERVED_WITH_TLS)
+def test_no_health_check_asks_in_clear_text_alone(service: str, everything_set: Any) -> None:
+    (test,) = everything_set.containers()[service]["healthcheck"]["tests"][1:]
+    assert "https://" in test
+
+
+@pytest.mark.parametrize("service", ["node-exporter", "postgres-exporter"])
+def test_where_busybox_cannot_speak_tls_a_refusal_of_plain_http_counts(
+    service: str, everything_set: Any
+) -> None:
+    (test,) = everything_set.containers()[service]["healthcheck"]["tests"][1:]
+    assert "|| wget -O /dev/null http://127.0.0.1:" in test
+    assert "grep -q '400 Bad Request'; }" in test
+
+
+def test_grafana_is_served_over_https(everything_set: Any) -> None:
+    envs = _envs(everything_set)
+    assert envs["GF_SERVER_PROTOCOL"] == "https"
+    assert envs["GF_SERVER_ROOT_URL"] == "https://127.0.0.1:3000/"
+    assert envs["GF_SERVER_CERT_FILE"] == "/etc/grafana/secrets/tls/certificate.pem"
+    assert envs["GF_SERVER_CERT_KEY"] == "/etc/grafana/secrets/tls/key.pem"
+
+
+def test_grafanas_metrics_ask_for_the_password(everything_set: Any) -> None:
+    envs = _envs(everything_set)
+    assert envs["GF_METRICS_BASIC_AUTH_USERNAME"] == "vitalstream"
+    path = envs["GF_METRICS_BASIC_AUTH_PASSWORD__FILE"].removeprefix("/etc/grafana/secrets/tls/")
+    assert _secret_file(everything_set, "grafana", path) == PASSWORD
+
+
+COOKIES = ("GF_SECURITY_COOKIE_SAMESITE", "GF_SECURITY_COOKIE_SECURE")
+
+
+def test_grafanas_cookies_go_over_https_alone_and_to_nobody_elses_requests(
+    everything_set: Any,
+) -> None:
+    envs = _envs(everything_set)
+    assert [envs.get(key) for key in COOKIES] == ["strict", "true"]
+
+
+def test_behind_a_proxy_with_a_certificate_they_are_the_same(
+    run_program: Callable[..., Any],
+) -> None:
+    proxied = run_program("dev", publicUrls={"grafana": "https://grafana.example.com"})
+    envs = _envs(proxied)
+    assert [envs.get(key) for key in COOKIES] == ["strict", "true"]
+    assert envs["GF_SERVER_ROOT_URL"] == "https://grafana.example.com/"
+
+
+def test_a_browser_takes_no_secure_cookie_in_clear_text(dev: Any) -> None:
+    assert [_envs(dev).get(key) for key in COOKIES] == [None, None]
+
+
+HSTS = "GF_SECURITY_STRICT_TRANSPORT_SECURITY"
+
+
+def test_a_browser_is_to_ask_a_name_by_https_only(changed: Any) -> None:
+    assert _envs(changed)[HSTS] == "true"
+
+
+def test_an_address_is_none_that_a_browser_could_remember(everything_set: Any) -> None:
+    assert HSTS not in _envs(everything_set)
+
+
+def test_the_data_source_asks_with_authority_name_and_password(everything_set: Any) -> None:
+    source = everything_set.inputs("DataSource")["prometheus"]
+    options = json.loads(source["jsonDataEncoded"])
+    secret = json.loads(source["secureJsonDataEncoded"])
+    assert (source["basicAuthEnabled"], source["basicAuthUsername"]) == (True, "vitalstream")
+    assert (options["tlsAuthWithCACert"], options["serverName"]) == (True, "prometheus")
+    assert secret == {"basicAuthPassword": PASSWORD, "tlsCACert": SERVED["tlsCa"]}
+
+
+def test_the_grafana_provider_trusts_the_stacks_authority(everything_set: Any) -> None:
+    provider = everything_set.inputs("Provider")["grafana"]
+    assert (provider["url"], provider["caCert"]) == ("https://127.0.0.1:3000", SERVED["tlsCa"])
+
+
+@pytest.mark.parametrize("service", TOOLKIT)
+def test_a_new_certificate_is_noticed_without_a_restart(service: str, everything_set: Any) -> None:
+    config = everything_set.config(service)
+    assert config["on_change_below"].get("tls", config["on_change"]) == {}
+
+
+def test_a_new_certificate_restarts_grafana(everything_set: Any) -> None:
+    config = everything_set.config("grafana")
+    assert config["on_change"] == {"restart": True}
+    assert "tls" not in config["on_change_below"]
+
+
+@pytest.mark.parametrize("key", ["certificate.pem", "key.pem", "web.yml", "password"])
+def test_without_tls_no_file_is_made_for_it(key: str, dev: Any) -> None:
+    there = {path for config in dev.inputs("ConfigFiles").values() for path in config["files"]}
+    there |= {
+        path for config in dev.inputs("ConfigFiles").values() for path in config["secret_files"]
+    }
+    assert f"tls/{key}" not in there
+
+
+def test_prod_is_served_over_tls(prod: Any) -> None:
+    assert {job.get("scheme") for job in _prometheus(prod)["scrape_configs"]} == {"https", None}
+
+
+@pytest.mark.parametrize(
+    ("hosts", "changes", "url"),
+    [
+        (served_names("127.0.0.1", ""), {}, "https://127.0.0.1:3000"),
+        (served_names("::1", ""), {"bindAddress": "::1"}, "https://[::1]:3000"),
+        (
+            served_names("127.0.0.1", "mon.example.com"),
+            {"publicHost": "mon.example.com"},
+            "https://127.0.0.1:3000",
+        ),
+        (["mon.example.com"], {"publicHost": "mon.example.com"}, "https://mon.example.com:3000"),
+        (["*.example.com"], {"publicHost": "mon.example.com"}, "https://mon.example.com:3000"),
+    ],
+    ids=["loopback", "IPv6", "private", "public", "wildcard"],
+)
+def test_grafana_is_asked_by_a_host_that_is_in_its_certificate(
+    hosts: list[str], changes: dict[str, Any], url: str, over_tls: Callable[..., Settings]
+) -> None:
+    assert over_tls(**issued(hosts), **changes).local_url("grafana") == url
+
+
+def test_where_the_certificate_has_no_names_of_services_they_are_asked_by_the_public_one(
+    over_tls: Callable[..., Settings],
+) -> None:
+    found = over_tls(**issued(["*.example.com"]), publicHost="mon.example.com")
+    assert found.server_name("prometheus") == "mon.example.com"
+
+
+def test_a_certificate_that_lasts_is_not_warned_of(over_tls: Callable[..., Settings]) -> None:
+    assert warnings(over_tls()) == []
+
+
+def test_a_certificate_that_ends_within_30_days_is_warned_of(
+    over_tls: Callable[..., Settings],
+) -> None:
+    ending = issued(served_names("127.0.0.1", ""), validity(ends=29 * DAY))
+    (words,) = warnings(over_tls(**ending))
+    assert words.startswith("tlsCertificate is valid until ")
+    assert "make certs STACK=test RENEW=1" in words
+
+
+def test_without_tls_no_certificate_is_warned_of(settings: Callable[..., Settings]) -> None:
+    assert warnings(settings(tlsCertificate="anything")) == []
