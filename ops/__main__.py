@@ -91,7 +91,10 @@ def comment(
 
 @app.command()
 def diff(
-    base: Annotated[str, typer.Option(help="The commit to compare the work tree with.")],
+    base: Annotated[str, typer.Option(help="The commit to compare the work tree with.")] = "",
+    preview: Annotated[
+        list[Path], typer.Option(help="What `pulumi preview --json --show-sames` printed.")
+    ] = [],  # noqa: B006
     stack: Annotated[list[str], typer.Option(help="Without it, every stack.")] = [],  # noqa: B006
     format_: Annotated[diff_.Format, typer.Option("--format")] = diff_.Format.TEXT,
     out: Annotated[Path | None, typer.Option(help="A folder for one file a stack.")] = None,
@@ -107,6 +110,7 @@ def diff(
     outcome = diff_.run(
         diff_.Options(
             base=base,
+            previews=tuple(preview),
             stacks=tuple(stack),
             format=format_,
             out=out,

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -85,6 +85,21 @@ def commit_of(root: Path, ref: str) -> str:
             "commit only (in CI: fetch-depth: 0)."
         )
     return found.stdout.decode().strip()
+
+
+def settings(
+    root: Path, ref: str, stack: str
+) -> tuple[Mapping[str, Setting] | None, Mapping[str, Setting] | None]:
+    """A stack's settings in the commit `ref` and in the work tree; None where there is no such
+    stack, or no reading it. Raises DiffError.
+    """
+    commit, key = commit_of(root, ref), secrets.token_bytes(16)
+    with tempfile.TemporaryDirectory(prefix="vitalstream-") as folder:
+        _extract(root, commit, Path(folder))
+        sides = (Path(folder), root)
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+            before, after = pool.map(lambda side: _rendered(side, stack, key).snapshot, sides)
+    return before.settings, after.settings
 
 
 def _compared(

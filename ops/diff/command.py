@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from ops.diff import as_json, base, checks, compose, markdown, text
-from ops.diff.comparison import Comparison
+from ops.diff import as_json, base, checks, compose, markdown, preview, text
+from ops.diff.comparison import Comparison, DiffError
 from ops.diff.report import Check, Report
 from ops.program import ROOT
 
@@ -44,6 +44,7 @@ class Options:
     """`out` is a folder for one file a stack, `details` a file for the uncut Markdown."""
 
     base: str = ""
+    previews: tuple[Path, ...] = ()
     stacks: tuple[str, ...] = ()
     format: Format = Format.TEXT
     out: Path | None = None
@@ -86,7 +87,34 @@ def deliver(reports: Sequence[Report], options: Options) -> Outcome:
 
 
 def _compared(options: Options) -> list[Comparison]:
-    return base.compare(options.root, options.base, options.stacks, allow_dirty=options.allow_dirty)
+    if not options.previews:
+        if not options.base:
+            raise DiffError("Give --base COMMIT to compare with, or --preview FILE of an engine's.")
+        return base.compare(
+            options.root, options.base, options.stacks, allow_dirty=options.allow_dirty
+        )
+    found = [preview.compare(path) for path in options.previews]
+    there = [one.stack for one in found]
+    if missing := sorted(set(options.stacks) - set(there)):
+        raise DiffError(f"No preview is of stack {', '.join(missing)}; there are: {_list(there)}.")
+    if len(set(there)) < len(there):
+        raise DiffError(f"More than one preview is of one stack: {_list(there)}.")
+    chosen = [one for one in found if one.stack in (options.stacks or there)]
+    return [_with_settings(one, options) if options.base else one for one in chosen]
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))
+
+
+def _with_settings(comparison: Comparison, options: Options) -> Comparison:
+    """A preview knows the new settings alone; a commit knows the old ones, and which secrets."""
+    before, after = base.settings(options.root, options.base, comparison.stack)
+    return replace(
+        comparison,
+        before=replace(comparison.before, settings=before),
+        after=replace(comparison.after, settings=after),
+    )
 
 
 def _checks(comparison: Comparison, options: Options) -> tuple[Check, ...]:

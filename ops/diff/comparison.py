@@ -39,10 +39,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Broken:
-    """A version that cannot be had: `which` names it, `words` are its own."""
+    """A version that cannot be had: `which` names it, `words` are its own, `how` is ours."""
 
     which: str
     words: str
+    how: str = "does not render"
 
 
 @dataclass(frozen=True)

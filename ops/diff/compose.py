@@ -49,10 +49,10 @@ _SECTIONS: dict[Section, Callable[[Comparison], list[Item]]] = {
 def report(comparison: Comparison, checks: tuple[Check, ...] = ()) -> Report:
     """The report on a stack. With a broken side there is nothing to compare: the other is shown."""
     notes = tuple((note,) for note in comparison.notes)
-    faults = tuple(Fault(broken.which, broken.words) for broken in comparison.broken)
+    faults = tuple(Fault(one.which, one.words, one.how) for one in comparison.broken)
     if faults:
-        which = [part for fault in faults for part in (Quote(fault.which), ", ")][:-1]
-        verdict: Line = ("cannot be compared: ", *which, " does not render")
+        which = [part for one in faults for part in (Quote(one.which), f" {one.how}", ", ")]
+        verdict: Line = ("cannot be compared: ", *which[:-1])
         shown = tuple(inventory.lines(comparison))
         return Report(
             comparison.stack, comparison.origin, verdict, {}, checks, faults, shown, notes

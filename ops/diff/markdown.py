@@ -79,7 +79,7 @@ def _blocks(report: Report) -> Iterator[_Block]:
         yield _Block("", tuple(f"{line(note)}\n" for note in report.notes))
     for fault in report.faults:
         words = safe.fenced(safe.clipped(fault.words, 4000), "text")
-        yield _Block(f"### Does not render: {safe.code(fault.which, _NAME)}\n", (words,))
+        yield _Block(f"### {safe.code(fault.which, _NAME)} {fault.how}\n", (words,))
     if report.inventory:
         found = tuple(f"- {line(one)}\n" for one in report.inventory)
         yield _Block("### What there is\n", found)

@@ -94,10 +94,11 @@ class Check:
 
 @dataclass(frozen=True)
 class Fault:
-    """A side that cannot be had: the version, and its own words."""
+    """A side that cannot be had: the version, its own words, and what became of it."""
 
     which: str
     words: str
+    how: str = "does not render"
 
 
 @dataclass(frozen=True)

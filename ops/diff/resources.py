@@ -163,10 +163,11 @@ def _item(comparison: Comparison, address: Address) -> Item | None:
     fields: list[Field] = []
     texts = []
     for change in found:
-        if diff := _text_diff(change):
+        parts = list(_parts(change))
+        if not parts and (diff := _text_diff(change)):
             texts.append(diff)
         else:
-            fields += _fields(change)
+            fields += parts or [Field(change.where, _brief(change.old), _brief(change.new))]
     fields += [field_of(change, f"option {change.where}") for change in options]
     only_layout = (
         step is not None
@@ -196,14 +197,12 @@ def _resource_item(address: Address, step: Step, fields: tuple[Field, ...]) -> I
     return Item(_KINDS[step.op], address.name, _line(address, step, False), fields=fields)
 
 
-def _fields(change: Change) -> Iterator[Field]:
-    """Of a text that is JSON, its parts; of one that comes or goes, how long it is."""
+def _parts(change: Change) -> Iterator[Field]:
+    """Those of a text that is JSON."""
     old, new = _parsed(change.old), _parsed(change.new)
     if old is not None and new is not None:
         for part in changes(old, new, change.path):
             yield field_of(part, part.where)
-        return
-    yield Field(change.where, _brief(change.old), _brief(change.new))
 
 
 def _parsed(value: Any) -> Any:

@@ -38,7 +38,7 @@ def _lines(report: Report) -> Iterator[str]:
         return
     yield f"  ({safe.visible(report.origin)})"
     for fault in report.faults:
-        yield from ("", f"Does not render: {safe.visible(fault.which)}")
+        yield from ("", f"{safe.visible(fault.which)} {fault.how}")
         yield textwrap.indent(safe.visible(fault.words, lines=True), "  ")
     yield from (f"  {line(one)}" for one in report.inventory)
     for section in Section:

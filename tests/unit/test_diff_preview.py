@@ -1,0 +1,213 @@
+"""The report from an engine's preview."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops.diff import compose, preview
+from ops.diff.comparison import DiffError, Op
+from ops.diff.report import Report, Section
+from ops.diff.snapshot import CONFIG_FILES, CONTAINER, DASHBOARD, Snapshot
+from tests.unit import diff_previews as previews
+from tests.unit import diff_stacks as stacks
+from tests.unit.test_diff_edits import EDITS
+
+# A preview does not know the settings before; of the details it does not know which secret file.
+SAME = tuple(s for s in Section if s not in (Section.SETTINGS, Section.DETAILS))
+# Its reason stands in the settings; and a resource that there is none of.
+OF_ONE_SOURCE = ("an alert disabled", "an option of Pulumi")
+
+
+@pytest.fixture(scope="module")
+def prod() -> Snapshot:
+    return stacks.stack("prod")
+
+
+def report_of(document: dict[str, Any], folder: Path) -> Report:
+    return compose.report(preview.compare(previews.write(folder, document)))
+
+
+def steps_of(document: dict[str, Any], name: str, kind: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = next(
+        step
+        for step in document["steps"]
+        if step["urn"].endswith(f"{kind}::{name}") and "oldState" in step
+    )
+    return found
+
+
+@pytest.mark.parametrize("name", [name for name in EDITS if name not in OF_ONE_SOURCE])
+def test_the_same_edit_has_the_same_sections_from_both_sources(
+    name: str, prod: Snapshot, tmp_path: Path
+) -> None:
+    after = replace(EDITS[name].edit(prod), settings=None)
+    comparison = stacks.compared(replace(prod, settings=None), after)
+    rendered = compose.report(comparison)
+    planned = report_of(previews.document(comparison), tmp_path)
+    for section in SAME:
+        assert planned.sections[section] == rendered.sections[section]
+    assert planned.changes is rendered.changes
+
+
+def test_what_stays_as_it_is_takes_one_line(prod: Snapshot, tmp_path: Path) -> None:
+    found = report_of(previews.document(stacks.compared(prod, prod)), tmp_path)
+    assert stacks.told(found) == "prod: nothing changes\n"
+
+
+def whole(prod: Snapshot) -> dict[str, Any]:
+    return previews.document(stacks.compared(prod, prod))
+
+
+def changed(
+    document: dict[str, Any], name: str, kind: str, outputs: dict[str, Any], *reasons: str
+) -> dict[str, Any]:
+    """As after `--refresh`, where somebody changed what runs."""
+    step = steps_of(document, name, kind)
+    step |= {"op": "update", "diffReasons": list(reasons)}
+    step["oldState"]["outputs"] = {**step["oldState"]["outputs"], **outputs}
+    document["changeSummary"]["same"] -= 1
+    return document
+
+
+def test_a_file_changed_by_hand_is_told_as_such(prod: Snapshot, tmp_path: Path) -> None:
+    document = whole(prod)
+    files = steps_of(document, "prometheus-config")["oldState"]["inputs"]["files"]
+    text = files["rules/backend.yml"].replace("ratio_rate5m > 5", "ratio_rate5m > 50")
+    by_hand = {"files": {**files, "rules/backend.yml": text}}
+    changed(document, "prometheus-config", CONFIG_FILES, by_hand)
+    found = stacks.told(report_of(document, tmp_path))
+    assert 'ConfigFiles prometheus-config was changed: files["rules/backend.yml"]' in found
+    assert "somebody changed its files by hand; they are put back" in found
+    assert "threshold: > 50 -> > 5" in found
+
+
+def test_a_dashboard_changed_by_hand_is_told_as_such(prod: Snapshot, tmp_path: Path) -> None:
+    document = whole(prod)
+    content = json.loads(steps_of(document, "redis", DASHBOARD)["oldState"]["inputs"]["configJson"])
+    title = content["panels"][0]["title"]
+    content["panels"][0]["title"] = "By hand"
+    for panel in content["panels"]:
+        del panel["id"]
+    changed(document, "redis", DASHBOARD, {"configJson": json.dumps(content)}, "configJson")
+    found = stacks.told(report_of(document, tmp_path), Section.DASHBOARDS, Section.DRIFT)
+    assert "Dashboard redis was changed" in found
+    assert f"title: By hand -> {title}" in found
+    assert found.count("panel ") == 1
+
+
+def test_a_limit_changed_by_hand_is_told_as_such(prod: Snapshot, tmp_path: Path) -> None:
+    document = changed(whole(prod), "grafana", CONTAINER, {"memory": 64}, "memory")
+    found = stacks.told(report_of(document, tmp_path))
+    assert "Container grafana was changed: memory" in found
+    assert "memory: 64 -> 512" in found
+
+
+def test_a_container_removed_by_hand_is_told_as_such(prod: Snapshot, tmp_path: Path) -> None:
+    document = whole(prod)
+    step = steps_of(document, "redis-exporter", CONTAINER)
+    document["steps"].insert(0, {**step, "op": "refresh"})
+    step["op"] = "create"
+    del step["oldState"]
+    document["changeSummary"]["same"] -= 1
+    found = stacks.told(report_of(document, tmp_path))
+    assert "Container redis-exporter was removed; it is made anew" in found
+
+
+def test_a_refresh_that_found_nothing_is_nothing(prod: Snapshot, tmp_path: Path) -> None:
+    document = whole(prod)
+    document["steps"] += [{**step, "op": "refresh"} for step in document["steps"]]
+    assert not report_of(document, tmp_path).changes
+
+
+def test_an_update_without_a_difference_is_one_of_secrets(prod: Snapshot, tmp_path: Path) -> None:
+    document = changed(whole(prod), "postgres-exporter-config", CONFIG_FILES, {})
+    found = stacks.told(report_of(document, tmp_path))
+    assert "INTERRUPTS postgres-exporter is restarted to read its files" in found
+    assert "because of secret files" in found
+
+
+def test_an_update_that_nothing_explains_is_still_told(prod: Snapshot, tmp_path: Path) -> None:
+    document = whole(prod)
+    step = next(one for one in document["steps"] if "Folder" in one["urn"])
+    step |= {"op": "update", "diffReasons": []}
+    document["changeSummary"]["same"] -= 1
+    assert "Folder folder updated" in stacks.told(report_of(document, tmp_path))
+
+
+def test_a_step_that_is_not_known_is_an_update(prod: Snapshot, tmp_path: Path) -> None:
+    document = changed(whole(prod), "grafana", CONTAINER, {}, "memory")
+    steps_of(document, "grafana", CONTAINER)["op"] = "something-new"
+    comparison = preview.compare(previews.write(tmp_path, document))
+    assert [step.op for step in comparison.steps.values()] == [Op.UPDATE]
+
+
+def test_the_engines_own_resources_are_no_change(prod: Snapshot, tmp_path: Path) -> None:
+    document = whole(prod)
+    base = "urn:pulumi:prod::vitalstream::pulumi"
+    for name in ("pulumi:Stack::vitalstream-prod", "providers:pulumi-python::default"):
+        document["steps"].append({"op": "create", "urn": f"{base}:{name}", "newState": {}})
+    assert not report_of(document, tmp_path).changes
+
+
+def test_a_preview_that_failed_is_told_in_its_words(prod: Snapshot, tmp_path: Path) -> None:
+    document = whole(prod)
+    document["diagnostics"] = [
+        {"message": "warning: words", "severity": "warning"},
+        {"message": "\x1b[31merror: volume is protected\x1b[0m\n", "severity": "error"},
+    ]
+    found = report_of(document, tmp_path)
+    assert found.failed
+    assert "cannot be compared: the engine's preview failed" in stacks.told(found)
+    assert "  volume is protected\n" in stacks.told(found)
+    assert "words" not in stacks.told(found).replace("of its own", "")
+
+
+def cut_short(text: str) -> str:
+    return text[: len(text) // 2]
+
+
+def without_sames(text: str) -> str:
+    document = json.loads(text)
+    document["steps"] = [step for step in document["steps"] if step["op"] != "same"]
+    return json.dumps(document)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (cut_short, "is cut short"),
+        (lambda _text: "", "is no JSON"),
+        (lambda text: f"warning: words\n{text}", "is no JSON"),
+        (lambda _text: "[]", "is no preview"),
+        (lambda _text: '{"steps": 1}', "is no preview"),
+        (lambda _text: '{"steps": []}', "is no whole preview"),
+        (lambda _text: '{"steps": [], "changeSummary": {}}', "has no resource in it"),
+        (without_sames, "Add --show-sames"),
+    ],
+)
+def test_a_file_that_is_no_whole_preview_is_refused(
+    spoil: Any, words: str, prod: Snapshot, tmp_path: Path
+) -> None:
+    path = previews.write(tmp_path, whole(prod))
+    path.write_text(spoil(path.read_text()))
+    with pytest.raises(DiffError, match=words):
+        preview.compare(path)
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(DiffError, match="cannot be read"):
+        preview.compare(tmp_path / "none.json")
+
+
+def test_routes_that_are_secret_are_told_not_to_be_read(tmp_path: Path) -> None:
+    before = stacks.with_settings("prod", heartbeatUrl="https://beats.example/1")
+    after = stacks.with_settings(
+        "prod", heartbeatUrl="https://beats.example/1", slackChannels={"critical": "#pager"}
+    )
+    found = report_of(previews.document(stacks.compared(before, after)), tmp_path)
+    assert "who is told cannot be read from this preview" in stacks.told(found)
