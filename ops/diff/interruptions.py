@@ -205,7 +205,7 @@ def _files(comparison: Comparison, address: Address, step: Step) -> Iterator[Ite
     why: list[Line] = [("because of ", *quoted(_names(changed)))] if changed else []
     if step.drift:
         why.append(("somebody changed its files by hand; they are put back",))
-    line, mark = _effect(service, new.inputs.get("on_change") or {})
+    line, mark = _effect(service, _ways(new.inputs, changed))
     only_layout = not step.drift and all(layout.only(change) for change in changed)
     yield Item(
         Kind.CHANGED, service, line, mark, tuple(why),
@@ -213,7 +213,28 @@ def _files(comparison: Comparison, address: Address, step: Step) -> Iterator[Ite
     )  # fmt: skip
 
 
+def _ways(inputs: Mapping[str, Any], changed: list[Change]) -> dict[str, Any]:
+    """How the service is told of these files, all ways in one; of all its files where the engine
+    does not say which of the secret ones changed.
+    """
+    below: Mapping[str, Mapping[str, Any]] = inputs.get("on_change_below") or {}
+    own: Mapping[str, Any] = inputs.get("on_change") or {}
+    found: dict[str, Any] = {}
+    if any(len(one.path) < 2 for one in changed) or not changed:
+        for way in (own, *below.values()):
+            found |= way
+        return found
+    for one in changed:
+        path = str(one.path[1])
+        tops = (top for top in below if path == top or path.startswith(f"{top}/"))
+        found |= below.get(next(tops, ""), own)
+    return found
+
+
 def _effect(service: str, how: Mapping[str, Any]) -> tuple[Line, Mark]:
+    if how.get("restart"):
+        words = " is restarted to read its files: a scrape or two are missed"
+        return (Quote(service), words), Mark.INTERRUPTS
     if how.get("reload"):
         return (Quote(service), " reads its configuration again: no restart"), Mark.NONE
     if how.get("run"):
@@ -221,9 +242,6 @@ def _effect(service: str, how: Mapping[str, Any]) -> tuple[Line, Mark]:
         if service == "grafana":
             words = " gets its admin password set anew, without a restart"
         return (Quote(service), words), Mark.NONE
-    if how.get("restart"):
-        words = " is restarted to read its files: a scrape or two are missed"
-        return (Quote(service), words), Mark.INTERRUPTS
     return (Quote(service), " gets other files, which it reads at its next start"), Mark.CAUTION
 
 

@@ -1,4 +1,4 @@
-"""`ops diff` held against the real engine: the same edit, told from commits and from its preview."""
+"""`ops diff` against the real engine: the same edit, told from commits and from its preview."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def edited(up: EngineStack) -> Iterator[EngineStack]:
     yield up
     git(up, "checkout", "--quiet", ".")
     git(up, "clean", "--quiet", "--force", "-d")
-    up.values = {**up.values, **dict.fromkeys(("limits", "alerts"), {})}
+    up.values = {**up.values, "limits": {}, "alerts": {}}
 
 
 def git(engine: EngineStack, *arguments: str) -> None:

@@ -424,7 +424,7 @@ EDITS = {
         resource(
             CONFIG_FILES,
             "grafana-config",
-            put("secret_files", {"admin_password": {"$secret": "f1d0"}}),
+            lambda found: found["secret_files"].update(admin_password={"$secret": "f1d0"}),
         ),
         ("grafana gets its admin password set anew, without a restart", NO_RESTART),
         ("f1d0",),
