@@ -25,6 +25,7 @@ ITS_OWN = {
     "scrape_samples_post_metric_relabeling": TARGET_LABELS,
     "scrape_samples_scraped": TARGET_LABELS,
     "ALERTS": TARGET_LABELS | {"alertname", "alertstate", "severity", "service"},
+    "ALERTS_FOR_STATE": TARGET_LABELS | {"alertname", "severity", "service"},
 }
 _KEEP_LABELS = ("topk", "bottomk", "limitk", "limit_ratio")
 _WITHOUT_LABELS = {"vector": frozenset(()), "time": SCALAR, "scalar": SCALAR}

@@ -45,7 +45,7 @@ def main(
     client = docker.from_env()
     images = stacks.images(client)
     references = {name: image.reference for name, image in IMAGES.items()} | images
-    config = stacks.config(images, demo=True)
+    config = stacks.config(images, demo=True, publishExporters=True)
     with stacks.alone(STACK, client):
         stack = Stack(STACK, client, config, rehearsal.up(STACK, config, stacks.say))
         texts = [exposed(stack)]
