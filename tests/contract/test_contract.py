@@ -6,6 +6,7 @@ the expression as a whole has to have something in every version, by another of 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,8 +19,10 @@ import yaml
 
 from components.exporters import EXPORTERS
 from components.images import IMAGES
+from components.keep_list import keep_list
+from components.promql import read_by
 from tests import panels
-from tests.contract.reading import Reader
+from tests.contract.reading import ITS_OWN, Reader
 from tests.contract.recording import Recording, load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -160,6 +163,21 @@ def test_what_is_grouped_and_matched_by_is_there(older: Recording | None) -> Non
 @every_world
 def test_what_messages_and_legends_print_is_there(older: Recording | None) -> None:
     assert news(older, "not_shown") == []
+
+
+def test_what_a_runbook_asks_for_is_stored() -> None:
+    texts = {path.name: path.read_text() for path in (ROOT / "rules").glob("*.yml")}
+    boards = {stem: json.dumps(board) for stem, board in BOARDS.items()}
+    kept = re.compile(keep_list(texts, boards).regex.replace("\n{0}", ""))
+    asked = {
+        (expression.where, name)
+        for expression in EXPRESSIONS
+        # What asks for whatever there is finds what is stored.
+        if expression.where.startswith("runbook ") and "__name__" not in expression.text
+        for name in read_by(expression.text).names - RECORDED.keys() - ITS_OWN.keys()
+    }
+    assert asked
+    assert [f"{where}: {name}" for where, name in asked if not kept.fullmatch(name)] == []
 
 
 @pytest.mark.parametrize("entry", EXEMPTIONS, ids=lambda entry: entry["selector"])
