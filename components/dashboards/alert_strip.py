@@ -13,7 +13,7 @@ from grafana_foundation_sdk.builders import table as table_builders
 from grafana_foundation_sdk.models import common, dashboard
 
 from components.dashboards.links import Link
-from components.dashboards.overrides import coloured_text, column, data_link
+from components.dashboards.overrides import coloured_text, column, data_link, wide
 from components.dashboards.panels import NO_ANSWER, At, Face, Query, stat, table
 from components.dashboards.thresholds import colour_steps
 
@@ -27,7 +27,7 @@ _STEM_OF_SERVICE: Final[Mapping[str, str]] = {
 _FIRING: Final = 'ALERTS{alertstate="firing", severity="%s"}'
 _FIRST: Final = 'ALERTS{alertstate="firing", severity="critical", service="backend"}'
 _WARNING, _CRITICAL, _BACKEND = 1, 2, 3
-_SEVERITIES: Final = ("", "warning", "critical", "critical")
+_SEVERITIES: Final = ("-", "warning", "critical", "critical")
 # More of them would be too narrow to be read from afar.
 _TILES: Final = 4
 
@@ -106,8 +106,10 @@ def alert_list(at: At) -> table_builders.Panel:
         dashboard.DynamicConfigValue("mappings", [severities]),
         *coloured_text(_colours()),
     ]
-    return panel.override_by_name("Severity", severity).override_by_name(
-        "For", column("s", width=80)
+    return (
+        panel.override_by_name("Alert", [wide(260)])
+        .override_by_name("Severity", severity)
+        .override_by_name("For", column("s", width=80))
     )
 
 

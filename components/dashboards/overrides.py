@@ -49,6 +49,11 @@ def data_link(link: Link) -> dashboard.DynamicConfigValue:
     return dashboard.DynamicConfigValue("links", [{"title": found.title, "url": found.url}])
 
 
+def wide(pixels: int) -> dashboard.DynamicConfigValue:
+    """The override of a column of long words: on a phone one rather pushes the table aside."""
+    return dashboard.DynamicConfigValue("custom.minWidth", pixels)
+
+
 def limit_line() -> list[dashboard.DynamicConfigValue]:
     """The overrides that draw a limit, such as max_connections, as a grey dashed line."""
     return [*_dashed(), fixed_colour("text")]

@@ -198,7 +198,7 @@ def _endpoints(slow: Bound, failing: Bound) -> table.Panel:
     )
     row_link = Link("api", "API: this endpoint", "var-endpoint=${__value.raw:percentencode}")
     return (
-        panel.override_by_name("Endpoint", [overrides.data_link(row_link)])
+        panel.override_by_name("Endpoint", [overrides.data_link(row_link), overrides.wide(220)])
         .override_by_name("Rate", overrides.column("reqps", width=110))
         .override_by_name("p95", overrides.column("s", slow, width=80))
         .override_by_name("Errors", overrides.column("percent", failing, width=80))

@@ -20,7 +20,15 @@ from tests.engine.program import ROOT, SECRETS, EngineStack
 from tests.ports import free_ports
 
 PROGRAM = ("__main__.py", "Pulumi.yaml", ".dockerignore")
-FOLDERS = ("app", "components", "demo", "policy", "rules", "templates")
+FOLDERS = (
+    "app",
+    "components",
+    "demo",
+    "policy",
+    "rules",
+    "templates",
+    "tests/live/dashboards",
+)
 
 
 def _unavailable(reason: str) -> None:

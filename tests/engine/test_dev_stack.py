@@ -8,8 +8,10 @@ import re
 import socket
 import urllib.error
 import urllib.request
+from typing import Any
 
 import pytest
+import requests
 from pulumi import automation
 
 from tests.engine.program import SECRETS, EngineStack, eventually
@@ -17,7 +19,13 @@ from tests.engine.program import SECRETS, EngineStack, eventually
 STACK = "engine-dev"
 LIKE = "dev"
 MORE_SECRETS: dict[str, str] = {}
-CONFIG = {"scrapeInterval": "3s", "evaluationInterval": "3s", "retentionTime": "7d"}
+CONFIG = {
+    "scrapeInterval": "3s",
+    "evaluationInterval": "3s",
+    "retentionTime": "7d",
+    "dashboardsFolder": "tests/live/dashboards",
+}
+EDITED = "vitalstream-redis", "ward"
 NEW_PASSWORD = "canary-rotated-762e7160"
 
 
@@ -52,6 +60,16 @@ def test_a_second_up_changes_nothing(up: EngineStack) -> None:
 
 def test_a_preview_with_refresh_changes_nothing(up: EngineStack) -> None:
     assert up.preview(refresh=True) == {}
+
+
+def test_an_edit_made_in_grafana_shows_on_refresh_and_is_put_back(up: EngineStack) -> None:
+    before = {uid: _dashboard(up, uid) for uid in EDITED}
+    for uid in EDITED:
+        _rename_first_panel(up, uid)
+    assert up.preview(refresh=True) == {"update": 2}
+    up.stack.refresh(on_output=print)
+    assert up.up() == {"update": 2}
+    assert {uid: _dashboard(up, uid) for uid in EDITED} == before
 
 
 def test_a_rule_edit_updates_one_resource_and_restarts_nothing(up: EngineStack) -> None:
@@ -152,6 +170,31 @@ def test_a_secret_file_is_for_the_services_user_alone(up: EngineStack) -> None:
 def test_destroy_leaves_nothing_behind(up: EngineStack) -> None:
     up.destroy()
     assert (up.containers(), up.volumes(), up.networks()) == ([], set(), [])
+
+
+def _grafana(engine: EngineStack, method: str, path: str, body: Any = None) -> Any:
+    """The JSON answer, with a session such as the login page opens."""
+    url = f"http://127.0.0.1:{engine.values['ports']['grafana']}"
+    login = {"user": "admin", "password": SECRETS["grafanaAdminPassword"]}
+    with requests.Session() as session:
+        session.post(f"{url}/login", json=login, timeout=10).raise_for_status()
+        answer = session.request(method, f"{url}{path}", json=body, timeout=10)
+    answer.raise_for_status()
+    return answer.json()
+
+
+def _dashboard(engine: EngineStack, uid: str) -> dict[str, Any]:
+    """Without what Grafana counts."""
+    found = _grafana(engine, "GET", f"/api/dashboards/uid/{uid}")["dashboard"]
+    return {key: value for key, value in found.items() if key not in ("id", "version")}
+
+
+def _rename_first_panel(engine: EngineStack, uid: str) -> None:
+    """What the page sends when one saves an edit."""
+    found = _grafana(engine, "GET", f"/api/dashboards/uid/{uid}")
+    found["dashboard"]["panels"][0]["title"] = "By hand"
+    body = {"dashboard": found["dashboard"], "folderUid": found["meta"]["folderUid"]}
+    _grafana(engine, "POST", "/api/dashboards/db", {**body, "message": "", "overwrite": False})
 
 
 def _login(engine: EngineStack, password: str) -> int:

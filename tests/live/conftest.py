@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import docker
 import pytest
 
 from ops import rehearsal
 from ops.local_images import LocalImagesError
+from tests.live import pages
 from tests.live import stack as stacks
 from tests.live.delivery import AIM_SECONDS, DELAYS
 from tests.live.stack import Stack
@@ -40,8 +42,8 @@ def images(docker_client: docker.DockerClient) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def live(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterator[Stack]:
-    """With the demo, and with Grafana where there is an image of it."""
-    config = stacks.config(images, demo=True)
+    """With the demo and a dashboard of the user's own; with Grafana where there is an image."""
+    config = stacks.config(images, demo=True, dashboardsFolder="tests/live/dashboards")
     with stacks.alone("live", docker_client):
         result = rehearsal.up("live", config, stacks.say)
         yield Stack("live", docker_client, config, result)
@@ -61,3 +63,22 @@ def scratch(docker_client: docker.DockerClient) -> Iterator[str]:
     """The name of a stack to fail with; what is left of it is removed."""
     with stacks.alone("live-scratch", docker_client):
         yield "live-scratch"
+
+
+@pytest.fixture(scope="session")
+def logins() -> dict[str, Any]:
+    """Sessions of Grafana by its address: each browser need not log in again."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def site(live: Stack, logins: dict[str, Any]) -> Iterator[pages.Grafana]:
+    """The Grafana of `live` in a browser. No longer than a module: see `pages.chromium`."""
+    url = live.result.urls.get("grafana")
+    if url is None:
+        pages.unavailable("Grafana is left out: there is no image of it here")
+        return
+    with pages.chromium() as browser:
+        if url not in logins:
+            logins[url] = pages.log_in(browser, url)
+        yield pages.Grafana(url, browser, logins[url])

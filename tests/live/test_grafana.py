@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from components.dashboards import DashboardSettings, render_all
-from components.grafana import DATA_SOURCE_UID, FOLDER_UID
+from components.grafana import DATA_SOURCE_UID, FOLDER_UID, OWN_FOLDER_UID
 from tests.live.stack import SCRAPE_SECONDS, SECRETS, TIMEOUT_SECONDS, Stack
 
 LOGIN = ("admin", SECRETS["grafanaAdminPassword"])
@@ -31,10 +31,16 @@ def get(grafana: str, path: str) -> Any:
     return answer.json()
 
 
-def test_every_dashboard_is_in_the_folder(grafana: str) -> None:
+def test_every_dashboard_is_in_its_folder(grafana: str) -> None:
     found = get(grafana, "/api/search?type=dash-db")
     folders = {entry["uid"]: entry.get("folderUid") for entry in found}
-    assert folders == {f"vitalstream-{stem}": FOLDER_UID for stem in DASHBOARDS}
+    ours = {f"vitalstream-{stem}": FOLDER_UID for stem in DASHBOARDS}
+    assert folders == {**ours, "ward": OWN_FOLDER_UID}
+
+
+def test_a_dashboard_of_the_users_own_has_the_data_source_of_the_stack(grafana: str) -> None:
+    (panel,) = get(grafana, "/api/dashboards/uid/ward")["dashboard"]["panels"]
+    assert panel["targets"][0]["datasource"]["uid"] == DATA_SOURCE_UID
 
 
 def test_the_data_source_answers_with_what_prometheus_has(grafana: str) -> None:

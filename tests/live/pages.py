@@ -1,0 +1,183 @@
+"""Grafana's pages in a real browser, and what a person sees on them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.live.stack import SECRETS, eventually
+
+ROOT = Path(__file__).resolve().parents[2]
+SCREENSHOTS = ROOT / "build" / "screenshots"
+CHROMIUM = "chromium"
+# The browser talks to this machine's Grafana and to nobody else.
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
+)
+SETTLING_SECONDS = 40
+# Panels are found by the first up to Grafana 10, by the second from 11 on.
+PANEL = "[data-panelid], [data-viz-panel-key]"
+# Marks of a panel, old ones and new ones.
+ERROR = '.panel-info-corner--error, [data-testid="data-testid Panel status error"]'
+LOADING = '.panel-loading, [aria-label="Panel loading bar"]'
+_SEEN = f"""panels => panels.map(panel => {{
+    const box = panel.getBoundingClientRect();
+    return {{
+        text: panel.innerText,
+        error: panel.querySelector('{ERROR}') !== null,
+        loading: panel.querySelector('{LOADING}') !== null,
+        links: [...panel.querySelectorAll('a[href]')].map(link => link.href),
+        left: box.left, top: box.top, right: box.right, bottom: box.bottom,
+    }};
+}})"""
+
+
+@dataclass(frozen=True)
+class SeenPanel:
+    """A panel as it is on the page; the box in CSS pixels from the window's corner."""
+
+    text: str
+    error: bool
+    loading: bool
+    links: list[str]
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def lines(self) -> list[str]:
+        """What stands in it; the first line is its title."""
+        return [line.strip() for line in self.text.splitlines() if line.strip()]
+
+
+@dataclass(frozen=True)
+class Grafana:
+    """Grafana in a browser, logged in."""
+
+    url: str
+    browser: Browser
+    session: Any
+
+    @contextlib.contextmanager
+    def window(self, width: int, height: int, **options: Any) -> Iterator[Page]:
+        """An empty page in a window of its own; what it shows when a test fails is kept."""
+        size: Any = {"width": width, "height": height}
+        context = self.browser.new_context(viewport=size, storage_state=self.session, **options)
+        page = context.new_page()
+        try:
+            yield page
+        except Exception:
+            screenshot(page, f"failed-{time.monotonic_ns()}")
+            raise
+        finally:
+            context.close()
+
+    def open(self, page: Page, path: str) -> list[SeenPanel]:
+        """Goes to the dashboard and waits until its panels have loaded."""
+        page.goto(f"{self.url}{path}")
+        return loaded(page)
+
+
+def loaded(page: Page) -> list[SeenPanel]:
+    """The panels in the window, once there are some and none is loading any more."""
+    page.wait_for_selector(PANEL)
+
+    def settled() -> list[SeenPanel]:
+        page.wait_for_timeout(300)
+        found = seen(page)
+        # One that is not yet scrolled to stays empty.
+        inside = [panel for panel in found if panel.top < page.viewport_size["height"]]
+        return found if not any(panel.loading or not panel.lines for panel in inside) else []
+
+    return eventually(settled, SETTLING_SECONDS, pause=0) or seen(page)
+
+
+def seen(page: Page) -> list[SeenPanel]:
+    return [SeenPanel(**found) for found in page.locator(PANEL).evaluate_all(_SEEN)]
+
+
+def until(
+    page: Page, is_right: Callable[[list[SeenPanel]], bool], seconds: float = SETTLING_SECONDS
+) -> list[SeenPanel]:
+    """The panels once they are right, or as they are after so many seconds; reloads the page."""
+
+    def ask() -> list[SeenPanel]:
+        found = loaded(page)
+        if is_right(found):
+            return found
+        page.reload()
+        return []
+
+    return eventually(ask, seconds, pause=0.5) or seen(page)
+
+
+def screenshot(page: Page, name: str) -> None:
+    """Kept in build/screenshots."""
+    page.screenshot(path=SCREENSHOTS / f"{name}.png")
+
+
+def query_of(url: str) -> dict[str, list[str]]:
+    return parse_qs(urlsplit(url).query)
+
+
+def uid_of(url: str) -> str:
+    """The uid of the dashboard that an address leads to."""
+    parts = urlsplit(url).path.split("/")
+    return parts[parts.index("d") + 1]
+
+
+@contextlib.contextmanager
+def chromium() -> Iterator[Browser]:
+    """Debian's browser, driven by Playwright. Skips where there is none.
+
+    Playwright keeps an event loop running in this thread: nothing else that needs one may run
+    meanwhile.
+    """
+    path = shutil.which(CHROMIUM)
+    if path is None:
+        unavailable(f"there is no {CHROMIUM} on PATH")
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def log_in(browser: Browser, url: str) -> Any:
+    """The session of who has logged in on the page for it."""
+    context: BrowserContext = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{url}/login")
+    page.fill('input[name="user"]', "admin")
+    page.fill('input[name="password"]', SECRETS["grafanaAdminPassword"])
+    page.click('button[type="submit"]')
+    page.wait_for_url(lambda address: "/login" not in address)
+    session = context.storage_state()
+    context.close()
+    return session
+
+
+def unavailable(reason: str) -> None:
+    if os.environ.get("REQUIRE_BROWSER") == "1":
+        pytest.fail(f"REQUIRE_BROWSER=1, but {reason}", pytrace=False)
+    pytest.skip(reason)

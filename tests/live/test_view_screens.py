@@ -1,0 +1,120 @@
+"""The overview on a screen on the wall and on a phone."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.live import pages
+from tests.live.pages import Grafana, SeenPanel
+
+OVERVIEW = "/d/vitalstream-overview?from=now-30m&to=now&kiosk"
+WALL = (1920, 1080)
+# The pixels of CSS of a phone whose screen has three times as many.
+PHONE = (390, 844)
+ON_A_PHONE = {"device_scale_factor": 3, "is_mobile": True, "has_touch": True}
+# Grafana loads panels that are in view; on a phone all of them are one below the other.
+ALL_OF_IT = 5000
+READABLE_FROM_AFAR = 60
+READABLE_IN_THE_HAND = 10
+# Pieces of text whose box is cut by an element that hides what does not fit, and their size.
+TEXTS = """panels => panels.flatMap(panel => {
+    const walker = document.createTreeWalker(panel, NodeFilter.SHOW_TEXT);
+    const found = [];
+    for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+        if (!node.data.trim()) continue;
+        const range = document.createRange();
+        range.selectNodeContents(node);
+        const box = range.getBoundingClientRect();
+        if (!box.width) continue;
+        let cut = false;
+        for (let up = node.parentElement; up !== panel.parentElement; up = up.parentElement) {
+            const hides = getComputedStyle(up).overflowX;
+            const frame = up.getBoundingClientRect();
+            if (hides === 'auto' || hides === 'scroll') break;
+            if (hides !== 'visible' && (box.right > frame.right + 2 || box.left < frame.left - 2))
+                cut = true;
+        }
+        const size = parseFloat(getComputedStyle(node.parentElement).fontSize);
+        found.push([node.data.trim(), size, cut]);
+    }
+    return found;
+})"""
+
+
+def texts(page: Page, title: str = "") -> list[tuple[str, float, bool]]:
+    """Each piece of text in the panels, its size in pixels and whether it is cut off."""
+    found = page.locator(pages.PANEL).filter(has_text=title).evaluate_all(TEXTS)
+    return [(text, size, cut) for text, size, cut in found]
+
+
+@pytest.fixture(scope="module")
+def wall(site: Grafana) -> Iterator[Page]:
+    with site.window(*WALL) as page:
+        site.open(page, OVERVIEW)
+        pages.screenshot(page, "overview-wall")
+        yield page
+
+
+@pytest.fixture(scope="module")
+def phone(site: Grafana) -> Iterator[Page]:
+    with site.window(*PHONE, **ON_A_PHONE) as page:
+        site.open(page, OVERVIEW)
+        pages.screenshot(page, "overview-phone")
+        page.set_viewport_size({"width": PHONE[0], "height": ALL_OF_IT})
+        pages.loaded(page)
+        yield page
+
+
+def outside(panels: list[SeenPanel], width: int, height: int) -> list[str]:
+    return [
+        panel.lines[0]
+        for panel in panels
+        if panel.left < 0 or panel.top < 0 or panel.right > width or panel.bottom > height
+    ]
+
+
+def test_the_wall_shows_all_of_the_overview_without_scrolling(wall: Page) -> None:
+    panels = pages.seen(wall)
+    assert len(panels) == 14
+    assert outside(panels, *WALL) == []
+
+
+def test_the_wall_can_have_the_overview_fill_the_screen(site: Grafana) -> None:
+    with site.window(*WALL) as page:
+        panels = site.open(page, f"{OVERVIEW}&autofitpanels")
+        assert outside(panels, *WALL) == []
+        assert max(panel.bottom for panel in panels) > 0.9 * WALL[1]
+
+
+@pytest.mark.parametrize("title", ["Firing Alerts", "Active Patients", "System Uptime"])
+def test_what_matters_can_be_read_from_afar(title: str, wall: Page) -> None:
+    assert max(size for _, size, _ in texts(wall, title)) >= READABLE_FROM_AFAR
+
+
+def test_no_text_is_cut_off_on_the_wall(wall: Page) -> None:
+    assert [text for text, _, cut in texts(wall) if cut] == []
+
+
+def test_the_phone_has_the_panels_one_below_the_other(phone: Page) -> None:
+    panels = sorted(pages.seen(phone), key=lambda panel: panel.top)
+    assert len(panels) == 14
+    assert len({round(panel.left) for panel in panels}) == 1
+    for upper, lower in itertools.pairwise(panels):
+        assert upper.bottom <= lower.top
+
+
+def test_the_phone_need_not_be_pushed_sideways(phone: Page) -> None:
+    assert outside(pages.seen(phone), PHONE[0], ALL_OF_IT) == []
+    assert phone.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+
+
+def test_no_text_is_cut_off_on_the_phone(phone: Page) -> None:
+    assert [text for text, _, cut in texts(phone) if cut] == []
+
+
+def test_the_text_on_the_phone_can_be_read(phone: Page) -> None:
+    assert [text for text, size, _ in texts(phone) if size < READABLE_IN_THE_HAND] == []
