@@ -8,7 +8,7 @@ RUN := $(VENV)/bin/python
 # One environment has all of them: what the program and the policy pack pin must be the same.
 UV_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help demo down clean ps logs render dashboards preview setup lock test check bench
+.PHONY: help demo down clean ps logs render dashboards certs preview setup lock test check bench
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,10 @@ dashboards: render ## The dashboards as JSON for Grafana's Import page
 preview: check ## What a pull request is told of a stack: make preview STACK=prod BASE=origin/main
 	@PATH="$$PWD/.vitalstream/tools/usr/bin:$$PATH" $(RUN) -m ops preview --stack $(STACK) --base $(BASE) || \
 		{ code=$$?; [ $$code = 2 ] || exit $$code; }
+
+certs: STACK := prod
+certs: setup ## A private authority and a certificate: make certs STACK=prod, later RENEW=1; SET=1 sets them
+	@$(RUN) -m ops certs --stack $(STACK) $(if $(RENEW),--renew) $(if $(SET),--set)
 
 setup: $(VENV)/.locked ## The Python environment in .venv
 

@@ -4,7 +4,7 @@ import signal
 
 import pulumi
 
-from components import alert_overrides, own_dashboards, routing, settings_loader
+from components import alert_overrides, own_dashboards, routing, settings_loader, tls_settings
 from components.alertmanager import Alertmanager
 from components.dashboards import DashboardSettings, render_all
 from components.demo import Demo
@@ -23,7 +23,11 @@ from components.quantities import duration_seconds
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 settings = settings_loader.load(pulumi.get_stack())
-for warning in (*routing.unreachable(settings), *alert_overrides.warnings(settings.alerts)):
+for warning in (
+    *routing.unreachable(settings),
+    *alert_overrides.warnings(settings.alerts),
+    *tls_settings.warnings(settings),
+):
     pulumi.log.warn(warning)
 
 Preflight(settings)

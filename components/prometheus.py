@@ -8,7 +8,15 @@ from typing import Any
 import pulumi
 import yaml
 
-from components import alert_overrides, extra_rules, rule_files, scrape_limits, slo_objective, web
+from components import (
+    alert_overrides,
+    certificate_rules,
+    extra_rules,
+    rule_files,
+    scrape_limits,
+    slo_objective,
+    web,
+)
 from components.config_files import NoticesItself, ReloadOnChange
 from components.container import ContainerSpec, Network, http_probe
 from components.exporters import EXPORTERS
@@ -117,6 +125,8 @@ def render_rules(settings: Settings) -> dict[str, str]:
     rules = rule_files.load()
     slo = slo_objective.RULE_FILE
     rules[slo] = slo_objective.applied(rules[slo], settings.slo_objective)
+    own = certificate_rules.RULE_FILE
+    rules[own] = certificate_rules.applied(rules[own], settings)
     ours = {name: alert_overrides.applied(text, settings.alerts) for name, text in rules.items()}
     return ours | extra_rules.load(settings.extra_rules)
 

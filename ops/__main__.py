@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ops import access, machine, program, rehearsal, running, workspace
+from ops import certs as certs_
 from ops import comment as comment_
 from ops import demo as demo_
 from ops import drill as drill_
@@ -190,6 +191,18 @@ def drill(
         raise typer.Exit(1)
 
 
+@app.command()
+def certs(
+    stack: Stack = "prod",
+    renew: Annotated[bool, typer.Option(help="A new certificate by the same authority.")] = False,
+    set_: Annotated[
+        bool, typer.Option("--set", help="Set the stack's configuration, by the Pulumi CLI.")
+    ] = False,
+) -> None:
+    """Make a private authority and a certificate for a stack that has none."""
+    certs_.run(stack, typer.echo, renew=renew, set_=set_)
+
+
 @app.command("machine")
 def prepare_machine() -> None:
     """Install and start what the tests need: the Docker Engine, promtool and amtool."""
@@ -201,6 +214,7 @@ def run() -> None:
     try:
         app()
     except (
+        certs_.CertsError,
         comment_.CommentError,
         demo_.DemoError,
         drill_.DrillError,

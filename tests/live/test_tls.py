@@ -75,11 +75,11 @@ def test_a_rule_goes_live_and_its_alert_is_delivered(tls: Stack) -> None:
     def arrived() -> list[str]:
         return [a["labels"]["alertname"] for a in tls.get("alertmanager", "/api/v2/alerts")]
 
-    alert = {"alert": "LiveOverTls", "expr": "vector(1) == 1"}
+    # After a reload Prometheus has to find Alertmanager again, some 5 s; what fires before that it
+    # sends a minute later.
+    alert = {"alert": "LiveOverTls", "expr": "vector(1) == 1", "for": "10s"}
     rules = yaml.safe_dump({"groups": [{"name": "live", "rules": [alert]}]})
     olds = tls.config_files("prometheus")
-    # Not one that was there at the start: what fires before Prometheus has found Alertmanager is
-    # sent again after a minute.
     with edited(olds, {**olds["files"], "rules/live.yml": rules}):
         assert eventually(lambda: "LiveOverTls" in arrived(), 30)
 

@@ -260,7 +260,8 @@ def test_an_alert_says_what_where_how_much_and_what_to_do(alert: str) -> None:
     assert set(annotations) == {"summary", "description", "runbook_url", "dashboard_uid"}
     assert annotations["summary"]
     assert "$value" in annotations["description"]
-    assert alert == "Watchdog" or re.search(r"\.Labels\.(instance|job)", annotations["description"])
+    where = r"\.Labels\.(instance|job|certificate)"
+    assert alert == "Watchdog" or re.search(where, annotations["description"])
     assert annotations["runbook_url"] == RUNBOOK_URL.format(alert)
     assert annotations["dashboard_uid"] in DASHBOARDS
 

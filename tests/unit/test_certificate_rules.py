@@ -1,0 +1,64 @@
+"""The days on which a stack's certificates end, in the rules that it gets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import yaml
+
+from components import certificate_rules, certificates, rule_files
+from components.settings import Settings
+from tests.unit.conftest import SECRETS, SERVED
+
+RECORD = "certificate:not_after_timestamp_seconds:min"
+TEXT = rule_files.load()["monitoring.yml"]
+
+
+@pytest.fixture
+def over_tls(settings: Callable[..., Settings]) -> Settings:
+    secrets = {key: SECRETS[key] for key in ("tlsKey", "webPassword")}
+    return settings(**SERVED, **secrets, tls="true")
+
+
+def rules(text: str) -> dict[str, str]:
+    (group,) = yaml.safe_load(text)["groups"]
+    return {rule["record"]: rule["expr"] for rule in group["rules"] if "record" in rule}
+
+
+def test_each_certificate_has_its_day_under_the_name_of_its_setting(over_tls: Settings) -> None:
+    ends = {
+        key: int(certificates.expiry(SERVED[key]).timestamp())
+        for key in ("tlsCertificate", "tlsCa")
+    }
+    assert rules(certificate_rules.applied(TEXT, over_tls))[RECORD] == (
+        f'label_replace(vector({ends["tlsCertificate"]}), "certificate", "tlsCertificate", "", "")'
+        f' or label_replace(vector({ends["tlsCa"]}), "certificate", "tlsCa", "", "")'
+    )
+
+
+def test_nothing_else_in_the_file_changes(over_tls: Settings) -> None:
+    before, after = (rules(text) for text in (TEXT, certificate_rules.applied(TEXT, over_tls)))
+    assert {name for name in before if before[name] != after[name]} == {RECORD}
+
+
+def test_without_tls_the_file_is_as_it_stands(settings: Callable[..., Settings]) -> None:
+    assert certificate_rules.applied(TEXT, settings()) == TEXT
+
+
+def test_a_file_without_the_place_for_them_is_refused(over_tls: Settings) -> None:
+    with pytest.raises(ValueError, match=r"monitoring\.yml has 0 places"):
+        certificate_rules.applied(TEXT.replace("vector(0) < 0", "vector(1)"), over_tls)
+
+
+def test_prod_has_the_days_of_its_certificate(prod: Any) -> None:
+    text = prod.config("prometheus")["files"]["rules/monitoring.yml"]
+    assert "label_replace(vector(" in rules(text)[RECORD]
+
+
+def test_a_chain_ends_with_the_first_of_its_certificates() -> None:
+    chain = SERVED["tlsCertificate"] + SERVED["tlsCa"]
+    assert certificates.expiry(chain) == min(
+        certificates.expiry(SERVED[key]) for key in ("tlsCertificate", "tlsCa")
+    )
