@@ -17,6 +17,7 @@ from components import (
     slo_objective,
     web,
 )
+from components.alert_overrides import AlertOverride
 from components.config_files import NoticesItself, ReloadOnChange
 from components.container import ContainerSpec, Network, http_probe
 from components.exporters import EXPORTERS
@@ -120,14 +121,17 @@ def _asking(settings: Settings, service: str | None) -> dict[str, Any]:
 def render_rules(settings: Settings) -> dict[str, str]:
     """The rule files by name: those of `rules/` with the stack's own values, and its own files.
 
-    A stack that sets none of them gets `rules/` byte for byte.
+    A stack that sets none of them gets `rules/` byte for byte, but for the alert that only protected
+    data asks for.
     """
     rules = rule_files.load()
+    unasked = {} if settings.protect_data else {"BackupMissing": AlertOverride(enabled=False)}
+    overrides = {**unasked, **settings.alerts}
     slo = slo_objective.RULE_FILE
     rules[slo] = slo_objective.applied(rules[slo], settings.slo_objective)
     own = certificate_rules.RULE_FILE
     rules[own] = certificate_rules.applied(rules[own], settings)
-    ours = {name: alert_overrides.applied(text, settings.alerts) for name, text in rules.items()}
+    ours = {name: alert_overrides.applied(text, overrides) for name, text in rules.items()}
     return ours | extra_rules.load(settings.extra_rules)
 
 

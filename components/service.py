@@ -41,11 +41,14 @@ class ServiceFiles:
 
 @dataclass(frozen=True)
 class ServiceSpec:
-    """`data_dir` is where the service keeps what must survive its container."""
+    """`data_dir` is where the service keeps what must survive its container. `inboxes` are volumes
+    that others write into, by name, and where the service reads them.
+    """
 
     container: ContainerSpec
     files: ServiceFiles | None = None
     data_dir: str | None = None
+    inboxes: Mapping[str, str] = field(default_factory=dict)
 
 
 class Service(pulumi.ComponentResource):
@@ -74,6 +77,9 @@ class Service(pulumi.ComponentResource):
         if spec.data_dir:
             self.data = data_volume(settings, service, child)
             mounts.append(volume_mount(self.data.name, spec.data_dir, read_only=False))
+        for name, target in spec.inboxes.items():
+            inbox = _named_volume(settings, name, f"{name}-volume", child)
+            mounts.append(volume_mount(inbox.name, target, read_only=True))
         if spec.files:
             files = _config_files(settings, spec, image_name, [image], child)
             needed.append(files)
@@ -110,6 +116,18 @@ def data_volume(settings: Settings, service: str, opts: pulumi.ResourceOptions) 
     )
 
 
+def _named_volume(
+    settings: Settings, name: str, resource: str, opts: pulumi.ResourceOptions
+) -> docker.Volume:
+    """One whose content can be made anew."""
+    return docker.Volume(
+        resource,
+        name=container_name(settings.stack, name),
+        labels=[docker.VolumeLabelArgs(label="vitalstream.stack", value=settings.stack)],
+        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(ignore_changes=FROZEN)),
+    )
+
+
 def _config_volume_name(settings: Settings, service: str) -> str:
     return f"{container_name(settings.stack, service)}-config"
 
@@ -124,12 +142,7 @@ def _config_files(
     assert spec.files is not None
     service = spec.container.service
     name = _config_volume_name(settings, service)
-    volume = docker.Volume(
-        f"{service}-config-volume",
-        name=name,
-        labels=[docker.VolumeLabelArgs(label="vitalstream.stack", value=settings.stack)],
-        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(ignore_changes=FROZEN)),
-    )
+    volume = _named_volume(settings, f"{service}-config", f"{service}-config-volume", opts)
     return ConfigFiles(
         f"{service}-config",
         settings,

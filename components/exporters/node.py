@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 PORT = 9100
 HOST_ROOT = "/host"
 CONFIG_DIR = "/etc/node_exporter"
+# The volume in which `ops backup` leaves word of the last backup.
+TEXTFILE = "textfile"
+TEXTFILE_DIR = "/textfile"
 # Not the machine's disks: kernel and container mounts, and memory that looks like a disk.
 IGNORED_FILESYSTEMS = (
     "^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|fusectl|hugetlbfs|mqueue"
@@ -50,6 +53,7 @@ def _spec(settings: Settings) -> ServiceSpec:
                 f"--path.sysfs={HOST_ROOT}/sys",
                 f"--collector.filesystem.fs-types-exclude={IGNORED_FILESYSTEMS}",
                 f"--collector.filesystem.mount-points-exclude={IGNORED_MOUNT_POINTS}",
+                f"--collector.textfile.directory={TEXTFILE_DIR}",
                 f"--collector.netclass.ignored-devices={IGNORED_INTERFACES}",
                 f"--collector.netdev.device-exclude={IGNORED_INTERFACES}",
                 # Over netlink these would be the container's figures.
@@ -78,6 +82,7 @@ def _spec(settings: Settings) -> ServiceSpec:
         files=ServiceFiles(target=CONFIG_DIR, secret_files=files, on_change=NoticesItself())
         if files
         else None,
+        inboxes={TEXTFILE: TEXTFILE_DIR},
     )
 
 

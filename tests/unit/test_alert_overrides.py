@@ -65,7 +65,20 @@ def _changed_lines(alert: str, text: str) -> list[str]:
 
 
 def test_a_stack_without_overrides_gets_the_rules_byte_for_byte(settings: Make) -> None:
-    assert render_rules(settings()) == SHIPPED
+    assert render_rules(settings(protectData=True)) == SHIPPED
+
+
+def test_a_stack_without_protected_data_has_no_alert_that_asks_for_a_backup(
+    settings: Make,
+) -> None:
+    missing = {"BackupMissing": AlertOverride(enabled=False)}
+    rendered = render_rules(settings())
+    assert rendered == SHIPPED | {"backup.yml": applied(SHIPPED["backup.yml"], missing)}
+
+
+def test_a_stack_without_protected_data_can_ask_for_a_backup(settings: Make) -> None:
+    asked = render_rules(settings(alerts={"BackupMissing": {"enabled": True}}))
+    assert asked == SHIPPED
 
 
 def test_an_override_that_sets_nothing_changes_nothing(settings: Make) -> None:
@@ -154,7 +167,8 @@ def test_several_fields_of_several_alerts_of_a_file_are_all_set(settings: Make) 
 
 
 def test_an_override_leaves_the_other_files_as_they_are(settings: Make) -> None:
-    rendered = render_rules(settings(alerts={"HighErrorRate": {"threshold": 3}}))
+    own = {"HighErrorRate": {"threshold": 3}}
+    rendered = render_rules(settings(alerts=own, protectData=True))
     assert {file for file in SHIPPED if rendered[file] != SHIPPED[file]} == {"backend.yml"}
 
 

@@ -168,3 +168,10 @@ def test_mounts_of_kernel_and_containers_are_left_out(path: str) -> None:
 @pytest.mark.parametrize("path", ["/", "/home", "/var/lib/postgresql", "/runner", "/data/run"])
 def test_a_mount_with_data_is_not_left_out(path: str) -> None:
     assert not re.search(IGNORED_MOUNT_POINTS, path)
+
+
+def test_node_exporter_reads_the_word_of_backups_and_cannot_change_it(view: Any) -> None:
+    mounts = view.containers()["node-exporter"]["mounts"]
+    inbox = next(mount for mount in mounts if mount["target"] == "/textfile")
+    assert "--collector.textfile.directory=/textfile" in _flags(view, "node-exporter")
+    assert (inbox["source"], inbox["readOnly"]) == (f"vitalstream-{view.stack}-textfile", True)

@@ -48,8 +48,13 @@ def test_what_must_survive_has_a_volume(prod: Any) -> None:
 
 
 def test_every_service_with_configuration_has_a_volume_for_it(prod: Any) -> None:
-    volumes = {name for name in prod.all("Volume") if not name.endswith("-data")}
+    volumes = {name for name in prod.all("Volume") if name.endswith("-config-volume")}
     assert volumes == {f"{service}-config-volume" for service in WITH_CONFIG}
+
+
+def test_nothing_else_has_a_volume_but_what_backups_leave_word_in(prod: Any) -> None:
+    others = {name for name in prod.all("Volume") if not re.search("-(data|config-volume)$", name)}
+    assert others == {"textfile-volume"}
 
 
 def test_every_service_with_configuration_gets_it_through_config_files(prod: Any) -> None:
@@ -148,6 +153,7 @@ def test_the_parts_of_a_service_have_its_component_as_their_parent(view: Any) ->
     for kind in ("Container", "ConfigFiles", "Volume"):
         for name, found in view.all(kind).items():
             service = re.sub(r"-(config|data|config-volume)$", "", name)
+            service = {"textfile-volume": "node-exporter"}.get(name, service)
             assert found.parent.rsplit("::", maxsplit=1)[-1] == service
 
 
