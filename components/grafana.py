@@ -21,12 +21,12 @@ SECRETS_DIR = "/etc/grafana/secrets"
 PASSWORD_FILE = f"{SECRETS_DIR}/admin_password"
 FOLDER_UID = "vitalstream"
 OWN_FOLDER_UID = "vitalstream-own"
+# Grafana takes its admin password from the file only when it first makes its database.
+RESET_PASSWORD = f"grafana cli --homepath /usr/share/grafana admin reset-admin-password \
+--password-from-stdin < {PASSWORD_FILE}"
 
 
 def spec(settings: Settings) -> ServiceSpec:
-    # Grafana takes its admin password from the file only when it first makes its database.
-    reset = f"grafana cli --homepath /usr/share/grafana admin reset-admin-password \
---password-from-stdin < {PASSWORD_FILE}"
     return ServiceSpec(
         ContainerSpec(
             service="grafana",
@@ -63,7 +63,7 @@ def spec(settings: Settings) -> ServiceSpec:
                 **_metrics_password(settings),
             },
             on_change=RestartOnChange(),
-            on_change_below={"admin_password": RunOnChange(("sh", "-c", reset))},
+            on_change_below={"admin_password": RunOnChange(("sh", "-c", RESET_PASSWORD))},
         ),
         data_dir=DATA_DIR,
     )

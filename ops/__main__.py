@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ops import access, machine, program, rehearsal, running, workspace
+from ops import backup as backup_
 from ops import certs as certs_
 from ops import comment as comment_
 from ops import demo as demo_
@@ -203,6 +206,46 @@ def certs(
     certs_.run(stack, typer.echo, renew=renew, set_=set_)
 
 
+@app.command()
+def backup(
+    stack: Stack,
+    to: Annotated[Path, typer.Option(help="The folder of the archives.")] = Path("backups"),
+    keep: Annotated[
+        int | None, typer.Option(min=1, help="How many of the stack's archives stay there.")
+    ] = None,
+) -> None:
+    """Keep a stack's samples, dashboards, users and silences in one archive."""
+    _end_as_if_interrupted()
+    backup_.backup(backup_.engine(stack), stack, to, keep, backup_.Teller(demo_.console))
+
+
+@app.command()
+def restore(
+    archive: Annotated[Path, typer.Argument(help="What `backup` wrote.")],
+    stack: Stack,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check archive and stack, and touch nothing.")
+    ] = False,
+    force_stack: Annotated[
+        bool, typer.Option("--force-stack", help="Take the archive of another stack.")
+    ] = False,
+) -> None:
+    """Put what an archive has in the place of a stack's data."""
+    _end_as_if_interrupted()
+    if not (yes or dry_run or sys.stdin.isatty()):
+        raise backup_.BackupError("There is nobody to ask: add --yes. Nothing was touched.")
+    backup_.restore(
+        backup_.engine(stack),
+        archive,
+        stack,
+        backup_.Teller(demo_.console),
+        lambda question: yes or typer.confirm(question),
+        force_stack=force_stack,
+        dry_run=dry_run,
+    )
+
+
 @app.command("machine")
 def prepare_machine() -> None:
     """Install and start what the tests need: the Docker Engine, promtool and amtool."""
@@ -210,11 +253,17 @@ def prepare_machine() -> None:
     machine.ensure_tools(typer.echo)
 
 
+def _end_as_if_interrupted() -> None:
+    """What is under way is put right before the end, as after Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
 def run() -> None:
     try:
         app()
     except (
         certs_.CertsError,
+        backup_.BackupError,
         comment_.CommentError,
         demo_.DemoError,
         drill_.DrillError,

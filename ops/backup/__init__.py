@@ -1,0 +1,13 @@
+"""Keeps what a stack cannot make anew, and brings it back: docs/backup.md.
+
+Prometheus' samples, Grafana's database, and Alertmanager's silences and notification log, by way of
+their volumes and the Docker API alone: no service is asked over HTTP.
+"""
+
+from ops.backup.bring_back import restore
+from ops.backup.errors import BackupError
+from ops.backup.progress import Teller
+from ops.backup.stack import engine
+from ops.backup.take import backup
+
+__all__ = ["BackupError", "Teller", "backup", "engine", "restore"]

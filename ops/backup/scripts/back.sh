@@ -1,0 +1,37 @@
+# Undoes swap.sh, however far it came; what it has undone already is no harm.
+#
+#   back.sh ROOT ASIDE
+set -eu
+cd "$1"
+aside=$2
+
+phase() {
+    echo "$1" >"$aside/phase.next"
+    mv -f "$aside/phase.next" "$aside/phase"
+}
+
+ours() {
+    case ${1##*/} in
+    "$aside" | lost+found) return 1 ;;
+    esac
+    [ -e "$1" ] || [ -L "$1" ]
+}
+
+reached=$(cat "$aside/phase" 2>/dev/null || :)
+if [ "$reached" = in ]; then
+    for path in ./* ./.[!.]*; do
+        if ours "$path"; then
+            rm -rf "$path"
+        fi
+    done
+    # Before anything comes back: from here on what is in place is the old content.
+    phase out
+fi
+if [ -n "$reached" ]; then
+    for path in "$aside"/old/* "$aside"/old/.[!.]*; do
+        if [ -e "$path" ] || [ -L "$path" ]; then
+            mv -f "$path" .
+        fi
+    done
+fi
+rm -rf "$aside"

@@ -1,0 +1,158 @@
+"""A stack's services on their Docker Engine: those of which something is kept."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import docker
+import docker.errors
+from docker.models.containers import Container
+
+from components.config_files_provider import ConfigFilesError, connect
+from components.container import container_name
+from ops import program
+from ops.backup.errors import BackupError
+from ops.backup.kept import KEPT, Kept
+
+STACK_LABEL = "vitalstream.stack"
+# Docker answers some calls only when it is done: a restart, a folder's upload.
+PATIENCE_SECONDS = 600
+HEALTHY_SECONDS = 600
+POLL_SECONDS = 0.1
+# A service that cannot start is restarted at once: no need to wait for the time limit.
+RESTARTS_TO_GIVE_UP = 3
+LOG_LINES = 15
+_VERSION = re.compile(r"\bv?(\d+)\.(\d+)[^\s,]*")
+# Not Go's, which all of them print as well: `go version: go1.19.8`.
+_SAID = re.compile(r"\bversion,? (v?\d+\.\d+[^\s,]*)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Member:
+    """A service of the stack: its container, and the volume that has what is kept of it."""
+
+    kept: Kept
+    container: Container
+    volume: str
+
+    @property
+    def service(self) -> str:
+        return self.kept.service
+
+    @property
+    def healthy(self) -> bool:
+        self.container.reload()
+        return self.container.status == "running" and self.container.health == "healthy"
+
+    def run(self, script: str, *arguments: str) -> tuple[int, str]:
+        """A shell script's status and output, run in the container as the service's user."""
+        status, output = self.container.exec_run(["sh", "-c", script, "ops", *arguments])
+        assert isinstance(output, bytes)
+        assert status is not None
+        return status, output.decode(errors="replace").strip()
+
+    def wait(self, seconds: float = HEALTHY_SECONDS) -> None:
+        """Until it is healthy. Raises BackupError with its last words."""
+        deadline = time.monotonic() + seconds
+        while not self.healthy:
+            state = self.container.attrs["State"]
+            if state["Status"] in ("created", "exited", "dead", "paused"):
+                fault = f"is {state['Status']}"
+            elif self.container.attrs["RestartCount"] >= RESTARTS_TO_GIVE_UP:
+                fault = f"does not stay up: it ended with status {state['ExitCode']}"
+            elif time.monotonic() >= deadline:
+                fault = f"is not healthy after {seconds:g} s"
+            else:
+                time.sleep(POLL_SECONDS)
+                continue
+            words = self.container.logs(tail=LOG_LINES).decode(errors="replace").strip()
+            raise BackupError(
+                f"{self.container.name} {fault}. Its last words:\n{words or '(none)'}"
+            )
+
+
+@dataclass(frozen=True)
+class Version:
+    """Of a service, as far as it decides who reads whose data."""
+
+    major: int
+    minor: int
+
+    @classmethod
+    def of(cls, text: str) -> Version | None:
+        found = _VERSION.search(text)
+        return cls(int(found[1]), int(found[2])) if found else None
+
+
+def docker_host(stack: str, root: Path = program.ROOT) -> str:
+    """Where the stack's settings say it runs; without a stack file here, the local engine."""
+    known = (root / f"Pulumi.{stack}.yaml").is_file()
+    values = program.committed_values(stack, root) if known else {}
+    return str(values.get("dockerHost") or "unix:///var/run/docker.sock")
+
+
+def engine(stack: str) -> docker.DockerClient:
+    """A patient client of the stack's engine. Raises BackupError."""
+    try:
+        client = connect(docker_host(stack))
+    except ConfigFilesError as error:
+        raise BackupError(str(error)) from None
+    client.api.timeout = PATIENCE_SECONDS
+    return client
+
+
+def members(client: docker.DockerClient, stack: str) -> list[Member]:
+    """Raises BackupError where there is no such stack."""
+    found = [member for kept in KEPT if (member := _member(client, stack, kept))]
+    if not found:
+        there = {
+            container.labels[STACK_LABEL]
+            for container in client.containers.list(all=True, filters={"label": STACK_LABEL})
+        }
+        raise BackupError(
+            f"There is no stack {stack} on this Docker Engine (there are: "
+            f"{', '.join(sorted(there)) or 'none'}): `pulumi up --stack {stack}` makes it."
+        )
+    return found
+
+
+def version(client: docker.DockerClient, member: Member) -> str:
+    """What the program in the container's image says its version is, such as `2.42.0`; else what
+    the image's name says, and empty where neither knows.
+    """
+    said = client.containers.run(
+        member.container.attrs["Image"],
+        ["-c", f"{{ {member.kept.version}; }} 2>&1"],
+        entrypoint=["sh"],
+        network_mode="none",
+        remove=True,
+    ).decode(errors="replace")
+    tag = image(client, member).partition("@")[0].rpartition(":")[2]
+    printed = _SAID.search(said)
+    found = printed[1] if printed else tag if _VERSION.match(tag) else ""
+    return found.removeprefix("v")
+
+
+def image(client: docker.DockerClient, member: Member) -> str:
+    """The image's name as people know it, else its id."""
+    id_ = str(member.container.attrs["Image"])
+    try:
+        found = client.images.get(id_)
+    except docker.errors.ImageNotFound:
+        return id_
+    return next(iter([*found.tags, *found.attrs["RepoDigests"]]), id_)
+
+
+def _member(client: docker.DockerClient, stack: str, kept: Kept) -> Member | None:
+    name = container_name(stack, kept.service)
+    try:
+        container = client.containers.get(name)
+    except docker.errors.NotFound:
+        return None
+    for mount in container.attrs["Mounts"]:
+        if mount["Destination"] == kept.data_dir and mount["Type"] == "volume":
+            return Member(kept, container, mount["Name"])
+    raise BackupError(f"{name} has no volume at {kept.data_dir}: it is none of this program's.")

@@ -1,0 +1,70 @@
+"""A service's files as they are at one moment, while it runs."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ops.backup import turn
+from ops.backup.errors import BackupError
+from ops.backup.stack import Member
+from ops.backup.turn import Hand
+
+STAGE = ".vitalstream-backup"
+# Longer, and the service goes on without having been kept: a scrape is at most 2 minutes away, and
+# usually 15 s.
+LONGEST_SECONDS = 10
+# What is copied and not linked: the newest file of a log (128 MB) and a database.
+MOST_COPIED_BYTES = 512 * 2**20
+STOP_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Still:
+    """`folder` has the files, for the hand; `seconds` is how long the service stood still."""
+
+    folder: str
+    seconds: float
+
+
+def size(member: Member) -> int:
+    """Bytes of what is kept of a service, about: it changes while it is counted."""
+    kept = member.kept
+    script = 'cd "$1" && find $2 -type f -exec stat -c %s {} + 2>/dev/null'
+    _, output = member.run(script, kept.data_dir, f"{kept.copied} {kept.linked} {kept.logs}")
+    return sum(int(line) for line in output.split() if line.isdigit())
+
+
+@contextlib.contextmanager
+def still(member: Member, hand: Hand) -> Iterator[Still]:
+    """The service has gone on when this returns. Raises BackupError."""
+    kept = member.kept
+    rested = _restart(member) if kept.restart else 0.0
+    script = (turn.SCRIPTS / "still.sh").read_text()
+    arguments = (kept.data_dir, STAGE, str(LONGEST_SECONDS), kept.copied, kept.linked, kept.logs)
+    folder = f"{turn.ROOT}/{member.service}/{STAGE}"
+    try:
+        status, words = member.run(script, *arguments)
+        if status != 0:
+            raise BackupError(
+                f"{member.container.name} could not be kept: {words or f'status {status}'}. It "
+                "runs on; docs/backup.md has the way by hand."
+            )
+        began, ended = words.splitlines()[-1].split()
+        yield Still(folder, rested + float(ended) - float(began))
+    finally:
+        remove(member, hand)
+
+
+def remove(member: Member, hand: Hand) -> None:
+    hand.run('rm -rf "$1"', f"{turn.ROOT}/{member.service}/{STAGE}")
+
+
+def _restart(member: Member) -> float:
+    """By one call, which the engine brings to its end whatever becomes of the caller."""
+    began = time.monotonic()
+    member.container.restart(timeout=STOP_SECONDS)
+    member.wait()
+    return time.monotonic() - began

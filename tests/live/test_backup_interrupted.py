@@ -1,0 +1,280 @@
+"""Backups and restores that are killed, or that fail: what is left, and what mends it.
+
+On a stack of Alertmanager alone, whose silences tell which data it has.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import docker
+import pytest
+from rich.console import Console
+
+from ops import backup, rehearsal
+from ops.backup import mend, still, turn
+from ops.backup import stack as stacks_kept
+from ops.backup.stack import Member
+from tests import backup_archives as archives
+from tests.live import backup_stack as backups
+from tests.live import stack as stacks
+from tests.live.stack import Stack, eventually
+
+NAME = "live-backup-cut"
+TELLER = backup.Teller(Console())
+ROOT = Path(__file__).resolve().parents[2]
+OTHERS = frozenset(("grafana", "prometheus", "node-exporter", "postgres-exporter"))
+
+# Run in a process of its own, which ends itself at one point.
+DRIVER = """
+import os, signal, sys, time
+from pathlib import Path
+from rich.console import Console
+from ops import backup
+from ops.backup import aside, bring_back, stack, turn, writer
+
+def die(*_args, **_options):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def and_die(method):
+    def both(*args, **options):
+        method(*args, **options)
+        die()
+    return both
+
+def swap_half(hand, name, *arguments):
+    script = (turn.SCRIPTS / name).read_text().split("\\nphase in\\n")[0]
+    hand.run(script, *arguments)
+    die()
+
+def interrupt(*_args, **_options):
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(20)
+
+{point}
+command, name, path = sys.argv[1:]
+client, teller = backup.engine(name), backup.Teller(Console())
+if command == "backup":
+    backup.backup(client, name, Path(path), None, teller)
+else:
+    backup.restore(client, Path(path), name, teller, lambda _question: True)
+"""
+UNDONE = {
+    "while the files are coming": "aside.Aside.receive = and_die(aside.Aside.receive)",
+    "before the service is stopped": "bring_back._Restore._swap = die",
+    "once the service is stopped": "aside.Aside.swap = die",
+    "while the old data moves out": "turn.Hand.script = swap_half",
+    "once the new data is in": "aside.Aside.swap = and_die(aside.Aside.swap)",
+}
+COMPLETED = {
+    "while the service starts": "stack.Member.wait = die",
+    "once the service is healthy": "aside.Aside.forget_old = die",
+}
+
+
+@pytest.fixture(scope="module")
+def stack(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterator[Stack]:
+    config = stacks.config(images)
+    with stacks.alone(NAME, docker_client):
+        alone = OTHERS | {"redis-exporter"}
+        result = rehearsal.up(NAME, config, stacks.say, leave_out=alone)
+        yield Stack(NAME, docker_client, config, result)
+
+
+@pytest.fixture(scope="module")
+def archive(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Taken when there was one silence."""
+    backups.silence(stack, "kept")
+    folder = tmp_path_factory.mktemp("backups")
+    return backup.backup(stack.client, NAME, folder, None, TELLER)
+
+
+@pytest.fixture
+def now(stack: Stack, archive: Path) -> Path:
+    """The archive, and since then another silence."""
+    if "now" not in backups.silences(stack):
+        backups.silence(stack, "now")
+    return archive
+
+
+def run(command: str, path: Path, point: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", DRIVER.replace("{point}", point), command, NAME, str(path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def member(stack: Stack) -> Member:
+    (found,) = stacks_kept.members(stack.client, NAME)
+    return found
+
+
+def mended(stack: Stack) -> set[str]:
+    """The silences once what is left of a killed command is mended."""
+    there = member(stack)
+    with backups.hand(stack) as hand:
+        mend.mend([there], hand, TELLER)
+        assert backups.left_in_volumes(hand) == []
+    there.wait(60)
+    assert backups.left_containers(stack) == []
+    return backups.silences(stack)
+
+
+@pytest.mark.parametrize("point", UNDONE)
+def test_a_restore_that_is_killed_early_is_undone(point: str, now: Path, stack: Stack) -> None:
+    assert run("restore", now, UNDONE[point]).returncode == -signal.SIGKILL
+    assert mended(stack) == {"kept", "now"}
+
+
+@pytest.mark.parametrize("point", COMPLETED)
+def test_a_restore_that_is_killed_once_the_service_runs_is_completed(
+    point: str, now: Path, stack: Stack
+) -> None:
+    """It may have run on it for weeks when somebody mends it."""
+    assert run("restore", now, COMPLETED[point]).returncode == -signal.SIGKILL
+    member(stack).wait(60)
+    assert mended(stack) == {"kept"}
+
+
+def test_a_killed_restore_can_be_run_again(now: Path, stack: Stack) -> None:
+    run("restore", now, UNDONE["while the old data moves out"])
+    backup.restore(stack.client, now, NAME, TELLER, lambda _question: True)
+    assert backups.silences(stack) == {"kept"}
+    assert backups.leftovers(stack) == []
+
+
+def test_an_interrupted_restore_puts_the_old_data_back(now: Path, stack: Stack) -> None:
+    done = run("restore", now, "stack.Member.wait = interrupt")
+    assert done.returncode != 0
+    assert "putting the old data back" in done.stdout
+    member(stack).wait(60)
+    assert backups.silences(stack) == {"kept", "now"}
+    assert backups.leftovers(stack) == []
+
+
+def test_data_that_the_service_does_not_start_with_is_taken_out_again(
+    now: Path, stack: Stack, tmp_path: Path
+) -> None:
+    noise = archives.files_of({"silences": b"\xff" * 50, "nflog": b""})
+    packed = gzip.compress(noise)
+    part = archives.part_of(packed, 50, 2)
+    bad = archives.crafted(tmp_path / "bad.tar", packed, part, stack=NAME)
+    with pytest.raises(backup.BackupError, match=r"(?s)alertmanager does not stay up.*last words"):
+        backup.restore(stack.client, bad, NAME, TELLER, lambda _question: True)
+    member(stack).wait(60)
+    assert backups.silences(stack) == {"kept", "now"}
+    assert backups.leftovers(stack) == []
+
+
+def test_data_of_a_service_that_the_stack_has_not_is_refused(
+    stack: Stack, archive: Path, tmp_path: Path
+) -> None:
+    packed = gzip.compress(archives.files_of({}))
+    part = archives.part_of(packed, 0, 0)
+    services = {"grafana": part.model_dump()}
+    other = archives.crafted(tmp_path / "g.tar", packed, part, stack=NAME, services=services)
+    with pytest.raises(backup.BackupError, match=r"of grafana, of which the stack .* has no"):
+        backup.restore(stack.client, other, NAME, TELLER, lambda _question: True)
+
+
+def test_a_killed_backup_is_cleared_away_by_the_next(stack: Stack, tmp_path: Path) -> None:
+    assert run("backup", tmp_path, "writer.ArchiveWriter.finish = die").returncode < 0
+    assert [path.suffix for path in tmp_path.iterdir()] == [".partial"]
+    path = backup.backup(stack.client, NAME, tmp_path, None, TELLER)
+    assert list(tmp_path.iterdir()) == [path]
+    assert backups.leftovers(stack) == []
+
+
+def test_a_second_one_at_the_same_time_is_refused(stack: Stack, tmp_path: Path) -> None:
+    with backups.hand(stack), pytest.raises(backup.BackupError, match="is under way, by process"):
+        backup.backup(stack.client, NAME, tmp_path, None, TELLER)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_of_another_machine_is_not_taken_for_dead(stack: Stack, tmp_path: Path) -> None:
+    there = stack.client.containers.create(
+        stack.container("alertmanager").attrs["Image"],
+        name=f"vitalstream-{NAME}-backup",
+        labels={turn.OWNER_LABEL: "elsewhere 1 1"},
+    )
+    try:
+        with pytest.raises(backup.BackupError, match=r"by process 1 on elsewhere.*docker rm -f"):
+            backup.backup(stack.client, NAME, tmp_path, None, TELLER)
+        there.reload()
+    finally:
+        there.remove(force=True, v=True)
+
+
+# A disk that does not answer, as a `cp` that is found before the real one: it notes what runs,
+# sleeps until the guard should have come, and notes it again.
+GUARD_SECONDS = 1
+SLOW_CP = """#!/bin/sh
+cd /alertmanager/.slow
+cat /proc/[0-9]*/stat >during
+{also}
+sleep 4
+cat /proc/[0-9]*/stat >after.next
+mv after.next after
+"""
+
+
+@dataclass(frozen=True)
+class Slow:
+    """What became of a backup, and whether the service was stopped in it and afterwards."""
+
+    status: int
+    words: str
+    during: bool
+    after: bool
+
+
+def slowly(stack: Stack, also: str = "") -> Slow:
+    there, folder = member(stack), "/alertmanager/.slow"
+    try:
+        script = SLOW_CP.replace("{also}", also)
+        there.run(f'mkdir {folder} && cd {folder} && echo "$1" >cp && chmod 755 cp', script)
+        still_sh = (turn.SCRIPTS / "still.sh").read_text()
+        arguments = ("/alertmanager", still.STAGE, str(GUARD_SECONDS), ".slow", "", "")
+        status, words = there.run(f"PATH={folder}:$PATH\n{still_sh}", *arguments)
+        assert eventually(lambda: there.run(f"cat {folder}/after")[0] == 0, 30)
+        states = [there.run(f"cat {folder}/{when}")[1] for when in ("during", "after")]
+        return Slow(status, words, *map(is_stopped, states))
+    finally:
+        there.run(f"rm -rf {folder}")
+        with backups.hand(stack) as hand:
+            still.remove(there, hand)
+
+
+def is_stopped(states: str) -> bool:
+    """Whether the service itself is: a child of process 1, which the shells are not."""
+    return re.search(r"^\d+ \((?!sleep).*\) T 1 ", states, re.MULTILINE) is not None
+
+
+@pytest.fixture(scope="module")
+def slow(stack: Stack) -> Slow:
+    return slowly(stack)
+
+
+def test_a_service_goes_on_where_its_disk_does_not_answer(slow: Slow) -> None:
+    assert (slow.during, slow.after) == (True, False)
+
+
+def test_a_backup_that_took_too_long_is_none(slow: Slow) -> None:
+    assert slow.status == 1
+    assert slow.words == f"it took more than {GUARD_SECONDS} s, and the service had to go on"
+
+
+def test_a_service_goes_on_where_what_stopped_it_is_killed(stack: Stack) -> None:
+    killed = slowly(stack, also="kill -9 $PPID")
+    assert (killed.during, killed.after) == (True, False)

@@ -1,0 +1,268 @@
+"""The smaller parts of backup and restore."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sqlite3
+import subprocess
+import sys
+import tarfile
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from rich.console import Console
+
+from ops.backup import database, retention, stack
+from ops.backup.errors import BackupError
+from ops.backup.mark import Mark
+from ops.backup.progress import Teller, human
+from ops.backup.stack import Version
+from tests import backup_archives as archives
+from tests.backup_archives import entry
+
+ROOT = Path(__file__).resolve().parents[2]
+MOMENT = datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
+
+
+def test_an_archive_is_named_by_stack_and_utc_time() -> None:
+    here = MOMENT.astimezone(timezone(timedelta(hours=3)))
+    assert retention.archive_name("prod", here) == "vitalstream-prod-20260203T040506Z.tar"
+
+
+def archive_files(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).touch()
+
+
+def left(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def named(day: int, stack: str = "prod") -> str:
+    return retention.archive_name(stack, MOMENT + timedelta(days=day))
+
+
+def test_the_newest_archives_stay(tmp_path: Path) -> None:
+    archive_files(tmp_path, *(named(day) for day in range(5)))
+    gone = retention.remove_old(tmp_path, "prod", 2)
+    assert left(tmp_path) == {named(3), named(4)}
+    assert {path.name for path in gone} == {named(0), named(1), named(2)}
+
+
+def test_fewer_archives_than_may_stay_all_stay(tmp_path: Path) -> None:
+    archive_files(tmp_path, named(0))
+    assert retention.remove_old(tmp_path, "prod", 2) == []
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        named(0, "prod-eu"),
+        named(0, "preprod"),
+        named(0) + ".age",
+        named(0) + ".partial",
+        "vitalstream-prod-notes.tar",
+    ],
+)
+def test_what_is_no_archive_of_the_stack_stays(other: str, tmp_path: Path) -> None:
+    archive_files(tmp_path, other, named(1), named(2))
+    retention.remove_old(tmp_path, "prod", 1)
+    assert left(tmp_path) == {other, named(2)}
+
+
+def test_what_a_killed_backup_left_goes(tmp_path: Path) -> None:
+    archive_files(tmp_path, named(0) + ".partial", named(0, "dev") + ".partial", named(1))
+    retention.remove_partial(tmp_path, "prod")
+    assert left(tmp_path) == {named(0, "dev") + ".partial", named(1)}
+
+
+@pytest.mark.parametrize(
+    ("said", "version"),
+    [
+        ("prometheus, version 2.42.0+ds (branch: debian/sid)", Version(2, 42)),
+        ("prometheus, version 3.13.4 (branch: HEAD, revision: 1)", Version(3, 13)),
+        ("alertmanager, version 0.25.0 (branch: debian/sid)", Version(0, 25)),
+        ("grafana version 12.4.11", Version(12, 4)),
+        ("Version 9.4.0-pre (commit: 8f3e9230, branch: main)", Version(9, 4)),
+        ("v0.34.1", Version(0, 34)),
+        ("no idea", None),
+    ],
+)
+def test_a_version_is_read_as_the_services_print_it(said: str, version: Version | None) -> None:
+    assert Version.of(said) == version
+
+
+def test_the_word_of_a_backup_is_in_prometheus_format() -> None:
+    text = Mark("prod", MOMENT.timestamp(), 2**33, 12.5).text()
+    samples = {
+        sample.name: (sample.labels, sample.value)
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+    assert samples == {
+        "vitalstream_backup_last_success_timestamp_seconds": (
+            {"stack": "prod"},
+            MOMENT.timestamp(),
+        ),
+        "vitalstream_backup_size_bytes": ({"stack": "prod"}, 2**33),
+        "vitalstream_backup_duration_seconds": ({"stack": "prod"}, 12.5),
+    }
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [(0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 kB"), (2e9, "2.0 GB"), (3e15, "3000.0 TB")],
+)
+def test_sizes_are_said_as_people_say_them(size: float, words: str) -> None:
+    assert human(size) == words
+
+
+def test_where_there_is_no_terminal_progress_is_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 4.0, 11.0, 11.0, 12.0])
+    monkeypatch.setattr("ops.backup.progress.time.monotonic", lambda: next(clock))
+    out = io.StringIO()
+    with Teller(Console(file=out, width=40)).transfer("prometheus", 3_000_000) as advance:
+        for _ in range(3):
+            advance(1_000_000)
+    assert out.getvalue() == "prometheus: 2.0 MB of 3.0 MB\n"
+
+
+def test_on_a_terminal_progress_is_a_bar() -> None:
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, width=100)
+    with Teller(console).transfer("prometheus", 3_000_000) as advance:
+        advance(3_000_000)
+    assert "━" in out.getvalue()
+
+
+def receive(name: str, content: bytes, folder: Path) -> None:
+    member = entry(name, len(content))
+    assert database.belongs(member)
+    database.receive(member, io.BytesIO(content), folder)
+
+
+def statements(path: Path, *texts: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None)
+    for text in texts:
+        connection.execute(text)
+    return connection
+
+
+def users(path: Path) -> list[str]:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        return [name for (name,) in connection.execute("SELECT login FROM user ORDER BY login")]
+
+
+def test_what_a_journal_still_holds_is_in_the_kept_database(tmp_path: Path) -> None:
+    """Copied while Grafana ran: the last user is in the write-ahead log alone."""
+    live, copy = tmp_path / "live", tmp_path / "copy"
+    live.mkdir()
+    copy.mkdir()
+    path = live / "grafana.db"
+    with contextlib.closing(
+        statements(
+            path,
+            "PRAGMA journal_mode=WAL",
+            "CREATE TABLE user (login)",
+            "INSERT INTO user VALUES ('ada')",
+            "PRAGMA wal_checkpoint(TRUNCATE)",
+            "INSERT INTO user VALUES ('grace')",
+        )
+    ):
+        for found in live.iterdir():
+            receive(found.name, found.read_bytes(), copy)
+    settled = database.settle(copy)
+    assert users(settled) == ["ada", "grace"]
+    assert [found.name for found in copy.iterdir()] == ["grafana.db"]
+
+
+def test_a_transaction_that_was_under_way_is_undone(tmp_path: Path) -> None:
+    live, copy = tmp_path / "live", tmp_path / "copy"
+    live.mkdir()
+    copy.mkdir()
+    path = live / "grafana.db"
+    rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<9999)"
+    with contextlib.closing(
+        statements(
+            path,
+            "CREATE TABLE user (login)",
+            "INSERT INTO user VALUES ('ada')",
+            "PRAGMA cache_size=1",
+            "BEGIN",
+            f"{rows} INSERT INTO user SELECT 'user ' || i FROM n",
+            "DELETE FROM user WHERE login = 'ada'",
+        )
+    ):
+        assert (live / "grafana.db-journal").stat().st_size > 0
+        for found in live.iterdir():
+            receive(found.name, found.read_bytes(), copy)
+    assert users(database.settle(copy)) == ["ada"]
+
+
+def test_a_damaged_database_is_not_kept(tmp_path: Path) -> None:
+    path = tmp_path / "grafana.db"
+    rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<9999)"
+    statements(
+        path,
+        "CREATE TABLE user (login)",
+        f"{rows} INSERT INTO user SELECT 'user ' || i FROM n",
+    ).close()
+    content = bytearray(path.read_bytes())
+    content[8192:20480] = b"\xff" * 12288
+    path.write_bytes(content)
+    with pytest.raises(BackupError, match="Grafana's database is damaged"):
+        database.settle(tmp_path)
+
+
+def test_a_volume_without_a_database_is_told(tmp_path: Path) -> None:
+    with pytest.raises(BackupError, match=r"no grafana\.db"):
+        database.settle(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["plugins/grafana.db", "plugins", "grafana.ini"])
+def test_other_files_are_not_taken_for_the_database(name: str) -> None:
+    assert not database.belongs(entry(name))
+
+
+def test_a_folder_is_not_taken_for_the_database() -> None:
+    assert not database.belongs(entry("grafana.db", type=tarfile.DIRTYPE))
+
+
+def test_a_stack_runs_where_its_settings_say(tmp_path: Path) -> None:
+    declared = "config: {dockerHost: {type: string, default: 'unix:///var/run/docker.sock'}}"
+    (tmp_path / "Pulumi.yaml").write_text(declared)
+    (tmp_path / "Pulumi.far.yaml").write_text("config: {'vitalstream:dockerHost': ssh://me@far}")
+    (tmp_path / "Pulumi.near.yaml").write_text("config: {}")
+    hosts = {name: stack.docker_host(name, tmp_path) for name in ("far", "near", "unknown")}
+    assert hosts == {
+        "far": "ssh://me@far",
+        "near": "unix:///var/run/docker.sock",
+        "unknown": "unix:///var/run/docker.sock",
+    }
+
+
+def ops(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "ops", *arguments],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_without_a_terminal_a_restore_asks_for_yes(tmp_path: Path) -> None:
+    done = ops("restore", str(archives.good(tmp_path / "a.tar")), "--stack", "prod")
+    assert done.returncode == 1
+    assert done.stderr == "error: There is nobody to ask: add --yes. Nothing was touched.\n"
+
+
+def test_keeping_no_archive_at_all_is_refused() -> None:
+    done = ops("backup", "--stack", "prod", "--keep", "0")
+    assert done.returncode == 2
+    assert "--keep" in done.stderr
