@@ -160,7 +160,7 @@ def _as_written(text: str) -> str:
 LINKS = (
     "<https://github.com/vitalstream/monitoring/blob/main/docs/runbooks/BackendDown.md|Runbook> | "
     "<http://HOST/d/vitalstream-overview|Dashboard> | "
-    "<http://HOST/graph?g0.expr=instance%3Abackend_up%3Amin+%3D%3D+0&g0.tab=1|Query>"
+    "<http://HOST/graph?g0.expr=instance%3Abackend_up%3Amin+%3D%3D+0&amp;g0.tab=1|Query>"
 )
 SILENCE = (
     "http://HOST/#/silences/new?filter=%7Balertname%3D%22BackendDown%22%2C"

@@ -128,10 +128,10 @@ def test_a_port_that_is_taken_is_named_with_the_setting(
 def test_a_port_of_another_container_names_that_container(
     images: dict[str, str], scratch: str, bare: Stack
 ) -> None:
-    port = int(bare.result.urls["node-exporter"].rpartition(":")[2])
-    config = stacks.config(images, ports={**free_ports(), "alertmanager": port})
-    holder = "vitalstream-live-bare-node-exporter"
-    with pytest.raises(RehearsalError, match=rf"Port {port} .* alertmanager .* taken by {holder}"):
+    port = int(bare.result.urls["alertmanager"].rpartition(":")[2])
+    config = stacks.config(images, ports={**free_ports(), "prometheus": port})
+    holder = "vitalstream-live-bare-alertmanager"
+    with pytest.raises(RehearsalError, match=rf"Port {port} .* prometheus .* taken by {holder}"):
         rehearsal.up(scratch, config, say)
 
 
