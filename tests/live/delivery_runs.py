@@ -10,7 +10,7 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import docker
@@ -37,7 +37,7 @@ from tests.live.delivery_cases import (
 )
 from tests.live.faults import NoDiskError, SmallDisk
 from tests.live.sinks import HEARTBEAT, Message
-from tests.live.stack import eventually, say
+from tests.live.stack import TIMEOUT_SECONDS, eventually, say
 
 CONTAINER = "docker:index/container:Container"
 STARTING_SECONDS = 30
@@ -187,6 +187,8 @@ def _expected(*faults_: str) -> list[Expected]:
 
 def _run(found: Subject, *acts: Act) -> Run:
     messages = found.sink.messages
+    for message in messages:
+        say(f"{datetime.fromtimestamp(message.at, UTC):%H:%M:%S.%f} {message.to} {message.title}")
     record(acts, messages)
     return Run(
         outcomes=[out for act in acts for out in act.outcomes],
@@ -202,9 +204,7 @@ def _wait_until_watched(found: Subject, *jobs: str) -> None:
     there = f'count(up{{job=~"{"|".join(jobs)}"}} == 1)'
 
     def watched() -> bool:
-        with contextlib.suppress(requests.RequestException):
-            return found.stack.value(there) == len(jobs)
-        return False
+        return found.stack.value(there) == len(jobs)
 
     assert eventually(watched, STARTING_SECONDS), f"not every target of {', '.join(jobs)} is up"
 
@@ -231,6 +231,14 @@ def _forget_the_start(found: Subject) -> None:
     prometheus.kill()
     _restart_alertmanager(found)
     prometheus.start()
+    url = f"{found.stack.result.urls['prometheus']}/-/ready"
+
+    def ready() -> bool:
+        with contextlib.suppress(requests.RequestException):
+            return requests.get(url, timeout=TIMEOUT_SECONDS).ok
+        return False
+
+    assert eventually(ready, STARTING_SECONDS), "Prometheus does not come back"
 
 
 def _forget_in_seconds(found: Subject) -> None:
