@@ -74,7 +74,7 @@ def engine(
         **request.module.CONFIG,
     }
     stack = EngineStack(make_stack(folder, name), folder, docker_client, values)
-    for key, value in {**SECRETS, **request.module.MORE_SECRETS}.items():
+    for key, value in {**SECRETS, **getattr(request.module, "MORE_SECRETS", {})}.items():
         stack.set_secret(key, value)
     try:
         yield stack

@@ -18,7 +18,7 @@ from tests.engine.program import SECRETS, EngineStack, eventually
 
 STACK = "engine-dev"
 LIKE = "dev"
-MORE_SECRETS: dict[str, str] = {}
+
 CONFIG = {
     "scrapeInterval": "3s",
     "evaluationInterval": "3s",
