@@ -134,10 +134,11 @@ def _container(comparison: Comparison, address: Address, step: Step) -> Iterator
 def _replaced(comparison: Comparison, address: Address, step: Step, service: str) -> Item:
     new = comparison.after.resources[address]
     line: list[str | Quote] = ["container ", Quote(service), " is replaced"]
-    if step.because_of:
-        line += [", because network ", Quote(step.because_of), " is"]
-    elif step.replaced_for:
+    if step.replaced_for:
         line += [", because of ", *quoted(step.replaced_for)]
+    if step.because_of:
+        also = " and because" if step.replaced_for else ", because"
+        line += [f"{also} network ", Quote(step.because_of), " is"]
     stop, start = new.inputs.get("destroyGraceSeconds"), new.inputs.get("waitTimeout")
     why: list[Line] = []
     if stop is not None and start is not None:

@@ -7,6 +7,7 @@ pulumiverse-grafana 2.44.0); a test with the real engine holds them against it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from ops.diff.comparison import Op, Step
 from ops.diff.snapshot import (
@@ -58,9 +59,9 @@ def steps(before: Snapshot, after: Snapshot) -> dict[Address, Step]:
     for address, resource in after.resources.items():
         above = sorted(gone & resource.dependencies)
         if above and resource.type == CONTAINER and address in before.resources:
-            step = found.get(address)
-            if step is None or step.op is Op.UPDATE:
-                found[address] = Step(Op.REPLACE, because_of=Address.parse(above[0]).name)
+            own = found.get(address, Step(Op.REPLACE))
+            name = Address.parse(above[0]).name
+            found[address] = replace(own, op=Op.REPLACE, because_of=name)
     return found
 
 

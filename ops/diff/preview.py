@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ops.diff import preview_state, routing
+from ops.diff import plan, preview_state, routing
 from ops.diff.comparison import Broken, Comparison, DiffError, Op, Step
 from ops.diff.preview_state import DRIFTING_OUTPUTS, MASKED
 from ops.diff.snapshot import (
@@ -21,7 +21,6 @@ from ops.diff.snapshot import (
     CONTAINER,
     DYNAMIC,
     IMAGE,
-    NETWORK,
     SECRET,
     Address,
     Resource,
@@ -90,13 +89,14 @@ def compare(path: Path) -> Comparison:
             steps[address] = Step(op, planned.replaced_for, drift=drift)
     before, after = _with_image_names(before), _with_image_names(after)
     found = Snapshot(after, _settings(document))
+    told = plan.steps(Snapshot(before), found)
     secret_routes = steps and routing.read(found) is None and any(found.of_type(CONFIG_FILES))
     return Comparison(
         stack=stack,
         origin=origin,
         before=Snapshot(before),
         after=found,
-        steps={at: _because(step, after.get(at), steps) for at, step in steps.items()},
+        steps={at: _because(step, told.get(at, step)) for at, step in steps.items()},
         notes=(_SECRET_ROUTES,) if secret_routes else (),
     )
 
@@ -216,15 +216,11 @@ def _with_image_names(found: dict[Address, Resource]) -> dict[Address, Resource]
     return named
 
 
-def _because(step: Step, new: Resource | None, steps: Mapping[Address, Step]) -> Step:
-    """The network whose replacement takes a container along: the engine gives no reason then."""
-    if step.op is not Op.REPLACE or step.replaced_for or new is None:
+def _because(step: Step, told: Step) -> Step:
+    """The engine names no reason for what goes along with a network: there the table does."""
+    if step.op is not Op.REPLACE or step.replaced_for or told.op is not Op.REPLACE:
         return step
-    for address, other in sorted(steps.items()):
-        above = address.type == NETWORK and str(address) in new.dependencies
-        if above and other.op is Op.REPLACE:
-            return replace(step, because_of=address.name)
-    return step
+    return replace(step, replaced_for=told.replaced_for, because_of=told.because_of)
 
 
 def _settings(document: Mapping[str, Any]) -> dict[str, Setting]:

@@ -44,7 +44,8 @@ def step(comparison: Comparison, address: Address) -> dict[str, Any]:
     if planned and old and new and not address.type.startswith("pulumi-python:"):
         names = {str(change.path[0]) for change in comparison.input_changes(address)}
         found["diffReasons"] = sorted(names)
-        if planned.op is Op.REPLACE and planned.replaced_for:
+        # Of what goes along with a network the engine gives no reasons, not even its own.
+        if planned.op is Op.REPLACE and not planned.because_of:
             found["replaceReasons"] = list(planned.replaced_for)
     return found
 
