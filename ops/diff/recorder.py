@@ -80,7 +80,7 @@ class Recorder:
         # A placeholder that changes with what is encrypted: what reads it then changes as well.
         committed = self.settings()
         values = {
-            key: f"{value}-{mark}" if value and (mark := self._encrypted(committed, key)) else value
+            key: _marked(value, self._encrypted(committed, key))
             for key, value in config.values.items()
         }
         return self.registered(type(config)(values, config.secret_keys))
@@ -172,6 +172,12 @@ class Recorder:
         else:
             words = "".join(traceback.format_exception_only(error)).strip()
         return words.replace(f"{self.root}/", "")
+
+
+def _marked(placeholder: str, mark: str) -> str:
+    """Not one of several lines: a private key with anything behind it is none."""
+    marked = bool(placeholder) and bool(mark) and "\n" not in placeholder
+    return f"{placeholder}-{mark}" if marked else placeholder
 
 
 def _last_of(urn: str) -> tuple[str, ...]:
