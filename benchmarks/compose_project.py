@@ -28,6 +28,7 @@ NOT_COMPOSE = frozenset(("wait", "waitTimeout", "destroyGraceSeconds"))
 RENAMED = {
     "command": "command",
     "cpus": "cpus",
+    "dnsOpts": "dns_opt",
     "entrypoints": "entrypoint",
     "envs": "environment",
     "groupAdds": "group_add",

@@ -57,6 +57,7 @@ class ContainerSpec:
     mounts: Sequence[docker.ContainerMountArgs] = ()
     tmpfs: Mapping[str, str] = field(default_factory=dict)
     pid_mode: str | None = None
+    dns_opts: Sequence[str] = ()
     stop_seconds: int = 10
     wait_seconds: int = 60
 
@@ -149,6 +150,7 @@ def hardened_container(
         # Docker itself adds the first where the pid namespace is the host's.
         security_opts=[*(["label=disable"] if spec.pid_mode else []), "no-new-privileges:true"],
         pid_mode=spec.pid_mode,
+        dns_opts=list(spec.dns_opts) or None,
         ulimits=[_ulimit("nofile", MAX_OPEN_FILES), _ulimit("nproc", MAX_PROCESSES)],
         init=True,
         # Monitoring comes back after a reboot and never gives up: `on-failure` does neither.

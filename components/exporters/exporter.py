@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     from components.service import ServiceSpec
     from components.settings import Settings
 
+# For who looks at the application. Where a network has no way out, Docker's resolver does not
+# answer for a name that is gone, and by resolv.conf's default one waits 10 s for it: as long as a
+# scrape may take. Prometheus then takes the exporter of a dead database for what is dead.
+QUICK_LOOKUPS = ("timeout:1", "attempts:2")
+
 
 @dataclass(frozen=True)
 class Exporter:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from components import web
 from components.config_files import NoticesItself, RestartOnChange
 from components.container import ContainerSpec, http_probe
-from components.exporters.exporter import Exporter
+from components.exporters.exporter import QUICK_LOOKUPS, Exporter
 from components.service import ServiceFiles, ServiceSpec
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def _spec(settings: Settings) -> ServiceSpec:
             ],
             probe=http_probe(PORT, "/health", tls=settings.tls),
             port=PORT,
+            dns_opts=QUICK_LOOKUPS,
         ),
         files=ServiceFiles(
             target=SECRETS_DIR,

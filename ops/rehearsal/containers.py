@@ -26,12 +26,12 @@ RESTARTS_TO_GIVE_UP = 3
 # What `arguments` translates; anything else is refused, so that nothing is left out in silence.
 KNOWN = frozenset(
     (
-        *("capabilities", "command", "cpus", "destroyGraceSeconds", "entrypoints", "envs"),
+        *("capabilities", "command", "cpus", "destroyGraceSeconds", "dnsOpts", "entrypoints"),
         *("healthcheck", "hosts", "image", "init", "labels", "logDriver", "logOpts"),
         *("maxRetryCount", "memory", "memorySwap", "mounts", "name", "networksAdvanced"),
         *("pidMode", "ports", "readOnly", "restart", "securityOpts", "shmSize", "stopSignal"),
         *("stopTimeout", "tmpfs", "ulimits", "user", "wait", "waitTimeout", "workingDir"),
-        "groupAdds",
+        *("envs", "groupAdds"),
     )
 )
 _KNOWN_MOUNT = frozenset(("bindOptions", "readOnly", "source", "target", "type"))
@@ -85,6 +85,7 @@ def arguments(client: docker.DockerClient, inputs: Mapping[str, Any]) -> dict[st
     host_config = client.api.create_host_config(
         cap_add=capabilities.get("adds"),
         cap_drop=capabilities.get("drops"),
+        dns_opt=inputs.get("dnsOpts"),
         extra_hosts={entry["host"]: entry["ip"] for entry in inputs.get("hosts") or []},
         group_add=inputs.get("groupAdds"),
         init=inputs.get("init"),

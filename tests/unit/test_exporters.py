@@ -21,6 +21,7 @@ from components.exporters.node import (
     PROC,
 )
 from components.images import IMAGES
+from components.prometheus import SCRAPE_TIMEOUT_SECONDS
 from components.settings import Settings
 
 SettingsOf = Callable[..., Settings]
@@ -175,3 +176,17 @@ def test_node_exporter_reads_the_word_of_backups_and_cannot_change_it(view: Any)
     inbox = next(mount for mount in mounts if mount["target"] == "/textfile")
     assert "--collector.textfile.directory=/textfile" in _flags(view, "node-exporter")
     assert (inbox["source"], inbox["readOnly"]) == (f"vitalstream-{view.stack}-textfile", True)
+
+
+@pytest.mark.parametrize("service", ["postgres-exporter", "redis-exporter"])
+def test_a_name_that_is_gone_keeps_an_exporter_for_less_than_a_scrape(
+    service: str, view: Any
+) -> None:
+    options = dict(option.split(":") for option in view.containers()[service]["dnsOpts"])
+    # redis_exporter looks twice.
+    assert 2 * int(options["timeout"]) * int(options["attempts"]) < SCRAPE_TIMEOUT_SECONDS
+
+
+def test_who_does_not_look_at_the_application_looks_names_up_as_usual(view: Any) -> None:
+    quick = {name for name, found in view.containers().items() if found.get("dnsOpts")}
+    assert quick == {"postgres-exporter", "redis-exporter"}
