@@ -12,10 +12,11 @@ from tests.live.delivery import (
     Pace,
 )
 
-FAST = Pace(scrape=2, evaluation=2, group=15)
+# Longer than an exporter takes to say that what it looks at is gone.
+FAST = Pace(scrape=5, evaluation=2, group=15)
 FAST_DELAY = 4
 # Of alerts that come after others, as they do by their own times.
-LATER_DELAY = 12
+LATER_DELAY = 20
 TRANSACTION_SECONDS = 5
 # One more than PostgreSQLTooManyConnections allows, and the exporter's.
 CONNECTIONS = 81

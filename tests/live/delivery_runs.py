@@ -17,6 +17,8 @@ import docker
 import requests
 import yaml
 
+from components import alert_overrides
+from components.alert_overrides import AlertOverride
 from components.config_files_provider import ConfigFilesProvider
 from ops import program
 from ops.rehearsal import containers
@@ -109,7 +111,7 @@ def play_all(client: docker.DockerClient, images: dict[str, str]) -> Runs:
         except NoDiskError as error:
             no_disk = f"no small disk can be mounted here: {error}"
         gone = {"demo-traffic"}
-        fast = bring_up("live-delivery", FAST, gone, demo=True, alerts=FAST_ALERTS)
+        fast = bring_up("live-delivery", FAST, gone, demo=True)
         fast_run = pool.submit(play_fast, fast, disk)
         beat = bring_up("live-delivery-beat", FAST, EXPORTERS)
         beat_run = pool.submit(play_beat, beat)
@@ -129,8 +131,9 @@ def play_fast(found: Subject, disk: SmallDisk | None) -> Run:
     """First what does not hinder each other, then what all the rest would follow from."""
     made = faults.Requests(found.stack)
     _gather_less(found)
-    _forget_the_start(found)
     _wait_until_watched(found, "backend", "node", "postgres", "redis")
+    # Not sooner: while a stack comes up not every part of it is there.
+    _alert_soon(found)
     made.wait_until_ready()
     made.good(GOOD)
     time.sleep(2 * FAST.scrape)
@@ -151,7 +154,7 @@ def play_fast(found: Subject, disk: SmallDisk | None) -> Run:
     failing = faults.failing_and_slow(50 * BAD, MORE_BAD, LATENCY_SECONDS)
     second = found.play(
         [
-            (faults.seen(failing, FAST.scrape + FAST.evaluation), []),
+            (faults.seen(failing, FAST.scrape + 1), []),
             (faults.killed("demo-backend"), _expected("backend killed")),
             (faults.killed("demo-redis"), _expected("Redis killed")),
             (faults.killed("demo-postgres"), _expected("PostgreSQL killed")),
@@ -209,6 +212,17 @@ def _wait_until_watched(found: Subject, *jobs: str) -> None:
     assert eventually(watched, STARTING_SECONDS), f"not every target of {', '.join(jobs)} is up"
 
 
+def _alert_soon(found: Subject) -> None:
+    """What an `up` with FAST_ALERTS among the settings does: edited rules, and a reload."""
+    olds = found.stack.config_files("prometheus")
+    overrides = {name: AlertOverride(**values) for name, values in FAST_ALERTS.items()}
+    files = {
+        path: alert_overrides.applied(text, overrides) if path.startswith("rules/") else text
+        for path, text in olds["files"].items()
+    }
+    ConfigFilesProvider().update("", olds, {**olds, "files": files})
+
+
 def _gather_less(found: Subject) -> None:
     """Lets Alertmanager look at its groups more often, as no setting does: 5 minutes until a
     warning is told to be over are too long here. How long it waits at first stays.
@@ -221,24 +235,6 @@ def _gather_less(found: Subject) -> None:
             route["group_interval"] = f"{FAST.group:g}s"
     secret_files = {**olds["secret_files"], "alertmanager.yml": yaml.safe_dump(config)}
     ConfigFilesProvider().update("", olds, {**olds, "secret_files": secret_files})
-
-
-def _forget_the_start(found: Subject) -> None:
-    """Lets no alert of the first seconds, when not every part was there, count in what follows:
-    Prometheus tells of what is over for 15 minutes more.
-    """
-    prometheus = found.stack.container("prometheus")
-    prometheus.kill()
-    _restart_alertmanager(found)
-    prometheus.start()
-    url = f"{found.stack.result.urls['prometheus']}/-/ready"
-
-    def ready() -> bool:
-        with contextlib.suppress(requests.RequestException):
-            return requests.get(url, timeout=TIMEOUT_SECONDS).ok
-        return False
-
-    assert eventually(ready, STARTING_SECONDS), "Prometheus does not come back"
 
 
 def _forget_in_seconds(found: Subject) -> None:

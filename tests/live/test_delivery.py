@@ -103,6 +103,19 @@ def test_a_dead_exporter_is_told_as_what_it_hides_and_not_twice(fast: Run) -> No
     assert messages_of("RedisExporterDown", fast.messages) == []
 
 
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("Redis' exporter killed", "Look at the exporter first."),
+        ("Redis killed", "answers but cannot query Redis"),
+        ("PostgreSQL killed", "answers but cannot query PostgreSQL"),
+    ],
+)
+def test_the_message_sends_people_to_what_is_dead(fault: str, words: str, fast: Run) -> None:
+    (message,) = fast.by_fault()[fault].told(CRITICAL)
+    assert words in message.text
+
+
 @pytest.mark.parametrize("alert", ["HighErrorRate", "HighResponseTime"])
 def test_while_the_backend_is_down_nobody_hears_of_its_errors(alert: str, fast: Run) -> None:
     down = fast.by_fault()["backend killed"]
