@@ -158,7 +158,7 @@ def clear(
         )
     for name in running.clear(stack):
         typer.echo(f"removed {name}")
-    typer.echo(f"Data volumes are kept. Now: pulumi up --refresh --stack {stack}")
+    typer.echo("Data volumes are kept. docs/reliability.md says how to go on.")
 
 
 @app.command()

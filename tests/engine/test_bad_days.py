@@ -11,9 +11,10 @@ import signal
 import subprocess
 
 import pytest
+import requests
 
 from ops import rehearsal
-from tests.engine.program import EngineStack, eventually
+from tests.engine.program import SECRETS, EngineStack, eventually
 
 STACK = "engine-faults"
 # What is in Grafana cannot be looked at before Grafana runs again.
@@ -128,10 +129,19 @@ def first_sample(engine: EngineStack) -> str:
     return str(found[0]["value"][1])
 
 
+def forget_in_grafana(engine: EngineStack) -> None:
+    """What a new state would meet as strangers."""
+    url = f"http://127.0.0.1:{engine.values['ports']['grafana']}/api"
+    for path in ("folders/vitalstream", "datasources/uid/vitalstream-prometheus"):
+        login = ("admin", SECRETS["grafanaAdminPassword"])
+        assert requests.delete(f"{url}/{path}", auth=login, timeout=10).ok
+
+
 def test_a_lost_state_is_made_anew_around_the_surviving_volumes(up: EngineStack) -> None:
     first = first_sample(up)
     shutil.rmtree(up.folder / ".state" / ".pulumi")
     assert run(up, "stack", "init")[0] == 0
+    forget_in_grafana(up)
     clear(up)
     code, output = run(up, "up", "--yes", "--skip-preview")
     assert code == 0, output[-2000:]

@@ -39,7 +39,7 @@ from tests.live.delivery_cases import (
 )
 from tests.live.faults import NoDiskError, SmallDisk
 from tests.live.sinks import HEARTBEAT, Message
-from tests.live.stack import TIMEOUT_SECONDS, eventually, say
+from tests.live.stack import eventually, say
 
 CONTAINER = "docker:index/container:Container"
 STARTING_SECONDS = 30
