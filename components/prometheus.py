@@ -121,8 +121,8 @@ def _asking(settings: Settings, service: str | None) -> dict[str, Any]:
 def render_rules(settings: Settings) -> dict[str, str]:
     """The rule files by name: those of `rules/` with the stack's own values, and its own files.
 
-    A stack that sets none of them gets `rules/` byte for byte, but for the alert that
-    only protected data asks for.
+        A stack that sets none of them gets `rules/` byte for byte, less the alert that asks for a
+    backup where no data is protected.
     """
     rules = rule_files.load()
     unasked = {} if settings.protect_data else {"BackupMissing": AlertOverride(enabled=False)}

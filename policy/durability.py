@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from components.alert_overrides import PROD
+from components.exporters.node import TEXTFILE
 from components.quantities import duration_seconds
 from policy.subject import Subject
 
@@ -13,8 +14,9 @@ DAY_SECONDS = 86400
 MIN_DAYS = 7
 MIN_DAYS_IN_PRODUCTION = 30
 RETENTION_FLAG = "--storage.tsdb.retention.time"
-# Made anew from the program whenever they are gone; every other volume is data.
+# Made anew when they are gone, by the program or by the next backup; every other volume is data.
 CONFIG_VOLUME_SUFFIX = "-config-volume"
+TEXTFILE_VOLUME = f"{TEXTFILE}-volume"
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -63,7 +65,8 @@ def digests(subject: Subject) -> Iterator[str]:
 def protected_data(subject: Subject) -> Iterator[str]:
     if not subject.in_production or not subject.is_a("Volume"):
         return
-    if not subject.protect and not subject.name.endswith(CONFIG_VOLUME_SUFFIX):
+    made_anew = subject.name.endswith(CONFIG_VOLUME_SUFFIX) or subject.name == TEXTFILE_VOLUME
+    if not subject.protect and not made_anew:
         yield (
             "It is a data volume that one `pulumi destroy` deletes: "
             f"`pulumi config set protectData true --stack {PROD}`."

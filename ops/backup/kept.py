@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from components import alertmanager, grafana, prometheus
 from components.images import IMAGES
+from components.quantities import duration_seconds
 
 # A block of Prometheus is named by a ULID.
 BLOCK = "?" * 26
@@ -17,8 +18,9 @@ class Kept:
 
     `copied` may change at any moment. `linked` are never written again once they are there: a hard
     link keeps them, whatever becomes of the original. `logs` are folders of which only the file
-    with the highest name is still written to. `restart`: it writes down what it knows only when it
-    stops. `version` is a command of its image that prints its version.
+    with the highest name is still written to. `written_every`: the service writes what is copied
+    that often, in seconds, and not when it changes. `version` is a command of its image that prints
+    its version.
     """
 
     service: str
@@ -27,7 +29,7 @@ class Kept:
     copied: str = ""
     linked: str = ""
     logs: str = ""
-    restart: bool = False
+    written_every: float = 0
 
     @property
     def uid(self) -> int:
@@ -38,13 +40,6 @@ DATABASE = "grafana.db"
 # Left out on purpose: `lock` and `queries.active` of Prometheus, and what Grafana makes anew
 # (rendered pictures, search indexes).
 KEPT: tuple[Kept, ...] = (
-    Kept(
-        "alertmanager",
-        alertmanager.DATA_DIR,
-        "alertmanager --version",
-        copied="silences nflog",
-        restart=True,
-    ),
     Kept(
         "prometheus",
         prometheus.DATA_DIR,
@@ -59,5 +54,13 @@ KEPT: tuple[Kept, ...] = (
         # With its journal, if there is one: together they are the database of that moment.
         copied=f"{DATABASE} {DATABASE}-journal {DATABASE}-wal {DATABASE}-shm",
         linked="plugins",
+    ),
+    # Last, so that it has had time to write.
+    Kept(
+        "alertmanager",
+        alertmanager.DATA_DIR,
+        "alertmanager --version",
+        copied="silences nflog",
+        written_every=duration_seconds(alertmanager.SNAPSHOT_INTERVAL),
     ),
 )

@@ -18,7 +18,8 @@ STAGE = ".vitalstream-backup"
 LONGEST_SECONDS = 10
 # What is copied and not linked: the newest file of a log (128 MB) and a database.
 MOST_COPIED_BYTES = 512 * 2**20
-STOP_SECONDS = 10
+SPARE_SECONDS = 10
+POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,20 @@ def size(member: Member) -> int:
     return sum(int(line) for line in output.split() if line.isdigit())
 
 
+def clock(member: Member) -> int:
+    """Seconds since 1970 where the service runs."""
+    return int(member.run("date +%s")[1])
+
+
 @contextlib.contextmanager
-def still(member: Member, hand: Hand) -> Iterator[Still]:
-    """The service has gone on when this returns. Raises BackupError."""
+def still(member: Member, hand: Hand, since: int) -> Iterator[Still]:
+    """The files as of a moment after `since`, by the service's clock.
+
+    The service has gone on when this returns. Raises BackupError.
+    """
     kept = member.kept
-    rested = _restart(member) if kept.restart else 0.0
+    if kept.written_every:
+        _wait_until_written(member, since)
     script = (turn.SCRIPTS / "still.sh").read_text()
     arguments = (kept.data_dir, STAGE, str(LONGEST_SECONDS), kept.copied, kept.linked, kept.logs)
     folder = f"{turn.ROOT}/{member.service}/{STAGE}"
@@ -53,7 +63,7 @@ def still(member: Member, hand: Hand) -> Iterator[Still]:
                 "runs on; docs/backup.md has the way by hand."
             )
         began, ended = words.splitlines()[-1].split()
-        yield Still(folder, rested + float(ended) - float(began))
+        yield Still(folder, float(ended) - float(began))
     finally:
         remove(member, hand)
 
@@ -62,9 +72,18 @@ def remove(member: Member, hand: Hand) -> None:
     hand.run('rm -rf "$1"', f"{turn.ROOT}/{member.service}/{STAGE}")
 
 
-def _restart(member: Member) -> float:
-    """By one call, which the engine brings to its end whatever becomes of the caller."""
-    began = time.monotonic()
-    member.container.restart(timeout=STOP_SECONDS)
-    member.wait()
-    return time.monotonic() - began
+def _wait_until_written(member: Member, since: int) -> None:
+    kept = member.kept
+    seconds = 2 * kept.written_every + SPARE_SECONDS
+    deadline = time.monotonic() + seconds
+    while True:
+        _, output = member.run(f"cd {kept.data_dir} && stat -c %Y {kept.copied}")
+        times = [int(line) for line in output.split() if line.isdigit()]
+        if len(times) == len(kept.copied.split()) and min(times) > since:
+            return
+        if time.monotonic() >= deadline:
+            raise BackupError(
+                f"{member.container.name} has not written down {kept.copied} for {seconds:g} s, "
+                f"and should every {kept.written_every:g} s: `pulumi up` tells it so."
+            )
+        time.sleep(POLL_SECONDS)

@@ -38,6 +38,7 @@ class _Backup:
     members: Sequence[Member]
     hand: Hand
     teller: Teller
+    since: Mapping[str, int]
 
     def run(self, path: Path) -> int:
         """Writes the archive. Returns its size."""
@@ -71,15 +72,14 @@ class _Backup:
     def _part(self, archive: ArchiveWriter, member: Member, size: int) -> Part:
         service = member.service
         with (
-            still.still(member, self.hand) as kept,
+            still.still(member, self.hand, self.since[member.service]) as kept,
             archive.part(service, member.kept.uid) as part,
             self.teller.transfer(service, size) as advance,
         ):
             self._pack(member, kept.folder, part, archive.path.parent, advance)
-        how = "restarted" if member.kept.restart else "stood still"
         self.teller.say(
             f"{service}: {human(part.content_bytes)} in {part.content_files} files, "
-            f"{human(part.size)} compressed; {how} for {kept.seconds:.2f} s"
+            f"{human(part.size)} compressed; stood still for {kept.seconds:.2f} s"
         )
         return Part(
             file=part.file,
@@ -131,7 +131,8 @@ def backup(
         mend(found, hand, teller)
         for member in found:
             member.wait(HEALTHY_SECONDS)
-        size = _Backup(client, name, found, hand, teller).run(path)
+        since = {member.service: still.clock(member) for member in found}
+        size = _Backup(client, name, found, hand, teller, since).run(path)
         seconds = time.monotonic() - began
         if watched:
             mark.leave(hand, Mark(name, time.time(), size, seconds))

@@ -157,6 +157,7 @@ PASSED: dict[str, Subject] = {
     "a protected volume": subject(VOLUME, "prometheus-data", protect=True),
     "an unprotected one outside prod": subject(VOLUME, "prometheus-data", stack="dev"),
     "a volume of configuration": subject(VOLUME, "grafana-config-volume"),
+    "the volume with the word of the last backup": subject(VOLUME, "textfile-volume"),
     "30 days": keeps("4w2d"),
     "7 days outside prod": keeps("7d", stack="dev"),
     "retention in two words": prometheus("--storage.tsdb.retention.time", "31d"),
