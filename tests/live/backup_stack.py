@@ -216,7 +216,7 @@ def listening(stack: Stack) -> Iterator[Listener]:
         def log_message(self, format: str, *args: Any) -> None:
             """Nothing: pytest would show it."""
 
-    network = stack.client.networks.get(f"vitalstream-{stack.name}-monitoring")
+    network = stack.client.networks.get(f"vitalstream-{stack.name}-alertmanager")
     gateway = network.attrs["IPAM"]["Config"][0]["Gateway"]
     with http.server.ThreadingHTTPServer((gateway, 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
