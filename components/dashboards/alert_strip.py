@@ -28,6 +28,8 @@ _FIRING: Final = 'ALERTS{alertstate="firing", severity="%s"}'
 _FIRST: Final = 'ALERTS{alertstate="firing", severity="critical", service="backend"}'
 _WARNING, _CRITICAL, _BACKEND = 1, 2, 3
 _SEVERITIES: Final = ("-", "warning", "critical", "critical")
+# In each column: Grafana would call the only one that is left by another name.
+_OR_NONE: Final = ' or on() label_replace(vector(0), "alertname", "None", "", "")'
 # More of them would be too narrow to be read from afar.
 _TILES: Final = 4
 
@@ -94,13 +96,15 @@ def alert_list(at: At) -> table_builders.Panel:
     )
     panel = table(
         face,
-        Query(
-            f'{firing} or on() label_replace(vector(0), "alertname", "None", "", "")', "Severity"
-        ),
-        Query(f"time() - {since} and on (alertname) {firing}", "For"),
+        Query(f"{firing}{_OR_NONE}", "Severity"),
+        Query(f"time() - {since} and on (alertname) {firing}{_OR_NONE}", "For"),
         keys={"alertname": "Alert"},
         sort_by="Severity",
     ).show_header(False)
+    no_time = dashboard.DynamicConfigValue(
+        "mappings",
+        [dashboard.ValueMap(options={"0": dashboard.ValueMappingResult(text="-", index=0)})],
+    )
     severity = [
         *column("none", width=80),
         dashboard.DynamicConfigValue("mappings", [severities]),
@@ -109,7 +113,7 @@ def alert_list(at: At) -> table_builders.Panel:
     return (
         panel.override_by_name("Alert", [wide(260)])
         .override_by_name("Severity", severity)
-        .override_by_name("For", column("s", width=80))
+        .override_by_name("For", [*column("s", width=80), no_time])
     )
 
 

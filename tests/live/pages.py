@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, TimeoutError, sync_playwright
 
 from tests.live.stack import SECRETS, eventually
 
@@ -32,6 +32,10 @@ FLAGS = (
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
 )
 SETTLING_SECONDS = 40
+LOADING_SECONDS = 15
+# Chromium gives up a page's requests when the machine's network changes, and Docker changes it with
+# every container that starts or stops: Grafana then says that it has failed to load its files.
+ATTEMPTS = 4
 # Panels are found by the first up to Grafana 10, by the second from 11 on.
 PANEL = "[data-panelid], [data-viz-panel-key]"
 # Marks of a panel, old ones and new ones.
@@ -98,7 +102,13 @@ class Grafana:
 
 def loaded(page: Page) -> list[SeenPanel]:
     """The panels in the window, once there are some and none is loading any more."""
-    page.wait_for_selector(PANEL)
+    for _ in range(ATTEMPTS - 1):
+        with contextlib.suppress(TimeoutError):
+            page.wait_for_selector(PANEL, timeout=LOADING_SECONDS * 1000)
+            break
+        page.reload()
+    else:
+        page.wait_for_selector(PANEL)
 
     def settled() -> list[SeenPanel]:
         page.wait_for_timeout(300)

@@ -70,10 +70,14 @@ def _open(site: Grafana, board: dict[str, Any]) -> Opened:
     rows = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in board["panels"])
     with site.window(WIDTH, rows * ROW + BARS) as page:
         site.open(page, f"/d/{board['uid']}?from=now-30m&to=now")
-        panels = pages.until(page, lambda seen: not _empty(board, seen))
+        panels = pages.until(page, lambda seen: not _empty(board, seen) and not _wrong(seen))
         pages.screenshot(page, board["uid"])
         links = page.locator('a[href*="/d/"]').evaluate_all("links => links.map(one => one.href)")
     return Opened(panels, links)
+
+
+def _wrong(seen: list[SeenPanel]) -> list[str]:
+    return [panel.text for panel in seen if panel.error]
 
 
 def _empty(board: dict[str, Any], seen: list[SeenPanel]) -> list[str]:
@@ -113,7 +117,7 @@ def test_every_panel_is_on_the_page(
 
 @every_dashboard
 def test_no_panel_shows_an_error(uid: str, opened: Callable[[str], Opened]) -> None:
-    assert [panel.text for panel in opened(uid).panels if panel.error] == []
+    assert _wrong(opened(uid).panels) == []
 
 
 @every_dashboard

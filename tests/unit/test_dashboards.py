@@ -196,6 +196,14 @@ def test_stacked_areas_have_no_line_on_top(stem: str, panel: dict[str, Any]) -> 
         assert (custom["lineWidth"] == 0) is stacked
 
 
+def test_the_list_of_alerts_has_all_its_columns_while_none_fires() -> None:
+    """Grafana names a column for its query only where there are several."""
+    targets = panel_of("overview", "Firing Alerts, all")["targets"]
+    assert len(targets) == 2
+    for target in targets:
+        assert target["expr"].endswith('label_replace(vector(0), "alertname", "None", "", "")')
+
+
 def test_severities_have_their_colours_whatever_comes_first() -> None:
     overrides = panel_of("ecg", "Anomalies by severity")["fieldConfig"]["overrides"]
     colours = {
