@@ -28,7 +28,7 @@ TELLER = backup.Teller(Console())
 @pytest.fixture(scope="module")
 def stack(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterator[Stack]:
     """With Grafana where there is an image of it, and with samples of the day before."""
-    config = stacks.config(images)
+    config = stacks.config(images, keepAllMetrics=True)
     with stacks.alone(NAME, docker_client):
         backups.add_history(docker_client, images.get("prometheus"), NAME)
         result = rehearsal.up(NAME, config, stacks.say)

@@ -81,7 +81,7 @@ COMPLETED = {
 
 @pytest.fixture(scope="module")
 def stack(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterator[Stack]:
-    config = stacks.config(images)
+    config = stacks.config(images, keepAllMetrics=True)
     with stacks.alone(NAME, docker_client):
         alone = OTHERS | {"redis-exporter"}
         result = rehearsal.up(NAME, config, stacks.say, leave_out=alone)

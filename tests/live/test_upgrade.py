@@ -65,7 +65,7 @@ def upgrade(
 
 def up(client: docker.DockerClient, images: dict[str, str], newer: dict[str, str]) -> Stack:
     """The services that have a newer image, and what they need."""
-    config = stacks.config(images)
+    config = stacks.config(images, keepAllMetrics=True)
     without = EXPORTERS if "grafana" in newer else EXPORTERS | {"grafana"}
     result = rehearsal.up(NAME, config, stacks.say, leave_out=without)
     return Stack(NAME, client, config, result)
