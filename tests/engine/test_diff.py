@@ -23,7 +23,7 @@ from tests.engine.program import ROOT, EngineStack
 
 STACK = "engine-diff"
 LIKE = "prod"
-CONFIG: dict[str, object] = {}
+CONFIG: dict[str, object] = {"tls": False}
 # A preview does not know which secret file changed.
 SAME = tuple(section for section in Section if section is not Section.DETAILS)
 HOOK = "return docker.Container("
