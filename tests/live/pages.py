@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, TimeoutError, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
 
 from tests.live.stack import SECRETS, eventually
 
@@ -96,19 +96,21 @@ class Grafana:
 
     def open(self, page: Page, path: str) -> list[SeenPanel]:
         """Goes to the dashboard and waits until its panels have loaded."""
-        page.goto(f"{self.url}{path}")
+        patiently(lambda: page.goto(f"{self.url}{path}"))
         return loaded(page)
 
 
 def loaded(page: Page) -> list[SeenPanel]:
     """The panels in the window, once there are some and none is loading any more."""
-    for _ in range(ATTEMPTS - 1):
-        with contextlib.suppress(TimeoutError):
+
+    def shown() -> None:
+        try:
             page.wait_for_selector(PANEL, timeout=LOADING_SECONDS * 1000)
-            break
-        page.reload()
-    else:
-        page.wait_for_selector(PANEL)
+        except Error:
+            page.reload()
+            raise
+
+    patiently(shown)
 
     def settled() -> list[SeenPanel]:
         page.wait_for_timeout(300)
@@ -118,6 +120,15 @@ def loaded(page: Page) -> list[SeenPanel]:
         return found if not any(panel.loading or not panel.lines for panel in inside) else []
 
     return eventually(settled, SETTLING_SECONDS, pause=0) or seen(page)
+
+
+def patiently(act: Callable[[], object]) -> None:
+    """Does it again where the browser fails; the last failure is the test's."""
+    for _ in range(ATTEMPTS - 1):
+        with contextlib.suppress(Error):
+            act()
+            return
+    act()
 
 
 def seen(page: Page) -> list[SeenPanel]:
@@ -133,7 +144,7 @@ def until(
         found = loaded(page)
         if is_right(found):
             return found
-        page.reload()
+        patiently(page.reload)
         return []
 
     return eventually(ask, seconds, pause=0.5) or seen(page)
@@ -177,14 +188,20 @@ def log_in(browser: Browser, url: str) -> Any:
     """The session of who has logged in on the page for it."""
     context: BrowserContext = browser.new_context()
     page = context.new_page()
-    page.goto(f"{url}/login")
-    page.fill('input[name="user"]', "admin")
-    page.fill('input[name="password"]', SECRETS["grafanaAdminPassword"])
-    page.click('button[type="submit"]')
-    page.wait_for_url(lambda address: "/login" not in address)
-    session = context.storage_state()
-    context.close()
-    return session
+    page.set_default_timeout(LOADING_SECONDS * 1000)
+
+    def logged_in() -> None:
+        page.goto(f"{url}/login")
+        page.fill('input[name="user"]', "admin")
+        page.fill('input[name="password"]', SECRETS["grafanaAdminPassword"])
+        page.click('button[type="submit"]')
+        page.wait_for_url(lambda address: "/login" not in address)
+
+    try:
+        patiently(logged_in)
+        return context.storage_state()
+    finally:
+        context.close()
 
 
 def unavailable(reason: str) -> None:
