@@ -102,7 +102,7 @@ def _changed(service, **inputs):
 def up(engine: EngineStack) -> EngineStack:
     """The stack, up, and its program committed."""
     (engine.folder / "ops").mkdir()
-    for name in ("__init__.py", "program.py"):
+    for name in ("__init__.py", "issuing.py", "placeholders.py", "program.py"):
         shutil.copy(ROOT / "ops" / name, engine.folder / "ops" / name)
     (engine.folder / ".gitignore").write_text(".state\n__pycache__\n")
     engine.up()
