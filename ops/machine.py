@@ -22,6 +22,8 @@ Report = Callable[[str], None]
 ROOT = Path(__file__).resolve().parent.parent
 PRIVATE = ROOT / ".vitalstream"
 TOOLS = PRIVATE / "tools"
+# Docker's own pools have room for about thirty networks, which a few stacks at once use up.
+ADDRESS_POOL = ("--default-address-pool", "base=10.213.0.0/16,size=24")
 ENGINE_START_SECONDS = 30
 # Extracted, not installed: installed, Debian's packages would start their servers, on our ports.
 TOOL_PACKAGES = {"promtool": "prometheus", "amtool": "prometheus-alertmanager"}
@@ -75,7 +77,11 @@ def _start_dockerd() -> None:
     # A session of its own: the engine outlives this command, as its containers must.
     with (PRIVATE / "dockerd.log").open("ab") as log:
         subprocess.Popen(
-            ["dockerd"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            ["dockerd", *ADDRESS_POOL],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
 
 

@@ -151,7 +151,7 @@ def test_a_stack_of_the_engine_is_not_replaced(
     images: dict[str, str], scratch: str, docker_client: docker.DockerClient
 ) -> None:
     labels = {"vitalstream.stack": scratch}
-    network = docker_client.networks.create(f"vitalstream-{scratch}-monitoring", labels=labels)
+    network = docker_client.networks.create(f"vitalstream-{scratch}-alertmanager", labels=labels)
     with pytest.raises(RehearsalError, match="made by `pulumi up`"):
         rehearsal.up(scratch, stacks.config(images), say)
     network.reload()
