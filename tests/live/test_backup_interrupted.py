@@ -58,6 +58,8 @@ def interrupt(*_args, **_options):
     os.kill(os.getpid(), signal.SIGINT)
     time.sleep(20)
 
+# Ignored, if this was started from a shell in the background.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 {point}
 command, name, path = sys.argv[1:]
 client, teller = backup.engine(name), backup.Teller(Console())
