@@ -11,20 +11,16 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from components import rule_files
+from components import project_files, rule_files
+from components.project_files import PROJECT_DIR, ProjectFileError
 from components.setting_faults import PartFault
 
-PROJECT_DIR = Path(__file__).resolve().parent.parent
 PREFIX = "extra-"
 """No file of `rules/` begins like this."""
 RUNBOOKS_URL = "https://github.com/vitalstream/monitoring/blob/main/docs/runbooks/"
 """Where the pages of docs/runbooks are read."""
 SEVERITIES = ("critical", "warning")
 _FILE_NAME = re.compile(r"(?P<stem>[A-Za-z0-9][A-Za-z0-9_.-]*)\.ya?ml")
-
-
-class _NoRuleFileError(ValueError):
-    """The path leads to no rule file; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +61,12 @@ def faults(paths: Sequence[str], project: Path = PROJECT_DIR) -> list[PartFault]
         try:
             target = _target(path)
             if target in targets:
-                raise _NoRuleFileError(
+                raise ProjectFileError(
                     f"would be rules/{target}, which {targets[target]} is: rename one of them"
                 )
             targets[target] = path
             rules = list(_rules(_parsed(project, path)))
-        except _NoRuleFileError as error:
+        except ProjectFileError as error:
             found.append(PartFault(place, str(error)))
             continue
         found += [
@@ -84,7 +80,7 @@ def faults(paths: Sequence[str], project: Path = PROJECT_DIR) -> list[PartFault]
 def _target(path: str) -> str:
     match = _FILE_NAME.fullmatch(Path(path).name)
     if match is None:
-        raise _NoRuleFileError(
+        raise ProjectFileError(
             "is not named like a rule file: letters, digits, `_`, `.` and `-`, and .yml at the end"
         )
     return f"{PREFIX}{match['stem']}.yml"
@@ -103,37 +99,28 @@ def _shipped_names() -> dict[tuple[str, str], str]:
 
 
 def _parsed(project: Path, path: str) -> Any:
-    if Path(path).is_absolute():
-        raise _NoRuleFileError(
-            "is an absolute path, which another machine does not have: paths are relative to the "
-            "folder of Pulumi.yaml"
-        )
-    file = project / path
+    file = project_files.resolved(path, project)
     if not file.is_file():
-        raise _NoRuleFileError(f"is no file; looked for in {project}, the folder of Pulumi.yaml")
+        raise ProjectFileError(f"is no file; looked for in {project}, the folder of Pulumi.yaml")
     if file.resolve().parent == rule_files.RULES_DIR:
-        raise _NoRuleFileError("is in rules/, whose files Prometheus gets anyway")
+        raise ProjectFileError("is in rules/, whose files Prometheus gets anyway")
     try:
-        return yaml.safe_load(file.read_text("utf-8"))
-    except OSError as error:
-        raise _NoRuleFileError(f"cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise _NoRuleFileError("is not text in UTF-8") from None
+        return yaml.safe_load(project_files.text_of(file))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" in line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "it cannot be parsed"
-        raise _NoRuleFileError(f"is not YAML: {problem}{where}") from None
+        raise ProjectFileError(f"is not YAML: {problem}{where}") from None
 
 
 def _rules(content: Any) -> Iterator[_Rule]:
     groups = content.get("groups") if isinstance(content, dict) else None
     if not isinstance(groups, list) or not groups:
-        raise _NoRuleFileError("is no rule file: it has no list `groups`")
+        raise ProjectFileError("is no rule file: it has no list `groups`")
     for number, group in enumerate(groups, start=1):
         rules = group.get("rules") if isinstance(group, dict) else None
         if not isinstance(rules, list):
-            raise _NoRuleFileError(f"is no rule file: its group {number} has no list `rules`")
+            raise ProjectFileError(f"is no rule file: its group {number} has no list `rules`")
         for position, rule in enumerate(rules, start=1):
             called = f"rule {position} of group {group.get('name', number)}"
             yield _Rule(rule if isinstance(rule, dict) else {}, called)

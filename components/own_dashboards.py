@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from components import project_files
+from components.project_files import PROJECT_DIR, ProjectFileError
 from components.setting_faults import PartFault
 
-PROJECT_DIR = Path(__file__).resolve().parent.parent
 DATA_SOURCE_UID = "vitalstream-prometheus"
 RESERVED_PREFIX = "vitalstream-"
 """Of the uids of our dashboards, those to come included."""
@@ -22,10 +23,6 @@ _DROPPED = ("id", "version", "iteration", "__inputs", "__requires", "__elements"
 # By the plugin that an export asks for; the second is Grafana's own, for expressions.
 _DATA_SOURCES = {"prometheus": DATA_SOURCE_UID, "__expr__": "__expr__"}
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
-
-
-class _RefusedError(ValueError):
-    """The file is no dashboard; the message says why."""
 
 
 def load(folder: str, project: Path = PROJECT_DIR) -> dict[str, str]:
@@ -49,14 +46,14 @@ def faults(folder: str, project: Path = PROJECT_DIR) -> list[PartFault]:
         return []
     try:
         files = _files(_existing(folder, project))
-    except _RefusedError as error:
+    except ProjectFileError as error:
         return [PartFault((), str(error))]
     found: list[PartFault] = []
     taken: dict[tuple[str, str], str] = {}
     for path in files:
         try:
             problems = [*_problems(_dashboard(path), path, taken)]
-        except _RefusedError as error:
+        except ProjectFileError as error:
             problems = [str(error)]
         mend = f"edit {folder.rstrip('/')}/{path.name}"
         found += [PartFault((), f"{path.name} {problem}", mend) for problem in problems]
@@ -64,22 +61,17 @@ def faults(folder: str, project: Path = PROJECT_DIR) -> list[PartFault]:
 
 
 def _existing(folder: str, project: Path) -> Path:
-    if Path(folder).is_absolute():
-        raise _RefusedError(
-            "is an absolute path, which another machine does not have: paths are relative to the "
-            "folder of Pulumi.yaml"
-        )
-    path = project / folder
+    path = project_files.resolved(folder, project)
     if not path.exists():
-        raise _RefusedError(f"is not there; looked for in {project}, the folder of Pulumi.yaml")
+        raise ProjectFileError(f"is not there; looked for in {project}, the folder of Pulumi.yaml")
     if not path.is_dir():
-        raise _RefusedError("is a file: name the folder that it is in")
+        raise ProjectFileError("is a file: name the folder that it is in")
     if deeper := sorted(found.relative_to(path) for found in path.glob("*/**/*.json")):
-        raise _RefusedError(
+        raise ProjectFileError(
             f"has {deeper[0]} in a folder of its own, where it is not looked for: move it up"
         )
     if not _files(path):
-        raise _RefusedError("has no .json file in it: put one there, or take the setting out")
+        raise ProjectFileError("has no .json file in it: put one there, or take the setting out")
     return path
 
 
@@ -89,26 +81,22 @@ def _files(folder: Path) -> list[Path]:
 
 def _dashboard(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text("utf-8-sig"))
-    except OSError as error:
-        raise _RefusedError(f"cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise _RefusedError("is not text in UTF-8") from None
+        content = json.loads(project_files.text_of(path, "utf-8-sig"))
     except json.JSONDecodeError as error:
-        raise _RefusedError(f"is not JSON: {error.msg} in line {error.lineno}") from None
+        raise ProjectFileError(f"is not JSON: {error.msg} in line {error.lineno}") from None
     if not isinstance(content, dict):
-        raise _RefusedError("is no dashboard: it is no JSON object")
+        raise ProjectFileError("is no dashboard: it is no JSON object")
     if isinstance(content.get("dashboard"), dict):
         # As Grafana's API answers, and takes it.
         content = content["dashboard"]
     if "apiVersion" in content or "elements" in content:
-        raise _RefusedError(
+        raise ProjectFileError(
             "is written for Grafana's newer API: export it again as the classic JSON model"
         )
     if any(not isinstance(entry, dict) for entry in content.get("__inputs") or []):
-        raise _RefusedError("is no dashboard: its __inputs are no list of objects")
+        raise ProjectFileError("is no dashboard: its __inputs are no list of objects")
     if content.get("__elements"):
-        raise _RefusedError(
+        raise ProjectFileError(
             "needs library panels, which are not in it: unlink them and export again"
         )
     filled = _filled(content, _inputs(content))
@@ -126,7 +114,7 @@ def _inputs(board: dict[str, Any]) -> dict[str, str]:
             values[name] = _DATA_SOURCES[plugin]
         else:
             wanted = entry.get("pluginName") or plugin or entry.get("type")
-            raise _RefusedError(f"asks for {wanted}, and there is only Prometheus here")
+            raise ProjectFileError(f"asks for {wanted}, and there is only Prometheus here")
     return values
 
 

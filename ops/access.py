@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -29,6 +30,13 @@ class _Trusting(HTTPAdapter):
 
     def cert_verify(self, *_arguments: Any) -> None:
         """Left to the context: requests would put its own list of authorities in its place."""
+
+
+def docker_host(stack: str, root: Path = program.ROOT) -> str:
+    """Where the stack's settings say it runs; without a stack file here, the local engine."""
+    known = (root / f"Pulumi.{stack}.yaml").is_file()
+    values = program.committed_values(stack, root) if known else {}
+    return str(values.get("dockerHost") or "unix:///var/run/docker.sock")
 
 
 def settings_of(stack: str) -> Settings:

@@ -78,9 +78,8 @@ def clear(stack: str) -> tuple[str, ...]:
     The way back where the two no longer agree: an `up` that was killed, a state that is lost.
     Returns the names of what is gone. Raises MachineError or RehearsalError.
     """
-    host = access.settings_of(stack).docker_host
     try:
-        client = connect(host)
+        client = connect(access.docker_host(stack))
     except ConfigFilesError as error:
         raise MachineError(str(error)) from None
     return rehearsal.down(client, stack, volumes=False)

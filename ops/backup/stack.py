@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import docker
 import docker.errors
@@ -13,7 +12,7 @@ from docker.models.containers import Container
 
 from components.config_files_provider import ConfigFilesError, connect
 from components.container import container_name
-from ops import program
+from ops import access
 from ops.backup.errors import BackupError
 from ops.backup.kept import KEPT, Kept
 
@@ -87,17 +86,10 @@ class Version:
         return cls(int(found[1]), int(found[2])) if found else None
 
 
-def docker_host(stack: str, root: Path = program.ROOT) -> str:
-    """Where the stack's settings say it runs; without a stack file here, the local engine."""
-    known = (root / f"Pulumi.{stack}.yaml").is_file()
-    values = program.committed_values(stack, root) if known else {}
-    return str(values.get("dockerHost") or "unix:///var/run/docker.sock")
-
-
 def engine(stack: str) -> docker.DockerClient:
     """A patient client of the stack's engine. Raises BackupError."""
     try:
-        client = connect(docker_host(stack))
+        client = connect(access.docker_host(stack))
     except ConfigFilesError as error:
         raise BackupError(str(error)) from None
     client.api.timeout = PATIENCE_SECONDS

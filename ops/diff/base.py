@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from ops.diff import plan
-from ops.diff.comparison import Broken, Comparison, DiffError
+from ops.diff.comparison import Comparison, DiffError
+from ops.diff.report import Fault
 from ops.diff.snapshot import Address, Resource, Setting, Snapshot
 
 RECORDER = Path(__file__).resolve().with_name("recorder.py")
@@ -134,7 +135,7 @@ def _comparison(
         notes.append(f"{after.which} has no such stack: all of it would go.")
     old, new = old or none, new or none
     broken = tuple(
-        Broken(side.which, rendering.error)
+        Fault(side.which, rendering.error)
         for side, rendering in ((before, old), (after, new))
         if rendering.error
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from ops.diff.report import Fault
 from ops.diff.snapshot import Address, Resource, Snapshot
 from ops.diff.values import Change, changes
 
@@ -38,15 +39,6 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Broken:
-    """A version that cannot be had: `which` names it, `words` are its own, `how` is ours."""
-
-    which: str
-    words: str
-    how: str = "does not render"
-
-
-@dataclass(frozen=True)
 class Comparison:
     """`origin` is how it came about, for readers; `broken` are the sides that cannot be had."""
 
@@ -55,7 +47,7 @@ class Comparison:
     before: Snapshot
     after: Snapshot
     steps: Mapping[Address, Step] = field(default_factory=dict)
-    broken: tuple[Broken, ...] = ()
+    broken: tuple[Fault, ...] = ()
     notes: tuple[str, ...] = ()
 
     def both(self, address: Address) -> tuple[Resource | None, Resource | None]:

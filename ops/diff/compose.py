@@ -19,7 +19,6 @@ from ops.diff import (
 from ops.diff.comparison import Comparison
 from ops.diff.report import (
     Check,
-    Fault,
     Item,
     Kind,
     Line,
@@ -49,7 +48,7 @@ _SECTIONS: dict[Section, Callable[[Comparison], list[Item]]] = {
 def report(comparison: Comparison, checks: tuple[Check, ...] = ()) -> Report:
     """The report on a stack. With a broken side there is nothing to compare: the other is shown."""
     notes = tuple((note,) for note in comparison.notes)
-    faults = tuple(Fault(one.which, one.words, one.how) for one in comparison.broken)
+    faults = comparison.broken
     if faults:
         which = [part for one in faults for part in (Quote(one.which), f" {one.how}", ", ")]
         verdict: Line = ("cannot be compared: ", *which[:-1])

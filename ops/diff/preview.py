@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from ops.diff import plan, preview_state, routing
-from ops.diff.comparison import Broken, Comparison, DiffError, Op, Step
+from ops.diff.comparison import Comparison, DiffError, Op, Step
 from ops.diff.preview_state import DRIFTING_OUTPUTS, MASKED
+from ops.diff.report import Fault
 from ops.diff.snapshot import (
     CONFIG_FILES,
     CONTAINER,
@@ -66,7 +67,7 @@ def compare(path: Path) -> Comparison:
     stack = _stack(document, path)
     origin = f"what runs to the program, by the engine's preview of {stack}"
     if words := _errors(document):
-        broken = Broken("the engine's preview", words, "failed")
+        broken = Fault("the engine's preview", words, "failed")
         return Comparison(stack, origin, Snapshot(), Snapshot(), broken=(broken,))
     refreshed = {step["urn"] for step in document["steps"] if step["op"] == "refresh"}
     before: dict[Address, Resource] = {}

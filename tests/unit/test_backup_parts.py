@@ -15,7 +15,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 
-from ops.backup import database, retention, stack
+from ops import access
+from ops.backup import database, retention
 from ops.backup.errors import BackupError
 from ops.backup.mark import Mark
 from ops.backup.progress import Teller, human
@@ -236,7 +237,7 @@ def test_a_stack_runs_where_its_settings_say(tmp_path: Path) -> None:
     (tmp_path / "Pulumi.yaml").write_text(declared)
     (tmp_path / "Pulumi.far.yaml").write_text("config: {'vitalstream:dockerHost': ssh://me@far}")
     (tmp_path / "Pulumi.near.yaml").write_text("config: {}")
-    hosts = {name: stack.docker_host(name, tmp_path) for name in ("far", "near", "unknown")}
+    hosts = {name: access.docker_host(name, tmp_path) for name in ("far", "near", "unknown")}
     assert hosts == {
         "far": "ssh://me@far",
         "near": "unix:///var/run/docker.sock",
