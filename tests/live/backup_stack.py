@@ -110,20 +110,6 @@ def raise_alert(stack: Stack) -> None:
     assert answer.ok, answer.text
 
 
-def silence(stack: Stack, comment: str) -> None:
-    now = datetime.now(UTC)
-    body = {
-        "matchers": [{"name": "alertname", "value": f"Of {comment}", "isRegex": False}],
-        "startsAt": now.isoformat(),
-        "endsAt": (now + timedelta(hours=1)).isoformat(),
-        "createdBy": "live",
-        "comment": comment,
-    }
-    url = f"{stack.result.urls['alertmanager']}/api/v2/silences"
-    answer = requests.post(url, json=body, timeout=TIMEOUT_SECONDS)
-    assert answer.ok, answer.text
-
-
 def silences(stack: Stack) -> set[str]:
     """The comments of those in force; none while Alertmanager does not answer."""
     try:

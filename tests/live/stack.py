@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -186,6 +187,22 @@ class Stack:
         props: dict[str, Any] = program.unwrap(inputs)
         del props["__provider"]
         return props
+
+
+def silence(stack: Stack, alert: str, comment: str) -> str:
+    """Silences an alert for an hour. Returns the silence's id."""
+    now = datetime.now(UTC)
+    body = {
+        "matchers": [{"name": "alertname", "value": alert, "isRegex": False}],
+        "startsAt": now.isoformat(),
+        "endsAt": (now + timedelta(hours=1)).isoformat(),
+        "createdBy": "live",
+        "comment": comment,
+    }
+    url = f"{stack.result.urls['alertmanager']}/api/v2/silences"
+    answer = requests.post(url, json=body, timeout=TIMEOUT_SECONDS)
+    assert answer.ok, answer.text
+    return str(answer.json()["silenceID"])
 
 
 @contextlib.contextmanager

@@ -59,7 +59,7 @@ def kept(stack: Stack, listener: Listener, tmp_path_factory: pytest.TempPathFact
     folder = tmp_path_factory.mktemp("backups")
     if "grafana" in stack.result.urls:
         backups.add_user_and_dashboard(stack)
-    backups.silence(stack, "kept")
+    stacks.silence(stack, "Of kept", "kept")
     assert eventually(lambda: len(scrapes(stack)) > 2, 20)
     began = time.time()
     archive = backup.backup(stack.client, NAME, folder, 3, TELLER)

@@ -93,7 +93,7 @@ def stack(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterato
 @pytest.fixture(scope="module")
 def archive(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Taken when there was one silence."""
-    backups.silence(stack, "kept")
+    stacks.silence(stack, "Of kept", "kept")
     folder = tmp_path_factory.mktemp("backups")
     return backup.backup(stack.client, NAME, folder, None, TELLER)
 
@@ -102,7 +102,7 @@ def archive(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def now(stack: Stack, archive: Path) -> Path:
     """The archive, and since then another silence."""
     if "now" not in backups.silences(stack):
-        backups.silence(stack, "now")
+        stacks.silence(stack, "Of now", "now")
     return archive
 
 

@@ -5,12 +5,9 @@ from __future__ import annotations
 import itertools
 import math
 import os
-import platform
 import signal
-import socket
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 
 import docker
 import docker.errors
@@ -19,7 +16,7 @@ import requests
 
 from ops import rehearsal
 from tests.live import stack as stacks
-from tests.live.stack import SCRAPE_SECONDS, Stack, eventually
+from tests.live.stack import SCRAPE_SECONDS, Stack, eventually, not_of_this_machine
 
 STACK = "live-faults"
 DATA_VOLUME = f"vitalstream-{STACK}-prometheus-data"
@@ -72,9 +69,8 @@ def stack(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterato
 @pytest.fixture(scope="module")
 def here(stack: Stack) -> Stack:
     """The stack, where its processes can be killed as a crash would: from the machine itself."""
-    info = stack.client.info()
-    if (info["Name"], info["KernelVersion"]) != (socket.gethostname(), platform.release()):
-        pytest.skip("the Docker Engine runs on another machine")
+    if elsewhere := not_of_this_machine(stack.client):
+        pytest.skip(elsewhere)
     if os.geteuid() != 0:
         pytest.skip("only root can kill a container's processes from outside")
     return stack
@@ -119,23 +115,6 @@ def tell(capsys: pytest.CaptureFixture[str], line: str) -> None:
         print(f"\n  {line}", end="")
 
 
-def silence(stack: Stack) -> str:
-    now = datetime.now(UTC)
-    answer = requests.post(
-        f"{stack.result.urls['alertmanager']}/api/v2/silences",
-        json={
-            "matchers": [{"name": "alertname", "value": "Nothing", "isRegex": False}],
-            "startsAt": now.isoformat(),
-            "endsAt": (now + timedelta(hours=1)).isoformat(),
-            "createdBy": "live",
-            "comment": "survives a crash",
-        },
-        timeout=stacks.TIMEOUT_SECONDS,
-    )
-    assert answer.ok, answer.text
-    return str(answer.json()["silenceID"])
-
-
 @pytest.mark.parametrize("service", [name for name in JOBS if name != "prometheus"])
 def test_a_crashed_service_comes_back_by_itself(
     service: str, here: Stack, capsys: pytest.CaptureFixture[str]
@@ -170,7 +149,7 @@ def test_prometheus_crashed_loses_only_what_it_did_not_scrape_meanwhile(
 
 def test_silences_and_what_was_told_survive_a_crash(here: Stack) -> None:
     assert eventually(answering(here, "alertmanager"), BACK_SECONDS)
-    silenced = silence(here)
+    silenced = stacks.silence(here, "Nothing", "survives a crash")
     time.sleep(SNAPSHOT_SECONDS + 1)
     before = here.started_at("alertmanager")
     crash(here, "alertmanager")

@@ -5,12 +5,10 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from datetime import UTC, datetime, timedelta
 
 import docker
 import docker.errors
 import pytest
-import requests
 
 from components.images import IMAGES
 from ops import rehearsal
@@ -25,25 +23,11 @@ ALL_BUT_NODE_EXPORTER = frozenset(
 )
 
 
-def silence(url: str) -> str:
-    now = datetime.now(UTC)
-    body = {
-        "matchers": [{"name": "alertname", "value": "Watchdog", "isRegex": False}],
-        "startsAt": now.isoformat(),
-        "endsAt": (now + timedelta(hours=1)).isoformat(),
-        "createdBy": "live",
-        "comment": "survives",
-    }
-    answer = requests.post(f"{url}/api/v2/silences", json=body, timeout=stacks.TIMEOUT_SECONDS)
-    assert answer.ok, answer.text
-    return str(answer.json()["silenceID"])
-
-
 @pytest.fixture(scope="module")
 def again(bare: Stack) -> tuple[Stack, str, float, str]:
     """The second `up` of a stack, with a silence and a moment of before it."""
     assert eventually(lambda: bare.query("up"), 15)
-    silenced, moment = silence(bare.result.urls["alertmanager"]), time.time()
+    silenced, moment = stacks.silence(bare, "Watchdog", "survives"), time.time()
     before = bare.container("alertmanager").id
     result = rehearsal.up(bare.name, bare.config, say)
     return Stack(bare.name, bare.client, bare.config, result), silenced, moment, str(before)
