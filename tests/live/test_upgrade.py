@@ -50,7 +50,7 @@ def upgrade(
     with stacks.alone(NAME, docker_client):
         backups.add_history(docker_client, older["prometheus"], NAME)
         stack = up(docker_client, images | older, newer)
-        backups.silence(stack, "kept")
+        stacks.silence(stack, "Of kept", "kept")
         if "grafana" in stack.result.urls:
             backups.add_user_and_dashboard(stack)
         assert eventually(lambda: stack.query("instance:node_cpu_utilisation:ratio_rate5m"), 30)
