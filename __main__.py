@@ -4,19 +4,29 @@ import signal
 
 import pulumi
 
-from components import alert_overrides, own_dashboards, routing, settings_loader, tls_settings
+from components import (
+    alert_overrides,
+    own_dashboards,
+    replica_settings,
+    routing,
+    settings_loader,
+    tls_settings,
+)
 from components.alertmanager import Alertmanager
 from components.dashboards import DashboardSettings, render_all
 from components.demo import Demo
 from components.exporters import EXPORTERS
 from components.exporters.service import ExporterService
 from components.grafana import Grafana, GrafanaObjects
+from components.grafana_balancer import GrafanaBalancer, has_balancer
 from components.keep_list import EVERYTHING, keep_list
 from components.network import StackNetworks
 from components.preflight import Preflight
 from components.prometheus import Prometheus, render_rules
 from components.provider import docker_provider
 from components.quantities import duration_seconds
+from components.replicas import in_turn
+from components.service import Service
 
 # The engine interrupts the program once a resource has failed. What failed is the news then, not
 # where this program stood.
@@ -27,6 +37,7 @@ for warning in (
     *routing.unreachable(settings),
     *alert_overrides.warnings(settings.alerts),
     *tls_settings.warnings(settings),
+    *replica_settings.warnings(settings),
 ):
     pulumi.log.warn(warning)
 
@@ -51,15 +62,30 @@ if settings.keep_all_metrics:
 elif keep.warning:
     pulumi.log.warn(keep.warning)
 
-Prometheus(settings, rules, keep, networks.hub, on_docker)
-Alertmanager(settings, networks.of("alertmanager"), on_docker)
+in_turn(
+    settings.replicas("prometheus"),
+    lambda name, after: Prometheus(settings, name, rules, keep, networks.hub, after, on_docker),
+)
+in_turn(
+    settings.replicas("alertmanager"),
+    lambda name, after: Alertmanager(
+        settings, name, networks.of_alertmanager(name), after, on_docker
+    ),
+)
 for exporter in EXPORTERS:
     ExporterService(exporter, settings, networks.of_exporter(exporter), on_docker)
 if settings.demo:
     Demo(settings, networks.demo, on_docker)
 
-grafana = Grafana(settings, networks.of("grafana"), on_docker)
-GrafanaObjects(settings, grafana, dashboards, own)
+grafanas: list[Service] = [
+    *in_turn(
+        settings.replicas("grafana"),
+        lambda name, after: Grafana(settings, name, networks.of_grafana, after, on_docker),
+    )
+]
+if has_balancer(settings):
+    grafanas.append(GrafanaBalancer(settings, networks.of("grafana"), opts=on_docker))
+GrafanaObjects(settings, grafanas, dashboards, own)
 
 for service in settings.published:
     pulumi.export(service, settings.url(service))

@@ -14,6 +14,7 @@ from components.service import Service, ServiceFiles, ServiceSpec
 from components.settings import Settings
 
 PORT = 9093
+GOSSIP_PORT = 9094
 SNAPSHOT_INTERVAL = "15s"
 DATA_DIR = "/alertmanager"
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates" / "notifications.tmpl"
@@ -24,7 +25,8 @@ def render_templates(settings: Settings) -> str:
     return TEMPLATES.read_text().replace("GRAFANA_URL", settings.url("grafana"))
 
 
-def spec(settings: Settings) -> ServiceSpec:
+def spec(settings: Settings, name: str = "alertmanager") -> ServiceSpec:
+    """One of the servers; with several, the addresses by which they find each other."""
     files = {
         "notifications.tmpl": render_templates(settings),
         **{_below(path): pem for path, pem in routing.ca_files(settings).items()},
@@ -41,7 +43,7 @@ def spec(settings: Settings) -> ServiceSpec:
     config["alertmanager.yml"] = routing.render_config(settings)
     return ServiceSpec(
         ContainerSpec(
-            service="alertmanager",
+            service=name,
             command=[
                 f"--config.file={routing.CONFIG_DIR}/alertmanager.yml",
                 f"--storage.path={DATA_DIR}",
@@ -49,9 +51,8 @@ def spec(settings: Settings) -> ServiceSpec:
                 # The default is a quarter of an hour: a silence gone, a page repeated.
                 f"--data.maintenance-interval={SNAPSHOT_INTERVAL}",
                 # Where the links in messages lead.
-                f"--web.external-url={settings.url('alertmanager')}",
-                # One Alertmanager has no peers to gossip with.
-                "--cluster.listen-address=",
+                f"--web.external-url={settings.url(name)}",
+                *_cluster_flags(settings, name),
                 *web.server_flags(settings, routing.CONFIG_DIR),
             ],
             probe=_probe(settings),
@@ -62,7 +63,7 @@ def spec(settings: Settings) -> ServiceSpec:
             files=files,
             secret_files={
                 **secret_files,
-                **web.server_files(settings, service="alertmanager", password=True),
+                **web.server_files(settings, service=name, password=True),
                 **web.client_files(settings, routing.CONFIG_DIR, "alertmanager"),
             },
             checker=("amtool", "check-config", f"{routing.CONFIG_DIR}/alertmanager.yml"),
@@ -77,22 +78,46 @@ def _below(path: str) -> str:
     return path.removeprefix(f"{routing.CONFIG_DIR}/")
 
 
+def _cluster_flags(settings: Settings, name: str) -> list[str]:
+    peers = dict(settings.gossip_addresses)
+    if not peers:
+        # One Alertmanager has no peers to gossip with.
+        return ["--cluster.listen-address="]
+    own = peers.pop(name)
+    # By address: a name is looked up at the start alone, when others may not be there yet.
+    return [
+        f"--cluster.listen-address={own}:{GOSSIP_PORT}",
+        *(f"--cluster.peer={address}:{GOSSIP_PORT}" for address in peers.values()),
+    ]
+
+
 def _probe(settings: Settings) -> str:
+    """With peers it is ready once it has heard from them what is silenced and what was sent."""
+    settled = " | grep -q ready" if settings.gossip_addresses else ""
     if not settings.tls:
-        return http_probe(PORT, "/-/ready")
+        ready = http_probe(PORT, "/-/ready")
+        status = f"wget -q -O - http://127.0.0.1:{PORT}/api/v2/status"
+        return f"{status}{settled}" if settled else ready
     config = f"--http.config.file={routing.CONFIG_DIR}/{web.CLIENT}"
-    return f"amtool {config} --alertmanager.url=https://localhost:{PORT} cluster show"
+    return f"amtool {config} --alertmanager.url=https://localhost:{PORT} cluster show{settled}"
 
 
 class Alertmanager(Service):
-    """The server, its silences and its configuration."""
+    """One of the servers, its silences and its configuration."""
 
     def __init__(
         self,
         settings: Settings,
+        name: str,
         networks: Sequence[Network],
+        after: Sequence[pulumi.Resource] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__(
-            "vitalstream:alertmanager:Alertmanager", settings, spec(settings), networks, opts
+            "vitalstream:alertmanager:Alertmanager",
+            settings,
+            spec(settings, name),
+            networks,
+            opts,
+            after=after,
         )

@@ -30,6 +30,7 @@ SERVICES: dict[str, Service] = {
         exporter.service: Service(Limit(exporter.memory, exporter.cpus), exporter.port)
         for exporter in EXPORTERS
     },
+    "grafana-lb": Service(Limit("64m", 0.25)),
     "demo-backend": Service(Limit("192m", 0.5)),
     "demo-traffic": Service(Limit("128m", 0.25)),
     "demo-postgres": Service(Limit("256m", 0.5)),

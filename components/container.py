@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_docker as docker
 
+from components import replica_names
 from components.images import IMAGES
 from components.quantities import go_duration, memory_mebibytes
 
@@ -32,10 +33,11 @@ NEVER_UPDATED_IN_PLACE = ["healthcheck", "tmpfs", "init", "mounts"]
 
 @dataclass(frozen=True)
 class Network:
-    """A network to join, and the names to be found by in it."""
+    """A network to join, the names to be found by in it, and an address of one's own there."""
 
     name: pulumi.Input[str]
     aliases: tuple[str, ...] = ()
+    ipv4: str | None = None
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,9 @@ class ContainerSpec:
     """What one service needs beyond what all of them get.
 
     `probe` is a shell command that succeeds once the service serves. A service with a `port` is
-    published, if the settings publish it, on the bind address and at the port they give it. `image`
-    is its key in the table of images, where that is not the service's own name.
+    published, if the settings publish it, on the bind address and at the port they give it: that of
+    `published_as`, for who stands in front of others. `image` is its key in the table of images,
+    where that is not the service's own name.
     """
 
     service: str
@@ -52,6 +55,7 @@ class ContainerSpec:
     probe: str
     image: str | None = None
     port: int | None = None
+    published_as: str | None = None
     envs: Sequence[str] = ()
     entrypoint: Sequence[str] | None = None
     mounts: Sequence[docker.ContainerMountArgs] = ()
@@ -64,7 +68,16 @@ class ContainerSpec:
     @property
     def uid(self) -> int:
         """The user that the service runs as, which owns its files."""
-        return IMAGES[self.image or self.service].uid
+        return IMAGES[self.image_key].uid
+
+    @property
+    def image_key(self) -> str:
+        return self.image or replica_names.base(self.service)
+
+    @property
+    def published(self) -> str:
+        """The name by which the settings give it a port."""
+        return self.published_as or self.service
 
 
 def container_name(stack: str, service: str) -> str:
@@ -120,19 +133,21 @@ def hardened_container(
         user=f"{spec.uid}:{spec.uid}",
         networks_advanced=[
             docker.ContainerNetworksAdvancedArgs(
-                name=network.name, aliases=[*network.aliases, spec.service]
+                name=network.name,
+                aliases=[*network.aliases, spec.service],
+                ipv4_address=network.ipv4,
             )
             for network in networks
         ],
         ports=[
             docker.ContainerPortArgs(
                 internal=spec.port,
-                external=settings.published[spec.service],
+                external=settings.published[spec.published],
                 ip=settings.bind_address,
                 protocol="tcp",
             )
         ]
-        if spec.port and spec.service in settings.published
+        if spec.port and spec.published in settings.published
         else None,
         mounts=list(spec.mounts),
         tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=16m", **spec.tmpfs},

@@ -243,7 +243,7 @@ def _authorities(text: str) -> str:
     return text
 
 
-def _number(value: Any) -> Any:
+def number(value: Any) -> Any:
     # `true` is a number to Python; to a reader of the stack file it is a mistake.
     if isinstance(value, bool):
         raise ValueError("is not a number")
@@ -253,10 +253,10 @@ def _number(value: Any) -> Any:
 Duration = Annotated[str, AfterValidator(_duration)]
 Size = Annotated[str, AfterValidator(_size)]
 BodySize = Annotated[str, AfterValidator(_body_size)]
-SampleLimit = Annotated[int, BeforeValidator(_number), Field(ge=1_000, le=10_000_000)]
+SampleLimit = Annotated[int, BeforeValidator(number), Field(ge=1_000, le=10_000_000)]
 Memory = Annotated[str, AfterValidator(_memory)]
-Cpus = Annotated[float, BeforeValidator(_number), Field(gt=0, le=256)]
-Port = Annotated[int, BeforeValidator(_number), Field(ge=1, le=65535)]
+Cpus = Annotated[float, BeforeValidator(number), Field(gt=0, le=256)]
+Port = Annotated[int, BeforeValidator(number), Field(ge=1, le=65535)]
 IpAddress = Annotated[str, AfterValidator(_ip_address)]
 HostPort = Annotated[str, AfterValidator(_host_port)]
 OptionalHostPort = Annotated[str, AfterValidator(_optional_host_port)]

@@ -16,9 +16,13 @@ class Frozen(BaseModel):
     )
 
 
-def known_service(known: frozenset[str], what: str) -> AfterValidator:
+def known_service(
+    known: frozenset[str], what: str, replicas: frozenset[str] = frozenset()
+) -> AfterValidator:
+    """`replicas` are known as well, and not listed to who has named none of them."""
+
     def check(name: str) -> str:
-        if name not in known:
+        if name not in known | replicas:
             raise ValueError(f"is no service with {what}; there are: {', '.join(sorted(known))}")
         return name
 

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 import pulumi
 import pulumiverse_grafana as grafana
 
-from components import web
+from components import grafana_database, web
 from components.config_files import RestartOnChange, RunOnChange
 from components.container import ContainerSpec, Network, http_probe
+from components.grafana_balancer import has_balancer
 from components.own_dashboards import DATA_SOURCE_UID
 from components.service import Service, ServiceFiles, ServiceSpec
 from components.settings import Settings
@@ -26,10 +27,11 @@ RESET_PASSWORD = f"grafana cli --homepath /usr/share/grafana admin reset-admin-p
 --password-from-stdin < {PASSWORD_FILE}"
 
 
-def spec(settings: Settings) -> ServiceSpec:
+def spec(settings: Settings, name: str = "grafana") -> ServiceSpec:
+    """One of the servers; several share a database and are published by who stands in front."""
     return ServiceSpec(
         ContainerSpec(
-            service="grafana",
+            service=name,
             command=[],
             envs=[
                 "GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES=false",
@@ -43,6 +45,7 @@ def spec(settings: Settings) -> ServiceSpec:
                 f"GF_SECURITY_ADMIN_USER={settings.grafana_admin_user}",
                 "GF_SECURITY_DISABLE_GRAVATAR=true",
                 f"GF_SERVER_ROOT_URL={settings.url('grafana')}/",
+                *grafana_database.envs(settings, SECRETS_DIR),
                 *_over_https(settings),
                 "GF_SNAPSHOTS_EXTERNAL_ENABLED=false",
                 "GF_USERS_ALLOW_SIGN_UP=false",
@@ -50,7 +53,7 @@ def spec(settings: Settings) -> ServiceSpec:
                 "GF_UNIFIED_ALERTING_ENABLED=false",
             ],
             probe=http_probe(PORT, "/api/health", tls=settings.tls),
-            port=PORT,
+            port=None if has_balancer(settings) else PORT,
             stop_seconds=30,
             # Its first start makes the database.
             wait_seconds=120,
@@ -59,6 +62,7 @@ def spec(settings: Settings) -> ServiceSpec:
             target=SECRETS_DIR,
             secret_files={
                 "admin_password": settings.grafana_admin_password.get_secret_value(),
+                **grafana_database.secret_files(settings),
                 **web.key_pair(settings),
                 **_metrics_password(settings),
             },
@@ -93,22 +97,32 @@ def _metrics_password(settings: Settings) -> dict[str, str]:
 
 
 class Grafana(Service):
-    """The server and its database."""
+    """One of the servers and, unless it shares one, its database."""
 
     def __init__(
         self,
         settings: Settings,
+        name: str,
         networks: Sequence[Network],
+        after: Sequence[pulumi.Resource] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        super().__init__("vitalstream:grafana:Grafana", settings, spec(settings), networks, opts)
+        super().__init__(
+            "vitalstream:grafana:Grafana",
+            settings,
+            spec(settings, name),
+            networks,
+            opts,
+            after=after,
+        )
 
 
 class GrafanaObjects(pulumi.ComponentResource):
     """The folders, the data source and the dashboards, with fixed uids.
 
-    `dashboards` are by resource name, `own_dashboards`, the user's, by uid and in a folder of
-    their own: in one folder, a title that is there twice is one dashboard to Grafana.
+    `servers` are the Grafanas and what stands in front of them. `dashboards` are by resource name,
+    `own_dashboards`, the user's, by uid and in a folder of their own: in one folder, a title that
+    is there twice is one dashboard to Grafana.
 
     The provider is configured from literals: from outputs of the container, a replacement of it
     would show an update of every object.
@@ -117,28 +131,31 @@ class GrafanaObjects(pulumi.ComponentResource):
     def __init__(
         self,
         settings: Settings,
-        server: Grafana,
+        servers: Sequence[Service],
         dashboards: Mapping[str, str],
         own_dashboards: Mapping[str, str],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("vitalstream:grafana:GrafanaObjects", "grafana-objects", None, opts)
+        containers = [server.container for server in servers]
         password = settings.grafana_admin_password.get_secret_value()
         provider = grafana.Provider(
             "grafana",
             url=settings.local_url("grafana"),
             ca_cert=settings.tls_ca if settings.tls else None,
             auth=pulumi.Output.secret(f"{settings.grafana_admin_user}:{password}"),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[server.container]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=containers),
         )
         child = pulumi.ResourceOptions(
             parent=self,
             provider=provider,
-            depends_on=[server.container],
+            depends_on=containers,
             # They live in Grafana's database: a destroy that deletes it need not ask Grafana, which
             # may be down. One that keeps it must, or the next `up` meets them as strangers; and
             # `destroy --exclude-protected` takes a protected volume for a deleted one.
-            deleted_with=None if settings.protect_data else server.data,
+            deleted_with=None
+            if settings.protect_data or settings.grafana.database
+            else servers[0].data,
         )
         folder = grafana.oss.Folder("folder", title="VitalStream", uid=FOLDER_UID, opts=child)
         grafana.oss.DataSource(

@@ -42,6 +42,8 @@ IMAGES: dict[str, Image] = {
         "sha256:e9733bafb1bdef9b00e25a21f8f99dc26a22224bf16641ad754d1649f4c3357a",
         65534,
     ),
+    # In front of several Grafanas. No digest: its pair with this tag stands in one place only.
+    "haproxy": Image("haproxy", "3.2.22-alpine", None, 99),
     "node-exporter": Image(
         "prom/node-exporter",
         "v1.12.1",

@@ -8,6 +8,8 @@ or what it looks at is in no network of Docker's.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from ipaddress import IPv4Network
 
 import pulumi
 import pulumi_docker as docker
@@ -29,6 +31,10 @@ class StackNetworks(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("vitalstream:network:StackNetworks", "networks", None, opts)
+        self._gossip: Network | None = None
+        self._addresses = settings.gossip_addresses
+        database = settings.grafana.database
+        self._database = [Network(database.network)] if database and database.network else []
         self.demo: Sequence[Network] = []
         if settings.demo:
             self.demo = [self._bridge(settings, "demo", internal=True)]
@@ -43,6 +49,10 @@ class StackNetworks(pulumi.ComponentResource):
                 for exporter in EXPORTERS
             },
         }
+        if self._addresses:
+            self._gossip = self._bridge(
+                settings, "gossip", internal=True, subnet=settings.gossip_subnet
+            )
         self.register_outputs({service: network.name for service, network in self._own.items()})
 
     @property
@@ -54,6 +64,16 @@ class StackNetworks(pulumi.ComponentResource):
         """What a service shares with Prometheus."""
         return [self._own[service]]
 
+    def of_alertmanager(self, name: str) -> Sequence[Network]:
+        """With peers, also the network in which they find each other, at an address of its own."""
+        own = self.of("alertmanager")
+        return [*own, replace(self._gossip, ipv4=self._addresses[name])] if self._gossip else own
+
+    @property
+    def of_grafana(self) -> Sequence[Network]:
+        """Its own, and that of the database it shares, if that is in one of Docker's."""
+        return [*self.of("grafana"), *self._database]
+
     def of_exporter(self, exporter: Exporter) -> Sequence[Network]:
         """Its own, and the application's if it looks at the application."""
         own = self.of(exporter.service)
@@ -63,12 +83,24 @@ class StackNetworks(pulumi.ComponentResource):
         published = exporter.service in settings.published
         return not published and (bool(self._application) or not exporter.of_application)
 
-    def _bridge(self, settings: Settings, name: str, *, internal: bool) -> Network:
+    def _bridge(
+        self,
+        settings: Settings,
+        name: str,
+        *,
+        internal: bool,
+        subnet: IPv4Network | None = None,
+    ) -> Network:
+        """With a `subnet`, its members can have addresses of their own choice."""
         bridge = docker.Network(
             name,
             name=f"vitalstream-{settings.stack}-{name}",
             driver="bridge",
             internal=internal,
+            # The gateway too: Docker tells it, and what is told and not written is a replacement.
+            ipam_configs=[docker.NetworkIpamConfigArgs(subnet=str(subnet), gateway=str(subnet[1]))]
+            if subnet
+            else None,
             labels=[docker.NetworkLabelArgs(label="vitalstream.stack", value=settings.stack)],
             opts=pulumi.ResourceOptions(parent=self),
         )

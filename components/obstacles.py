@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import ipaddress
 import socket
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from docker.models.containers import Container
+from docker.models.networks import Network
 
 STACK_LABEL = "vitalstream.stack"
 ANYWHERE = ("", "0.0.0.0", "::")
@@ -43,6 +45,22 @@ def missing_network(name: str) -> str:
         f"There is no network {name} to join: make it, or take it out of "
         "vitalstream:applicationNetworks."
     )
+
+
+def taken_subnet(subnet: str, networks: Iterable[Network], stack: str) -> Iterator[str]:
+    """A line where a network that is not the stack's has some of the addresses."""
+    wanted = ipaddress.ip_network(subnet)
+    for network in networks:
+        for config in (network.attrs.get("IPAM") or {}).get("Config") or []:
+            there = ipaddress.ip_network(config["Subnet"])
+            if of_stack(network.attrs.get("Labels"), stack) or there.version != wanted.version:
+                continue
+            if there.overlaps(wanted):
+                yield (
+                    f"{subnet}, where Alertmanagers find each other, is taken by the network "
+                    f"{network.name} ({there}): choose another, `pulumi config set --path "
+                    f"alertmanager.gossipSubnet 10.217.0.0/28 --stack {stack}`."
+                )
 
 
 def taken_ports(

@@ -10,8 +10,10 @@ from __future__ import annotations
 import pulumi
 from pulumi.dynamic import Resource
 
+from components import grafana_balancer
 from components.catalog import SERVICES
 from components.container import container_name
+from components.grafana_balancer import has_balancer
 from components.preflight_provider import PreflightProvider
 from components.settings import Settings
 
@@ -23,8 +25,15 @@ class Preflight(Resource, module="vitalstream", name="Preflight"):
 
     def __init__(self, settings: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
         services = [
-            service for service in SERVICES if settings.demo or not service.startswith(DEMO_PREFIX)
+            name
+            for service in SERVICES
+            if (settings.demo or not service.startswith(DEMO_PREFIX))
+            and (has_balancer(settings) or service != grafana_balancer.SERVICE)
+            for name in settings.replicas(service)
         ]
+        networks = {*settings.application_networks}
+        if settings.grafana.database and settings.grafana.database.network:
+            networks.add(settings.grafana.database.network)
         super().__init__(
             PreflightProvider(),
             "preflight",
@@ -34,7 +43,8 @@ class Preflight(Resource, module="vitalstream", name="Preflight"):
                 "bind_address": settings.bind_address,
                 "ports": settings.published,
                 "containers": [container_name(settings.stack, name) for name in services],
-                "networks": list(settings.application_networks),
+                "networks": sorted(networks),
+                **({"subnets": [str(settings.gossip_subnet)]} if settings.gossip_addresses else {}),
             },
             opts,
         )

@@ -48,10 +48,13 @@ def _obstacles(props: dict[str, Any], client: docker.DockerClient) -> Iterator[s
             container.labels, stack
         ):
             yield obstacles.foreign_name("container", container.name or "", stack)
-    networks = {network.name for network in client.networks.list()}
+    networks = client.networks.list()
+    names = {network.name for network in networks}
     for name in props["networks"]:
-        if name not in networks:
+        if name not in names:
             yield obstacles.missing_network(name)
+    for subnet in props.get("subnets", []):
+        yield from obstacles.taken_subnet(subnet, networks, stack)
     wanted = [
         (service, obstacles.Port(props["bind_address"], int(port)))
         for service, port in sorted(props["ports"].items())

@@ -21,6 +21,7 @@ from components.alert_overrides import AlertOverride
 from components.config_files import NoticesItself, ReloadOnChange
 from components.container import ContainerSpec, Network, http_probe
 from components.exporters import EXPORTERS
+from components.grafana_balancer import METRICS_PORT, has_balancer
 from components.keep_list import EVERYTHING, KeepList
 from components.quantities import duration_seconds
 from components.service import Service, ServiceFiles, ServiceSpec
@@ -29,6 +30,8 @@ from components.settings import Settings
 PORT = 9090
 CONFIG_DIR = "/etc/prometheus"
 DATA_DIR = "/prometheus"
+# What tells a pair apart; a global view leaves it out (Thanos: --query.replica-label).
+REPLICA_LABEL = "replica"
 # Prometheus' own default; a scrape cannot take longer than its interval.
 SCRAPE_TIMEOUT_SECONDS = 10
 # The services of the stack by their jobs.
@@ -41,12 +44,19 @@ SERVED_BY = {
 def scrape_jobs(settings: Settings) -> dict[str, list[str]]:
     """Each scrape job and its targets."""
     return {
-        "prometheus": [f"localhost:{PORT}"],
-        "alertmanager": ["alertmanager:9093"],
-        "grafana": ["grafana:3000"],
+        "prometheus": _prometheuses(settings),
+        "alertmanager": [f"{name}:9093" for name in settings.replicas("alertmanager")],
+        "grafana": [f"{name}:3000" for name in settings.replicas("grafana")],
+        **({"grafana-lb": [f"grafana-lb:{METRICS_PORT}"]} if has_balancer(settings) else {}),
         **{exporter.job: [f"{exporter.service}:{exporter.port}"] for exporter in EXPORTERS},
         "backend": list(settings.backend_targets),
     }
+
+
+def _prometheuses(settings: Settings) -> list[str]:
+    """Each looks at itself and at the others, and all of them at the same targets."""
+    names = settings.replicas("prometheus")
+    return [f"{name}:{PORT}" for name in names] if len(names) > 1 else [f"localhost:{PORT}"]
 
 
 class _KeepRules(list[dict[str, Any]]):
@@ -72,8 +82,10 @@ _Dumper.add_representer(
 _Dumper.add_representer(_KeepRules, yaml.SafeDumper.represent_list)
 
 
-def render_config(settings: Settings, keep: KeepList = EVERYTHING) -> str:
-    """`prometheus.yml`; what is in no entry of `keep` is dropped when it is scraped."""
+def render_config(settings: Settings, keep: KeepList = EVERYTHING, name: str = "prometheus") -> str:
+    """`prometheus.yml` of one of the replicas; what is in no entry of `keep` is dropped when it is
+    scraped.
+    """
     timeout = min(SCRAPE_TIMEOUT_SECONDS, duration_seconds(settings.scrape_interval))
     rule = {"action": "keep", "source_labels": ["__name__"], "regex": keep.regex}
     relabelled = {"metric_relabel_configs": _KeepRules([rule])} if keep.regex else {}
@@ -82,16 +94,18 @@ def render_config(settings: Settings, keep: KeepList = EVERYTHING) -> str:
             "scrape_interval": settings.scrape_interval,
             "scrape_timeout": f"{round(timeout * 1000)}ms",
             "evaluation_interval": settings.evaluation_interval,
-            "external_labels": {"stack": settings.stack},
+            "external_labels": {"stack": settings.stack, **_replica(settings, name)},
         },
         "rule_files": [f"{CONFIG_DIR}/rules/*.yml"],
         "alerting": {
+            **_as_one(settings),
+            # Every one of them: a balancer in between would part what they have to compare.
             "alertmanagers": [
                 {
                     **_asking(settings, "alertmanager"),
-                    "static_configs": [{"targets": ["alertmanager:9093"]}],
+                    "static_configs": [{"targets": scrape_jobs(settings)["alertmanager"]}],
                 }
-            ]
+            ],
         },
         "scrape_configs": [
             {
@@ -105,6 +119,17 @@ def render_config(settings: Settings, keep: KeepList = EVERYTHING) -> str:
         ],
     }
     return yaml.dump(config, Dumper=_Dumper, sort_keys=False)
+
+
+def _replica(settings: Settings, name: str) -> dict[str, str]:
+    return {REPLICA_LABEL: name} if len(settings.replicas("prometheus")) > 1 else {}
+
+
+def _as_one(settings: Settings) -> dict[str, Any]:
+    """Alerts of a pair are the same alert only without what tells the two apart."""
+    if len(settings.replicas("prometheus")) == 1:
+        return {}
+    return {"alert_relabel_configs": [{"action": "labeldrop", "regex": REPLICA_LABEL}]}
 
 
 def _asking(settings: Settings, service: str | None) -> dict[str, Any]:
@@ -135,11 +160,16 @@ def render_rules(settings: Settings) -> dict[str, str]:
     return ours | extra_rules.load(settings.extra_rules)
 
 
-def spec(settings: Settings, rules: Mapping[str, str], keep: KeepList = EVERYTHING) -> ServiceSpec:
-    """The server with its configuration; `rules` are texts of rule files by file name."""
+def spec(
+    settings: Settings,
+    rules: Mapping[str, str],
+    keep: KeepList = EVERYTHING,
+    name: str = "prometheus",
+) -> ServiceSpec:
+    """One of the servers with its configuration; `rules` are texts of rule files by file name."""
     return ServiceSpec(
         ContainerSpec(
-            service="prometheus",
+            service=name,
             command=[
                 f"--config.file={CONFIG_DIR}/prometheus.yml",
                 f"--storage.tsdb.path={DATA_DIR}",
@@ -147,7 +177,7 @@ def spec(settings: Settings, rules: Mapping[str, str], keep: KeepList = EVERYTHI
                 f"--storage.tsdb.retention.size={settings.retention_size}",
                 # Where the links in alerts lead. The admin and lifecycle APIs stay off: a reload
                 # is a signal, so that nobody on the network can stop the server or delete data.
-                f"--web.external-url={settings.url('prometheus')}",
+                f"--web.external-url={settings.url(name)}",
                 *web.server_flags(settings, CONFIG_DIR),
             ],
             probe=_probe(settings),
@@ -157,11 +187,11 @@ def spec(settings: Settings, rules: Mapping[str, str], keep: KeepList = EVERYTHI
         files=ServiceFiles(
             target=CONFIG_DIR,
             files={
-                "prometheus.yml": render_config(settings, keep),
+                "prometheus.yml": render_config(settings, keep, name),
                 **{f"rules/{name}": text for name, text in rules.items()},
             },
             secret_files={
-                **web.server_files(settings, service="prometheus", password=True),
+                **web.server_files(settings, service=name, password=True),
                 **web.client_files(settings, CONFIG_DIR, "prometheus"),
             },
             checker=("promtool", "check", "config", f"{CONFIG_DIR}/prometheus.yml"),
@@ -180,20 +210,23 @@ def _probe(settings: Settings) -> str:
 
 
 class Prometheus(Service):
-    """The server, its data and its configuration."""
+    """One of the servers, its data and its configuration."""
 
     def __init__(
         self,
         settings: Settings,
+        name: str,
         rules: Mapping[str, str],
         keep: KeepList,
         networks: Sequence[Network],
+        after: Sequence[pulumi.Resource] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__(
             "vitalstream:prometheus:Prometheus",
             settings,
-            spec(settings, rules, keep),
+            spec(settings, rules, keep, name),
             networks,
             opts,
+            after=after,
         )

@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from pydantic import Field, SecretStr, StrictBool, ValidationInfo, field_validator
 
-from components import certificates, tls_settings
+from components import certificates, replica_names, tls_settings
 from components.catalog import DEFAULT_PORTS
 from components.exporters import EXPORTERS
 from components.field_types import HostName, IpAddress, Login, Port, PublicUrl, WebPassword
-from components.frozen import Frozen, known_service
-from components.setting_faults import tell
+from components.frozen import known_service
+from components.replica_settings import ReplicaSettings
+from components.setting_faults import PartFault, tell
 
-PublishedService = Annotated[str, known_service(frozenset(DEFAULT_PORTS), "a published port")]
+PublishedService = Annotated[
+    str, known_service(frozenset(DEFAULT_PORTS), "a published port", replica_names.PUBLISHED)
+]
 LinkedService = Annotated[
     str, known_service(frozenset({"alertmanager", "grafana", "prometheus"}), "pages of its own")
 ]
 
 
-class ReachSettings(Frozen):
-    """`stack` is here because the words on a wrong certificate name it."""
-
-    stack: str
-
+class ReachSettings(ReplicaSettings):
     bind_address: IpAddress = "127.0.0.1"
-    ports: dict[PublishedService, Port] = DEFAULT_PORTS
+    # Checked also by default: a replica can have the port of another service.
+    ports: dict[PublishedService, Port] = Field(default={}, validate_default=True)
     publish_exporters: StrictBool = False
     public_host: HostName = ""
     public_urls: dict[LinkedService, PublicUrl] = {}
@@ -41,8 +42,22 @@ class ReachSettings(Frozen):
 
     @field_validator("ports")
     @classmethod
-    def _each_port_once(cls, overrides: dict[str, int]) -> dict[str, int]:
-        ports = {**DEFAULT_PORTS, **overrides}
+    def _each_port_once(cls, overrides: dict[str, int], info: ValidationInfo) -> dict[str, int]:
+        if not {"prometheus", "alertmanager", "grafana"} <= info.data.keys():
+            return overrides
+        ports = _default_ports(info.data)
+        tell(
+            [
+                PartFault(
+                    (name,),
+                    f"is the port of a replica that this stack does not have: "
+                    f"{replica_names.base(name)}.replicas says how many there are",
+                )
+                for name in overrides
+                if name not in ports
+            ]
+        )
+        ports |= overrides
         for port, count in Counter(ports.values()).items():
             if count > 1:
                 users = [service for service, used in ports.items() if used == port]
@@ -94,3 +109,13 @@ class ReachSettings(Frozen):
     def local_host(self) -> str:
         """Where this program reaches the published ports."""
         return tls_settings.local_host(self.bind_address)
+
+
+def _default_ports(known: Mapping[str, Any]) -> dict[str, int]:
+    """Of every service. Several Grafanas have one, in front of them."""
+    counts = {service: known[service].replicas for service in ("prometheus", "alertmanager")}
+    return {
+        name: replica_names.default_port(name, first)
+        for service, first in DEFAULT_PORTS.items()
+        for name in replica_names.names(service, counts.get(service, 1))
+    }

@@ -52,7 +52,9 @@ class ServiceSpec:
 
 
 class Service(pulumi.ComponentResource):
-    """`image` is one that is built here; without it, the service's own is pulled."""
+    """`image` is one that is built here; without it, the service's own is pulled. What is in
+    `after` is there, and healthy, before the service's files or container are touched.
+    """
 
     container: docker.Container
     data: docker.Volume | None = None
@@ -66,13 +68,14 @@ class Service(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
         *,
         image: docker.RemoteImage | None = None,
+        after: Sequence[pulumi.Resource] = (),
     ) -> None:
         service = spec.container.service
         super().__init__(token, service, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        image_name = settings.image(spec.container.image or service)
+        image_name = settings.image(spec.container.image_key)
         image = image or pulled_image(service, image_name, child)
-        needed: list[pulumi.Resource] = []
+        needed: list[pulumi.Resource] = [*after]
         mounts = [*spec.container.mounts]
         if spec.data_dir:
             self.data = data_volume(settings, service, child)
@@ -81,7 +84,7 @@ class Service(pulumi.ComponentResource):
             inbox = _named_volume(settings, name, f"{name}-volume", child)
             mounts.append(volume_mount(inbox.name, target, read_only=True))
         if spec.files:
-            files = _config_files(settings, spec, image_name, [image], child)
+            files = _config_files(settings, spec, image_name, [image, *after], child)
             needed.append(files)
             mounts.append(
                 volume_mount(

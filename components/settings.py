@@ -12,7 +12,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, StrictBool, ValidationInfo, field_validator
 
-from components import alert_overrides, extra_rules, own_dashboards, slo_objective
+from components import (
+    alert_overrides,
+    extra_rules,
+    own_dashboards,
+    replica_names,
+    slo_objective,
+)
 from components.alert_overrides import AlertName, AlertOverride
 from components.catalog import SERVICES, Limit
 from components.field_types import (
@@ -111,6 +117,7 @@ class Settings(ReachSettings):
 
     grafana_admin_user: AdminLogin = "admin"
     grafana_admin_password: Password
+    grafana_database_password: OneLine = Field(default=SecretStr(""), validate_default=True)
 
     slack_webhook_url: HttpsUrl = SecretStr("")
     slack_channels: SlackChannels = SlackChannels()
@@ -161,6 +168,14 @@ class Settings(ReachSettings):
                 raise ValueError(f"has {name} twice")
         return names
 
+    @field_validator("grafana_database_password")
+    @classmethod
+    def _opens_a_database(cls, password: SecretStr, info: ValidationInfo) -> SecretStr:
+        grafana = info.data.get("grafana")
+        if grafana and grafana.database and not password.get_secret_value():
+            raise ValueError("is missing: grafana.database is set, and the two go together")
+        return password
+
     # On the field and not on the whole model: that would be checked only once all else is right.
     @field_validator("mail_password")
     @classmethod
@@ -199,6 +214,7 @@ class Settings(ReachSettings):
         return percent
 
     def limit(self, service: str) -> Limit:
+        service = replica_names.base(service)
         default = SERVICES[service].limit
         override = self.limits.get(service, LimitOverride())
         return Limit(

@@ -39,6 +39,11 @@ def key_pair(settings: Settings) -> dict[str, str]:
     }
 
 
+def authority(settings: Settings) -> dict[str, str]:
+    """The authority alone, for who asks without a password; nothing without TLS."""
+    return {AUTHORITY: _lines(settings.tls_ca)} if settings.tls else {}
+
+
 def server_files(settings: Settings, *, password: bool, service: str) -> dict[str, str]:
     """The files of a server that reads a `web.config.file`; nothing without TLS.
 

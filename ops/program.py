@@ -28,7 +28,10 @@ SECRET_MASK = "[secret]"
 # Taken as set where a stack file does not have them: a secret may come from elsewhere, and what
 # the program makes with it is what is of interest.
 ASSUMED_SECRETS = ("grafanaAdminPassword", "postgresPassword", "slackWebhookUrl", "webPassword")
-SECRETS = (*ASSUMED_SECRETS, "redisPassword", "mailPassword", "heartbeatUrl", "tlsKey")
+SECRETS = (
+    *ASSUMED_SECRETS,
+    *("redisPassword", "grafanaDatabasePassword", "mailPassword", "heartbeatUrl", "tlsKey"),
+)
 
 
 class ProgramError(Exception):

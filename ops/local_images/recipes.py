@@ -97,6 +97,16 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
             directories=(OwnedDirectory("/etc/alertmanager"), OwnedDirectory("/alertmanager")),
             links={"/usr/bin/alertmanager": "prometheus-alertmanager"},
         ),
+        "haproxy": Recipe(
+            packages=("haproxy",),
+            tag_package="haproxy",
+            user="haproxy",
+            uid=99,
+            command=("haproxy", "-f", "/usr/local/etc/haproxy/haproxy.cfg"),
+            directories=(OwnedDirectory("/usr/local/etc/haproxy"),),
+            links={"/usr/local/sbin/haproxy": "/usr/sbin/haproxy"},
+            stop_signal="SIGUSR1",
+        ),
         "node-exporter": Recipe(
             packages=("prometheus-node-exporter",),
             tag_package="prometheus-node-exporter",

@@ -34,6 +34,7 @@ KNOWN = frozenset(
         *("envs", "groupAdds"),
     )
 )
+_KNOWN_NETWORK = frozenset(("aliases", "ipv4Address", "name"))
 _KNOWN_MOUNT = frozenset(("bindOptions", "readOnly", "source", "target", "type"))
 
 _SECONDS = {"h": 3600, "m": 60, "s": 1, "ms": 0.001}
@@ -59,7 +60,7 @@ def create(
         # just as much.
         for network in networks[1:]:
             client.api.connect_container_to_network(
-                made["Id"], network["name"], aliases=network.get("aliases")
+                made["Id"], network["name"], **_endpoint(network)
             )
         client.api.start(made["Id"])
     except docker.errors.APIError as error:
@@ -79,7 +80,7 @@ def arguments(client: docker.DockerClient, inputs: Mapping[str, Any]) -> dict[st
     ports = inputs.get("ports") or []
     networks = inputs.get("networksAdvanced") or []
     first_network: Any = {
-        network["name"]: client.api.create_endpoint_config(aliases=network.get("aliases"))
+        network["name"]: client.api.create_endpoint_config(**_endpoint(network))
         for network in networks[:1]
     }
     host_config = client.api.create_host_config(
@@ -134,6 +135,12 @@ def nanoseconds(duration: str) -> int:
     return round(
         1e9 * sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(duration))
     )
+
+
+def _endpoint(network: Mapping[str, Any]) -> dict[str, Any]:
+    """How a container is found in a network."""
+    _refuse_unknown("network", network, _KNOWN_NETWORK)
+    return {"aliases": network.get("aliases"), "ipv4_address": network.get("ipv4Address")}
 
 
 def _refuse_unknown(what: str, inputs: Mapping[str, Any], known: frozenset[str]) -> None:

@@ -9,18 +9,28 @@ import docker
 from ops import local_images as debian_images
 from ops.local_images.recipes import REPOSITORY_PREFIX
 
+# Of these a stack needs an image only if its settings ask for more than one of something.
+UNCOMMON = frozenset(("haproxy",))
 # What the program calls the images of the demo, which are any PostgreSQL, Redis and Python.
 DEMO_KEYS = {name: f"demo-{name}" for name in ("postgres", "redis", "python")}
 
 
 def local_images(
-    client: docker.DockerClient, report: Callable[[str], None], *, demo: bool = True
+    client: docker.DockerClient,
+    report: Callable[[str], None],
+    *,
+    demo: bool = True,
+    uncommon: bool = False,
 ) -> dict[str, str]:
     """Makes the images that are missing; an image of Grafana only where there is one already.
 
     Raises LocalImagesError.
     """
-    wanted = [name for name in debian_images.SERVICES if demo or name not in DEMO_KEYS]
+    wanted = [
+        name
+        for name in debian_images.SERVICES
+        if (demo or name not in DEMO_KEYS) and (uncommon or name not in UNCOMMON)
+    ]
     tags = debian_images.ensure(wanted, client, report)
     images = {DEMO_KEYS.get(name, name): tag for name, tag in tags.items()}
     grafana = _newest_tag(client, f"{REPOSITORY_PREFIX}/grafana")

@@ -7,6 +7,7 @@ from typing import Any
 
 import docker
 import docker.errors
+from docker.types import IPAMConfig, IPAMPool
 
 from ops.machine import ROOT
 from ops.rehearsal import ownership
@@ -21,9 +22,17 @@ def create_network(client: docker.DockerClient, inputs: Mapping[str, Any]) -> st
         driver=inputs.get("driver") or "bridge",
         internal=inputs.get("internal") or False,
         labels=ownership.labels(inputs),
+        ipam=_ipam(inputs.get("ipamConfigs") or []),
         check_duplicate=True,
     )
     return str(made.id)
+
+
+def _ipam(configs: list[Mapping[str, Any]]) -> IPAMConfig | None:
+    if not configs:
+        return None
+    pools = [IPAMPool(subnet=one["subnet"], gateway=one.get("gateway")) for one in configs]
+    return IPAMConfig(pool_configs=pools)
 
 
 def create_volume(client: docker.DockerClient, inputs: Mapping[str, Any]) -> str:

@@ -98,12 +98,16 @@ def _has_image(
 
 def _urls(plan: Plan, config: program.StackConfig) -> dict[str, str]:
     settings = config.settings(plan.stack)
-    published = (
-        container["name"].removeprefix(f"vitalstream-{plan.stack}-")
+    ports = {
+        port["external"]
         for container in plan.inputs(CONTAINER)
-        if container.get("ports")
-    )
-    return {service: settings.local_url(service) for service in published}
+        for port in container.get("ports") or []
+    }
+    return {
+        service: settings.local_url(service)
+        for service, port in settings.published.items()
+        if port in ports
+    }
 
 
 class _PatientLoops(asyncio.DefaultEventLoopPolicy):

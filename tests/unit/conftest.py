@@ -152,15 +152,16 @@ def changed(run_program: Callable[..., View]) -> View:
 def everything_set(run_program: Callable[..., View]) -> View:
     """The dev stack with every secret and every receiver set."""
     receivers = {"mailSmarthost": "mail.test:587", "mailUsername": "monitoring"}
-    return run_program("dev", **SECRETS, **SERVED, **receivers, tls="true")
+    grafana = {"database": {"address": "db.test:5432"}}
+    return run_program("dev", **SECRETS, **SERVED, **receivers, tls="true", grafana=grafana)
 
 
 @pytest.fixture(scope="session")
 def settings() -> Callable[..., Settings]:
     """Settings as the program reads them: required secrets set, the rest by default."""
 
-    def parse(**overrides: Any) -> Settings:
-        return _parse(overrides)
+    def parse(stack: str = "test", **overrides: Any) -> Settings:
+        return _parse(overrides, stack=stack)
 
     return parse
 

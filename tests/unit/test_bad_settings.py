@@ -90,6 +90,19 @@ WRONG_INSIDE = [
     ("ports", {"grafana": "web"}, "ports.grafana", "valid integer"),
     ("ports", {"grafanna": 80}, "ports.grafanna", "is no service with a published port"),
     ("ports", {"demo-redis": 80}, "ports.demo-redis", "is no service with a published port"),
+    ("ports", {"prometheus-2": 80}, "ports.prometheus-2", "this stack does not have"),
+    ("ports", {"grafana-2": 80}, "ports.grafana-2", "is no service with a published port"),
+    ("prometheus", {"replicas": 0}, "prometheus.replicas", "greater than or equal to 1"),
+    ("prometheus", {"replicas": 5}, "prometheus.replicas", "less than or equal to 4"),
+    ("prometheus", {"replicas": True}, "prometheus.replicas", "is not a number"),
+    ("prometheus", {"replica": 2}, "prometheus.replica", "is no setting of this program"),
+    ("alertmanager", {"replicas": 8}, "alertmanager.replicas", "less than or equal to 7"),
+    ("alertmanager", {"gossipSubnet": "10"}, "alertmanager.gossipSubnet", "is not an IPv4 network"),
+    ("alertmanager", {"gossipSubnet": "10.1.0.0/30"}, "alertmanager.gossipSubnet", "too few"),
+    ("alertmanager", {"gossipSubnet": "8.8.8.0/24"}, "alertmanager.gossipSubnet", "not a private"),
+    ("grafana", {"replicas": 2}, "grafana.database.address", "share one PostgreSQL"),
+    ("grafana", {"database": {"address": "db"}}, "grafana.database.address", "is not host:port"),
+    ("grafana", {"database": {}}, "grafana.database.address", "is missing"),
     ("keepMetrics", ["up{job='x'}"], "keepMetrics.0", "is a selector"),
     ("keepMetrics", ["pg_up", "node_*"], "keepMetrics.1", "has .* for that"),
     ("keepMetrics", ["(pg"], "keepMetrics.0", "neither a metric's name nor a regular"),
@@ -234,3 +247,21 @@ def test_a_fault_reaches_the_user_in_its_own_words(run_program: Callable[..., An
 def test_a_stack_without_its_secrets_does_not_come_up() -> None:
     with pytest.raises(ProgramError, match="postgresPassword\n    is missing"):
         program.run("dev", StackConfig.of_values({}, set()))
+
+
+def test_replicas_that_take_another_services_port_are_told(refused: Callable[..., str]) -> None:
+    values = {"prometheus": {"replicas": 2}, "ports": {"grafana": 9190}}
+    assert "has port 9190 twice, for prometheus-2 and grafana" in refused(values)
+
+
+def test_replicas_that_take_another_services_port_are_told_by_default_too(
+    refused: Callable[..., str],
+) -> None:
+    values = {"alertmanager": {"replicas": 2}, "ports": {"node-exporter": 9193}}
+    assert "has port 9193 twice" in refused(values)
+
+
+def test_a_shared_database_without_its_password_is_told(refused: Callable[..., str]) -> None:
+    said = refused({"grafana": {"database": {"address": "db:5432"}}})
+    assert "vitalstream:grafanaDatabasePassword" in said
+    assert "is missing: grafana.database is set" in said

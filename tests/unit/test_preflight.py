@@ -27,7 +27,8 @@ class Engine:
 
     @property
     def networks(self) -> Any:
-        return SimpleNamespace(list=lambda: [SimpleNamespace(name="application")])
+        attrs = {"IPAM": {"Config": [{"Subnet": "10.216.4.0/24"}]}, "Labels": {}}
+        return SimpleNamespace(list=lambda: [SimpleNamespace(name="application", attrs=attrs)])
 
 
 def container(name: str, stack: str | None, port: int | None = None) -> Any:
@@ -113,3 +114,13 @@ def test_a_host_that_stays_the_same_is_no_change() -> None:
     assert (
         preflight_provider.PreflightProvider().diff("preflight", props(), props()).changes is False
     )
+
+
+def test_addresses_that_another_network_has_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    [words] = problems(monkeypatch, Engine(), subnets=["10.216.4.16/28"])
+    assert "is taken by the network application (10.216.4.0/24)" in words
+    assert "alertmanager.gossipSubnet" in words
+
+
+def test_addresses_that_nobody_has_are_no_obstacle(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert problems(monkeypatch, Engine(), subnets=["10.216.5.16/28"]) == []

@@ -1,0 +1,30 @@
+"""What the replicas of a service are called: the first keeps the service's name and its data."""
+
+from __future__ import annotations
+
+MOST = {"prometheus": 4, "alertmanager": 7, "grafana": 4}
+"""The services that can have several, and how many of each."""
+# How far the default ports of one replica are from those of the next.
+_PORT_STEP = 100
+
+
+def names(service: str, count: int) -> tuple[str, ...]:
+    """`prometheus`, `prometheus-2`, ..."""
+    return (service, *(f"{service}-{number}" for number in range(2, count + 1)))
+
+
+def base(name: str) -> str:
+    """The service that `name` is one of: `prometheus` for `prometheus-2`, else `name` itself."""
+    return _BASES.get(name, name)
+
+
+def default_port(name: str, first: int) -> int:
+    """Where one is published unless the settings say else; `first` is the service's own port."""
+    service = base(name)
+    return first + _PORT_STEP * names(service, MOST.get(service, 1)).index(name)
+
+
+_BASES = {name: service for service, most in MOST.items() for name in names(service, most)}
+# Several Grafanas are published as one.
+PUBLISHED = frozenset(name for name, service in _BASES.items() if service != "grafana")
+"""The replicas that can have a port of their own."""
