@@ -8,10 +8,13 @@ import socket
 from components.catalog import DEFAULT_PORTS
 
 
-def free_ports() -> dict[str, int]:
-    """A port for each published service, off the defaults, that nobody has at this moment."""
+def free_ports(*replicas: str) -> dict[str, int]:
+    """A port for each published service, and for these replicas, off the defaults, that nobody has
+    at this moment.
+    """
+    names = (*DEFAULT_PORTS, *replicas)
     with contextlib.ExitStack() as stack:
-        held = {service: stack.enter_context(socket.socket()) for service in DEFAULT_PORTS}
+        held = {name: stack.enter_context(socket.socket()) for name in names}
         for probe in held.values():
             probe.bind(("127.0.0.1", 0))
-        return {service: probe.getsockname()[1] for service, probe in held.items()}
+        return {name: probe.getsockname()[1] for name, probe in held.items()}

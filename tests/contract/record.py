@@ -18,11 +18,13 @@ import docker
 import requests
 import typer
 
+from components import replica_names
 from components.images import IMAGES
 from ops import rehearsal
 from tests.contract.recording import Recording, metrics_in
 from tests.live import stack as stacks
 from tests.live.stack import Stack
+from tests.ports import free_ports
 
 STACK = "live-contract"
 # By then whatever is rare in the demo's traffic has happened, and rules have been evaluated.
@@ -45,7 +47,14 @@ def main(
     client = docker.from_env()
     images = stacks.images(client)
     references = {name: image.reference for name, image in IMAGES.items()} | images
-    config = stacks.config(images, demo=True, publishExporters=True)
+    # Two, because one alone tells nothing of a cluster.
+    config = stacks.config(
+        images,
+        demo=True,
+        publishExporters=True,
+        alertmanager={"replicas": 2},
+        ports=free_ports("alertmanager-2"),
+    )
     with stacks.alone(STACK, client):
         stack = Stack(STACK, client, config, rehearsal.up(STACK, config, stacks.say))
         texts = [exposed(stack)]
@@ -68,6 +77,7 @@ def exposed(stack: Stack) -> dict[str, str]:
     found = {
         service: requests.get(f"{url}/metrics", timeout=30).text
         for service, url in stack.result.urls.items()
+        if service == replica_names.base(service)
     }
     command = ["wget", "-qO-", "http://127.0.0.1:8000/metrics"]
     _, output = stack.container(BACKEND).exec_run(command)
@@ -85,10 +95,12 @@ def about(service: str, references: dict[str, str], origins: dict[str, str]) -> 
     reference = references.get(service, "")
     if service == BACKEND:
         origin = "app/metrics.py, as the demo imports it"
+    elif service in origins:
+        origin = origins[service]
     elif reference.startswith(LOCAL_PREFIX) and service != "grafana":
         origin = f"Debian's package, in the image {reference}"
     else:
-        origin = origins.get(service, f"the image {reference}")
+        origin = f"the image {reference}"
     against = AGAINST.get(service)
     return {
         "origin": origin,

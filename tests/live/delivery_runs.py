@@ -130,7 +130,7 @@ def play_real(found: Subject) -> Run:
 def play_fast(found: Subject, disk: SmallDisk | None) -> Run:
     """First what does not hinder each other, then what all the rest would follow from."""
     made = faults.Requests(found.stack)
-    _gather_less(found)
+    gather_less(found)
     _wait_until_watched(found, "backend", "node", "postgres", "redis")
     # Not sooner: while a stack comes up not every part of it is there.
     _alert_soon(found)
@@ -223,11 +223,17 @@ def _alert_soon(found: Subject) -> None:
     ConfigFilesProvider().update("", olds, {**olds, "files": files})
 
 
-def _gather_less(found: Subject) -> None:
+def gather_less(found: Subject, *names: str) -> None:
     """Lets Alertmanager look at its groups more often, as no setting does: 5 minutes until a
-    warning is told to be over are too long here. How long it waits at first stays.
+    warning is told to be over are too long here. How long it waits at first stays. `names` are
+    those of several.
     """
-    olds = found.stack.config_files("alertmanager")
+    for name in names or ("alertmanager",):
+        _gather_less(found, name)
+
+
+def _gather_less(found: Subject, name: str) -> None:
+    olds = found.stack.config_files(name)
     # Secret, because the heartbeat's address is in it.
     config = yaml.safe_load(olds["secret_files"]["alertmanager.yml"])
     for route in config["route"]["routes"]:
