@@ -26,7 +26,12 @@ IGNORED_FILESYSTEMS = (
     "^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|fusectl|hugetlbfs|mqueue"
     "|nsfs|overlay|proc|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|sysfs|tmpfs|tracefs)$"
 )
-IGNORED_MOUNT_POINTS = "^/(dev|proc|run|sys|var/lib/(docker|containerd|kubelet))($|/)"
+# Not what is mounted there for containers either; but a disk of Docker's own, or of its volumes, is
+# where PostgreSQL and Prometheus write, and fills up like any other.
+IGNORED_MOUNT_POINTS = (
+    "^/(dev|proc|run|sys)($|/)|^/var/lib/docker/(volumes/|[^v]|v[^o])"
+    "|^/var/lib/(containerd|kubelet)/"
+)
 # Not the machine's lines: loopback, and what containers are plugged into. Theirs come and go with
 # every restart, and their traffic passes a real interface too where it leaves the machine.
 IGNORED_INTERFACES = (

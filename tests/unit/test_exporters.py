@@ -161,12 +161,36 @@ def test_a_disk_is_not_left_out(filesystem: str) -> None:
     assert not re.search(IGNORED_FILESYSTEMS, filesystem)
 
 
-@pytest.mark.parametrize("path", ["/proc", "/run/user/0", "/var/lib/docker/overlay2/x/merged"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/proc",
+        "/run/user/0",
+        "/var/lib/docker/overlay2/x/merged",
+        "/var/lib/docker/vfs/dir/x",
+        "/var/lib/docker/volumes/nfs/_data",
+        "/var/lib/containerd/io.containerd.grpc.v1.cri/x",
+        "/var/lib/kubelet/pods/x",
+    ],
+)
 def test_mounts_of_kernel_and_containers_are_left_out(path: str) -> None:
     assert re.search(IGNORED_MOUNT_POINTS, path)
 
 
-@pytest.mark.parametrize("path", ["/", "/home", "/var/lib/postgresql", "/runner", "/data/run"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/home",
+        "/var/lib/postgresql",
+        "/runner",
+        "/data/run",
+        "/var/lib/docker",
+        "/var/lib/docker/volumes",
+        "/var/lib/docker-data",
+        "/var/lib/containerd",
+    ],
+)
 def test_a_mount_with_data_is_not_left_out(path: str) -> None:
     assert not re.search(IGNORED_MOUNT_POINTS, path)
 
