@@ -1,0 +1,57 @@
+"""A panel about the service is of the service: as many instances as it has, it shows one figure."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from components.promql import read_by
+from tests import panels
+from tests.contract.reading import Reader
+from tests.contract.test_contract import BOARDS, JOBS, NEWEST, RECORDED, ROOT
+from tests.panels import Target
+
+JOB = "backend"
+READER = Reader({JOBS[service]: found.series() for service, found in NEWEST.items()}, RECORDED)
+BY_PROCESS = {
+    ("api", "Backend CPU"): "Which of them is busy.",
+    ("api", "Backend Memory"): "Which of them grows.",
+    ("api", "Backend Uptime"): "Which of them was restarted.",
+}
+"""The panels that are about each process, and what they are asked for."""
+
+
+def _recorded_of_the_service() -> set[str]:
+    return {
+        rule["record"]
+        for file in ("backend.yml", "slo.yml")
+        for group in yaml.safe_load((ROOT / "rules" / file).read_text())["groups"]
+        for rule in group["rules"]
+        if "record" in rule
+    }
+
+
+# `process_...` and `up` are every job's.
+SHARED = {"up"}.union(*(found for job, found in READER.jobs.items() if job != JOB))
+OWN = _recorded_of_the_service() | (set(READER.jobs[JOB]) - SHARED)
+
+
+def _is_about_the_service(target: Target) -> bool:
+    return f'job="{JOB}"' in target.expr or bool(read_by(target.expr).names & OWN)
+
+
+TARGETS = [found for found in panels.targets(BOARDS) if _is_about_the_service(found)]
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=lambda found: f"{found.dashboard} {found.panel}")
+def test_a_query_about_the_service_adds_its_instances_up(target: Target) -> None:
+    labels = READER.read(target.expr)
+    assert labels is not None
+    by_instance = "instance" in labels
+    assert by_instance is ((target.dashboard, target.panel) in BY_PROCESS)
+
+
+def test_most_panels_of_the_service_are_looked_at() -> None:
+    found = {target.dashboard for target in TARGETS}
+    assert {"overview", "api", "ecg"} <= found
+    assert set(BY_PROCESS) <= {(target.dashboard, target.panel) for target in TARGETS}
