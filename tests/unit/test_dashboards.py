@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from app.metrics import SEVERITIES
+from components import dashboards
 from components.dashboards import DashboardSettings, panels, render_all
 from components.dashboards.frame import Sheet, framed
 from components.dashboards.panels import OR_NOTHING, At, Face, Query
@@ -341,6 +342,23 @@ def test_a_panel_added_in_the_middle_changes_nothing_else() -> None:
     after = json.loads(framed(Sheet("s", "S", "d", [first, new, last]), SETTINGS))
     del after["panels"][1]
     assert after == before
+
+
+@every_dashboard
+def test_a_panel_more_in_a_dashboard_of_ours_changes_nothing_else(
+    stem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def with_one_more(sheet: Sheet, settings: DashboardSettings) -> str:
+        middle = len(sheet.panels) // 2
+        more = [*sheet.panels[:middle], a_panel("New", 99), *sheet.panels[middle:]]
+        return framed(replace(sheet, panels=more), settings)
+
+    monkeypatch.setattr(dashboards, "framed", with_one_more)
+    after = json.loads(render_all(SETTINGS)[stem])
+    added = [panel for panel in after["panels"] if panel["title"] == "New"]
+    assert len(added) == 1
+    after["panels"].remove(added[0])
+    assert after == DASHBOARDS[stem]
 
 
 def test_two_panels_of_one_title_are_refused() -> None:
