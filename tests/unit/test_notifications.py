@@ -255,6 +255,13 @@ def test_an_alert_without_links_or_instance_has_no_empty_ones(
     assert [word for word in ("Where", "Runbook", "Dashboard") if word in text] == []
 
 
+@pytest.mark.parametrize("template", MESSAGES)
+def test_an_alert_without_words_is_told_by_its_name(template: str, written: Written) -> None:
+    """As one of `extraRules` may be."""
+    text = written(template, _alert(labels={"alertname": "BedsFull"}, annotations={}))
+    assert re.search(r"(^\*?|<strong>)BedsFull(\*?|</strong><br>)\n(Where|Since): ", text, re.M)
+
+
 TOLD = """\
 *5% of requests fail*
 6% of the last 5 minutes' requests failed.
