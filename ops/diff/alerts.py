@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from ops.diff.rules import Rule, RuleSet
 from ops.diff.snapshot import RULES_FOLDER, Snapshot
 from ops.diff.values import changes
 
+_CONSTANT = re.compile(r"vector\((\d+(?:\.\d+)?)\)")
 _SEVERITIES = {"critical": 3, "warning": 2, "info": 1, "none": 0}
 
 
@@ -153,14 +155,30 @@ def _record_item(
     line: Line = ("recording rule ", Quote(rule.name), f" {kind}, ", *readers.line)
     if old and new:
         fields = _compared(old, new)[0]
-        return Item(kind, rule.name, line, fields=fields) if fields else None
+        rarer = _rarer(old, new)
+        mark, why = (Mark.WEAKER, (rarer,)) if rarer else (Mark.NONE, ())
+        return Item(kind, rule.name, line, mark, why, fields) if fields else None
     text = promql.pretty(rule.expr)
     field = Field("expression", *((None, text) if new else (text, None)))
     recorded = any(other.name == rule.name for other in after.records)
     if old and not recorded and (readers.alerts or readers.panels):
-        why: Line = ("they read a series that nothing records any more",)
-        return Item(kind, rule.name, line, Mark.WEAKER, (why,), (field,))
+        gone: Line = ("they read a series that nothing records any more",)
+        return Item(kind, rule.name, line, Mark.WEAKER, (gone,), (field,))
     return Item(kind, rule.name, line, fields=(field,))
+
+
+def _rarer(old: Rule, new: Rule) -> Line | None:
+    """Why alerts fire more rarely than before, where a constant of rules/slo.yml says so."""
+    values = [_CONSTANT.fullmatch(rule.expr.strip()) for rule in (old, new)]
+    if None in values:
+        return None
+    was, now = (float(found[1]) for found in values if found)
+    match new.name:
+        case "slo:objective:ratio" if now < was:
+            return ("more requests may fail before a budget alert fires",)
+        case "slo:traffic_floor:rate" if now > was:
+            return ("more traffic is needed for a budget alert to fire",)
+    return None
 
 
 def readers_of(series: str, found: RuleSet, snapshot: Snapshot) -> Readers:

@@ -136,18 +136,32 @@ def _scraping(before: Snapshot, after: Snapshot) -> Iterator[Item]:
                 jobs[job].append(Change(tuple(rest), change.old, change.new))
             case _:
                 yield _scrape_item(change, before, after)
-    alike: dict[tuple[Field, ...], list[str]] = defaultdict(list)
+    alike: dict[tuple[tuple[Field, ...], tuple[str, ...]], list[str]] = defaultdict(list)
     for job, found in jobs.items():
-        alike[tuple(_job_fields(found))].append(job)
-    for fields, names in alike.items():
+        lost = tuple(_lost_targets(_jobs(old).get(job), _jobs(new).get(job)))
+        alike[tuple(_job_fields(found)), lost].append(job)
+    for (fields, lost), names in alike.items():
         line: Line = (f"scrape job{'s' * (len(names) > 1)} ", *quoted(names), " changed")
-        yield Item(Kind.CHANGED, ", ".join(names), line, fields=fields)
+        why: tuple[Line, ...] = (("no alert is told any more of ", *quoted(lost)),) if lost else ()
+        mark = Mark.WEAKER if lost else Mark.NONE
+        yield Item(Kind.CHANGED, ", ".join(names), line, mark, why, fields)
 
 
 def _keyed(config: Mapping[str, Any]) -> dict[str, Any]:
     """With the scrape jobs by their names: one more is then one more."""
-    jobs = config.get("scrape_configs") or ()
-    return {**config, "scrape_configs": {str(job.get("job_name")): _job(job) for job in jobs}}
+    return {**config, "scrape_configs": {name: _job(job) for name, job in _jobs(config).items()}}
+
+
+def _jobs(config: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    return {str(job.get("job_name")): job for job in config.get("scrape_configs") or ()}
+
+
+def _lost_targets(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> list[str]:
+    """The addresses that are looked at no longer. Of a job that goes as a whole, none."""
+    if old is None or new is None:
+        return []
+    left = _addresses(new)
+    return [address for address in _addresses(old) if address not in left]
 
 
 def _job(job: Mapping[str, Any]) -> dict[str, Any]:
@@ -183,19 +197,23 @@ def _scrape_item(change: Change, before: Snapshot, after: Snapshot) -> Item:
             kind = Kind.ADDED if change.old is ABSENT else Kind.REMOVED
             gone: tuple[Line, ...] = (("its targets are no longer looked at",),)
             removed = kind is Kind.REMOVED
-            mark = Mark.CAUTION if removed else Mark.NONE
+            mark = Mark.WEAKER if removed else Mark.NONE
             targets = field_of(Change((), _targets(change.old), _targets(change.new)), "targets")
             line: Line = ("scrape job ", Quote(job), f" {kind}")
             return Item(kind, job, line, mark, gone if removed else (), (targets,))
         case ("global", "scrape_interval"):
-            why = (*_samples(change), *_disk(before, after))
+            later = tuple(_later(change))
+            why = (*later, *_samples(change), *_disk(before, after))
             line = ("targets are scraped at another interval",)
             fields = (field_of(change, "scrape interval"),)
-            return Item(Kind.CHANGED, "scrape interval", line, why=why, fields=fields)
+            mark = Mark.WEAKER if later else Mark.NONE
+            return Item(Kind.CHANGED, "scrape interval", line, mark, why, fields)
         case ("global", "evaluation_interval"):
+            later = tuple(_later(change))
             line = ("rules are evaluated at another interval",)
             fields = (field_of(change, "evaluation interval"),)
-            return Item(Kind.CHANGED, "evaluation interval", line, fields=fields)
+            mark = Mark.WEAKER if later else Mark.NONE
+            return Item(Kind.CHANGED, "evaluation interval", line, mark, later, fields)
     line = ("prometheus.yml: ", Quote(change.where), " changed")
     return Item(Kind.CHANGED, change.where, line, fields=(field_of(change, change.where),))
 
@@ -203,8 +221,25 @@ def _scrape_item(change: Change, before: Snapshot, after: Snapshot) -> Item:
 def _targets(job: Any) -> Any:
     if job is ABSENT:
         return ABSENT
-    found = [t for part in job.get("static_configs") or () for t in part.get("targets") or ()]
-    return ", ".join(map(str, found)) or "found by discovery"
+    return ", ".join(_addresses(job)) or "found by discovery"
+
+
+def _addresses(job: Mapping[str, Any]) -> list[str]:
+    parts = job.get("static_configs") or ()
+    return [str(address) for part in parts for address in part.get("targets") or ()]
+
+
+def _later(change: Change) -> Iterator[Line]:
+    """How much later than before every alert may come, at worst."""
+    try:
+        old, new = (
+            duration_seconds(_DEFAULT_INTERVAL if side is ABSENT else str(side))
+            for side in (change.old, change.new)
+        )
+    except ValueError:
+        return
+    if new > old:
+        yield (f"every alert may come {new - old:g} s later",)
 
 
 def _samples(change: Change) -> Iterator[Line]:

@@ -302,9 +302,63 @@ EDITS = {
         settings(scrapeInterval="30s"),
         ("0.5 times as many samples", "scrape interval: 15s -> 30s", NO_RESTART),
     ),
+    "a scrape interval that is longer": Case(
+        settings(scrapeInterval="30s"),
+        (
+            "WEAKER targets are scraped at another interval",
+            "every alert may come 15 s later",
+        ),
+    ),
+    "a scrape interval that is shorter": Case(
+        settings(scrapeInterval="5s"),
+        ("targets are scraped at another interval", "3 times as many samples"),
+        ("WEAKER", "later"),
+    ),
+    "an evaluation interval that is longer": Case(
+        settings(evaluationInterval="1m"),
+        (
+            "WEAKER rules are evaluated at another interval",
+            "every alert may come 45 s later",
+            "evaluation interval: 15s -> 1m",
+        ),
+    ),
     "a target": Case(
         settings(backendTargets=["backend:8000", "standby:8000"]),
         ("scrape job backend changed", "standby:8000", NO_RESTART),
+        ("WEAKER",),
+    ),
+    "a target in the place of another": Case(
+        settings(backendTargets=["standby:8000"]),
+        (
+            "1 made weaker",
+            "WEAKER scrape job backend changed",
+            "no alert is told any more of backend:8000",
+            "backend:8000 -> standby:8000",
+        ),
+    ),
+    "a scrape job removed": Case(
+        yaml("prometheus.yml", lambda c: c["scrape_configs"].pop(-1)),
+        ("WEAKER scrape job", "removed", "its targets are no longer looked at"),
+    ),
+    "a lower objective": Case(
+        settings(sloObjective="99"),
+        (
+            "WEAKER recording rule slo:objective:ratio changed, read by alerts",
+            "more requests may fail before a budget alert fires",
+            "expression: vector(0.999) -> vector(0.99)",
+        ),
+    ),
+    "a higher objective": Case(
+        settings(sloObjective="99.95"),
+        ("recording rule slo:objective:ratio changed, read by alerts",),
+        ("WEAKER",),
+    ),
+    "a higher floor of traffic": Case(
+        text("rules/slo.yml", "vector(0.2)", "vector(5)"),
+        (
+            "WEAKER recording rule slo:traffic_floor:rate changed, read by alerts",
+            "more traffic is needed for a budget alert to fire",
+        ),
     ),
     "a metric that is kept": Case(
         settings(keepMetrics=["go_goroutines"]),
