@@ -97,9 +97,14 @@ def _counts(sections: dict[Section, tuple[Item, ...]]) -> Iterator[Line]:
         yield (f"{count(len(danger), 'danger')}: ", *quoted(item.subject for item in danger))
     if gone := [item for item in stops if item.mark is Mark.INTERRUPTS]:
         yield (f"{count(len(gone), 'interruption')}: ", *quoted(item.subject for item in gone))
-    if weaker := [
-        item for items in sections.values() for item in items if item.mark is Mark.WEAKER
-    ]:
+    # Those with the same way together are one item, and one alert may be in several.
+    if weaker := {
+        name
+        for items in sections.values()
+        for item in items
+        if item.mark is Mark.WEAKER
+        for name in item.subject.split(", ")
+    }:
         yield (f"{len(weaker)} made weaker",)
     for section, what in (
         (Section.ALERTS, "alerts and rules"),

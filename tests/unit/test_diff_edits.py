@@ -98,6 +98,10 @@ def stop_at_critical(content: Any) -> None:
     critical["continue"] = False
 
 
+def receiver(content: Any, name: str) -> Any:
+    return next(found for found in content["receivers"] if found["name"] == name)
+
+
 def hold_all_back(content: Any) -> None:
     content["inhibit_rules"].append(
         {
@@ -151,6 +155,8 @@ EDITS = {
     "a lower severity": Case(
         yaml(BACKEND, put_label("severity", "warning")),
         (
+            # Once, although its severity and who is told both are.
+            "1 made weaker",
             "WEAKER alert HighErrorRate changed",
             "its severity is lower",
             "severity: critical -> warning",
@@ -244,6 +250,14 @@ EDITS = {
     "a renamed channel": Case(
         settings(slackChannels={"critical": "#pager"}),
         ("no longer: Slack #vitalstream-critical", "Slack #pager", NO_RESTART),
+    ),
+    "no channel any more": Case(
+        yaml(ROUTES, lambda c: receiver(c, "database").pop("slack_configs")),
+        (
+            "7 made weaker; who is told: 3 changed",
+            "WEAKER 6 alerts: PostgreSQLDeadTuples, PostgreSQLExporterDown,",
+            "no longer: Slack #vitalstream-database",
+        ),
     ),
     "a repeat interval": Case(
         yaml(ROUTES, lambda c: c["route"]["routes"][1].__setitem__("repeat_interval", "3h")),
