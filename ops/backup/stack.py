@@ -97,7 +97,10 @@ def engine(stack: str) -> docker.DockerClient:
 
 
 def members(client: docker.DockerClient, stack: str) -> list[Member]:
-    """Raises BackupError where there is no such stack."""
+    """Those whose data is in the stack's own volumes; of several, the first has what all have.
+
+    Raises BackupError where there is no such stack.
+    """
     found = [member for kept in KEPT if (member := _member(client, stack, kept))]
     if not found:
         there = {
@@ -109,6 +112,23 @@ def members(client: docker.DockerClient, stack: str) -> list[Member]:
             f"{', '.join(sorted(there)) or 'none'}): `pulumi up --stack {stack}` makes it."
         )
     return found
+
+
+def shared_database(client: docker.DockerClient, stack: str) -> str | None:
+    """Where the Grafanas of a stack have their database, if not each in a file of its own."""
+    try:
+        container = client.containers.get(container_name(stack, "grafana"))
+    except docker.errors.NotFound:
+        return None
+    return _database(container)
+
+
+def _database(container: Container) -> str | None:
+    entries: list[str] = container.attrs["Config"]["Env"] or []
+    variables = dict(entry.split("=", 1) for entry in entries if "=" in entry)
+    if variables.get("GF_DATABASE_TYPE", "sqlite3") == "sqlite3":
+        return None
+    return variables.get("GF_DATABASE_HOST", "")
 
 
 def version(client: docker.DockerClient, member: Member) -> str:
@@ -143,6 +163,8 @@ def _member(client: docker.DockerClient, stack: str, kept: Kept) -> Member | Non
     try:
         container = client.containers.get(name)
     except docker.errors.NotFound:
+        return None
+    if _database(container):
         return None
     for mount in container.attrs["Mounts"]:
         if mount["Destination"] == kept.data_dir and mount["Type"] == "volume":

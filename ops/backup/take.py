@@ -121,6 +121,11 @@ def backup(
     began = time.monotonic()
     found = stack.members(client, name)
     volumes = {member.service: member.volume for member in found}
+    if database := stack.shared_database(client, name):
+        teller.say(
+            f"grafana: its users and dashboards are in the PostgreSQL at {database}, and kept by "
+            "that database's own backup"
+        )
     watched = _has_volume(client, textfile := container_name(name, TEXTFILE))
     if watched:
         volumes[TEXTFILE] = textfile

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from components import replica_names
 from ops.diff import layout
 from ops.diff.comparison import Comparison, Op, Step
 from ops.diff.dashboards import field_of
@@ -143,12 +144,17 @@ def _replaced(comparison: Comparison, address: Address, step: Step, service: str
     why: list[Line] = []
     if stop is not None and start is not None:
         why.append((f"away for at most {stop} s to stop and {start} s to be healthy",))
-    why += [(words,) for words in _meaning(service)]
+    beside = sorted(_beside(comparison, service))
+    if beside:
+        why.append(("meanwhile ", *quoted(beside), " go on" if len(beside) > 1 else " goes on"))
+    else:
+        why += [(words,) for words in _meaning(service)]
     if step.drift:
         why.append(("somebody changed it by hand: ", *quoted(step.drift)))
     why += [("it reads other secret files",)] if _secrets_change(comparison, new) else []
     return Item(
-        Kind.CHANGED, service, tuple(line), Mark.INTERRUPTS, (*why, *_exposed(comparison, address)),
+        Kind.CHANGED, service, tuple(line), Mark.CAUTION if beside else Mark.INTERRUPTS,
+        (*why, *_exposed(comparison, address)),
         tuple(_fields(comparison, address)),
     )  # fmt: skip
 
@@ -171,6 +177,16 @@ def _updated(comparison: Comparison, address: Address, step: Step, service: str)
         why.append(("somebody changed it by hand: ", *quoted(step.drift)))
     mark = Mark.CAUTION if kept else Mark.NONE
     return Item(Kind.CHANGED, service, line, mark, tuple(why), fields)
+
+
+def _beside(comparison: Comparison, service: str) -> set[str]:
+    """The other replicas, there before and after: they are touched one after the other."""
+    before, after = (
+        {service_of(found) for found in side.of_type(CONTAINER)}
+        for side in (comparison.before, comparison.after)
+    )
+    same = replica_names.base(service)
+    return {name for name in before & after if replica_names.base(name) == same} - {service}
 
 
 def _meaning(service: str) -> Iterator[str]:
