@@ -1,0 +1,163 @@
+"""Pairs on the real engine: a change goes from one replica to the next, and nothing is missed."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import docker
+import pytest
+import requests
+
+from tests.certificates import authority
+from tests.engine.program import EngineStack, eventually
+from tests.live.delivery import address, is_resolved, messages_of
+from tests.live.sinks import Sink, sink
+from tests.ports import free_ports
+
+STACK = "engine-pairs"
+LIKE = "dev"
+SCRAPE_SECONDS = 3
+PROMETHEUSES = ("prometheus", "prometheus-2")
+ALERTMANAGERS = ("alertmanager", "alertmanager-2", "alertmanager-3")
+CONFIG: dict[str, object] = {
+    "demo": False,
+    "scrapeInterval": f"{SCRAPE_SECONDS}s",
+    "evaluationInterval": f"{SCRAPE_SECONDS}s",
+    "prometheus": {"replicas": 2},
+    "alertmanager": {"replicas": 3},
+    "ports": free_ports(*PROMETHEUSES[1:], *ALERTMANAGERS[1:]),
+}
+# Longer than a message takes that each of the Alertmanagers in turn could send.
+TOLD_SECONDS = 60 + 5 + 3 * 15
+# Only one is gone at a time; an evaluation is retried at the next interval.
+GAP_SECONDS = 2.5 * SCRAPE_SECONDS
+
+
+@pytest.fixture(scope="module")
+def slack(docker_client: docker.DockerClient) -> Iterator[Sink]:
+    ca = authority()
+    with sink(ca, address(docker_client), ("nobody", "nothing")) as found:
+        CONFIG["deliveryCa"] = {"slack": ca.pem.strip()}
+        yield found
+
+
+@pytest.fixture(scope="module")
+def up(slack: Sink, engine: EngineStack) -> EngineStack:
+    """The stack, up; there is no backend, so that BackendDown fires all the time."""
+    engine.set_secret("slackWebhookUrl", slack.slack_url)
+    engine.up()
+    return engine
+
+
+def told(slack: Sink) -> Counter[str]:
+    """Who was told of BackendDown, and how often."""
+    found = messages_of("BackendDown", slack.messages)
+    return Counter(message.to for message in found if not is_resolved(message))
+
+
+def samples(engine: EngineStack, name: str) -> list[float]:
+    """When one Prometheus took samples of node_exporter, in Unix time."""
+    url = f"http://127.0.0.1:{engine.values['ports'][name]}/api/v1/query"
+    answer = requests.get(url, {"query": 'up{job="node"}[30m]'}, timeout=10)
+    return [float(at) for series in answer.json()["data"]["result"] for at, _ in series["values"]]
+
+
+class Watch(threading.Thread):
+    """Asks each Prometheus whether it is ready, again and again until it is left."""
+
+    def __init__(self, engine: EngineStack) -> None:
+        super().__init__()
+        self._urls = [f"http://127.0.0.1:{engine.values['ports'][name]}" for name in PROMETHEUSES]
+        self._stop = threading.Event()
+        self.ready: list[int] = []
+
+    def run(self) -> None:
+        while not self._stop.wait(0.25):
+            self.ready.append(sum(map(self._is_ready, self._urls)))
+
+    def _is_ready(self, url: str) -> bool:
+        try:
+            return requests.get(f"{url}/-/ready", timeout=1).ok
+        except requests.RequestException:
+            return False
+
+    def __enter__(self) -> Watch:
+        self.start()
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._stop.set()
+        self.join()
+
+
+@pytest.fixture(scope="module")
+def rolled(up: EngineStack, slack: Sink) -> tuple[float, Watch]:
+    """Another retention and other limits of Alertmanager, which replace all five containers."""
+    assert eventually(lambda: sum(told(slack).values()) >= 2, TOLD_SECONDS), slack.messages
+    time.sleep(3 * 15)
+    began = time.time()
+    up.configure(retentionTime="8d", limits={"alertmanager": {"memory": "96m"}})
+    with Watch(up) as watch:
+        assert up.up() == {"replace": 5}
+    time.sleep(TOLD_SECONDS)
+    return began, watch
+
+
+def test_every_replica_comes_up_healthy(up: EngineStack) -> None:
+    services = {found.labels["vitalstream.service"] for found in up.containers()}
+    assert {*PROMETHEUSES, *ALERTMANAGERS} <= services
+    assert {container.health for container in up.containers()} == {"healthy"}
+
+
+def test_a_second_up_changes_nothing(up: EngineStack) -> None:
+    assert up.up() == {}
+
+
+def test_a_preview_with_refresh_changes_nothing(up: EngineStack) -> None:
+    assert up.preview(refresh=True) == {}
+
+
+def test_one_prometheus_is_ready_all_the_while(rolled: tuple[float, Watch]) -> None:
+    _, watch = rolled
+    assert min(watch.ready) == 1
+    assert watch.ready[-1] == 2
+
+
+def test_no_scrape_is_lost_when_all_replicas_are_replaced(
+    up: EngineStack, rolled: tuple[float, Watch]
+) -> None:
+    began, _ = rolled
+    times = sorted(at for name in PROMETHEUSES for at in samples(up, name) if at > began - 30)
+    assert max(b - a for a, b in itertools.pairwise(times)) < GAP_SECONDS
+
+
+def test_a_constant_alert_is_told_once_when_all_replicas_are_replaced(
+    slack: Sink, rolled: tuple[float, Watch]
+) -> None:
+    assert told(slack) == {"#vitalstream-critical": 1, "#vitalstream-backend": 1}
+
+
+def test_no_alertmanager_forgets_the_others(up: EngineStack, rolled: tuple[float, Watch]) -> None:
+    for name in ALERTMANAGERS:
+        url = f"http://127.0.0.1:{up.values['ports'][name]}/api/v2/status"
+        cluster = requests.get(url, timeout=10).json()["cluster"]
+        assert len(cluster["peers"]) == len(ALERTMANAGERS)
+
+
+def test_going_back_to_one_keeps_the_data_of_the_first(
+    up: EngineStack, rolled: tuple[float, Watch]
+) -> None:
+    up.configure(prometheus={"replicas": 1})
+    up.up()
+    assert {name for name in up.volumes() if name.endswith("prometheus-2-data")} == set()
+    assert min(samples(up, "prometheus")) < rolled[0]
+
+
+def test_destroy_leaves_nothing_behind(up: EngineStack) -> None:
+    up.destroy()
+    assert (up.containers(), up.volumes(), up.networks()) == ([], set(), [])

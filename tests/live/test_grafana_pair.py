@@ -1,0 +1,176 @@
+"""Two Grafanas on one PostgreSQL, behind HAProxy: who opens a page does not see one of them go."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import docker
+import pytest
+import requests
+from docker.models.containers import Container
+
+from ops import rehearsal
+from tests.live import stack as stacks
+from tests.live.stack import SECRETS, TIMEOUT_SECONDS, Stack, eventually
+
+NAME = "live-grafana-pair"
+NETWORK = f"{NAME}-database"
+GRAFANAS = ("grafana", "grafana-2")
+PASSWORD = "live-database-Password-6"
+READY_SECONDS = 60
+ASK_SECONDS = 0.1
+LEFT_OUT = frozenset({"postgres-exporter", "redis-exporter", "node-exporter"})
+
+
+@dataclass(frozen=True)
+class Pair:
+    stack: Stack
+    url: str
+    session: requests.Session
+
+    def get(self, path: str) -> requests.Response:
+        return self.session.get(self.url + path, timeout=TIMEOUT_SECONDS)
+
+
+@pytest.fixture(scope="module")
+def pair(docker_client: docker.DockerClient) -> Iterator[Pair]:
+    images = rehearsal.local_images(docker_client, stacks.say, uncommon=True)
+    if "grafana" not in images:
+        pytest.skip("no image of Grafana is here")
+    with stacks.alone(NAME, docker_client):
+        network = docker_client.networks.create(NETWORK, internal=True)
+        database = postgresql(docker_client, images["demo-postgres"])
+        try:
+            yield up(docker_client, images)
+        finally:
+            rehearsal.down(docker_client, NAME, volumes=True)
+            database.remove(force=True, v=True)
+            network.remove()
+
+
+def postgresql(client: docker.DockerClient, image: str) -> Container:
+    """A database of Grafana's, as a user would have one."""
+    environment = {"POSTGRES_USER": "grafana", "POSTGRES_PASSWORD": PASSWORD}
+    database = client.containers.run(
+        image,
+        name=f"{NETWORK}-server",
+        detach=True,
+        environment=environment,
+        network=NETWORK,
+        labels={"vitalstream.stack": NAME},
+    )
+    ready = ["pg_isready", "-q", "-h", "127.0.0.1"]
+    assert eventually(lambda: database.exec_run(ready)[0] == 0, READY_SECONDS)
+    return database
+
+
+def up(client: docker.DockerClient, images: dict[str, str]) -> Pair:
+    where = {"address": f"{NETWORK}-server:5432", "network": NETWORK}
+    config = stacks.config(
+        images,
+        grafana={"replicas": 2, "database": where},
+        grafanaDatabasePassword=PASSWORD,
+    )
+    result = rehearsal.up(NAME, config, stacks.say, leave_out=LEFT_OUT)
+    url = result.urls["grafana"]
+    session = requests.Session()
+    session.trust_env = False
+    login = {"user": "admin", "password": SECRETS["grafanaAdminPassword"]}
+    session.post(f"{url}/login", json=login, timeout=TIMEOUT_SECONDS).raise_for_status()
+    return Pair(Stack(NAME, client, config, result), url, session)
+
+
+def answered_by(pair: Pair) -> dict[str, int]:
+    """How many requests each Grafana was given, as the balancer counts."""
+    text = requests.get(
+        f"http://{pair.stack.address('grafana-lb')}:8405/metrics", timeout=TIMEOUT_SECONDS
+    ).text
+    lines = [line for line in text.splitlines() if line.startswith("haproxy_server_sessions_total")]
+    counts = dict.fromkeys(GRAFANAS, 0)
+    for line in lines:
+        for name in GRAFANAS:
+            if f'server="{name}"' in line:
+                counts[name] = int(float(line.rpartition(" ")[2]))
+    return counts
+
+
+def test_both_have_the_same_dashboards(pair: Pair) -> None:
+    for name in GRAFANAS:
+        answer = requests.get(
+            f"http://{pair.stack.address(name)}:3000/api/dashboards/uid/vitalstream-overview",
+            auth=("admin", SECRETS["grafanaAdminPassword"]),
+            timeout=TIMEOUT_SECONDS,
+        )
+        assert answer.ok, name
+
+
+def test_each_is_asked(pair: Pair) -> None:
+    before = answered_by(pair)
+    for _ in range(10):
+        assert pair.get("/api/org").ok
+    after = answered_by(pair)
+    assert all(after[name] > before[name] for name in GRAFANAS)
+
+
+def test_prometheus_watches_both_and_the_balancer(pair: Pair) -> None:
+    there = 'count(up{job=~"grafana|grafana-lb"} == 1)'
+    assert eventually(lambda: pair.stack.value(there) == 3, READY_SECONDS)
+
+
+@pytest.mark.parametrize("name", GRAFANAS)
+def test_nobody_is_logged_out_or_refused_while_one_of_them_is_gone(pair: Pair, name: str) -> None:
+    """What is under way when a process dies is lost with it: one request, or none."""
+    statuses: list[int] = []
+    stop = threading.Event()
+
+    def ask() -> None:
+        while not stop.wait(ASK_SECONDS):
+            try:
+                statuses.append(pair.get("/api/org").status_code)
+            except requests.RequestException:
+                statuses.append(0)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    container = pair.stack.container(name)
+    try:
+        stop.wait(2)
+        container.kill()
+        stop.wait(8)
+    finally:
+        container.start()
+        stop.set()
+        asking.join()
+    assert eventually(lambda: pair.stack.container(name).health == "healthy", READY_SECONDS)
+    refused = [status for status in statuses if status != 200]
+    assert len(statuses) > 20
+    assert len(refused) <= 1, refused
+
+
+def test_the_password_of_the_database_is_in_no_environment(pair: Pair) -> None:
+    environments: list[Any] = [
+        found.attrs["Config"]["Env"]
+        for found in pair.stack.containers()
+        if found.labels.get("vitalstream.service")
+    ]
+    assert environments
+    assert PASSWORD not in str(environments)
+
+
+def test_a_user_made_through_one_is_known_to_the_other(pair: Pair) -> None:
+    admin = ("admin", SECRETS["grafanaAdminPassword"])
+    user = {"name": "Made here", "login": "made-here", "password": secrets.token_urlsafe(12)}
+    first, second = (f"http://{pair.stack.address(name)}:3000" for name in GRAFANAS)
+    made = requests.post(f"{first}/api/admin/users", json=user, auth=admin, timeout=TIMEOUT_SECONDS)
+    assert made.ok, made.text
+    found = requests.get(
+        f"{second}/api/users/lookup",
+        {"loginOrEmail": "made-here"},
+        auth=admin,
+        timeout=TIMEOUT_SECONDS,
+    )
+    assert found.ok, found.text
