@@ -83,7 +83,7 @@ def keep_list(
         for name in found.names - recorded
         if not _MADE_BY_PROMETHEUS.fullmatch(name)
     }
-    entries = names | {f"(?:{pattern})" for pattern in found.patterns} | set(map(_extra, extra))
+    entries = names | {f"(?:{pattern})" for pattern in found.patterns} | set(map(series_of, extra))
     return KeepList(tuple(sorted(entries)), tuple(doubts))
 
 
@@ -97,29 +97,48 @@ def _understood(
             doubts.append(f"{called.format(name)}: {error}")
 
 
-def _extra(entry: str) -> str:
+def series_of(entry: str) -> str:
+    """The regular expression for an entry: a name stands for the series of a histogram too."""
     return f"{entry}(_bucket|_count|_sum)?" if _NAME.fullmatch(entry) else f"(?:{entry})"
 
 
 def _metric(text: str) -> str:
+    _check_form(text)
+    if _matches_everything(text):
+        raise ValueError("matches every name: set keepAllMetrics to true instead")
+    return text
+
+
+def _written_metric(text: str) -> str:
+    _check_form(text)
+    if _matches_everything(text):
+        raise ValueError("matches every name, and so tells none from another")
+    return text
+
+
+def _check_form(text: str) -> None:
     if _NAME.fullmatch(text):
-        return text
+        return
     if "{" in text and "=" in text:
         raise ValueError("is a selector: the name alone decides what is stored")
     if _GLOB.search(text):
         raise ValueError("repeats the letter before its star; a regular expression has .* for that")
     try:
         check_pattern(text)
-        matches = re.compile(text).fullmatch
+        re.compile(text)
     except (UnknownMetricsError, re.error):
-        matches = None
-    if matches is None or not text or re.search(r"\s", text):
+        known = False
+    else:
+        known = bool(text) and not re.search(r"\s", text)
+    if not known:
         raise ValueError(
             "is neither a metric's name nor a regular expression of names, such as pg_stat_.*"
         )
-    if matches("") or matches("any_name:at_all"):
-        raise ValueError("matches every name: set keepAllMetrics to true instead")
-    return text
+
+
+def _matches_everything(pattern: str) -> bool:
+    return any(re.fullmatch(pattern, name) for name in ("", "any_name:at_all"))
 
 
 KeptMetric = Annotated[str, AfterValidator(_metric)]
+WrittenMetric = Annotated[str, AfterValidator(_written_metric)]

@@ -12,6 +12,7 @@ from components import (
     alert_overrides,
     certificate_rules,
     extra_rules,
+    remote_write,
     rule_files,
     scrape_limits,
     slo_objective,
@@ -117,6 +118,7 @@ def render_config(settings: Settings, keep: KeepList = EVERYTHING, name: str = "
             }
             for job, targets in scrape_jobs(settings).items()
         ],
+        **remote_write.rendered(settings.remote_write, CONFIG_DIR),
     }
     return yaml.dump(config, Dumper=_Dumper, sort_keys=False)
 
@@ -146,10 +148,12 @@ def _asking(settings: Settings, service: str | None) -> dict[str, Any]:
 def render_rules(settings: Settings) -> dict[str, str]:
     """The rule files by name: those of `rules/` with the stack's own values, and its own files.
 
-        A stack that sets none of them gets `rules/` byte for byte, less the alert that asks for a
-    backup where no data is protected.
+    A stack that sets none of them gets `rules/` byte for byte, less the file on remote write and
+    the alert that asks for a backup where no data is protected.
     """
     rules = rule_files.load()
+    if not settings.remote_write:
+        del rules[remote_write.RULE_FILE]
     unasked = {} if settings.protect_data else {"BackupMissing": AlertOverride(enabled=False)}
     overrides = {**unasked, **settings.alerts}
     slo = slo_objective.RULE_FILE
@@ -189,14 +193,19 @@ def spec(
             files={
                 "prometheus.yml": render_config(settings, keep, name),
                 **{f"rules/{name}": text for name, text in rules.items()},
+                **remote_write.files(settings.remote_write),
             },
             secret_files={
                 **web.server_files(settings, service=name, password=True),
                 **web.client_files(settings, CONFIG_DIR, "prometheus"),
+                **remote_write.secret_files(settings.remote_write),
             },
             checker=("promtool", "check", "config", f"{CONFIG_DIR}/prometheus.yml"),
             on_change=ReloadOnChange(),
-            on_change_below={web.FOLDER: NoticesItself()},
+            on_change_below={
+                web.FOLDER: NoticesItself(),
+                **({remote_write.FOLDER: NoticesItself()} if settings.remote_write else {}),
+            },
         ),
         data_dir=DATA_DIR,
     )

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class PartFault:
-    """What is wrong at `path` below the setting; `mend` where no command on that path mends it."""
+    """What is wrong at `path` below the setting; `mend` where no command on that path mends it.
+
+    `hidden` is one whose value has a secret in it where none belongs: it is not shown.
+    """
 
     path: tuple[str, ...]
     problem: str
     mend: str | None = None
+    hidden: bool = False
 
 
 class PartFaults(ValueError):

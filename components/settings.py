@@ -16,6 +16,7 @@ from components import (
     alert_overrides,
     extra_rules,
     own_dashboards,
+    remote_write,
     replica_names,
     slo_objective,
 )
@@ -51,6 +52,7 @@ from components.images import IMAGES
 from components.keep_list import KeptMetric
 from components.quantities import duration_seconds
 from components.reach_settings import ReachSettings
+from components.remote_write import RemoteWrite
 from components.setting_faults import tell
 from components.slo_objective import SloObjective
 
@@ -101,6 +103,7 @@ class Settings(ReachSettings):
     body_size_limit: BodySize = "32MB"
     keep_metrics: tuple[KeptMetric, ...] = ()
     keep_all_metrics: StrictBool = False
+    remote_write: tuple[RemoteWrite, ...] = ()
 
     docker_host: DockerHost = "unix:///var/run/docker.sock"
     application_networks: tuple[NetworkName, ...] = ()
@@ -159,6 +162,12 @@ class Settings(ReachSettings):
         if duration_seconds(value) < MIN_RETENTION_SECONDS:
             raise ValueError("is shorter than 2h, the length of Prometheus' first block")
         return value
+
+    @field_validator("remote_write")
+    @classmethod
+    def _can_be_written_to(cls, receivers: tuple[RemoteWrite, ...]) -> tuple[RemoteWrite, ...]:
+        tell(remote_write.faults(receivers))
+        return receivers
 
     @field_validator("application_networks")
     @classmethod

@@ -15,9 +15,10 @@ from typing import Any, get_args, get_origin
 
 import pulumi
 from pulumi.runtime import config as runtime_config
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic.alias_generators import to_camel
 
+from components import secret_parts
 from components.setting_faults import PartFaults
 from components.settings import Settings
 
@@ -81,13 +82,19 @@ def parse(stack: str, values: Mapping[str, str], secret_keys: Iterable[str]) -> 
         if field is None:
             faults.append(Fault(key, _unknown(key, _keys())))
             continue
-        if _is_secret(field) and text and key not in secrets:
-            faults.append(Fault(key, "stands in clear text: it is a secret"))
         try:
             raw[key] = _decode(field, text)
         except ValueError:
-            shown = None if key in secrets else json.dumps(text)
+            hidden = key in secrets or secret_parts.has_any(field)
+            shown = None if hidden else json.dumps(text)
             faults.append(Fault(key, "is not what its type in Pulumi.yaml asks for", shown))
+            continue
+        if key not in secrets:
+            # Pulumi holds the whole of a setting for secret that has a secret part.
+            faults += [
+                Fault(".".join((key, *path)), "stands in clear text: it is a secret")
+                for path, _ in secret_parts.of(field, raw[key])
+            ]
     for key in secret_settings():
         raw.setdefault(key, "")
     try:
@@ -117,17 +124,34 @@ def _field_of(key: str) -> Any:
     return _fields().get(key)
 
 
-def _is_secret(annotation: Any) -> bool:
-    return annotation is SecretStr
-
-
 def secret_settings() -> list[str]:
     """Their keys. Not set, they are empty: `is missing` is then said like any other fault."""
-    return [
-        to_camel(name)
-        for name, field in Settings.model_fields.items()
-        if _is_secret(field.annotation)
-    ]
+    return [key for key, annotation in _fields().items() if secret_parts.is_secret(annotation)]
+
+
+def is_structure(key: str) -> bool:
+    """Whether a setting is a list or an object, and its text JSON."""
+    return _is_structure(_field_of(key))
+
+
+def secret_places(key: str, value: Any) -> dict[secret_parts.Path, str]:
+    """The secrets in a setting's value, as it is in a stack file, by their paths below it."""
+    return dict(secret_parts.of(_field_of(key), value))
+
+
+def secret_values(values: Mapping[str, str]) -> dict[str, str]:
+    """The secrets in config values as Pulumi hands them over, by their paths as Pulumi has them."""
+    found: dict[str, str] = {}
+    for key, text in values.items():
+        try:
+            value = _decode(_field_of(key), text)
+        except ValueError:
+            continue
+        found |= {
+            pulumi_path(".".join((key, *path))): secret
+            for path, secret in secret_places(key, value).items()
+        }
+    return found
 
 
 def _is_structure(annotation: Any) -> bool:
@@ -171,11 +195,12 @@ def _faults(raw: Mapping[str, Any], details: Any, secrets: set[str]) -> list[Fau
         return [_fault(raw, details, secrets)]
     # A field that is not set is told by its own name and not by its key.
     key = to_camel(str(details["loc"][0]))
+    above = [key, *map(str, details["loc"][1:])]
     return [
         Fault(
-            ".".join((key, *part.path)),
+            ".".join((*above, *part.path)),
             part.problem,
-            None if key in secrets else _shown(raw, [key, *part.path]),
+            None if key in secrets or part.hidden else _shown(raw, [*above, *part.path]),
             part.mend,
         )
         for part in cause.faults
@@ -197,8 +222,12 @@ def _fault(raw: Mapping[str, Any], details: Any, secrets: set[str]) -> Fault:
 def _shown(raw: Mapping[str, Any], location: list[str]) -> str | None:
     """The value as it stands in the stack file, or nothing where it is secret, absent or several
     lines long, such as a certificate (or the key that was taken for one).
+
+    Of a setting with secrets in it, only a part that is known to have none: `pasword` is one too.
     """
-    if _is_secret(_field_of(location[0])):
+    setting = _field_of(location[0])
+    known = secret_parts.at(setting, location[1:])
+    if secret_parts.has_any(setting) and (known is None or secret_parts.has_any(known)):
         return None
     value: Any = raw
     for part in location:
@@ -235,14 +264,16 @@ def _mend(stack: str, fault: Fault) -> str:
     annotation = _field_of(key)
     if annotation is None:
         return f"pulumi config rm {fault.path} --stack {stack}"
-    flag = " --secret" if _is_secret(annotation) else ""
+    is_secret = secret_parts.is_secret(secret_parts.at(annotation, rest.split(".") if rest else ()))
+    flag = " --secret" if is_secret else ""
     if any(f"is no {what}" in fault.problem for what in ("setting", "service", "alert of")):
-        return f"pulumi config rm --path '{fault.path}' --stack {stack}"
+        return f"pulumi config rm --path '{pulumi_path(fault.path)}' --stack {stack}"
+    # A secret is asked for at the prompt: on the command line it would stay in the shell's history.
     if rest:
-        return f"pulumi config set --path '{_pulumi_path(fault.path)}' VALUE --stack {stack}"
+        value = "" if flag else " VALUE"
+        return f"pulumi config set{flag} --path '{pulumi_path(fault.path)}'{value} --stack {stack}"
     if _is_structure(annotation):
         return f"edit {NAMESPACE}:{key} in Pulumi.{stack}.yaml; Pulumi.yaml describes it"
-    # A secret is asked for at the prompt: on the command line it would stay in the shell's history.
     value = "" if flag else f" {_example(key)}"
     return f"pulumi config set{flag} {key}{value} --stack {stack}"
 
@@ -254,7 +285,8 @@ def _example(key: str) -> str:
     return json.dumps(default).strip('"') or "VALUE"
 
 
-def _pulumi_path(path: str) -> str:
+def pulumi_path(path: str) -> str:
+    """`remoteWrite[0].password` for `remoteWrite.0.password`."""
     return "".join(
         f"[{part}]" if part.isdigit() else f".{part}" if index else part
         for index, part in enumerate(path.split("."))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -16,9 +17,34 @@ _AUTHORITY_SEED, _SERVER_SEED = 1, 2
 
 
 def secret(key: str) -> str:
-    """A value of the right form for a secret setting."""
-    url = key.endswith("Url")
-    return f"https://{key.lower()}.example/placeholder" if url else f"placeholder-{key}"
+    """A value of the right form for a secret setting, or for a part, by its path."""
+    if not key.lower().endswith("url"):
+        return f"placeholder-{key}"
+    host = re.sub("[^a-z0-9]+", "-", key.lower())
+    return f"https://{host}.example/placeholder"
+
+
+def is_encrypted(value: Any) -> bool:
+    """Whether it stands in a stack file as the Pulumi CLI writes a secret."""
+    return isinstance(value, Mapping) and set(value) == {"secure"}
+
+
+def has_encrypted(value: Any) -> bool:
+    """Whether it, or a part of it, is encrypted."""
+    if isinstance(value, Mapping):
+        return is_encrypted(value) or any(map(has_encrypted, value.values()))
+    return isinstance(value, list) and any(map(has_encrypted, value))
+
+
+def filled(value: Any, path: str) -> Any:
+    """The value at a path, as Pulumi has paths, with a placeholder for each encrypted part."""
+    if is_encrypted(value):
+        return secret(path)
+    if isinstance(value, Mapping):
+        return {key: filled(item, f"{path}.{key}") for key, item in value.items()}
+    if isinstance(value, list):
+        return [filled(item, f"{path}[{index}]") for index, item in enumerate(value)]
+    return value
 
 
 def certificates(values: Mapping[str, Any]) -> dict[str, str]:

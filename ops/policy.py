@@ -27,9 +27,7 @@ def check(stack: str, config: StackConfig | None = None) -> list[Violation]:
 def check_registrations(
     stack: str, config: StackConfig, registrations: Iterable[Registration]
 ) -> list[Violation]:
-    secret_values = frozenset(
-        config.values[key] for key in config.secret_keys if config.values.get(key)
-    )
+    secret_values = frozenset(config.secrets.values())
     return [
         found
         for registration in registrations

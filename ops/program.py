@@ -18,8 +18,8 @@ import pulumi
 import yaml
 from pulumi.runtime import mocks, rpc, set_all_config
 
+from components import settings_loader
 from components.settings import Settings
-from components.settings_loader import parse
 from ops import placeholders
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,6 +31,12 @@ ASSUMED_SECRETS = ("grafanaAdminPassword", "postgresPassword", "slackWebhookUrl"
 SECRETS = (
     *ASSUMED_SECRETS,
     *("redisPassword", "grafanaDatabasePassword", "mailPassword", "heartbeatUrl", "tlsKey"),
+)
+_PREFIX = f"{PROJECT}:"
+_ENCRYPTED_WHOLE = (
+    "vitalstream:{key} in Pulumi.{stack}.yaml is encrypted as a whole, so nothing of it can be "
+    "read here. Set it without --secret, and then encrypt the secret parts alone, as in "
+    "`pulumi config set --secret --path 'remoteWrite[0].password' --stack {stack}`."
 )
 
 
@@ -94,11 +100,19 @@ class StackConfig:
     @classmethod
     def of_stack(cls, stack: str, root: Path = ROOT) -> StackConfig:
         """A stack's committed configuration, with placeholders for its secrets and, with TLS, its
-        certificate.
+        certificate. Raises ProgramError.
         """
         values = committed_values(stack, root)
-        encrypted = {key for key, value in values.items() if _is_encrypted(value)}
-        secrets = {key for key in SECRETS if values.get(key)} | encrypted | set(ASSUMED_SECRETS)
+        encrypted = {key for key, value in values.items() if placeholders.is_encrypted(value)}
+        for key in sorted(encrypted):
+            if settings_loader.is_structure(key):
+                raise ProgramError(_ENCRYPTED_WHOLE.format(key=key, stack=stack))
+        in_part = {
+            key for key in values.keys() - encrypted if placeholders.has_encrypted(values[key])
+        }
+        values |= {key: placeholders.filled(values[key], key) for key in in_part}
+        secrets = {key for key in SECRETS if values.get(key)} | encrypted | in_part
+        secrets |= set(ASSUMED_SECRETS)
         values |= {
             key: placeholders.secret(key)
             for key in secrets
@@ -111,15 +125,27 @@ class StackConfig:
 
     def settings(self, stack: str) -> Settings:
         """What the program makes of it. Raises SettingsError."""
-        prefix = f"{PROJECT}:"
-        values = {key.removeprefix(prefix): value for key, value in self.values.items()}
-        return parse(stack, values, {key.removeprefix(prefix) for key in self.secret_keys})
+        secrets = {key.removeprefix(_PREFIX) for key in self.secret_keys}
+        return settings_loader.parse(stack, self._own, secrets)
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """What is secret by the config, and what is by the settings, by its path as Pulumi has it.
+
+        Of a setting with secret parts the whole is among them too, as text.
+        """
+        keys = (key.removeprefix(_PREFIX) for key in self.secret_keys)
+        by_config = {key: self._own[key] for key in keys if self._own.get(key)}
+        return by_config | settings_loader.secret_values(self._own)
+
+    @property
+    def _own(self) -> dict[str, str]:
+        return {key.removeprefix(_PREFIX): value for key, value in self.values.items()}
 
     def without_secrets(self, text: str) -> str:
         """The text with a placeholder for each secret of this configuration."""
-        for key in self.secret_keys:
-            if secret := self.values.get(key):
-                text = text.replace(secret, placeholders.secret(key.removeprefix(f"{PROJECT}:")))
+        for path, secret in self.secrets.items():
+            text = text.replace(secret, placeholders.secret(path))
         return text
 
     @classmethod
@@ -186,8 +212,9 @@ def _walk(value: Any, on_secret: Any) -> Any:
     return value
 
 
-def _is_encrypted(value: Any) -> bool:
-    return isinstance(value, dict) and set(value) == {"secure"}
+def secret_places(key: str, value: Any) -> dict[tuple[str, ...], str]:
+    """The secrets in clear text in a setting's value, by their paths below it."""
+    return settings_loader.secret_places(key, value)
 
 
 def _as_text(value: Any) -> str:

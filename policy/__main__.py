@@ -30,8 +30,9 @@ from policy.subject import Subject
 def _secret_values() -> frozenset[str]:
     """The stack's own secrets, which the engine hands to a pack with the rest of its config."""
     config: dict[str, str] = json.loads(os.environ.get("PULUMI_CONFIG", "{}"))
-    keys = (f"{settings_loader.NAMESPACE}:{key}" for key in settings_loader.secret_settings())
-    return frozenset(config[key] for key in keys if config.get(key))
+    prefix = f"{settings_loader.NAMESPACE}:"
+    own = {key.removeprefix(prefix): text for key, text in config.items() if key.startswith(prefix)}
+    return frozenset(settings_loader.secret_values(own).values())
 
 
 class _Props(Mapping[str, Any]):

@@ -2,9 +2,10 @@
 
     python -P recorder.py FOLDER STACK < KEY
 
-Of the version it uses its own `ops.program`: `StackConfig.of_stack`, `SECRETS`, `run`, `unwrap` and
-what a `Registration` has. Its modules are imported where they are used, once the folder is first on
-the path; nothing of this package is, since an older commit may not have it.
+Of the version it uses its own `ops.program`: `StackConfig.of_stack`, `SECRETS`, `run`, `unwrap`,
+what a `Registration` has, and `secret_places`, which older ones do not have. Its modules are
+imported where they are used, once the folder is first on the path; nothing of this package is,
+since an older commit may not have it.
 """
 
 # ruff: noqa: PLC0415
@@ -58,7 +59,9 @@ class Recorder:
         secret = self._secret_keys()
         return {
             key: {
-                "value": value if key in declared and key not in secret else self._hidden(value),
+                "value": self._readable(key, value)
+                if key in declared and key not in secret
+                else self._hidden(value),
                 "in_stack_file": ours,
             }
             for key, (value, ours) in values.items()
@@ -68,6 +71,25 @@ class Recorder:
         from ops import program
 
         return tuple(program.SECRETS)
+
+    def _readable(self, key: str, value: Any) -> Any:
+        """With its secret parts hidden: the encrypted ones, and those that stand in clear text."""
+        from ops import program
+
+        places = getattr(program, "secret_places", None)
+        hidden = set(places(key, value)) if places else set()
+        return self._without(value, hidden, ())
+
+    def _without(self, value: Any, hidden: set[tuple[str, ...]], path: tuple[str, ...]) -> Any:
+        if path in hidden or (isinstance(value, dict) and set(value) == {"secure"}):
+            return self._hidden(value)
+        if isinstance(value, dict):
+            return {key: self._without(part, hidden, (*path, key)) for key, part in value.items()}
+        if isinstance(value, list):
+            return [
+                self._without(part, hidden, (*path, str(index))) for index, part in enumerate(value)
+            ]
+        return value
 
     def _hidden(self, value: Any) -> Any:
         """A namespace of its own, a value in clear text where a secret goes, a typing error."""
@@ -80,7 +102,7 @@ class Recorder:
         # A placeholder that changes with what is encrypted: what reads it then changes as well.
         committed = self.settings()
         values = {
-            key: _marked(value, self._encrypted(committed, key))
+            key: _marked(value, self._in_stack_file(committed, key))
             for key, value in config.values.items()
         }
         return self.registered(type(config)(values, config.secret_keys))
@@ -111,11 +133,9 @@ class Recorder:
         ]
 
     @staticmethod
-    def _encrypted(settings: dict[str, Any], key: str) -> str:
-        """The fingerprint of what the stack's file has encrypted, or nothing."""
+    def _in_stack_file(settings: dict[str, Any], key: str) -> Any:
         found = settings.get(key.partition(":")[2], {})
-        value = found.get("value") if found.get("in_stack_file") else None
-        return str(value.get(SECRET, "")) if isinstance(value, dict) else ""
+        return found.get("value") if found.get("in_stack_file") else None
 
     @staticmethod
     def _create(registration: Any) -> tuple[str, dict[str, Any]]:
@@ -174,10 +194,31 @@ class Recorder:
         return words.replace(f"{self.root}/", "")
 
 
-def _marked(placeholder: str, mark: str) -> str:
-    """Not one of several lines: a private key with anything behind it is none."""
-    marked = bool(placeholder) and bool(mark) and "\n" not in placeholder
-    return f"{placeholder}-{mark}" if marked else placeholder
+def _marked(placeholder: str, committed: Any) -> str:
+    """With the fingerprint of what the stack's file has encrypted there, or in the parts of it."""
+    if isinstance(committed, dict) and set(committed) == {SECRET}:
+        # Not one of several lines: a private key with anything behind it is none.
+        marked = bool(placeholder) and "\n" not in placeholder
+        return f"{placeholder}-{committed[SECRET]}" if marked else placeholder
+    if isinstance(committed, dict | list) and _has_secret(committed):
+        return json.dumps(_marked_parts(json.loads(placeholder), committed))
+    return placeholder
+
+
+def _marked_parts(value: Any, committed: Any) -> Any:
+    if isinstance(value, str):
+        return _marked(value, committed)
+    if isinstance(value, dict) and isinstance(committed, dict):
+        return {key: _marked_parts(part, committed.get(key)) for key, part in value.items()}
+    if isinstance(value, list) and isinstance(committed, list):
+        return [_marked_parts(*parts) for parts in zip(value, committed, strict=True)]
+    return value
+
+
+def _has_secret(value: Any) -> bool:
+    if isinstance(value, dict):
+        return set(value) == {SECRET} or any(map(_has_secret, value.values()))
+    return isinstance(value, list) and any(map(_has_secret, value))
 
 
 def _last_of(urn: str) -> tuple[str, ...]:

@@ -1,0 +1,80 @@
+"""Where secrets stand in a setting's value: told by the types of the settings alone.
+
+A part is told by its path below the setting, as in `("0", "password")`.
+"""
+
+from __future__ import annotations
+
+import json
+import types
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, SecretStr
+
+Path = tuple[str, ...]
+
+
+def of(annotation: Any, value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
+    """Each secret that is not empty in a value of any shape, with its path."""
+    if value in ("", None):
+        return
+    if is_secret(annotation):
+        yield path, value if isinstance(value, str) else json.dumps(value)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from of(part(annotation, str(key)), item, (*path, str(key)))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from of(part(annotation, str(index)), item, (*path, str(index)))
+
+
+def is_secret(annotation: Any) -> bool:
+    return SecretStr in _options(annotation)
+
+
+def has_any(annotation: Any) -> bool:
+    """Whether there is a secret in it, or it is one."""
+    return any(
+        option is SecretStr or any(map(has_any, _parts_of(option)))
+        for option in _options(annotation)
+    )
+
+
+def at(annotation: Any, path: Sequence[str]) -> Any:
+    """The type of the part at a path, or None where the settings know none."""
+    for key in path:
+        annotation = part(annotation, key)
+    return annotation
+
+
+def part(annotation: Any, key: str) -> Any:
+    for option in _options(annotation):
+        if _is_model(option):
+            for name, field in option.model_fields.items():
+                if key in (name, field.alias):
+                    return field.annotation
+        elif get_origin(option) is dict:
+            return get_args(option)[1]
+        elif get_origin(option) in (tuple, list) and key.isdigit():
+            return get_args(option)[0]
+    return None
+
+
+def _parts_of(option: Any) -> list[Any]:
+    if _is_model(option):
+        return [field.annotation for field in option.model_fields.values()]
+    return [found for found in get_args(option) if found is not Ellipsis]
+
+
+def _options(annotation: Any) -> list[Any]:
+    """The members of a union, without what `Annotated` adds."""
+    if get_origin(annotation) is Annotated:
+        return _options(get_args(annotation)[0])
+    if get_origin(annotation) in (types.UnionType, Union):
+        return [option for found in get_args(annotation) for option in _options(found)]
+    return [annotation]
+
+
+def _is_model(option: Any) -> bool:
+    return isinstance(option, type) and issubclass(option, BaseModel)
