@@ -102,13 +102,15 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 def _header(name: str) -> str:
     if not _HEADER.fullmatch(name):
         raise ValueError("is not the name of a header")
-    if name.lower() in _RESERVED:
-        raise ValueError("is a header that Prometheus sets itself, and lets nobody set")
+    problem = ""
     if _OF_A_SECRET.search(name.lower()):
-        raise ValueError(
-            "is a header for a secret, which anybody reads in Prometheus: bearerToken, or username "
-            "and password"
+        problem = (
+            "is no header to set: it is for a secret, and anybody could read it in Prometheus; "
+            "bearerToken is for that, or username and password"
         )
+    elif name.lower() in _RESERVED:
+        problem = "is no header to set: Prometheus does so itself, and lets nobody else"
+    tell([PartFault((), problem, hidden=True)] if problem else [])
     return name
 
 

@@ -24,6 +24,8 @@ from components.settings import Settings
 
 NAMESPACE = "vitalstream"
 
+# What a key is told to be that has to go, and not to have another value.
+_NOTHING_OF_OURS = ("setting", "service", "alert of", "header to set")
 _ADVICE = {
     "extra_forbidden": "is no setting of this program",
     "missing": "is missing",
@@ -195,7 +197,7 @@ def _faults(raw: Mapping[str, Any], details: Any, secrets: set[str]) -> list[Fau
         return [_fault(raw, details, secrets)]
     # A field that is not set is told by its own name and not by its key.
     key = to_camel(str(details["loc"][0]))
-    above = [key, *map(str, details["loc"][1:])]
+    above = [key, *_location(details)[1:]]
     return [
         Fault(
             ".".join((*above, *part.path)),
@@ -207,8 +209,12 @@ def _faults(raw: Mapping[str, Any], details: Any, secrets: set[str]) -> list[Fau
     ]
 
 
+def _location(details: Any) -> list[str]:
+    return [str(part) for part in details["loc"] if part not in ("[key]", "tuple")]
+
+
 def _fault(raw: Mapping[str, Any], details: Any, secrets: set[str]) -> Fault:
-    location = [str(part) for part in details["loc"] if part not in ("[key]", "tuple")]
+    location = _location(details)
     message: str = details["msg"].removeprefix("Value error, ")
     # Pydantic's "a valid dictionary or instance of LimitOverride".
     message = message.partition(" or instance of ")[0]
@@ -266,7 +272,7 @@ def _mend(stack: str, fault: Fault) -> str:
         return f"pulumi config rm {fault.path} --stack {stack}"
     is_secret = secret_parts.is_secret(secret_parts.at(annotation, rest.split(".") if rest else ()))
     flag = " --secret" if is_secret else ""
-    if any(f"is no {what}" in fault.problem for what in ("setting", "service", "alert of")):
+    if any(f"is no {what}" in fault.problem for what in _NOTHING_OF_OURS):
         return f"pulumi config rm --path '{pulumi_path(fault.path)}' --stack {stack}"
     # A secret is asked for at the prompt: on the command line it would stay in the shell's history.
     if rest:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components import extra_rules, rule_files
+from components import extra_rules, remote_write, rule_files
 from components.extra_rules import PREFIX, PROJECT_DIR, RUNBOOKS_URL
 from ops import render
 from tests.unit.conftest import stack_config
@@ -74,7 +74,8 @@ def test_the_file_is_rendered_beside_the_others(tmp_path: Path) -> None:
     (tmp_path / "ward.yml").write_text(_text(ALERT))
     config = stack_config("dev", {"extraRules": [_from_project(tmp_path / "ward.yml")]})
     rules = {path for path in render.render("dev", config) if path.startswith("rules/")}
-    assert rules == {f"rules/{name}" for name in [*rule_files.load(), "extra-ward.yml"]}
+    shipped = rule_files.load().keys() - {remote_write.RULE_FILE}
+    assert rules == {f"rules/{name}" for name in [*shipped, "extra-ward.yml"]}
 
 
 def test_no_file_of_ours_is_named_like_one_of_the_users() -> None:

@@ -124,7 +124,9 @@ def test_alerts_go_to_alertmanager(view: Any) -> None:
 
 
 def test_every_rule_file_reaches_it_as_it_stands(run_program: Callable[..., Any]) -> None:
-    files = run_program("dev", protectData=True).config("prometheus")["files"]
+    receiver = {"name": "mimir", "url": "https://mimir.example.com/api/v1/push"}
+    view = run_program("dev", protectData=True, remoteWrite=[receiver])
+    files = view.config("prometheus")["files"]
     rules = {name: text for name, text in files.items() if name.startswith("rules/")}
     assert rules == {f"rules/{p.name}": p.read_text() for p in (ROOT / "rules").glob("*.yml")}
 

@@ -84,6 +84,10 @@ def test_a_list_says_what_is_in_it(item: str) -> None:
     assert (DECLARED[item]["items"], len(members)) == ({"type": "string"}, 1)
 
 
+def test_a_list_of_receivers_has_objects_in_it() -> None:
+    assert DECLARED["remoteWrite"]["items"] == {"type": "object"}
+
+
 @pytest.mark.parametrize("stack", ["dev", "prod"])
 def test_a_committed_stack_is_right_once_its_secrets_are_set(stack: str) -> None:
     config = StackConfig.of_stack(stack)

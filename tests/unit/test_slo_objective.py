@@ -53,7 +53,7 @@ def test_an_objective_changes_one_line(settings: Make) -> None:
 
 def test_an_objective_leaves_the_other_files_as_they_are(settings: Make) -> None:
     rendered = render_rules(settings(sloObjective="99.5", protectData=True))
-    assert {file for file in SHIPPED if rendered[file] != SHIPPED[file]} == {"slo.yml"}
+    assert {file for file in rendered if rendered[file] != SHIPPED[file]} == {"slo.yml"}
 
 
 def test_the_objective_reaches_prometheus(run_program: Callable[..., Any]) -> None:

@@ -1,0 +1,235 @@
+"""Wrong receivers of `remoteWrite`: told by the place in the list, and never with a secret."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from components import settings_loader
+from components.settings_loader import SettingsError
+from tests.certificates import authority
+from tests.unit.conftest import SECRETS
+
+Refused = Callable[..., str]
+URL = "https://mimir.example.com/api/v1/push"
+INSIDE = "http://receiver:9090/api/v1/write"
+CANARY = "canary-of-remote-write-9f3b"
+SECRET_KEYS = {*SECRETS, "remoteWrite"}
+LOGIN = {"username": "vitalstream", "password": CANARY}
+CA = authority().pem
+
+
+def _receiver(**changes: Any) -> dict[str, Any]:
+    return {"name": "mimir", "url": URL, **changes}
+
+
+# What is set, the path below the receiver, what the message must say.
+WRONG = [
+    ({"name": "Mimir"}, "name", "is not a name"),
+    ({"name": "../mimir"}, "name", "is not a name"),
+    ({"name": "m" * 41}, "name", "is not a name"),
+    ({"url": "mimir.example.com"}, "url", "is not a URL"),
+    ({"url": "ftp://mimir.example.com/"}, "url", "is not a URL"),
+    ({"url": "https://"}, "url", "is not a URL"),
+    ({"url": f"{URL} "}, "url", "is not a URL"),
+    ({"url": f"{URL}#here"}, "url", "is not a URL"),
+    ({"url": "https://localhost:9090/api/v1/write"}, "url", "is Prometheus' own container"),
+    ({"url": "http://127.0.0.1:9090/api/v1/write"}, "url", "is Prometheus' own container"),
+    ({"url": "http://[::1]:9090/api/v1/write"}, "url", "is Prometheus' own container"),
+    ({"url": "http://mimir.example.com/api/v1/push"}, "url", "is http to a host that may be any"),
+    ({"url": "http://8.8.8.8/api/v1/push"}, "url", "is http to a host that may be anywhere"),
+    ({"url": INSIDE, **LOGIN}, "url", "would carry password or token in clear text"),
+    ({"url": INSIDE, "bearerToken": CANARY}, "url", "would carry password or token in clear text"),
+    ({"url": f"https://me:{CANARY}@mimir.example.com/"}, "url", "has a user in it"),
+    ({"url": f"{URL}?api_key={CANARY}"}, "url", "has a secret in its query"),
+    ({"username": "vitalstream"}, "password", "is missing: username is set"),
+    ({"password": CANARY}, "username", "is missing: password is set"),
+    ({"username": "a:b", "password": CANARY}, "username", "is not a user for basic auth"),
+    ({"username": "a", "password": f"{CANARY}\nb"}, "password", "has a line break"),
+    ({"username": "a", "password": {"a": CANARY}}, "password", "valid string"),
+    ({**LOGIN, "bearerToken": CANARY}, "bearerToken", "is set beside username and password"),
+    ({"bearerToken": f"{CANARY} "}, "bearerToken", "begins or ends with a space"),
+    ({"pasword": CANARY}, "pasword", "is no setting of this program"),
+    ({"tenant": "clinic\n"}, "tenant", "is not the value of a header"),
+    ({"tenant": True}, "tenant", "valid string"),
+    ({"tenant": "a", "headers": {"x-scope-orgid": "b"}}, "tenant", "which is in headers too"),
+    ({"headers": {"Authorization": CANARY}}, "headers.Authorization", "it is for a secret"),
+    ({"headers": {"Content-Type": "a"}}, "headers.Content-Type", "Prometheus does so itself"),
+    (
+        {"headers": {"X-Api-Key": CANARY}},
+        "headers.X-Api-Key",
+        "it is for a secret",
+    ),
+    ({"headers": {"X Y": "a"}}, "headers.X Y", "is not the name of a header"),
+    ({"headers": {"X-Y": ""}}, "headers.X-Y", "is not the value of a header"),
+    ({"ca": "ca.pem"}, "ca", "is not a certificate in PEM form"),
+    ({"url": INSIDE, "ca": CA}, "ca", "is of no use, since url is http"),
+    ({"url": INSIDE, "serverName": "a"}, "serverName", "is of no use, since url is http"),
+    ({"serverName": "https://a"}, "serverName", "is not a host name"),
+    ({"queue": {"capacity": 99}}, "queue.capacity", "greater than or equal to 100"),
+    ({"queue": {"capacity": 1000}}, "queue.maxSamplesPerSend", "is more than capacity, 1000"),
+    ({"queue": {"maxShards": 201}}, "queue.maxShards", "less than or equal to 200"),
+    ({"queue": {"maxShards": True}}, "queue.maxShards", "is not a number"),
+    ({"queue": {"minShards": 51}}, "queue.minShards", "is more than maxShards, 50"),
+    ({"queue": {"batchSendDeadline": "5"}}, "queue.batchSendDeadline", "is not a Prometheus dur"),
+    ({"queue": {"batchSendDeadline": "1h"}}, "queue.batchSendDeadline", "is not from 100ms to 5m"),
+    ({"queue": {"minBackoff": "10s"}}, "queue.minBackoff", "is longer than maxBackoff, 5s"),
+    ({"queue": {"maxBackoff": "1h"}}, "queue.maxBackoff", "is not from 100ms to 10m"),
+    ({"queue": {"retryOnHttp429": "yes"}}, "queue.retryOnHttp429", "valid boolean"),
+    ({"queue": {"shards": 1}}, "queue.shards", "is no setting of this program"),
+    ({"keep": ["pg_*"]}, "keep.0", "has .* for that"),
+    ({"keep": [".*"]}, "keep.0", "matches every name"),
+    ({"drop": ["up", "(a"]}, "drop.1", "neither a metric's name nor a regular"),
+    ({"drop": "up"}, "drop", "valid tuple"),
+    ({"writeRelabel": [{"action": "dropp"}]}, "writeRelabel.0.action", "is no action of relab"),
+    ({"writeRelabel": [{"sourceLabel": ["a"]}]}, "writeRelabel.0.sourceLabel", "is no setting"),
+    ({"writeRelabel": [{}]}, "writeRelabel.0.targetLabel", "is missing: replace writes into one"),
+    (
+        {"writeRelabel": [{"action": "drop", "source_labels": ["a-b"]}]},
+        "writeRelabel.0.source_labels.0",
+        "is not the name of a label",
+    ),
+    (
+        {"writeRelabel": [{"action": "drop", "regex": "(?!a)"}]},
+        "writeRelabel.0.regex",
+        "is not a regular expression that Prometheus takes",
+    ),
+    (
+        {"writeRelabel": [{"action": "hashmod", "targetLabel": "shard"}]},
+        "writeRelabel.0.modulus",
+        "is missing: hashmod divides by it",
+    ),
+    (
+        {"writeRelabel": [{"action": "labeldrop", "regex": "a", "sourceLabels": ["b"]}]},
+        "writeRelabel.0.sourceLabels",
+        "is nothing that labeldrop reads",
+    ),
+    (
+        {"writeRelabel": [{"action": "lowercase", "targetLabel": "a-b"}]},
+        "writeRelabel.0.targetLabel",
+        "is not the name of a label",
+    ),
+]
+IDS = [f"{path}: {words}" for _, path, words in WRONG]
+every_wrong = pytest.mark.parametrize(("changes", "path", "words"), WRONG, ids=IDS)
+
+
+@every_wrong
+def test_a_wrong_receiver_is_refused_by_the_path_of_the_fault(
+    changes: dict[str, Any], path: str, words: str, refused: Refused
+) -> None:
+    lines = refused({"remoteWrite": [_receiver(**changes)]}, SECRET_KEYS).splitlines()
+    named = lines.index(f"  vitalstream:remoteWrite.0.{path}")
+    assert words in lines[named + 1]
+
+
+@every_wrong
+def test_the_message_never_shows_the_secret(
+    changes: dict[str, Any], path: str, words: str, refused: Refused
+) -> None:
+    """Also where nothing of it is encrypted, and the message is of that and of more."""
+    for secret_keys in (SECRETS, SECRET_KEYS):
+        assert CANARY not in refused({"remoteWrite": [_receiver(**changes)]}, secret_keys)
+
+
+@every_wrong
+def test_every_fault_comes_with_a_command_that_pulumi_takes(
+    changes: dict[str, Any], path: str, words: str, refused: Refused
+) -> None:
+    lines = refused({"remoteWrite": [_receiver(**changes)]}, SECRET_KEYS).splitlines()
+    mend = lines[lines.index(f"  vitalstream:remoteWrite.0.{path}") + 2]
+    assert mend.startswith("    mend: pulumi config ")
+    assert "--path 'remoteWrite[0]." in mend
+
+
+@pytest.mark.parametrize("secret", ["password", "bearerToken"])
+def test_a_secret_in_clear_text_is_refused_with_the_command_that_encrypts_it(
+    secret: str, refused: Refused
+) -> None:
+    receivers = [_receiver(), _receiver(name="archive", username="a", **{secret: CANARY})]
+    message = refused({"remoteWrite": receivers}, stack="prod")
+    told = message[message.index(f"vitalstream:remoteWrite.1.{secret}") :].splitlines()[:3]
+    assert told == [
+        f"vitalstream:remoteWrite.1.{secret}",
+        "    stands in clear text: it is a secret",
+        f"    mend: pulumi config set --secret --path 'remoteWrite[1].{secret}' --stack prod",
+    ]
+
+
+def test_a_missing_password_is_asked_for_at_the_prompt(refused: Refused) -> None:
+    message = refused({"remoteWrite": [_receiver(username="a")]}, SECRET_KEYS, stack="prod")
+    assert message.endswith(
+        "pulumi config set --secret --path 'remoteWrite[0].password' --stack prod"
+    )
+
+
+def test_what_is_known_to_be_no_secret_is_shown(refused: Refused) -> None:
+    message = refused({"remoteWrite": [_receiver(url="mimir")]})
+    assert 'vitalstream:remoteWrite.0.url = "mimir"' in message
+
+
+def test_nothing_of_a_setting_that_is_secret_is_shown(refused: Refused) -> None:
+    assert "canary" not in refused({"remoteWrite": [_receiver(url="canary")]}, SECRET_KEYS)
+
+
+def test_what_is_no_json_is_not_shown(refused: Refused) -> None:
+    message = refused({"remoteWrite": f"[{{password: {CANARY}}}]"})
+    assert "is not what its type in Pulumi.yaml asks for" in message
+    assert CANARY not in message
+
+
+def test_two_receivers_of_one_name_are_refused(refused: Refused) -> None:
+    message = refused({"remoteWrite": [_receiver(), _receiver()]})
+    assert message.count("is mimir as of another receiver") == 2
+
+
+def test_faults_of_two_receivers_are_both_told(refused: Refused) -> None:
+    message = refused({"remoteWrite": [_receiver(url="a"), _receiver(name="B")]})
+    assert ("remoteWrite.0.url" in message, "remoteWrite.1.name" in message) == (True, True)
+
+
+RIGHT = [
+    {"url": INSIDE},
+    {"url": "http://192.168.1.7:9009/api/v1/push", "tenant": "clinic"},
+    {"url": "http://[fd00::7]:9009/api/v1/push"},
+    {"url": "https://8.8.8.8/api/v1/push?db=vital%20signs"},
+    {"username": "12345", "password": CANARY},
+    {"username": 12345, "password": CANARY},
+    {"bearerToken": CANARY},
+    {"tenant": 42, "headers": {"THANOS-TENANT": "clinic", "X-Replica": 1}},
+    {"ca": CA, "serverName": "mimir.example.com"},
+    {"queue": {"capacity": 2000, "minShards": 4, "maxShards": 4, "retryOnHttp429": False}},
+    {"keep": ["up", "job:.+"], "drop": ["go_.*"]},
+    {"writeRelabel": [{"action": "labeldrop", "regex": "pod"}]},
+    {"writeRelabel": [{"source_labels": ["job"], "target_label": "${1}_name", "regex": "(.*)"}]},
+    {"writeRelabel": [{"sourceLabels": ["a"], "targetLabel": "b", "action": "keepequal"}]},
+]
+
+
+@pytest.mark.parametrize("changes", RIGHT, ids=json.dumps)
+def test_a_right_receiver_is_taken(changes: dict[str, Any]) -> None:
+    required = {key: SECRETS[key] for key in ("grafanaAdminPassword", "postgresPassword")}
+    values = {**required, "remoteWrite": json.dumps([_receiver(**changes)])}
+    assert len(settings_loader.parse("test", values, SECRET_KEYS).remote_write) == 1
+
+
+def test_the_settings_that_are_printed_show_no_secret() -> None:
+    required = {key: SECRETS[key] for key in ("grafanaAdminPassword", "postgresPassword")}
+    values = {**required, "remoteWrite": json.dumps([_receiver(**LOGIN)])}
+    assert CANARY not in repr(settings_loader.parse("test", values, SECRET_KEYS))
+
+
+def test_an_error_is_one_message_for_all_settings(refused: Refused) -> None:
+    with pytest.raises(SettingsError, match="2 settings are wrong"):
+        settings_loader.parse(
+            "test",
+            {
+                **{key: SECRETS[key] for key in ("grafanaAdminPassword", "postgresPassword")},
+                "demo": "yes",
+                "remoteWrite": json.dumps([_receiver(name="B")]),
+            },
+            SECRET_KEYS,
+        )

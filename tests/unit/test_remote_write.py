@@ -1,0 +1,190 @@
+"""What of `remoteWrite` reaches Prometheus: its configuration, and secrets as files alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import yaml
+from pulumi.runtime import rpc
+
+from ops import program, render
+from ops.policy import check
+from ops.program import StackConfig
+from tests.certificates import authority
+from tests.unit.conftest import View, stack_config
+
+CA = authority().pem
+PASSWORD, TOKEN = "canary-of-remote-password", "canary-of-remote-token"
+RECEIVERS = [
+    {
+        "name": "mimir",
+        "url": "https://mimir.example.com/api/v1/push",
+        "username": "vitalstream",
+        "password": PASSWORD,
+        "tenant": "clinic",
+        "ca": CA,
+        "serverName": "mimir.internal",
+        "keep": ["up", "job:.+"],
+        "drop": ["go_gc_duration_seconds"],
+        "writeRelabel": [{"action": "labeldrop", "regex": "pod"}],
+        "queue": {"maxShards": 4},
+    },
+    {
+        "name": "thanos",
+        "url": "https://thanos.example.com/api/v1/receive",
+        "bearerToken": TOKEN,
+        "headers": {"THANOS-TENANT": "clinic"},
+    },
+    {"name": "plain", "url": "http://receiver:9090/api/v1/write"},
+]
+FILES = "/etc/prometheus/remote-write"
+QUEUE = {
+    "capacity": 10000,
+    "max_shards": 50,
+    "min_shards": 1,
+    "max_samples_per_send": 2000,
+    "batch_send_deadline": "5s",
+    "min_backoff": "30ms",
+    "max_backoff": "5s",
+    "retry_on_http_429": True,
+}
+
+
+def _config() -> StackConfig:
+    made = stack_config("prod", {"remoteWrite": RECEIVERS})
+    return StackConfig(made.values, (*made.secret_keys, "vitalstream:remoteWrite"))
+
+
+@pytest.fixture(scope="module")
+def view() -> View:
+    return View("prod", tuple(program.run("prod", _config())))
+
+
+@pytest.fixture(scope="module")
+def sections(view: View) -> dict[str, Any]:
+    config = yaml.safe_load(view.config("prometheus")["files"]["prometheus.yml"])
+    return {section["name"]: section for section in config["remote_write"]}
+
+
+def test_a_receiver_is_rendered_with_all_that_is_set(sections: dict[str, Any]) -> None:
+    assert sections["mimir"] == {
+        "name": "mimir",
+        "url": "https://mimir.example.com/api/v1/push",
+        "headers": {"X-Scope-OrgID": "clinic"},
+        "basic_auth": {"username": "vitalstream", "password_file": f"{FILES}/mimir/password"},
+        "tls_config": {"ca_file": f"{FILES}/mimir/ca.pem", "server_name": "mimir.internal"},
+        "write_relabel_configs": [
+            {
+                "action": "keep",
+                "source_labels": ["__name__"],
+                "regex": "up(_bucket|_count|_sum)?|(?:job:.+)",
+            },
+            {
+                "action": "drop",
+                "source_labels": ["__name__"],
+                "regex": "go_gc_duration_seconds(_bucket|_count|_sum)?",
+            },
+            {"action": "labeldrop", "regex": "pod"},
+        ],
+        "queue_config": QUEUE | {"max_shards": 4},
+    }
+
+
+def test_a_token_is_read_from_a_file(sections: dict[str, Any]) -> None:
+    assert sections["thanos"]["authorization"] == {
+        "type": "Bearer",
+        "credentials_file": f"{FILES}/thanos/bearer_token",
+    }
+
+
+def test_a_receiver_with_nothing_set_has_its_queue_alone(sections: dict[str, Any]) -> None:
+    url = "http://receiver:9090/api/v1/write"
+    assert sections["plain"] == {"name": "plain", "url": url, "queue_config": QUEUE}
+
+
+def test_what_is_sent_says_which_stack_it_is_of(view: View) -> None:
+    config = yaml.safe_load(view.config("prometheus")["files"]["prometheus.yml"])
+    assert config["global"]["external_labels"] == {"stack": "prod"}
+
+
+def test_secrets_are_files_and_nothing_else_is_one(view: View) -> None:
+    config = view.config("prometheus")
+    ours = {p: text for p, text in config["secret_files"].items() if p.startswith("remote-write/")}
+    assert ours == {
+        "remote-write/mimir/password": PASSWORD,
+        "remote-write/thanos/bearer_token": TOKEN,
+    }
+    assert config["files"]["remote-write/mimir/ca.pem"] == CA
+
+
+def test_secret_files_are_secrets_to_pulumi(view: View) -> None:
+    assert rpc.is_rpc_secret(view.one("ConfigFiles", "prometheus-config").inputs["secret_files"])
+
+
+@pytest.mark.parametrize("secret", [PASSWORD, TOKEN])
+def test_a_secret_is_nowhere_else(secret: str, view: View) -> None:
+    leaks = []
+    for found in view.registrations:
+        inputs = {**found.inputs}
+        inputs.pop("secret_files", None)
+        if secret in json.dumps(program.unwrap(inputs)):
+            leaks.append(f"{found.type}::{found.name}")
+    assert leaks == []
+
+
+def test_a_changed_secret_needs_no_reload_and_a_changed_section_does(view: View) -> None:
+    config = view.config("prometheus")
+    assert (config["on_change_below"]["remote-write"], config["on_change"]) == (
+        {},
+        {"reload": True},
+    )
+
+
+def test_a_rendering_has_no_secret() -> None:
+    texts = render.render("prod", _config())
+    assert [path for path, text in texts.items() if PASSWORD in text or TOKEN in text] == []
+
+
+def test_it_keeps_every_policy() -> None:
+    assert check("prod", _config()) == []
+
+
+def test_a_secret_of_a_list_is_one_to_the_policies() -> None:
+    assert {PASSWORD, TOKEN} <= set(_config().secrets.values())
+
+
+def test_the_rules_come_with_the_first_receiver(view: View, prod: View) -> None:
+    there = ["rules/remote_write.yml" in v.config("prometheus")["files"] for v in (prod, view)]
+    assert there == [False, True]
+
+
+def test_what_the_rules_read_is_stored(view: View) -> None:
+    config = yaml.safe_load(view.config("prometheus")["files"]["prometheus.yml"])
+    kept = config["scrape_configs"][0]["metric_relabel_configs"][0]["regex"]
+    assert "prometheus_remote_storage_samples_failed_total" in kept
+
+
+def test_a_stack_without_it_is_told_nothing_of_it(prod: View) -> None:
+    config = prod.config("prometheus")
+    assert "remote" not in json.dumps(config)
+
+
+def test_nothing_but_the_files_changes_in_the_stack(view: View, prod: View) -> None:
+    changed = {
+        (kind, name)
+        for kind in ("Container", "Volume", "Network", "RemoteImage", "ConfigFiles", "Dashboard")
+        for name, inputs in view.inputs(kind).items()
+        if inputs != prod.inputs(kind).get(name)
+    }
+    assert changed == {("ConfigFiles", "prometheus-config")}
+
+
+@pytest.mark.parametrize("alert", ["PrometheusRemoteWriteFailing", "PrometheusRemoteWriteBehind"])
+def test_its_alerts_can_be_overridden(alert: str, run_program: Callable[..., View]) -> None:
+    receiver = {"name": "plain", "url": "http://receiver:9090/api/v1/write"}
+    own = {alert: {"threshold": 77}}
+    files = run_program("dev", remoteWrite=[receiver], alerts=own).config("prometheus")["files"]
+    assert "> 77" in files["rules/remote_write.yml"]
