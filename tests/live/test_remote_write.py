@@ -1,0 +1,305 @@
+"""What Prometheus sends to a receiver: all of it, also after an outage, and no secret anywhere."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import re
+import socket
+import tarfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import bcrypt
+import docker
+import pytest
+import requests
+import yaml
+from docker.models.containers import Container
+
+from components.config_files_provider import ConfigFilesProvider
+from components.images import IMAGES
+from ops import access, program, rehearsal
+from tests.issued import issued
+from tests.live import stack as stacks
+from tests.live.stack import TIMEOUT_SECONDS, Stack, eventually
+
+STACK = "live-remotewrite"
+RECEIVER = "live-remotewrite-receiver"
+HOST = "receiver"
+USER, PASSWORD, WRONG = "vitalstream", "live-remote-Password-8", "live-remote-Password-9"
+DROPPED, JOB_LEFT_OUT = "node_cpu_seconds_total", "alertmanager"
+OUTAGE_SECONDS = 30
+CATCH_UP_SECONDS = 60
+WINDOW_SECONDS = 300
+UID = 65534
+
+Samples = dict[frozenset[tuple[str, str]], list[tuple[float, str]]]
+
+
+@dataclass(frozen=True)
+class Receiver:
+    """A Prometheus that others write to, over TLS and with a password."""
+
+    container: Container
+    url: str
+    authority: str
+
+    def get(self, path: str, **params: Any) -> Any:
+        with access.trusting(self.authority) as session:
+            url = f"{self.url}/api/v1/{path}"
+            answer = session.get(url, params=params, auth=(USER, PASSWORD), timeout=TIMEOUT_SECONDS)
+        assert answer.ok, f"{url}: {answer.text}"
+        return answer.json()["data"]
+
+    def answers(self) -> bool:
+        with contextlib.suppress(requests.exceptions.ConnectionError, AssertionError):
+            return bool(self.get("status/buildinfo"))
+        return False
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A stack that wrote to a receiver which was away for a while, up to the time `until`.
+
+    `lag` is the longest that the stack recorded meanwhile, in seconds.
+    """
+
+    stack: Stack
+    receiver: Receiver
+    until: float
+    lag: float
+
+
+@pytest.fixture(scope="module")
+def receiver(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterator[Receiver]:
+    """In a network of its own, which the stack is to join."""
+    served = issued([HOST, "127.0.0.1"])
+    image = images.get("prometheus", IMAGES["prometheus"].reference)
+    labels = {"vitalstream.stack": RECEIVER}
+    with stacks.alone(RECEIVER, docker_client):
+        docker_client.networks.create(RECEIVER, driver="bridge", labels=labels)
+        port = _free_port()
+        made = docker_client.containers.create(
+            image,
+            [
+                "--config.file=/etc/prometheus/prometheus.yml",
+                "--storage.tsdb.path=/prometheus",
+                "--web.enable-remote-write-receiver",
+                "--web.config.file=/etc/prometheus/web.yml",
+            ],
+            name=RECEIVER,
+            hostname=HOST,
+            labels=labels,
+            network=RECEIVER,
+            ports={"9090/tcp": ("127.0.0.1", port)},
+            mem_limit="512m",
+        )
+        docker_client.networks.get(RECEIVER).disconnect(made)
+        docker_client.networks.get(RECEIVER).connect(made, aliases=[HOST])
+        made.put_archive("/etc/prometheus", _archive(_receiver_files(served)))
+        made.start()
+        found = Receiver(made, f"https://127.0.0.1:{port}", served["tlsCa"])
+        assert eventually(found.answers, 30), made.logs().decode(errors="replace")
+        yield found
+
+
+@pytest.fixture(scope="module")
+def writing(
+    docker_client: docker.DockerClient, images: dict[str, str], receiver: Receiver
+) -> Iterator[Stack]:
+    config = stacks.config(
+        images,
+        applicationNetworks=[RECEIVER],
+        keepAllMetrics=True,
+        remoteWrite=[
+            {
+                "name": "archive",
+                "url": f"https://{HOST}:9090/api/v1/write",
+                "username": USER,
+                "password": PASSWORD,
+                "tenant": "clinic",
+                "ca": receiver.authority,
+                "drop": [DROPPED],
+                "writeRelabel": [
+                    {"action": "drop", "sourceLabels": ["job"], "regex": JOB_LEFT_OUT}
+                ],
+                "queue": {"batchSendDeadline": "1s", "maxBackoff": "1s"},
+            }
+        ],
+    )
+    secrets = (*config.secret_keys, f"{program.PROJECT}:remoteWrite")
+    config = program.StackConfig(config.values, secrets)
+    with stacks.alone(STACK, docker_client):
+        result = rehearsal.up(STACK, config, stacks.say, leave_out=frozenset({"grafana"}))
+        yield Stack(STACK, docker_client, config, result)
+
+
+@pytest.fixture(scope="module")
+def sent(writing: Stack, receiver: Receiver) -> Sent:
+    """After the receiver was stopped for `OUTAGE_SECONDS` and came back."""
+    assert eventually(lambda: receiver.get("query", query="up")["result"], 30)
+    receiver.container.stop(timeout=10)
+    time.sleep(OUTAGE_SECONDS)
+    lag = writing.value("max(remote:prometheus_remote_write_lag:seconds)")
+    receiver.container.start()
+    assert eventually(receiver.answers, 30)
+    # Some scrapes more, so that what was there before and after the outage is compared too.
+    time.sleep(5 * stacks.SCRAPE_SECONDS)
+    return Sent(writing, receiver, time.time() - stacks.SCRAPE_SECONDS, lag or 0)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _receiver_files(served: Mapping[str, str]) -> dict[str, str]:
+    hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(10)).decode()
+    web = {
+        "tls_server_config": {"cert_file": "certificate.pem", "key_file": "key.pem"},
+        "basic_auth_users": {USER: hashed},
+    }
+    return {
+        "prometheus.yml": "global: {}\n",
+        "web.yml": yaml.safe_dump(web),
+        "certificate.pem": served["tlsCertificate"],
+        "key.pem": served["tlsKey"],
+    }
+
+
+def _archive(files: Mapping[str, str]) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for name, text in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.uid, entry.mode = len(text.encode()), UID, 0o400
+            archive.addfile(entry, io.BytesIO(text.encode()))
+    return packed.getvalue()
+
+
+def samples(result: list[dict[str, Any]]) -> Samples:
+    """Every sample of the series, by their labels without the stack's own."""
+    return {
+        frozenset((key, text) for key, text in series["metric"].items() if key != "stack"): [
+            (at, value) for at, value in series["values"]
+        ]
+        for series in result
+    }
+
+
+def scraped(sent: Sent) -> Samples:
+    """What the sender has of what it is to send."""
+    query = f'{{__name__=~".+", __name__!="{DROPPED}", job!="{JOB_LEFT_OUT}"}}[{WINDOW_SECONDS}s]'
+    return samples(sent.stack.ask("query", query=query, time=sent.until)["result"])
+
+
+def received(sent: Sent) -> Samples:
+    query = f'{{__name__=~".+", stack="{STACK}"}}[{WINDOW_SECONDS}s]'
+    return samples(sent.receiver.get("query", query=query, time=sent.until)["result"])
+
+
+def test_every_sample_is_at_the_receiver_and_no_other(sent: Sent) -> None:
+    wanted = scraped(sent)
+    assert sum(map(len, wanted.values())) > 10_000
+    eventually(lambda: received(sent) == wanted, CATCH_UP_SECONDS)
+    there = received(sent)
+    assert wanted.keys() ^ there.keys() == set()
+    missing = {
+        dict(labels)["__name__"]: set(wanted[labels]) ^ set(there[labels])
+        for labels in wanted
+        if wanted[labels] != there[labels]
+    }
+    assert missing == {}
+
+
+def test_the_outage_was_one(sent: Sent) -> None:
+    """Samples of the time when nobody took them are among those compared."""
+    retried = 'prometheus_remote_storage_samples_retried_total{remote_name="archive"}'
+    with sent.stack.session() as session:
+        url = f"{sent.stack.result.urls['prometheus']}/metrics"
+        text = session.get(url, timeout=TIMEOUT_SECONDS).text
+    found = re.search(rf"^{re.escape(retried[:-1])},.*}} (\S+)$", text, re.MULTILINE)
+    assert found, "no repetitions are counted"
+    assert float(found[1]) > 0
+
+
+def test_the_lag_is_recorded_while_the_receiver_is_away_and_gone_afterwards(sent: Sent) -> None:
+    def lag() -> float:
+        value = sent.stack.value("remote:prometheus_remote_write_lag:seconds")
+        return 1e9 if value is None else value
+
+    assert sent.lag > OUTAGE_SECONDS - 10
+    assert eventually(lambda: lag() < 10, CATCH_UP_SECONDS), lag()
+
+
+def test_nothing_was_given_up(sent: Sent) -> None:
+    assert sent.stack.value("sum(prometheus_remote_storage_samples_failed_total)") == 0
+    assert sent.stack.value("sum(remote:prometheus_remote_write_failed:ratio_rate5m)") == 0
+
+
+@pytest.mark.parametrize("left_out", [DROPPED, f'{{job="{JOB_LEFT_OUT}"}}'])
+def test_what_is_left_out_is_stored_here_and_not_there(sent: Sent, left_out: str) -> None:
+    query = f"count({left_out})"
+    assert sent.stack.value(query)
+    assert sent.receiver.get("query", query=query)["result"] == []
+
+
+def test_every_rule_on_it_evaluates_without_error(sent: Sent) -> None:
+    rules = {name: r for name, r in sent.stack.rules().items() if "emote" in name}
+    assert len(rules) == 4
+    assert [name for name, rule in rules.items() if rule["health"] != "ok"] == []
+
+
+def test_neither_containers_nor_logs_nor_the_configuration_show_the_password(sent: Sent) -> None:
+    stack = sent.stack
+    shown = {container.name: json.dumps(container.attrs) for container in stack.containers()}
+    shown["log"] = stack.container("prometheus").logs().decode(errors="replace")
+    shown["configuration"] = json.dumps(stack.ask("status/config"))
+    assert "archive" in shown["configuration"]
+    assert [where for where, text in shown.items() if PASSWORD in text] == []
+
+
+def test_the_password_is_readable_by_prometheus_alone(sent: Sent) -> None:
+    path = "/etc/prometheus/remote-write/archive/password"
+    _, output = sent.stack.container("prometheus").exec_run(["stat", "-c", "%a %u", path])
+    assert isinstance(output, bytes)
+    assert output.decode().strip() == f"400 {UID}"
+
+
+def test_another_password_is_used_at_once_and_reloads_nothing(sent: Sent) -> None:
+    """A wrong one, whose refusals are counted, and then the right one again."""
+    stack, provider = sent.stack, ConfigFilesProvider()
+    olds = stack.config_files("prometheus")
+    path = "remote-write/archive/password"
+    news = {**olds, "secret_files": {**olds["secret_files"], path: WRONG}}
+    id_ = f"{olds['volume']}:{olds['target']}"
+    failed = "sum(prometheus_remote_storage_samples_failed_total)"
+    before = stack.started_at("prometheus"), stack.ask("status/config"), _reloads(stack)
+    provider.update(id_, olds, news)
+    try:
+        refused = eventually(lambda: (stack.value(failed) or 0) > 0, 30)
+        ratio = "max(remote:prometheus_remote_write_failed:ratio_rate5m)"
+        counted = eventually(lambda: (stack.value(ratio) or 0) > 0, 30)
+    finally:
+        provider.update(id_, news, olds)
+    taken = time.time()
+    query = 'timestamp(up{job="prometheus"})'
+
+    def newest() -> float:
+        found = sent.receiver.get("query", query=query)["result"]
+        return float(found[0]["value"][1]) if found else 0
+
+    assert (refused, counted) == (True, True)
+    assert eventually(lambda: newest() > taken, 30), f"{newest()} is before {taken}"
+    assert (stack.started_at("prometheus"), stack.ask("status/config"), _reloads(stack)) == before
+
+
+def _reloads(stack: Stack) -> int:
+    log = stack.container("prometheus").logs().decode(errors="replace")
+    return log.count("Completed loading of configuration file")
