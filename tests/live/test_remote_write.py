@@ -206,6 +206,7 @@ def received(sent: Sent) -> Samples:
 
 def test_every_sample_is_at_the_receiver_and_no_other(sent: Sent) -> None:
     wanted = scraped(sent)
+    stacks.say(f"{sum(map(len, wanted.values()))} samples of {len(wanted)} series")
     assert sum(map(len, wanted.values())) > 10_000
     eventually(lambda: received(sent) == wanted, CATCH_UP_SECONDS)
     there = received(sent)
