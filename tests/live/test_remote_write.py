@@ -36,6 +36,7 @@ OUTAGE_SECONDS = 30
 CATCH_UP_SECONDS = 60
 WINDOW_SECONDS = 300
 UID = 65534
+LAG = 'remote:prometheus_remote_write_lag:seconds{remote_name="archive"}'
 
 Samples = dict[frozenset[tuple[str, str]], list[tuple[float, str]]]
 
@@ -128,7 +129,8 @@ def writing(
                     {"action": "drop", "sourceLabels": ["job"], "regex": JOB_LEFT_OUT}
                 ],
                 "queue": {"batchSendDeadline": "1s", "maxBackoff": "1s"},
-            }
+            },
+            {"name": "nobody", "url": "http://nobody:9090/api/v1/write"},
         ],
     )
     secrets = (*config.secret_keys, f"{program.PROJECT}:remoteWrite")
@@ -144,7 +146,7 @@ def sent(writing: Stack, receiver: Receiver) -> Sent:
     assert eventually(lambda: receiver.get("query", query="up")["result"], 30)
     receiver.container.stop(timeout=10)
     time.sleep(OUTAGE_SECONDS)
-    lag = writing.value("max(remote:prometheus_remote_write_lag:seconds)")
+    lag = writing.value(LAG)
     receiver.container.start()
     assert eventually(receiver.answers, 30)
     # Some scrapes more, so that what was there before and after the outage is compared too.
@@ -232,11 +234,18 @@ def test_the_outage_was_one(sent: Sent) -> None:
 
 def test_the_lag_is_recorded_while_the_receiver_is_away_and_gone_afterwards(sent: Sent) -> None:
     def lag() -> float:
-        value = sent.stack.value("remote:prometheus_remote_write_lag:seconds")
+        value = sent.stack.value(LAG)
         return 1e9 if value is None else value
 
     assert sent.lag > OUTAGE_SECONDS - 10
     assert eventually(lambda: lag() < 10, CATCH_UP_SECONDS), lag()
+
+
+def test_a_receiver_that_never_answered_is_behind_since_the_start(sent: Sent) -> None:
+    lag = sent.stack.value('remote:prometheus_remote_write_lag:seconds{remote_name="nobody"}')
+    started = sent.stack.value('process_start_time_seconds{job="prometheus"}')
+    assert started
+    assert lag == pytest.approx(time.time() - started, abs=10)
 
 
 def test_nothing_was_given_up(sent: Sent) -> None:

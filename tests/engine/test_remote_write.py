@@ -1,0 +1,127 @@
+"""A receiver of remote write on the real engine, with its password inside a list.
+
+Prometheus and its networks alone are brought up: the rest of the stack has no part in it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import docker
+import pytest
+import yaml
+from pulumi import automation
+
+from ops import rehearsal
+from tests.engine.program import EngineStack
+
+STACK = "engine-remotewrite"
+LIKE = "dev"
+CONFIG = {"demo": False, "scrapeInterval": "3s", "evaluationInterval": "3s"}
+TARGETS = ["**prometheus:Prometheus**", "**network:StackNetworks**", "**providers:docker**"]
+KEY = "vitalstream:remoteWrite"
+RECEIVER = {
+    "name": "mimir",
+    "url": "https://mimir.invalid/api/v1/push",
+    "username": "vitalstream",
+    "tenant": "clinic",
+}
+PASSWORD, NEW_PASSWORD = "canary-remote-5b1f0c33", "canary-remote-e07a9d18"
+FILE = "/etc/prometheus/remote-write/mimir/password"
+
+
+@pytest.fixture(scope="session")
+def images(docker_client: docker.DockerClient, cli: None) -> dict[str, str]:
+    """Of Prometheus, and of what else there is; Grafana is not asked for."""
+    return rehearsal.local_images(docker_client, print)
+
+
+@pytest.fixture(scope="module")
+def up(engine: EngineStack) -> EngineStack:
+    """Prometheus, up, without a receiver."""
+    applied(engine)
+    return engine
+
+
+def applied(engine: EngineStack) -> dict[str, int]:
+    engine.configure()
+    done = engine.stack.up(target=TARGETS, on_output=print)
+    changes = done.summary.resource_changes or {}
+    return {str(operation): count for operation, count in changes.items() if operation != "same"}
+
+
+def write(engine: EngineStack, receivers: list[dict[str, Any]]) -> None:
+    path = engine.folder / f"Pulumi.{STACK}.yaml"
+    found = yaml.safe_load(path.read_text())
+    found["config"][KEY] = receivers
+    path.write_text(yaml.safe_dump(found))
+
+
+def encrypt(engine: EngineStack, password: str) -> None:
+    """As `pulumi config set --secret --path 'remoteWrite[0].password'`."""
+    value = automation.ConfigValue(password, secret=True)
+    engine.stack.set_config(f"{KEY}[0].password", value, path=True)
+
+
+def reloads(engine: EngineStack) -> int:
+    log = engine.container("prometheus").logs().decode(errors="replace")
+    return log.count("Completed loading of configuration file")
+
+
+def running(engine: EngineStack) -> Any:
+    return yaml.safe_load(engine.get("prometheus", "/api/v1/status/config")["data"]["yaml"])
+
+
+def in_file(engine: EngineStack) -> str:
+    _, output = engine.container("prometheus").exec_run(["cat", FILE])
+    assert isinstance(output, bytes)
+    return output.decode()
+
+
+def test_a_password_in_clear_text_is_refused_and_not_shown(up: EngineStack) -> None:
+    write(up, [{**RECEIVER, "password": PASSWORD}])
+    with pytest.raises(automation.CommandError) as refusal:
+        applied(up)
+    words = str(refusal.value)
+    assert "pulumi config set --secret --path 'remoteWrite[0].password'" in words
+    assert PASSWORD not in words
+
+
+def test_a_receiver_is_added_by_a_reload_and_replaces_nothing(up: EngineStack) -> None:
+    before = up.started(), reloads(up)
+    write(up, [RECEIVER])
+    encrypt(up, PASSWORD)
+    assert PASSWORD not in (up.folder / f"Pulumi.{STACK}.yaml").read_text()
+    assert applied(up) == {"update": 1}
+    assert (up.started(), reloads(up)) == (before[0], before[1] + 1)
+    (section,) = running(up)["remote_write"]
+    assert section["basic_auth"] == {"username": "vitalstream", "password_file": FILE}
+    assert in_file(up) == PASSWORD
+
+
+def test_a_second_up_changes_nothing(up: EngineStack) -> None:
+    assert applied(up) == {}
+
+
+def test_another_password_is_one_update_without_a_reload(up: EngineStack) -> None:
+    before = up.started(), reloads(up)
+    encrypt(up, NEW_PASSWORD)
+    assert applied(up) == {"update": 1}
+    assert (up.started(), reloads(up)) == before
+    assert in_file(up) == NEW_PASSWORD
+
+
+def test_the_state_has_neither_password_in_clear_text(up: EngineStack) -> None:
+    states = [path.read_text() for path in (up.folder / ".state").rglob("*.json")]
+    assert states
+    assert [state for state in states if PASSWORD in state or NEW_PASSWORD in state] == []
+
+
+def test_the_last_receiver_goes_by_a_reload_and_with_its_file(up: EngineStack) -> None:
+    before = up.started()
+    write(up, [])
+    assert applied(up) == {"update": 1}
+    assert up.started() == before
+    assert "remote_write" not in running(up)
+    status, _ = up.container("prometheus").exec_run(["test", "-e", FILE])
+    assert status != 0
