@@ -27,7 +27,9 @@ from pulumi.dynamic import (
 
 from components.volume_files import PUBLIC_MODE, SECRET_MODE, File, Volume
 
-RELOAD_SECONDS = 30
+# Prometheus gives a receiver of remote write that is taken out or changed a minute, one after the
+# other, for what it still has to send; who takes one out that is away for good waits for that.
+RELOAD_SECONDS = 150
 RESTART_SECONDS = 60
 # Alertmanager says that it has loaded its configuration, and only then applies it.
 APPLY_SECONDS = 0.3
