@@ -6,6 +6,7 @@ import pulumi
 
 from components import (
     alert_overrides,
+    discovery,
     own_dashboards,
     replica_settings,
     routing,
@@ -38,6 +39,7 @@ for warning in (
     *alert_overrides.warnings(settings.alerts),
     *tls_settings.warnings(settings),
     *replica_settings.warnings(settings),
+    *discovery.warnings(settings),
 ):
     pulumi.log.warn(warning)
 

@@ -92,7 +92,8 @@ def _ip_address(text: str) -> str:
         raise ValueError("is not an IP address, such as 127.0.0.1 or 0.0.0.0") from None
 
 
-def _host_port(text: str) -> str:
+def host_port(text: str) -> str:
+    """Raises ValueError."""
     match = _HOST_PORT.fullmatch(text)
     if match is None or not 1 <= int(match["port"]) <= 65535:
         raise ValueError("is not host:port, such as backend:8000 (no scheme, no path)")
@@ -100,7 +101,7 @@ def _host_port(text: str) -> str:
 
 
 def _optional_host_port(text: str) -> str:
-    return _host_port(text) if text else text
+    return host_port(text) if text else text
 
 
 def _mail_address(text: str) -> str:
@@ -258,7 +259,7 @@ Memory = Annotated[str, AfterValidator(_memory)]
 Cpus = Annotated[float, BeforeValidator(number), Field(gt=0, le=256)]
 Port = Annotated[int, BeforeValidator(number), Field(ge=1, le=65535)]
 IpAddress = Annotated[str, AfterValidator(_ip_address)]
-HostPort = Annotated[str, AfterValidator(_host_port)]
+HostPort = Annotated[str, AfterValidator(host_port)]
 OptionalHostPort = Annotated[str, AfterValidator(_optional_host_port)]
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
 Image = Annotated[str, AfterValidator(_image)]

@@ -11,6 +11,7 @@ import yaml
 from components import (
     alert_overrides,
     certificate_rules,
+    discovery,
     extra_rules,
     remote_write,
     rule_files,
@@ -42,15 +43,18 @@ SERVED_BY = {
 }
 
 
-def scrape_jobs(settings: Settings) -> dict[str, list[str]]:
-    """Each scrape job and its targets."""
-    return {
+def scrape_jobs(settings: Settings) -> dict[str, dict[str, Any]]:
+    """Each scrape job and where it finds its targets."""
+    own = {
         "prometheus": _prometheuses(settings),
         "alertmanager": [f"{name}:9093" for name in settings.replicas("alertmanager")],
         "grafana": [f"{name}:3000" for name in settings.replicas("grafana")],
         **({"grafana-lb": [f"grafana-lb:{METRICS_PORT}"]} if has_balancer(settings) else {}),
         **{exporter.job: [f"{exporter.service}:{exporter.port}"] for exporter in EXPORTERS},
-        "backend": list(settings.backend_targets),
+    }
+    return {
+        **{job: {"static_configs": [{"targets": targets}]} for job, targets in own.items()},
+        "backend": discovery.scraped(settings, CONFIG_DIR),
     }
 
 
@@ -104,7 +108,7 @@ def render_config(settings: Settings, keep: KeepList = EVERYTHING, name: str = "
             "alertmanagers": [
                 {
                     **_asking(settings, "alertmanager"),
-                    "static_configs": [{"targets": scrape_jobs(settings)["alertmanager"]}],
+                    "static_configs": scrape_jobs(settings)["alertmanager"]["static_configs"],
                 }
             ],
         },
@@ -113,10 +117,10 @@ def render_config(settings: Settings, keep: KeepList = EVERYTHING, name: str = "
                 "job_name": job,
                 **_asking(settings, SERVED_BY.get(job)),
                 **scrape_limits.of(settings),
-                "static_configs": [{"targets": targets}],
+                **found,
                 **relabelled,
             }
-            for job, targets in scrape_jobs(settings).items()
+            for job, found in scrape_jobs(settings).items()
         ],
         **remote_write.rendered(settings.remote_write, CONFIG_DIR),
     }
@@ -194,6 +198,7 @@ def spec(
                 "prometheus.yml": render_config(settings, keep, name),
                 **{f"rules/{name}": text for name, text in rules.items()},
                 **remote_write.files(settings.remote_write),
+                **discovery.load(settings.backend_target_files),
             },
             secret_files={
                 **web.server_files(settings, service=name, password=True),
@@ -203,8 +208,14 @@ def spec(
             checker=("promtool", "check", "config", f"{CONFIG_DIR}/prometheus.yml"),
             on_change=ReloadOnChange(),
             on_change_below={
-                web.FOLDER: NoticesItself(),
-                **({remote_write.FOLDER: NoticesItself()} if settings.remote_write else {}),
+                path: NoticesItself()
+                for path, used in (
+                    (web.FOLDER, True),
+                    # Named only where they are used: other stacks' inputs stay as they were.
+                    (discovery.FOLDER, settings.backend_target_files),
+                    (remote_write.FOLDER, settings.remote_write),
+                )
+                if used
             },
         ),
         data_dir=DATA_DIR,

@@ -8,7 +8,7 @@ Pulumi config.
 from __future__ import annotations
 
 from collections import Counter
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, SecretStr, StrictBool, ValidationInfo, field_validator
 
@@ -27,20 +27,15 @@ from components.field_types import (
     Authorities,
     BodySize,
     Cpus,
-    DatabaseName,
     DockerHost,
     Duration,
-    HostPort,
     HttpsUrl,
     Image,
-    Login,
     MailAddress,
     Memory,
     NetworkName,
     OneLine,
     OptionalHostPort,
-    OptionalLogin,
-    OptionalPassword,
     Password,
     RegistryPrefix,
     SampleLimit,
@@ -51,10 +46,10 @@ from components.frozen import Frozen, known_service
 from components.images import IMAGES
 from components.keep_list import KeptMetric
 from components.quantities import duration_seconds
-from components.reach_settings import ReachSettings
 from components.remote_write import RemoteWrite
 from components.setting_faults import tell
 from components.slo_objective import SloObjective
+from components.watch_settings import WatchSettings
 
 # Prometheus looks back 5 minutes for a sample: with a longer interval one missed scrape or
 # evaluation already makes a series stale, and every `rate(...[5m])` has too few points.
@@ -89,7 +84,7 @@ LimitedService = Annotated[str, known_service(frozenset(SERVICES), "limits")]
 ImageService = Annotated[str, known_service(frozenset(IMAGES), "an image")]
 
 
-class Settings(ReachSettings):
+class Settings(WatchSettings):
     """One stack's settings, checked. Secrets are `SecretStr`: printing the object shows none."""
 
     demo: StrictBool = False
@@ -107,16 +102,6 @@ class Settings(ReachSettings):
 
     docker_host: DockerHost = "unix:///var/run/docker.sock"
     application_networks: tuple[NetworkName, ...] = ()
-
-    backend_targets: tuple[HostPort, ...] = Field(default=("backend:8000",), min_length=1)
-    postgres_address: HostPort = "postgres:5432"
-    postgres_database: DatabaseName = "postgres"
-    postgres_user: Login = "postgres_exporter"
-    postgres_sslmode: Literal["disable", "require", "verify-ca", "verify-full"] = "disable"
-    postgres_password: Password
-    redis_address: HostPort = "redis:6379"
-    redis_user: OptionalLogin = ""
-    redis_password: OptionalPassword = SecretStr("")
 
     grafana_admin_user: AdminLogin = "admin"
     grafana_admin_password: Password

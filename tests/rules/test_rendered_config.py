@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from components import web
+from components.project_files import PROJECT_DIR
 from ops import render
 from ops.program import SECRETS, StackConfig
 from tests.certificates import authority
@@ -107,5 +108,27 @@ def test_prometheus_takes_every_interval_that_the_settings_allow(
 ) -> None:
     folder = _rendered(
         "dev", tmp_path / "out", scrapeInterval=interval, evaluationInterval=interval
+    )
+    assert "SUCCESS" in _run(promtool, "check", "config", folder / "prometheus.yml")
+
+
+DISCOVERIES = {
+    "A": [{"name": "backend.internal", "port": 8000}],
+    "SRV": [{"name": "_metrics._tcp.backend.internal.", "type": "SRV", "refreshInterval": "5s"}],
+}
+
+
+@pytest.mark.parametrize("sources", DISCOVERIES)
+def test_prometheus_takes_every_way_to_find_backends(
+    sources: str, promtool: str, tmp_path: Path
+) -> None:
+    targets = tmp_path / "backends.json"
+    targets.write_text(json.dumps([{"targets": ["backend-1:8000"], "labels": {"rack": "a"}}]))
+    folder = _rendered(
+        "dev",
+        tmp_path / "out",
+        backendTargets="[]",
+        backendDns=json.dumps(DISCOVERIES[sources]),
+        backendTargetFiles=json.dumps([os.path.relpath(targets, PROJECT_DIR)]),
     )
     assert "SUCCESS" in _run(promtool, "check", "config", folder / "prometheus.yml")
