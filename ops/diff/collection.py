@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from components.quantities import duration_seconds, size_bytes
+from ops.diff import targets
 from ops.diff.comparison import Comparison
 from ops.diff.dashboards import field_of
 from ops.diff.report import Field, Item, Kind, Line, Mark, Quote, quoted
@@ -39,6 +40,7 @@ def items(comparison: Comparison) -> list[Item]:
     return [
         *_retention(comparison.before, comparison.after),
         *_scraping(comparison.before, comparison.after),
+        *targets.items(comparison.before, comparison.after),
         *_data_sources(comparison),
     ]
 
@@ -198,9 +200,9 @@ def _scrape_item(change: Change, before: Snapshot, after: Snapshot) -> Item:
             gone: tuple[Line, ...] = (("its targets are no longer looked at",),)
             removed = kind is Kind.REMOVED
             mark = Mark.WEAKER if removed else Mark.NONE
-            targets = field_of(Change((), _targets(change.old), _targets(change.new)), "targets")
+            listed = field_of(Change((), _targets(change.old), _targets(change.new)), "targets")
             line: Line = ("scrape job ", Quote(job), f" {kind}")
-            return Item(kind, job, line, mark, gone if removed else (), (targets,))
+            return Item(kind, job, line, mark, gone if removed else (), (listed,))
         case ("global", "scrape_interval"):
             later = tuple(_later(change))
             why = (*later, *_samples(change), *_disk(before, after))

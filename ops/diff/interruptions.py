@@ -259,7 +259,7 @@ def _effect(service: str, how: Mapping[str, Any]) -> tuple[Line, Mark]:
         if service == "grafana":
             words = " gets its admin password set anew, without a restart"
         return (Quote(service), words), Mark.NONE
-    return (Quote(service), " gets other files, which it reads at its next start"), Mark.CAUTION
+    return (Quote(service), " notices its other files by itself: no restart"), Mark.NONE
 
 
 def _names(changed: list[Change]) -> list[str]:

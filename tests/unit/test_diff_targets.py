@@ -1,0 +1,46 @@
+"""What a pull request is told of backends that are found in files."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from components.project_files import PROJECT_DIR
+from tests.unit import diff_stacks as stacks
+
+BEFORE = [{"targets": ["api-1:8000", "api-2:8000"]}]
+
+
+def _told(folder: Path, after: str) -> str:
+    (folder / "backend.json").write_text(json.dumps(BEFORE))
+    path = os.path.relpath(folder / "backend.json", PROJECT_DIR)
+    before = stacks.with_settings(backendTargetFiles=[path])
+    changed = stacks.with_file(before, "targets/backend.json", lambda _: after)
+    return stacks.told(stacks.report(before, changed))
+
+
+@pytest.mark.parametrize(
+    ("after", "says"),
+    [
+        ([{"targets": ["api-1:8000"]}], "targets removed: was api-2:8000"),
+        ([{"targets": ["api-1:8000"]}], "NOTE file of backends targets/backend.json changed"),
+        ([{"targets": ["api-1:8000"]}], "what is removed is let go without an alert"),
+        ([*BEFORE, {"targets": ["api-3:8000"]}], "targets added: api-3:8000"),
+        ([{**BEFORE[0], "labels": {"rack": "a"}}], 'labels of api-1:8000: {} -> {"rack": "a"}'),
+        ([*BEFORE, {"targets": ["c:1"]}], "prometheus notices its other files by itself"),
+    ],
+)
+def test_which_come_and_which_go_is_told(after: object, says: str, tmp_path: Path) -> None:
+    assert says in _told(tmp_path, json.dumps(after))
+
+
+def test_where_none_goes_nothing_is_to_be_looked_at_twice(tmp_path: Path) -> None:
+    after = json.dumps([*BEFORE, {"targets": ["api-3:8000"]}])
+    assert "NOTE" not in _told(tmp_path, after)
+
+
+def test_a_file_that_nobody_can_read_is_told_as_changed(tmp_path: Path) -> None:
+    assert "file of backends targets/backend.json changed" in _told(tmp_path, "[{targets: ")
