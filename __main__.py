@@ -12,11 +12,11 @@ from components import (
     routing,
     settings_loader,
     tls_settings,
+    watch,
 )
 from components.alertmanager import Alertmanager
 from components.dashboards import DashboardSettings, render_all
 from components.demo import Demo
-from components.exporters import EXPORTERS
 from components.exporters.service import ExporterService
 from components.grafana import Grafana, GrafanaObjects
 from components.grafana_balancer import GrafanaBalancer, has_balancer
@@ -40,6 +40,7 @@ for warning in (
     *tls_settings.warnings(settings),
     *replica_settings.warnings(settings),
     *discovery.warnings(settings),
+    *watch.warnings(settings),
 ):
     pulumi.log.warn(warning)
 
@@ -55,6 +56,8 @@ dashboards = render_all(
         scrape_interval=settings.scrape_interval,
         alert_overrides=alert_overrides.thresholds(settings.alerts),
         alert_severities=alert_overrides.severities(settings.alerts),
+        watch=settings.watch,
+        federates=bool(settings.federation),
     )
 )
 own = own_dashboards.load(settings.dashboards_folder)
@@ -74,7 +77,7 @@ in_turn(
         settings, name, networks.of_alertmanager(name), after, on_docker
     ),
 )
-for exporter in EXPORTERS:
+for exporter in settings.exporters:
     ExporterService(exporter, settings, networks.of_exporter(exporter), on_docker)
 if settings.demo:
     Demo(settings, networks.demo, on_docker)

@@ -180,6 +180,8 @@ def warnings(settings: Settings) -> list[str]:
     paths = settings.backend_target_files
     if settings.backend_targets or settings.backend_dns or not paths:
         return []
+    if "backend" not in settings.watch:
+        return []
     if any(group["targets"] for path in paths for group in _groups(PROJECT_DIR, path)):
         return []
     return [

@@ -15,7 +15,7 @@ import pulumi
 import pulumi_docker as docker
 
 from components.container import Network
-from components.exporters import EXPORTERS, Exporter
+from components.exporters import Exporter
 from components.settings import Settings
 
 # Published, and Alertmanager has to get out to Slack and the mail server.
@@ -46,7 +46,7 @@ class StackNetworks(pulumi.ComponentResource):
                 exporter.service: self._bridge(
                     settings, exporter.service, internal=self._stays_inside(settings, exporter)
                 )
-                for exporter in EXPORTERS
+                for exporter in settings.exporters
             },
         }
         if self._addresses:

@@ -13,6 +13,7 @@ from pulumi.dynamic import Resource
 from components import grafana_balancer
 from components.catalog import SERVICES
 from components.container import container_name
+from components.exporters import EXPORTERS
 from components.grafana_balancer import has_balancer
 from components.preflight_provider import PreflightProvider
 from components.settings import Settings
@@ -24,10 +25,12 @@ class Preflight(Resource, module="vitalstream", name="Preflight"):
     """Fails a preview where the Docker host cannot take the stack."""
 
     def __init__(self, settings: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
+        left_out = {one.service for one in EXPORTERS if one not in settings.exporters}
         services = [
             name
             for service in SERVICES
             if (settings.demo or not service.startswith(DEMO_PREFIX))
+            and service not in left_out
             and (has_balancer(settings) or service != grafana_balancer.SERVICE)
             for name in settings.replicas(service)
         ]

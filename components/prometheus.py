@@ -13,10 +13,13 @@ from components import (
     certificate_rules,
     discovery,
     extra_rules,
+    federation,
+    own_series,
     remote_write,
     rule_files,
     scrape_limits,
     slo_objective,
+    watch,
     web,
 )
 from components.alert_overrides import AlertOverride
@@ -50,12 +53,14 @@ def scrape_jobs(settings: Settings) -> dict[str, dict[str, Any]]:
         "alertmanager": [f"{name}:9093" for name in settings.replicas("alertmanager")],
         "grafana": [f"{name}:3000" for name in settings.replicas("grafana")],
         **({"grafana-lb": [f"grafana-lb:{METRICS_PORT}"]} if has_balancer(settings) else {}),
-        **{exporter.job: [f"{exporter.service}:{exporter.port}"] for exporter in EXPORTERS},
+        **{one.job: [f"{one.service}:{one.port}"] for one in settings.exporters},
     }
-    return {
-        **{job: {"static_configs": [{"targets": targets}]} for job, targets in own.items()},
-        "backend": discovery.scraped(settings, CONFIG_DIR),
+    jobs: dict[str, dict[str, Any]] = {
+        job: {"static_configs": [{"targets": targets}]} for job, targets in own.items()
     }
+    if "backend" in settings.watch:
+        jobs["backend"] = discovery.scraped(settings, CONFIG_DIR)
+    return jobs
 
 
 def _prometheuses(settings: Settings) -> list[str]:
@@ -89,7 +94,7 @@ _Dumper.add_representer(_KeepRules, yaml.SafeDumper.represent_list)
 
 def render_config(settings: Settings, keep: KeepList = EVERYTHING, name: str = "prometheus") -> str:
     """`prometheus.yml` of one of the replicas; what is in no entry of `keep` is dropped when it is
-    scraped.
+    scraped, but of what is federated.
     """
     timeout = min(SCRAPE_TIMEOUT_SECONDS, duration_seconds(settings.scrape_interval))
     rule = {"action": "keep", "source_labels": ["__name__"], "regex": keep.regex}
@@ -121,7 +126,8 @@ def render_config(settings: Settings, keep: KeepList = EVERYTHING, name: str = "
                 **relabelled,
             }
             for job, found in scrape_jobs(settings).items()
-        ],
+        ]
+        + federation.scrape_configs(settings, CONFIG_DIR),
         **remote_write.rendered(settings.remote_write, CONFIG_DIR),
     }
     return yaml.dump(config, Dumper=_Dumper, sort_keys=False)
@@ -164,7 +170,12 @@ def render_rules(settings: Settings) -> dict[str, str]:
     rules[slo] = slo_objective.applied(rules[slo], settings.slo_objective)
     own = certificate_rules.RULE_FILE
     rules[own] = certificate_rules.applied(rules[own], settings)
-    ours = {name: alert_overrides.applied(text, overrides) for name, text in rules.items()}
+    ours = {
+        name: alert_overrides.applied(text, overrides)
+        for name, text in watch.rules(rules, settings.watch).items()
+    }
+    if settings.federation:
+        ours = {name: own_series.of_rules(text) for name, text in ours.items()}
     return ours | extra_rules.load(settings.extra_rules)
 
 
@@ -197,6 +208,7 @@ def spec(
             files={
                 "prometheus.yml": render_config(settings, keep, name),
                 **{f"rules/{name}": text for name, text in rules.items()},
+                **federation.files(settings.federation),
                 **remote_write.files(settings.remote_write),
                 **discovery.load(settings.backend_target_files),
             },
@@ -204,6 +216,7 @@ def spec(
                 **web.server_files(settings, service=name, password=True),
                 **web.client_files(settings, CONFIG_DIR, "prometheus"),
                 **remote_write.secret_files(settings.remote_write),
+                **federation.secret_files(settings.federation),
             },
             checker=("promtool", "check", "config", f"{CONFIG_DIR}/prometheus.yml"),
             on_change=ReloadOnChange(),
@@ -214,6 +227,7 @@ def spec(
                     # Named only where they are used: other stacks' inputs stay as they were.
                     (discovery.FOLDER, settings.backend_target_files),
                     (remote_write.FOLDER, settings.remote_write),
+                    (federation.FOLDER, settings.federation),
                 )
                 if used
             },

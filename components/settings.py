@@ -19,6 +19,7 @@ from components import (
     remote_write,
     replica_names,
     slo_objective,
+    watch,
 )
 from components.alert_overrides import AlertName, AlertOverride
 from components.catalog import SERVICES, Limit
@@ -127,6 +128,15 @@ class Settings(WatchSettings):
     images: dict[ImageService, Image] = {}
     image_registry_mirror: RegistryPrefix = ""
     limits: dict[LimitedService, LimitOverride] = {}
+
+    @field_validator("demo")
+    @classmethod
+    def _is_watched(cls, demo: bool, info: ValidationInfo) -> bool:
+        if demo and (left_out := watch.unwatched(info.data.get("watch", watch.EVERYTHING))):
+            raise ValueError(
+                f"is true, and `watch` leaves out {' and '.join(left_out)}: the demo is of all four"
+            )
+        return demo
 
     @field_validator("scrape_interval", "evaluation_interval")
     @classmethod

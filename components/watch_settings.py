@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
-from components import discovery
+from components import discovery, federation, watch
 from components.discovery import DnsSource
+from components.exporters import EXPORTERS, Exporter
+from components.federation import FederationSource
 from components.field_types import (
     DatabaseName,
     HostPort,
     Login,
     OptionalLogin,
     OptionalPassword,
-    Password,
 )
 from components.reach_settings import ReachSettings
 from components.setting_faults import tell
+from components.watch import Watchable
 
 
 class WatchSettings(ReachSettings):
+    federation: tuple[FederationSource, ...] = ()
+    # After `federation`: without it, something is to be watched.
+    watch: tuple[Watchable, ...] = watch.EVERYTHING
+
     backend_dns: tuple[DnsSource, ...] = ()
     backend_target_files: tuple[str, ...] = ()
     # After the two others, which it may be empty beside.
@@ -29,10 +36,39 @@ class WatchSettings(ReachSettings):
     postgres_database: DatabaseName = "postgres"
     postgres_user: Login = "postgres_exporter"
     postgres_sslmode: Literal["disable", "require", "verify-ca", "verify-full"] = "disable"
-    postgres_password: Password
+    # Checked also by default: it is required where PostgreSQL is watched.
+    postgres_password: OptionalPassword = Field(default=SecretStr(""), validate_default=True)
     redis_address: HostPort = "redis:6379"
     redis_user: OptionalLogin = ""
     redis_password: OptionalPassword = SecretStr("")
+
+    @field_validator("federation")
+    @classmethod
+    def _are_other_stacks(
+        cls, sources: tuple[FederationSource, ...], info: ValidationInfo
+    ) -> tuple[FederationSource, ...]:
+        tell(federation.faults(info.data["stack"], sources))
+        return sources
+
+    @field_validator("watch")
+    @classmethod
+    def _is_something(
+        cls, watched: tuple[Watchable, ...], info: ValidationInfo
+    ) -> tuple[Watchable, ...]:
+        for what, count in Counter(watched).items():
+            if count > 1:
+                raise ValueError(f"has {what} twice")
+        if not watched and info.data.get("federation") == ():
+            raise ValueError("is empty, and there is no federation: there is nothing to look at")
+        # In our order, so that another one in the stack file is no change.
+        return tuple(what for what in watch.EVERYTHING if what in watched)
+
+    @field_validator("postgres_password")
+    @classmethod
+    def _is_needed(cls, password: SecretStr, info: ValidationInfo) -> SecretStr:
+        if "postgresql" in info.data.get("watch", ()) and not password.get_secret_value():
+            raise ValueError("is missing")
+        return password
 
     @field_validator("backend_dns")
     @classmethod
@@ -54,3 +90,13 @@ class WatchSettings(ReachSettings):
         known = (info.data.get(name) for name in ("backend_dns", "backend_target_files"))
         tell(discovery.list_faults(targets, *known))
         return targets
+
+    @property
+    def exporters(self) -> tuple[Exporter, ...]:
+        """Those that look at what is watched."""
+        return tuple(exporter for exporter in EXPORTERS if exporter.watches in self.watch)
+
+    @property
+    def published(self) -> dict[str, int]:
+        left_out = {exporter.service for exporter in EXPORTERS if exporter not in self.exporters}
+        return {name: port for name, port in super().published.items() if name not in left_out}

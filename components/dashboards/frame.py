@@ -9,8 +9,9 @@ from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.builders import prometheus as prometheus_builders
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
-from grafana_foundation_sdk.models import dashboard
+from grafana_foundation_sdk.models import dashboard, prometheus
 
+from components import own_series
 from components.dashboards.links import UID_PREFIX
 from components.dashboards.panels import DATASOURCE
 from components.dashboards.settings import DashboardSettings
@@ -18,6 +19,8 @@ from components.dashboards.settings import DashboardSettings
 TAG: Final = "vitalstream"
 OVERVIEW: Final = "overview"
 OVERVIEW_TITLE: Final = "VitalStream Overview"
+STACKS: Final = "stacks"
+STACKS_TITLE: Final = "VitalStream Stacks"
 
 # The data source that the stack makes. Grafana falls back to the text, then to its default source.
 _DATASOURCE_UID: Final = "vitalstream-prometheus"
@@ -43,13 +46,18 @@ class Variable:
 
 @dataclass(frozen=True)
 class Sheet:
-    """One dashboard before it is framed; `stem` names its file and, prefixed, its uid."""
+    """One dashboard before it is framed; `stem` names its file and, prefixed, its uid.
+
+    On a stack that federates others, its queries are narrowed to the stack's own series unless it
+    is `of_all_stacks`.
+    """
 
     stem: str
     title: str
     description: str
     panels: Sequence[Builder[dashboard.Panel]]
     variables: Sequence[Variable] = ()
+    of_all_stacks: bool = False
 
 
 def framed(sheet: Sheet, settings: DashboardSettings) -> str:
@@ -58,6 +66,7 @@ def framed(sheet: Sheet, settings: DashboardSettings) -> str:
     The same text for the same arguments, without what Grafana itself counts (`id`, `version`,
     `iteration`). Raises ValueError where two panels have the same id, that is the same title.
     """
+    narrowed = settings.federates and not sheet.of_all_stacks
     built = (
         builders.Dashboard(sheet.title)
         .uid(UID_PREFIX + sheet.stem)
@@ -69,9 +78,11 @@ def framed(sheet: Sheet, settings: DashboardSettings) -> str:
         .time("now-1h", "now")
         .timepicker(_time_picker(settings))
         .refresh("30s")
-        .variables([_datasource_variable(), *(_query_variable(v) for v in sheet.variables)])
-        .annotations([_firing_alerts(), _deployments()])
-        .links(_links(sheet.stem))
+        .variables(
+            [_datasource_variable(), *(_query_variable(v, narrowed) for v in sheet.variables)]
+        )
+        .annotations([_firing_alerts(), *([_deployments()] if "backend" in settings.watch else [])])
+        .links(_links(sheet.stem, settings))
     )
     taken: dict[int, str] = {}
     for panel_builder in sheet.panels:
@@ -85,6 +96,10 @@ def framed(sheet: Sheet, settings: DashboardSettings) -> str:
             )
         taken[panel.id_val] = panel.title
         panel.interval = settings.scrape_interval
+        if narrowed:
+            for target in panel.targets or ():
+                assert isinstance(target, prometheus.Dataquery)
+                target.expr = own_series.of_expression(target.expr)
         built.with_panel(panel_builder)
     content = json.loads(json.dumps(built.build(), cls=JSONEncoder))
     _trim_links(content)
@@ -116,8 +131,9 @@ def _datasource_variable() -> builders.DatasourceVariable:
     )
 
 
-def _query_variable(variable: Variable) -> builders.QueryVariable:
-    query = f"label_values({variable.series}, {variable.label})"
+def _query_variable(variable: Variable, narrowed: bool) -> builders.QueryVariable:
+    series = own_series.of_expression(variable.series) if narrowed else variable.series
+    query = f"label_values({series}, {variable.label})"
     return (
         builders.QueryVariable(variable.name)
         .label(variable.title)
@@ -175,15 +191,17 @@ def _deployments() -> builders.AnnotationQuery:
     )
 
 
-def _links(stem: str) -> list[Builder[dashboard.DashboardLink]]:
+def _links(stem: str, settings: DashboardSettings) -> list[Builder[dashboard.DashboardLink]]:
     found: list[Builder[dashboard.DashboardLink]] = []
-    if stem != OVERVIEW:
+    # Where nothing is watched, there is nothing to look over but the stacks.
+    home, title = (OVERVIEW, OVERVIEW_TITLE) if settings.watch else (STACKS, STACKS_TITLE)
+    if stem != home:
         found.append(
-            builders.DashboardLink(OVERVIEW_TITLE)
+            builders.DashboardLink(title)
             .type(dashboard.DashboardLinkType.LINK)
             .icon("dashboard")
             .tooltip("Back to the overview, with the time range kept")
-            .url(f"/d/{UID_PREFIX}{OVERVIEW}")
+            .url(f"/d/{UID_PREFIX}{home}")
             .keep_time(True)
             .include_vars(True)
         )

@@ -1,6 +1,9 @@
 """The overview: are the patients' data flowing, and if not, where. One screen of 1920x1080."""
 
+from collections.abc import Callable, Iterator, Sequence
+
 from grafana_foundation_sdk.builders import piechart, stat, table, timeseries
+from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard
 
 from components.dashboards import overrides, panels, redis
@@ -9,6 +12,7 @@ from components.dashboards.frame import OVERVIEW, OVERVIEW_TITLE, Sheet
 from components.dashboards.links import Link
 from components.dashboards.panels import At, Face, Query
 from components.dashboards.thresholds import AlertBounds, Bound, colour_steps, up_or_down
+from components.watch import EVERYTHING, Watchable
 
 _API = Link("api", "API: every endpoint")
 _API_ENDPOINT = Link(
@@ -22,8 +26,8 @@ _REDIS = Link("redis", "Redis", "var-redis_instance=${__field.labels.instance}")
 _JUST_STARTED_SECONDS = 300
 
 
-def sheet(alerts: AlertBounds) -> Sheet:
-    """Patients and anomalies first, then the service, then the machines."""
+def sheet(alerts: AlertBounds, watch: Sequence[Watchable] = EVERYTHING) -> Sheet:
+    """Patients and anomalies first, then the service, then the machines: of what is watched."""
     return Sheet(
         stem=OVERVIEW,
         title=OVERVIEW_TITLE,
@@ -31,20 +35,39 @@ def sheet(alerts: AlertBounds) -> Sheet:
         panels=[
             alert_strip(At(0, 0, 17, 4)),
             alert_list(At(17, 0, 7, 4)),
-            _active_patients(),
-            _anomalies(),
-            _anomalies_by_type(),
-            _uptime(),
-            _request_rate(),
-            _response_time(alerts["HighResponseTime"]),
-            _error_rate(alerts["HighErrorRate"]),
-            _endpoints(alerts["HighResponseTime"], alerts["HighErrorRate"]),
-            _cpu(alerts["HighCPUUsage"]),
-            _memory(alerts["HighMemoryUsage"]),
-            _connections(alerts["PostgreSQLTooManyConnections"]),
-            _redis_memory(alerts["RedisHighMemoryUsage"]),
+            *(_service(alerts) if "backend" in watch else ()),
+            *_machines(alerts, watch),
         ],
     )
+
+
+def _service(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
+    return [
+        _active_patients(),
+        _anomalies(),
+        _anomalies_by_type(),
+        _uptime(),
+        _request_rate(),
+        _response_time(alerts["HighResponseTime"]),
+        _error_rate(alerts["HighErrorRate"]),
+        _endpoints(alerts["HighResponseTime"], alerts["HighErrorRate"]),
+    ]
+
+
+def _machines(
+    alerts: AlertBounds, watch: Sequence[Watchable]
+) -> Iterator[Builder[dashboard.Panel]]:
+    """In one row, which those that are there share."""
+    makers: Sequence[tuple[Watchable, Callable[[At, Bound], timeseries.Panel], str]] = (
+        ("host", _cpu, "HighCPUUsage"),
+        ("host", _memory, "HighMemoryUsage"),
+        ("postgresql", _connections, "PostgreSQLTooManyConnections"),
+        ("redis", _redis_memory, "RedisHighMemoryUsage"),
+    )
+    made = [(make, alerts[alert]) for watched, make, alert in makers if watched in watch]
+    for place, (make, bound) in enumerate(made):
+        width = 24 // len(made)
+        yield make(At(place * width, 17, width, 7), bound)
 
 
 def _active_patients() -> stat.Panel:
@@ -205,14 +228,14 @@ def _endpoints(slow: Bound, failing: Bound) -> table.Panel:
     )
 
 
-def _cpu(bound: Bound) -> timeseries.Panel:
+def _cpu(at: At, bound: Bound) -> timeseries.Panel:
     face = Face(
         title="CPU Usage",
         description=(
             "The share of each host's CPU time that is not idle, over 5 minutes. HighCPUUsage "
             f"warns above {bound.value:g}%, the dashed line."
         ),
-        at=At(0, 17, 6, 7),
+        at=at,
         unit="percent",
         empty="No host reports",
         links=[_HOST],
@@ -223,14 +246,14 @@ def _cpu(bound: Bound) -> timeseries.Panel:
     return panels.timeseries(face, query, bound=bound).max(100)
 
 
-def _memory(bound: Bound) -> timeseries.Panel:
+def _memory(at: At, bound: Bound) -> timeseries.Panel:
     face = Face(
         title="Memory Usage",
         description=(
             "The share of each host's memory that is not available to programs. HighMemoryUsage "
             f"warns above {bound.value:g}%, the dashed line; near 100% the kernel kills processes."
         ),
-        at=At(6, 17, 6, 7),
+        at=at,
         unit="percent",
         empty="No host reports",
         links=[_HOST],
@@ -241,7 +264,7 @@ def _memory(bound: Bound) -> timeseries.Panel:
     return panels.timeseries(face, query, bound=bound).max(100)
 
 
-def _connections(bound: Bound) -> timeseries.Panel:
+def _connections(at: At, bound: Bound) -> timeseries.Panel:
     face = Face(
         title="Database Connections",
         description=(
@@ -249,7 +272,7 @@ def _connections(bound: Bound) -> timeseries.Panel:
             f"PostgreSQLTooManyConnections warns above {bound.value:g}, the coloured line; at the "
             "grey one the backend gets no more."
         ),
-        at=At(12, 17, 6, 7),
+        at=at,
         unit="none",
         empty="PostgreSQL does not report",
         links=[_POSTGRESQL],
@@ -262,7 +285,7 @@ def _connections(bound: Bound) -> timeseries.Panel:
     ).override_by_query("B", overrides.limit_line())
 
 
-def _redis_memory(bound: Bound) -> timeseries.Panel:
+def _redis_memory(at: At, bound: Bound) -> timeseries.Panel:
     face = Face(
         title="Redis Memory",
         description=(
@@ -270,7 +293,7 @@ def _redis_memory(bound: Bound) -> timeseries.Panel:
             f"RedisHighMemoryUsage warns above {bound.value:g}% of it, the coloured line; at the "
             "grey one Redis evicts keys or refuses writes."
         ),
-        at=At(18, 17, 6, 7),
+        at=at,
         unit="bytes",
         empty="Redis does not report",
         links=[_REDIS],

@@ -1,8 +1,10 @@
 """What the dashboards need to know of a stack, and the time ranges they offer."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
+
+from components.watch import EVERYTHING, Watchable
 
 _MINUTE: Final = 60
 _HOUR: Final = 60 * _MINUTE
@@ -44,7 +46,8 @@ class DashboardSettings:
     that every dashboard opens with. `scrape_interval` is a Prometheus duration such as `15s`; no
     panel asks for points closer together. `alert_overrides` are this stack's own alert thresholds,
     by alert name, in the unit of the alert's expression; `alert_severities` its own severities,
-    "disabled" among them.
+    "disabled" among them. `watch` is what it watches; where it `federates` other stacks, it has
+    their recorded series beside its own.
     """
 
     stack: str
@@ -52,6 +55,8 @@ class DashboardSettings:
     scrape_interval: str
     alert_overrides: Mapping[str, float] = field(default_factory=dict)
     alert_severities: Mapping[str, str] = field(default_factory=dict)
+    watch: Sequence[Watchable] = EVERYTHING
+    federates: bool = False
 
     def __post_init__(self) -> None:
         if self.retention_seconds < _HOUR:

@@ -92,5 +92,5 @@ def _spec(settings: Settings) -> ServiceSpec:
 
 
 EXPORTER = Exporter(
-    service="node-exporter", job="node", port=PORT, spec=_spec, of_application=False
+    service="node-exporter", job="node", watches="host", port=PORT, spec=_spec, of_application=False
 )

@@ -45,4 +45,6 @@ def _spec(settings: Settings) -> ServiceSpec:
     )
 
 
-EXPORTER = Exporter(service="postgres-exporter", job="postgres", port=PORT, spec=_spec)
+EXPORTER = Exporter(
+    service="postgres-exporter", job="postgres", watches="postgresql", port=PORT, spec=_spec
+)

@@ -55,4 +55,4 @@ def _spec(settings: Settings) -> ServiceSpec:
     )
 
 
-EXPORTER = Exporter(service="redis-exporter", job="redis", port=PORT, spec=_spec)
+EXPORTER = Exporter(service="redis-exporter", job="redis", watches="redis", port=PORT, spec=_spec)
