@@ -16,6 +16,7 @@ from components import (
 )
 from components.alertmanager import Alertmanager
 from components.dashboards import DashboardSettings, render_all
+from components.dashboards.frame import STACKS
 from components.demo import Demo
 from components.exporters.service import ExporterService
 from components.grafana import Grafana, GrafanaObjects
@@ -61,7 +62,9 @@ dashboards = render_all(
     )
 )
 own = own_dashboards.load(settings.dashboards_folder)
-keep = keep_list(rules, {**dashboards, **own}, settings.keep_metrics)
+# That one reads what is federated, and no target of ours exposes it.
+read = {stem: text for stem, text in dashboards.items() if stem != STACKS}
+keep = keep_list(rules, {**read, **own}, settings.keep_metrics)
 if settings.keep_all_metrics:
     keep = EVERYTHING
 elif keep.warning:

@@ -1,0 +1,165 @@
+"""A stack that keeps a copy of what others record."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import yaml
+
+from components import federation, prometheus, rule_files, settings_loader
+from components.settings import Settings
+from ops import program
+from tests.certificates import authority
+from tests.unit.conftest import SECRETS, View, stack_config
+
+Refused = Callable[..., str]
+CA = authority().pem
+PASSWORD = "canary-of-a-source-5c1d"
+PROD = {
+    "stack": "prod",
+    "target": "mon.example.com:9090",
+    "scheme": "https",
+    "ca": CA,
+    "serverName": "mon.example.com",
+    "username": "vitalstream",
+    "password": PASSWORD,
+}
+CLINIC = {"stack": "clinic", "target": "192.0.2.7:9090"}
+
+
+@pytest.fixture(scope="module")
+def both() -> Settings:
+    """A stack that watches neither PostgreSQL nor anything else but the two."""
+    values = {
+        "federation": json.dumps([PROD, CLINIC]),
+        "watch": "[]",
+        "grafanaAdminPassword": SECRETS["grafanaAdminPassword"],
+    }
+    return settings_loader.parse("global", values, ["federation", "grafanaAdminPassword"])
+
+
+def _jobs(settings: Any) -> dict[str, dict[str, Any]]:
+    jobs = yaml.safe_load(prometheus.render_config(settings))["scrape_configs"]
+    return {job["job_name"]: job for job in jobs}
+
+
+def _refused(refused: Refused, **changed: Any) -> str:
+    """What is said where the password is the secret that it ought to be."""
+    return refused({"federation": [{**PROD, **changed}]}, secret_keys=["federation"])
+
+
+def test_the_names_that_are_asked_for_are_those_that_rules_record() -> None:
+    recorded = [
+        rule["record"]
+        for text in rule_files.load().values()
+        for group in yaml.safe_load(text)["groups"]
+        for rule in group["rules"]
+        if "record" in rule
+    ]
+    assert recorded
+    assert [name for name in recorded if not re.fullmatch(federation.NAMES, name)] == []
+
+
+@pytest.mark.parametrize(
+    "name", ["up", "ALERTS", "ALERTS_FOR_STATE", "http_requests_total", "job:x", "A:b:c", "a:b:c:d"]
+)
+def test_no_other_name_is_asked_for(name: str) -> None:
+    assert re.fullmatch(federation.NAMES, name) is None
+
+
+@pytest.mark.parametrize("stack", ["prod", "clinic"])
+def test_only_recorded_series_are_asked_for_and_taken(stack: str, both: Any) -> None:
+    job = _jobs(both)[f"federate-{stack}"]
+    (matched,) = job["params"]["match[]"]
+    (kept,) = job["metric_relabel_configs"]
+    assert (job["metrics_path"], matched, kept["regex"]) == (
+        "/federate",
+        f'{{__name__=~"{federation.NAMES}"}}',
+        federation.NAMES,
+    )
+
+
+@pytest.mark.parametrize("stack", ["prod", "clinic"])
+def test_what_the_source_says_of_its_series_stands(stack: str, both: Any) -> None:
+    assert _jobs(both)[f"federate-{stack}"]["honor_labels"] is True
+
+
+@pytest.mark.parametrize("stack", ["prod", "clinic"])
+def test_every_source_is_a_target_of_one_job_with_its_stack(stack: str, both: Any) -> None:
+    (static,) = _jobs(both)[f"federate-{stack}"]["static_configs"]
+    assert static["labels"] == {"job": "federate", "stack": stack}
+
+
+@pytest.mark.parametrize("limit", ["sample_limit", "body_size_limit", "label_limit"])
+def test_what_a_source_may_send_is_bounded(limit: str, both: Any) -> None:
+    assert all(limit in _jobs(both)[f"federate-{stack}"] for stack in ("prod", "clinic"))
+
+
+def test_a_source_with_tls_is_asked_with_its_password_and_authority(both: Any) -> None:
+    job = _jobs(both)["federate-prod"]
+    assert {key: job[key] for key in ("scheme", "tls_config", "basic_auth")} == {
+        "scheme": "https",
+        "tls_config": {
+            "ca_file": "/etc/prometheus/federation/prod.ca.pem",
+            "server_name": "mon.example.com",
+        },
+        "basic_auth": {
+            "username": "vitalstream",
+            "password_file": "/etc/prometheus/federation/prod.password",
+        },
+    }
+
+
+def test_the_password_is_a_secret_file_and_the_authority_a_plain_one(both: Any) -> None:
+    files = prometheus.spec(both, {}).files
+    assert files is not None
+    assert (
+        files.secret_files["federation/prod.password"],
+        files.files["federation/prod.ca.pem"],
+    ) == (PASSWORD, CA)
+
+
+def test_the_password_is_in_nothing_that_anybody_may_read() -> None:
+    config = stack_config("dev", {"federation": [PROD], "demo": False, "watch": []})
+    config = replace(config, secret_keys=(*config.secret_keys, "vitalstream:federation"))
+    view = View("dev", tuple(program.run("dev", config)))
+    shown = [
+        json.dumps(found.inputs)
+        for found in view.registrations
+        if not found.type.endswith(":ConfigFiles")
+    ]
+    files = view.config("prometheus")["files"]
+    assert [text for text in [*shown, *files.values()] if PASSWORD in text] == []
+
+
+def test_a_stack_that_federates_none_has_nothing_of_it(dev: Any) -> None:
+    config = dev.config("prometheus")
+    assert "federate" not in config["files"]["prometheus.yml"]
+    assert "federation" not in config["on_change_below"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "path", "words"),
+    [
+        ({"username": ""}, "password", "is set without username"),
+        ({"scheme": "http", "ca": "", "serverName": ""}, "password", "in clear text: it needs"),
+        ({"scheme": "http"}, "ca", "it is for https"),
+        ({"password": "two\nlines"}, "password", "has a line break"),
+        ({"password": ""}, "password", "is missing: username is set"),
+    ],
+)
+def test_a_wrong_source_is_refused_by_its_part(
+    changed: dict[str, Any], path: str, words: str, refused: Refused
+) -> None:
+    lines = _refused(refused, **changed).splitlines()
+    named = next(n for n, line in enumerate(lines) if line.endswith(f"federation.0.{path}"))
+    assert words in lines[named + 1]
+
+
+def test_no_message_shows_a_password(refused: Refused) -> None:
+    assert PASSWORD not in _refused(refused, username="")
