@@ -1,0 +1,113 @@
+"""The rules of a stack that federates others: they speak of its own series, and of all of those."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from components import own_series, rule_files, watch
+
+TESTS = Path(__file__).resolve().parent
+UP = {f'up{{job="{job}",instance="{job}:1"}}': "1x60" for job in ("alertmanager", "grafana")}
+WATCHDOG = 'ALERTS{alertname="Watchdog",alertstate="firing",service="monitoring",severity="none"}'
+
+
+@pytest.fixture(scope="module")
+def promtool() -> str:
+    found = shutil.which("promtool")
+    if found is None:
+        message = "promtool is not on PATH: install Debian's prometheus package"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return found
+
+
+def _judged(promtool: str, *files: Path) -> str:
+    """What promtool says against the tests; nothing where they pass."""
+    done = subprocess.run(
+        [promtool, "test", "rules", *files],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    return "" if done.returncode == 0 else done.stdout + done.stderr
+
+
+def _written(folder: Path, *, narrowed: bool) -> Path:
+    rules = folder / "rules"
+    rules.mkdir(parents=True)
+    for name, text in rule_files.load().items():
+        (rules / name).write_text(own_series.of_rules(text) if narrowed else text)
+    return rules
+
+
+@pytest.mark.parametrize("name", [path.name for path in sorted(TESTS.glob("*.test.yml"))])
+def test_they_do_with_its_own_series_what_they_do_elsewhere(
+    name: str, promtool: str, tmp_path: Path
+) -> None:
+    _written(tmp_path, narrowed=True)
+    copied = tmp_path / "tests" / "rules" / name
+    copied.parent.mkdir(parents=True)
+    shutil.copy(TESTS / name, copied)
+    assert _judged(promtool, copied) == ""
+
+
+def _broken_elsewhere(folder: Path, *, narrowed: bool) -> Path:
+    """A test that only the Watchdog fires, while all of another stack's series are as bad as can
+    be.
+    """
+    rules = _written(folder, narrowed=narrowed)
+    monitoring = watch.rules(rule_files.load(), ())
+    recorded = {
+        rule["record"]
+        for text in monitoring.values()
+        for group in yaml.safe_load(text)["groups"]
+        for rule in group["rules"]
+        if "record" in rule
+    }
+    series: dict[str, Any] = dict(UP)
+    for name in recorded:
+        for value in ("0", "1000"):
+            labels = f'job="a",instance="a:{value}",stack="clinic"'
+            series[f"{name}{{{labels}}}"] = f"{value}x60"
+    test = {
+        "rule_files": [str(rules / name) for name in monitoring],
+        "evaluation_interval": "15s",
+        "tests": [
+            {
+                "interval": "15s",
+                "input_series": [{"series": k, "values": v} for k, v in series.items()],
+                "promql_expr_test": [
+                    {
+                        "expr": 'ALERTS{alertstate="firing"}',
+                        "eval_time": "14m",
+                        "exp_samples": [{"labels": WATCHDOG, "value": 1}],
+                    }
+                ],
+            }
+        ],
+    }
+    path = folder / "elsewhere.test.yml"
+    path.write_text(yaml.safe_dump(test))
+    return path
+
+
+def test_what_is_broken_in_another_stack_raises_no_alert_here(
+    promtool: str, tmp_path: Path
+) -> None:
+    assert _judged(promtool, _broken_elsewhere(tmp_path, narrowed=True)) == ""
+
+
+def test_without_the_narrowing_it_would(promtool: str, tmp_path: Path) -> None:
+    # What is recorded here and there is then one series with two writers.
+    assert "duplicate sample for timestamp" in _judged(
+        promtool, _broken_elsewhere(tmp_path, narrowed=False)
+    )
