@@ -87,9 +87,9 @@ def faults(own: str, sources: Sequence[FederationSource]) -> list[PartFault]:
     return found
 
 
-def scrape_configs(settings: Settings, folder: str) -> list[dict[str, Any]]:
+def scrape_configs(settings: Settings, folder: str, replica: str) -> list[dict[str, Any]]:
     """One for each source, since each has a password of its own; all of them are the job
-    `federate`. `folder` is Prometheus' own.
+    `federate`. `folder` is Prometheus' own, `replica` the label that tells a pair apart.
     """
     return [
         {
@@ -106,7 +106,9 @@ def scrape_configs(settings: Settings, folder: str) -> list[dict[str, Any]]:
             ],
             # A server that is no Prometheus, or a proxy before it, may know nothing of match[].
             "metric_relabel_configs": [
-                {"action": "keep", "source_labels": ["__name__"], "regex": NAMES}
+                {"action": "keep", "source_labels": ["__name__"], "regex": NAMES},
+                # So that the other one of a pair may take its place.
+                {"action": "labeldrop", "regex": replica},
             ],
         }
         for source in settings.federation

@@ -127,7 +127,7 @@ def render_config(settings: Settings, keep: KeepList = EVERYTHING, name: str = "
             }
             for job, found in scrape_jobs(settings).items()
         ]
-        + federation.scrape_configs(settings, CONFIG_DIR),
+        + federation.scrape_configs(settings, CONFIG_DIR, REPLICA_LABEL),
         **remote_write.rendered(settings.remote_write, CONFIG_DIR),
     }
     return yaml.dump(config, Dumper=_Dumper, sort_keys=False)

@@ -76,7 +76,7 @@ def test_no_other_name_is_asked_for(name: str) -> None:
 def test_only_recorded_series_are_asked_for_and_taken(stack: str, both: Any) -> None:
     job = _jobs(both)[f"federate-{stack}"]
     (matched,) = job["params"]["match[]"]
-    (kept,) = job["metric_relabel_configs"]
+    kept = job["metric_relabel_configs"][0]
     assert (job["metrics_path"], matched, kept["regex"]) == (
         "/federate",
         f'{{__name__=~"{federation.NAMES}"}}',
@@ -87,6 +87,12 @@ def test_only_recorded_series_are_asked_for_and_taken(stack: str, both: Any) -> 
 @pytest.mark.parametrize("stack", ["prod", "clinic"])
 def test_what_the_source_says_of_its_series_stands(stack: str, both: Any) -> None:
     assert _jobs(both)[f"federate-{stack}"]["honor_labels"] is True
+
+
+@pytest.mark.parametrize("stack", ["prod", "clinic"])
+def test_either_of_a_pair_may_be_the_source(stack: str, both: Settings) -> None:
+    dropped = _jobs(both)[f"federate-{stack}"]["metric_relabel_configs"][1]
+    assert dropped == {"action": "labeldrop", "regex": prometheus.REPLICA_LABEL}
 
 
 @pytest.mark.parametrize("stack", ["prod", "clinic"])
