@@ -1,12 +1,12 @@
 """The overview: are the patients' data flowing, and if not, where. One screen of 1920x1080."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 
 from grafana_foundation_sdk.builders import piechart, stat, table, timeseries
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard
 
-from components.dashboards import overrides, panels, redis
+from components.dashboards import machines, overrides, panels
 from components.dashboards.alert_strip import alert_list, alert_strip
 from components.dashboards.frame import OVERVIEW, OVERVIEW_TITLE, Sheet
 from components.dashboards.links import Link
@@ -19,9 +19,6 @@ _API_ENDPOINT = Link(
     "api", "API: this endpoint", "var-endpoint=${__field.labels.endpoint:percentencode}"
 )
 _ECG = Link("ecg", "ECG and anomalies")
-_HOST = Link("host", "Host", "var-node_instance=${__field.labels.instance}")
-_POSTGRESQL = Link("postgresql", "PostgreSQL", "var-postgres_instance=${__field.labels.instance}")
-_REDIS = Link("redis", "Redis", "var-redis_instance=${__field.labels.instance}")
 
 _JUST_STARTED_SECONDS = 300
 
@@ -36,7 +33,7 @@ def sheet(alerts: AlertBounds, watch: Sequence[Watchable] = EVERYTHING) -> Sheet
             alert_strip(At(0, 0, 17, 4)),
             alert_list(At(17, 0, 7, 4)),
             *(_service(alerts) if "backend" in watch else ()),
-            *_machines(alerts, watch),
+            *machines.row(alerts, watch, y=17),
         ],
     )
 
@@ -52,22 +49,6 @@ def _service(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
         _error_rate(alerts["HighErrorRate"]),
         _endpoints(alerts["HighResponseTime"], alerts["HighErrorRate"]),
     ]
-
-
-def _machines(
-    alerts: AlertBounds, watch: Sequence[Watchable]
-) -> Iterator[Builder[dashboard.Panel]]:
-    """In one row, which those that are there share."""
-    makers: Sequence[tuple[Watchable, Callable[[At, Bound], timeseries.Panel], str]] = (
-        ("host", _cpu, "HighCPUUsage"),
-        ("host", _memory, "HighMemoryUsage"),
-        ("postgresql", _connections, "PostgreSQLTooManyConnections"),
-        ("redis", _redis_memory, "RedisHighMemoryUsage"),
-    )
-    made = [(make, alerts[alert]) for watched, make, alert in makers if watched in watch]
-    for place, (make, bound) in enumerate(made):
-        width = 24 // len(made)
-        yield make(At(place * width, 17, width, 7), bound)
 
 
 def _active_patients() -> stat.Panel:
@@ -226,76 +207,3 @@ def _endpoints(slow: Bound, failing: Bound) -> table.Panel:
         .override_by_name("p95", overrides.column("s", slow, width=80))
         .override_by_name("Errors", overrides.column("percent", failing, width=80))
     )
-
-
-def _cpu(at: At, bound: Bound) -> timeseries.Panel:
-    face = Face(
-        title="CPU Usage",
-        description=(
-            "The share of each host's CPU time that is not idle, over 5 minutes. HighCPUUsage "
-            f"warns above {bound.value:g}%, the dashed line."
-        ),
-        at=at,
-        unit="percent",
-        empty="No host reports",
-        links=[_HOST],
-    )
-    query = Query(
-        "max by (instance) (100 * instance:node_cpu_utilisation:ratio_rate5m)", "{{instance}}"
-    )
-    return panels.timeseries(face, query, bound=bound).max(100)
-
-
-def _memory(at: At, bound: Bound) -> timeseries.Panel:
-    face = Face(
-        title="Memory Usage",
-        description=(
-            "The share of each host's memory that is not available to programs. HighMemoryUsage "
-            f"warns above {bound.value:g}%, the dashed line; near 100% the kernel kills processes."
-        ),
-        at=at,
-        unit="percent",
-        empty="No host reports",
-        links=[_HOST],
-    )
-    query = Query(
-        "max by (instance) (100 * instance:node_memory_utilisation:ratio)", "{{instance}}"
-    )
-    return panels.timeseries(face, query, bound=bound).max(100)
-
-
-def _connections(at: At, bound: Bound) -> timeseries.Panel:
-    face = Face(
-        title="Database Connections",
-        description=(
-            "PostgreSQL's open connections against max_connections (grey). "
-            f"PostgreSQLTooManyConnections warns above {bound.value:g}, the coloured line; at the "
-            "grey one the backend gets no more."
-        ),
-        at=at,
-        unit="none",
-        empty="PostgreSQL does not report",
-        links=[_POSTGRESQL],
-    )
-    return panels.timeseries(
-        face,
-        Query("max by (instance) (instance:pg_connections:sum)", "active · {{instance}}"),
-        Query("max by (instance) (instance:pg_connections_max:max)", "max · {{instance}}"),
-        bound=bound,
-    ).override_by_query("B", overrides.limit_line())
-
-
-def _redis_memory(at: At, bound: Bound) -> timeseries.Panel:
-    face = Face(
-        title="Redis Memory",
-        description=(
-            "Memory that Redis uses against its maxmemory (grey; absent where none is set). "
-            f"RedisHighMemoryUsage warns above {bound.value:g}% of it, the coloured line; at the "
-            "grey one Redis evicts keys or refuses writes."
-        ),
-        at=at,
-        unit="bytes",
-        empty="Redis does not report",
-        links=[_REDIS],
-    )
-    return redis.memory(face, bound)
