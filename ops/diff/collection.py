@@ -40,7 +40,7 @@ def items(comparison: Comparison) -> list[Item]:
     return [
         *_retention(comparison.before, comparison.after),
         *_scraping(comparison.before, comparison.after),
-        *targets.items(comparison.before, comparison.after),
+        *targets.items(comparison.before, comparison.after, _listed(comparison.after)),
         *_data_sources(comparison),
     ]
 
@@ -138,9 +138,14 @@ def _scraping(before: Snapshot, after: Snapshot) -> Iterator[Item]:
                 jobs[job].append(Change(tuple(rest), change.old, change.new))
             case _:
                 yield _scrape_item(change, before, after)
+    found_in_files = targets.in_files(after)
     alike: dict[tuple[tuple[Field, ...], tuple[str, ...]], list[str]] = defaultdict(list)
     for job, found in jobs.items():
-        lost = tuple(_lost_targets(_jobs(old).get(job), _jobs(new).get(job)))
+        lost = tuple(
+            address
+            for address in _lost_targets(_jobs(old).get(job), _jobs(new).get(job))
+            if address not in found_in_files
+        )
         alike[tuple(_job_fields(found)), lost].append(job)
     for (fields, lost), names in alike.items():
         line: Line = (f"scrape job{'s' * (len(names) > 1)} ", *quoted(names), " changed")
@@ -156,6 +161,12 @@ def _keyed(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _jobs(config: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return {str(job.get("job_name")): job for job in config.get("scrape_configs") or ()}
+
+
+def _listed(snapshot: Snapshot) -> set[str]:
+    """The addresses that stand in prometheus.yml."""
+    jobs = _jobs(_config(snapshot) or {}).values()
+    return {str(address) for job in jobs for address in _addresses(job)}
 
 
 def _lost_targets(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> list[str]:

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import yaml
 
 from components.discovery import FOLDER
-from ops.diff.report import Field, Item, Kind, Line, Mark, Quote
+from ops.diff.report import Field, Item, Kind, Line, Mark, Quote, quoted
 from ops.diff.snapshot import Snapshot
 
 _TARGETS = f"{FOLDER}/"
 
 
-def items(before: Snapshot, after: Snapshot) -> Iterator[Item]:
+def in_files(snapshot: Snapshot) -> set[str]:
+    """All that are in its files."""
+    return {target for text in snapshot.texts(_TARGETS).values() for target in _targets(text)}
+
+
+def items(before: Snapshot, after: Snapshot, listed: Collection[str]) -> Iterator[Item]:
+    """`listed` are those of the version after that are found otherwise."""
     old, new = before.texts(_TARGETS), after.texts(_TARGETS)
+    left = in_files(after).union(listed)
     for path in sorted({*old, *new}):
         if old.get(path) == new.get(path):
             continue
         was, now = _targets(old.get(path, "")), _targets(new.get(path, ""))
-        gone = [target for target in was if target not in now]
+        lost = [target for target in was if target not in left]
         fields = (
             *_field("targets added", now, was),
             *_field("targets removed", was, now),
@@ -31,11 +38,11 @@ def items(before: Snapshot, after: Snapshot) -> Iterator[Item]:
                 if target in now and was[target] != now[target]
             ),
         )
-        why: tuple[Line, ...] = (("what is removed is let go without an alert",),) if gone else ()
+        why: tuple[Line, ...] = (("no alert is told any more of ", *quoted(lost)),) if lost else ()
         kind = Kind.CHANGED if path in old and path in new else Kind.ADDED
         kind = Kind.REMOVED if path not in new else kind
         line: Line = ("file of backends ", Quote(path), f" {kind}")
-        yield Item(kind, path, line, Mark.CAUTION if gone else Mark.NONE, why, fields)
+        yield Item(kind, path, line, Mark.WEAKER if lost else Mark.NONE, why, fields)
 
 
 def _field(name: str, those: Mapping[str, str], without: Mapping[str, str]) -> Iterator[Field]:

@@ -26,8 +26,8 @@ def _told(folder: Path, after: str) -> str:
     ("after", "says"),
     [
         ([{"targets": ["api-1:8000"]}], "targets removed: was api-2:8000"),
-        ([{"targets": ["api-1:8000"]}], "NOTE file of backends targets/backend.json changed"),
-        ([{"targets": ["api-1:8000"]}], "what is removed is let go without an alert"),
+        ([{"targets": ["api-1:8000"]}], "WEAKER file of backends targets/backend.json changed"),
+        ([{"targets": ["api-1:8000"]}], "no alert is told any more of api-2:8000"),
         ([*BEFORE, {"targets": ["api-3:8000"]}], "targets added: api-3:8000"),
         ([{**BEFORE[0], "labels": {"rack": "a"}}], 'labels of api-1:8000: {} -> {"rack": "a"}'),
         ([*BEFORE, {"targets": ["c:1"]}], "prometheus notices its other files by itself"),
@@ -37,10 +37,19 @@ def test_which_come_and_which_go_is_told(after: object, says: str, tmp_path: Pat
     assert says in _told(tmp_path, json.dumps(after))
 
 
-def test_where_none_goes_nothing_is_to_be_looked_at_twice(tmp_path: Path) -> None:
+def test_where_none_goes_nothing_is_weaker(tmp_path: Path) -> None:
     after = json.dumps([*BEFORE, {"targets": ["api-3:8000"]}])
-    assert "NOTE" not in _told(tmp_path, after)
+    assert "WEAKER" not in _told(tmp_path, after)
 
 
 def test_a_file_that_nobody_can_read_is_told_as_changed(tmp_path: Path) -> None:
     assert "file of backends targets/backend.json changed" in _told(tmp_path, "[{targets: ")
+
+
+def test_what_goes_from_the_list_into_a_file_is_not_lost(tmp_path: Path) -> None:
+    (tmp_path / "backend.json").write_text(json.dumps(BEFORE))
+    path = os.path.relpath(tmp_path / "backend.json", PROJECT_DIR)
+    listed = stacks.with_settings(backendTargets=BEFORE[0]["targets"])
+    in_file = stacks.with_settings(backendTargets=[], backendTargetFiles=[path])
+    assert "WEAKER" not in stacks.told(stacks.report(listed, in_file))
+    assert "WEAKER" not in stacks.told(stacks.report(in_file, listed))
