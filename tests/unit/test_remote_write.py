@@ -188,3 +188,15 @@ def test_its_alerts_can_be_overridden(alert: str, run_program: Callable[..., Vie
     own = {alert: {"threshold": 77}}
     files = run_program("dev", remoteWrite=[receiver], alerts=own).config("prometheus")["files"]
     assert "> 77" in files["rules/remote_write.yml"]
+
+
+def test_each_of_a_pair_sends_with_its_own_name_and_has_the_password() -> None:
+    made = stack_config("dev", {"remoteWrite": RECEIVERS, "prometheus": {"replicas": 2}})
+    config = StackConfig(made.values, (*made.secret_keys, "vitalstream:remoteWrite"))
+    view = View("dev", tuple(program.run("dev", config)))
+    for service in ("prometheus", "prometheus-2"):
+        files = view.config(service)
+        text = yaml.safe_load(files["files"]["prometheus.yml"])
+        assert len(text["remote_write"]) == len(RECEIVERS)
+        assert text["global"]["external_labels"] == {"stack": "dev", "replica": service}
+        assert files["secret_files"]["remote-write/mimir/password"] == PASSWORD
