@@ -73,11 +73,11 @@ class Watch(threading.Thread):
     def __init__(self, engine: EngineStack) -> None:
         super().__init__()
         self._urls = [f"http://127.0.0.1:{engine.values['ports'][name]}" for name in PROMETHEUSES]
-        self._stop = threading.Event()
+        self._left = threading.Event()
         self.ready: list[int] = []
 
     def run(self) -> None:
-        while not self._stop.wait(0.25):
+        while not self._left.wait(0.25):
             self.ready.append(sum(map(self._is_ready, self._urls)))
 
     def _is_ready(self, url: str) -> bool:
@@ -91,7 +91,7 @@ class Watch(threading.Thread):
         return self
 
     def __exit__(self, *_: Any) -> None:
-        self._stop.set()
+        self._left.set()
         self.join()
 
 
@@ -101,7 +101,7 @@ def rolled(up: EngineStack, slack: Sink) -> tuple[float, Watch]:
     assert eventually(lambda: sum(told(slack).values()) >= 2, TOLD_SECONDS), slack.messages
     time.sleep(3 * 15)
     began = time.time()
-    up.configure(retentionTime="8d", limits={"alertmanager": {"memory": "96m"}})
+    up.configure(retentionTime="8d", limits={"alertmanager": {"cpus": 0.4}})
     with Watch(up) as watch:
         assert up.up() == {"replace": 5}
     time.sleep(TOLD_SECONDS)

@@ -61,7 +61,8 @@ def postgresql(client: docker.DockerClient, image: str) -> Container:
         detach=True,
         environment=environment,
         network=NETWORK,
-        labels={"vitalstream.stack": NAME},
+        # Not the stack's, whose `up` takes down what is there.
+        labels={"vitalstream.stack": NETWORK},
     )
     ready = ["pg_isready", "-q", "-h", "127.0.0.1"]
     assert eventually(lambda: database.exec_run(ready)[0] == 0, READY_SECONDS)
