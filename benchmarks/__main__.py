@@ -20,7 +20,7 @@ import docker.errors
 import typer
 from rich.console import Console
 
-from benchmarks import instrumentation, measurements, stack, storage, thirty_days
+from benchmarks import instrumentation, load_report, measurements, stack, storage, thirty_days
 from benchmarks.circumstances import circumstances, load
 from benchmarks.figures import Aim, Figure, Report
 from benchmarks.measurements import Bench
@@ -49,24 +49,30 @@ class Measurement(StrEnum):
     memory = "memory"
     overview = "overview"
     storage = "storage"
+    load = "load"
+
+
+# The load takes half an hour and gigabytes of memory: it is measured where it is asked for.
+BY_DEFAULT = frozenset(Measurement) - {Measurement.load}
 
 
 @app.command()
 def main(
     rounds: Annotated[int, typer.Option(min=1, help="How often what takes long is measured.")] = 3,
     only: Annotated[
-        list[Measurement] | None, typer.Option(help="Measure this alone; may be repeated.")
+        list[Measurement] | None,
+        typer.Option(help="Measure this alone; may be repeated. `load` is measured only by name."),
     ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write everything to this file too.")
     ] = None,
     markdown: Annotated[
-        bool, typer.Option("--markdown", help="Print Markdown, for docs/performance.md.")
+        bool, typer.Option("--markdown", help="Print Markdown, as the pages of docs/ have it.")
     ] = False,
 ) -> None:
     """Measure the stack and its instrumentation, and print the figures."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    wanted = frozenset(only or Measurement)
+    wanted = frozenset(only or BY_DEFAULT)
     try:
         report, complete = measure(wanted, rounds)
     except KeyboardInterrupt:
@@ -150,6 +156,8 @@ def _steps(bench: Bench, wanted: frozenset[Measurement]) -> list[tuple[str, Call
         steps.append(("overview", lambda: thirty_days.overview_of_thirty_days(bench)))
     if Measurement.storage in wanted:
         steps.append(("storage", lambda: storage.storage_a_day(bench)))
+    if Measurement.load in wanted:
+        steps.append(("load", lambda: load_report.series_and_more_series(bench)))
     return steps
 
 
@@ -173,7 +181,11 @@ def show(report: Report, *, markdown: bool) -> None:
     for name, value in report.circumstances.items():
         console.print(f"{name}: {value}", soft_wrap=True)
     console.print()
-    console.print(report.as_table())
+    if report.figures:
+        console.print(report.as_table())
+    for grid in report.grids:
+        console.print()
+        console.print(grid.as_table())
     for note in report.notes:
         console.print(f"\n{note}", soft_wrap=True, markup=False)
 

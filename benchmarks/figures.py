@@ -91,6 +91,27 @@ class Figure:
         return f"{_number(min(self.samples))} to {_number(max(self.samples))}"
 
 
+@dataclass(frozen=True)
+class Grid:
+    """Figures that are read side by side: `rows` have a cell for each of `columns`."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def as_table(self) -> Table:
+        table = Table(title=self.title, title_justify="left", box=None, pad_edge=False)
+        for place, column in enumerate(self.columns):
+            table.add_column(column, justify="right" if place else "left")
+        for row in self.rows:
+            table.add_row(*row)
+        return table
+
+    def as_markdown(self) -> list[str]:
+        aligned = ["---", *["---:"] * (len(self.columns) - 1)]
+        return [self.title, "", *map(_row, (self.columns, aligned, *self.rows))]
+
+
 @dataclass
 class Report:
     """`notes` say what was skipped and why, and what was seen beside the figures."""
@@ -98,12 +119,14 @@ class Report:
     circumstances: dict[str, str]
     figures: list[Figure] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    grids: list[Grid] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         return {
             "circumstances": self.circumstances,
             "figures": [figure.as_json() for figure in self.figures],
             "notes": self.notes,
+            "grids": [asdict(grid) for grid in self.grids],
         }
 
     def as_table(self) -> Table:
@@ -117,8 +140,11 @@ class Report:
     def as_markdown(self) -> str:
         """The circumstances, the table and the notes, as docs/performance.md has them."""
         lines = [f"- {name}: {value}" for name, value in self.circumstances.items()]
-        lines += ["", _row(COLUMNS), _row(["---"] * len(COLUMNS))]
-        lines += [_row(figure.cells()) for figure in self.figures]
+        if self.figures:
+            lines += ["", _row(COLUMNS), _row(["---"] * len(COLUMNS))]
+            lines += [_row(figure.cells()) for figure in self.figures]
+        for grid in self.grids:
+            lines += ["", *grid.as_markdown()]
         lines += ["", *(f"- {note}" for note in self.notes)]
         return "\n".join(lines).strip() + "\n"
 

@@ -33,6 +33,7 @@ POLL_SECONDS = 0.2
 STOP_SECONDS = 60
 TOOL_SECONDS = 1800
 QUERY_SECONDS = 120
+_SAMPLE = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)[{ ]")
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,15 @@ class Prometheus:
 
     def total(self, name: str) -> float:
         """The sum of the server's own series of that name, as it shows them."""
-        lines = self.get("/metrics").splitlines()
-        return sum(
-            float(line.rpartition(" ")[2]) for line in lines if re.match(rf"{name}[{{ ]", line)
-        )
+        return self.totals().get(name, 0.0)
+
+    def totals(self) -> dict[str, float]:
+        """The sums of all its own series by their names, at one moment."""
+        found: dict[str, float] = {}
+        for line in self.get("/metrics").splitlines():
+            if match := _SAMPLE.match(line):
+                found[match[1]] = found.get(match[1], 0.0) + float(line.rpartition(" ")[2])
+        return found
 
     def _answer(self, request: urllib.request.Request) -> str:
         try:
@@ -76,6 +82,7 @@ class Block:
 
     samples: int
     series: int
+    chunks: int
     chunk_bytes: int
     index_bytes: int
 
@@ -109,6 +116,18 @@ class PrometheusContainers:
         with self._running(f"{FOLDER}/data", flags, None, limits if limited else {}) as container:
             yield self._ready(container)
 
+    @contextlib.contextmanager
+    def configured(
+        self, config: str, *flags: str, **options: Any
+    ) -> Iterator[tuple[Prometheus, Container]]:
+        """A server with a `prometheus.yml` of that text on the data in FOLDER/data.
+
+        `options` are Docker's for a container, such as its network.
+        """
+        data = f"{FOLDER}/data"
+        with self._running(data, flags, None, options, config) as container:
+            yield self._ready(container), container
+
     def block_of(self, volume: str) -> Block:
         """All that a stopped Prometheus has in its volume, as a block that Prometheus writes.
 
@@ -118,18 +137,34 @@ class PrometheusContainers:
             name = self._ready(container).ask("/api/v1/admin/tsdb/snapshot")["name"]
             stream, _ = container.get_archive(f"{DATA_DIR}/snapshots/{name}")
             with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as archive:
-                return _block(archive)
+                return _archived(archive)
+
+    def snapshot(self, prometheus: Prometheus) -> Block:
+        """All that a `configured` server has in its head, as a block that Prometheus writes.
+
+        It needs `--web.enable-admin-api`, and must be too young to have a block of its own yet.
+        """
+        name = prometheus.ask("/api/v1/admin/tsdb/snapshot")["name"]
+        taken = self.folder / "data" / "snapshots" / name
+        files = [path for path in taken.rglob("*") if path.is_file()]
+        (meta,) = (path for path in files if path.name == "meta.json")
+        return _block({str(path): path.stat().st_size for path in files}, meta.read_text())
 
     @contextlib.contextmanager
     def _running(
-        self, data: str, flags: Sequence[str], volume: str | None, limits: Mapping[str, Any]
+        self,
+        data: str,
+        flags: Sequence[str],
+        volume: str | None,
+        options: Mapping[str, Any],
+        config: str = "global: {}\n",
     ) -> Iterator[Container]:
-        (self.folder / "prometheus.yml").write_text("global: {}\n")
+        (self.folder / "prometheus.yml").write_text(config)
         container = self._create(
             volume,
             [f"--config.file={FOLDER}/prometheus.yml", f"--storage.tsdb.path={data}", *flags],
             ports={f"{PORT}/tcp": ("127.0.0.1", None)},
-            **limits,
+            **options,
         )
         try:
             container.start()
@@ -171,15 +206,21 @@ class PrometheusContainers:
         raise BenchmarkError(f"Prometheus was not ready within {READY_SECONDS} s:\n{said}")
 
 
-def _block(archive: tarfile.TarFile) -> Block:
+def _archived(archive: tarfile.TarFile) -> Block:
     files = {member.name: member for member in archive if member.isfile()}
     (meta,) = (member for name, member in files.items() if name.endswith("/meta.json"))
     content = archive.extractfile(meta)
     assert content is not None
-    stats = json.load(content)["stats"]
+    return _block({name: member.size for name, member in files.items()}, content.read().decode())
+
+
+def _block(sizes: Mapping[str, int], meta: str) -> Block:
+    """Of the sizes of its files by their paths, and the text of its meta.json."""
+    stats = json.loads(meta)["stats"]
     return Block(
         samples=stats["numSamples"],
         series=stats["numSeries"],
-        chunk_bytes=sum(member.size for name, member in files.items() if "/chunks/" in name),
-        index_bytes=sum(member.size for name, member in files.items() if name.endswith("/index")),
+        chunks=stats["numChunks"],
+        chunk_bytes=sum(size for name, size in sizes.items() if "/chunks/" in name),
+        index_bytes=sum(size for name, size in sizes.items() if name.endswith("/index")),
     )

@@ -18,8 +18,8 @@ from components.catalog import DEFAULT_PORTS
 from ops import program, rehearsal
 
 DEV, PROD, COMPOSE, REHEARSAL = "bench-dev", "bench-prod", "bench-compose", "bench-rehearsal"
-ALL_METRICS, HISTORY = "bench-all-metrics", "bench-history"
-STACKS = (DEV, PROD, COMPOSE, REHEARSAL, ALL_METRICS, HISTORY)
+ALL_METRICS, HISTORY, LOAD = "bench-all-metrics", "bench-history", "bench-load"
+STACKS = (DEV, PROD, COMPOSE, REHEARSAL, ALL_METRICS, HISTORY, LOAD)
 PORTS = (20_000, 30_000)
 PASSWORDS = ("grafanaAdminPassword", "postgresPassword", "redisPassword")
 

@@ -18,6 +18,7 @@ from ops import drill as drill_
 from ops import policy as policy_
 from ops import preview as preview_
 from ops import render as render_
+from ops import size as size_
 from ops.diff import command as diff_
 from ops.diff.comparison import DiffError
 from ops.github import GitHub, GitHubError
@@ -246,6 +247,31 @@ def restore(
     )
 
 
+@app.command()
+def size(
+    series: Annotated[int, typer.Option(help="Time series that the targets show together.")],
+    interval: Annotated[
+        str | None, typer.Option(help="Between scrapes, such as 15s; else scrapeInterval.")
+    ] = None,
+    retention: Annotated[
+        str | None, typer.Option(help="How long they are kept, such as 30d; else retentionTime.")
+    ] = None,
+    churn: Annotated[
+        float, typer.Option(help="Percent of the series that new ones follow within an hour.")
+    ] = 0,
+    sample_bytes: Annotated[
+        float, typer.Option(help="What a sample takes on disk, where you have measured it.")
+    ] = size_.SAMPLE_BYTES,
+    stack: Annotated[
+        str | None, typer.Option(help="Beside whose settings; else beside the defaults.")
+    ] = None,
+    format_: Annotated[size_.Format, typer.Option("--format")] = size_.Format.TEXT,
+) -> None:
+    """Say what so many series need of Prometheus: memory, disk, and which settings say so."""
+    asked = size_.Asked(series, interval, retention, churn, sample_bytes, stack)
+    typer.echo(size_.run(asked, format_), nl=False)
+
+
 @app.command("machine")
 def prepare_machine() -> None:
     """Install and start what the tests need: the Docker Engine, promtool and amtool."""
@@ -274,6 +300,7 @@ def run() -> None:
         preview_.PreviewError,
         program.ProgramError,
         rehearsal.RehearsalError,
+        size_.SizeError,
         workspace.WorkspaceError,
     ) as error:
         typer.echo(f"error: {error}", err=True)

@@ -1,0 +1,251 @@
+"""`python -m ops size`: the demand of a load, beside the settings of a stack or the defaults."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from components.catalog import SERVICES
+from components.quantities import duration_seconds, memory_mebibytes, size_bytes
+from components.settings import (
+    MAX_INTERVAL_SECONDS,
+    MIN_INTERVAL_SECONDS,
+    MIN_RETENTION_SECONDS,
+    Settings,
+)
+from components.settings_loader import SettingsError
+from ops import program
+from ops.size.demand import GIBIBYTE, MEBIBYTE, Demand, Load
+from ops.size.measured import MOST_SERIES, SAMPLE_BYTES
+
+MOST = 1_000_000_000
+MEMORY_KEY, DISK_KEY = "limits.prometheus.memory", "retentionSize"
+
+
+class SizeError(Exception):
+    """The load makes no sense; the message says why and what would."""
+
+
+class Format(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+@dataclass(frozen=True)
+class Current:
+    """What is set, of a stack or by default (`stack` is None then); as in its settings."""
+
+    stack: str | None
+    interval: str
+    retention: str
+    memory: str
+    retention_size: str
+    sample_limit: int
+
+    @property
+    def words(self) -> str:
+        return f"stack {self.stack}" if self.stack else "the defaults"
+
+
+def current(stack: str | None, root: Path = program.ROOT) -> Current:
+    """Raises ProgramError, also where the stack's settings are wrong."""
+    if stack is None:
+        fields = {name: field.default for name, field in Settings.model_fields.items()}
+        return Current(
+            None,
+            fields["scrape_interval"],
+            fields["retention_time"],
+            SERVICES["prometheus"].limit.memory,
+            fields["retention_size"],
+            fields["sample_limit"],
+        )
+    try:
+        settings = program.StackConfig.of_stack(stack, root).settings(stack)
+    except SettingsError as error:
+        raise program.ProgramError(str(error)) from None
+    return Current(
+        stack,
+        settings.scrape_interval,
+        settings.retention_time,
+        settings.limit("prometheus").memory,
+        settings.retention_size,
+        settings.sample_limit,
+    )
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked for; an interval or a retention that is None is the stack's, or the default.
+
+    `churn` in percent of the series an hour.
+    """
+
+    series: int
+    interval: str | None = None
+    retention: str | None = None
+    churn: float = 0.0
+    sample_bytes: float = SAMPLE_BYTES
+    stack: str | None = None
+
+
+def run(asked: Asked, format_: Format = Format.TEXT) -> str:
+    """What is printed. Raises SizeError and ProgramError."""
+    now = current(asked.stack)
+    interval = now.interval if asked.interval is None else asked.interval
+    retention = now.retention if asked.retention is None else asked.retention
+    demand = Demand(load(asked.series, interval, retention, asked.churn, asked.sample_bytes))
+    if format_ is Format.JSON:
+        return json.dumps(as_json(demand, now), indent=2) + "\n"
+    return as_text(demand, now, interval, retention)
+
+
+def load(series: int, interval: str, retention: str, churn: float, sample_bytes: float) -> Load:
+    """Raises SizeError."""
+    if series <= 0:
+        raise SizeError(f"--series {series}: a Prometheus with no series needs no size; give 1 up.")
+    if series > MOST:
+        raise SizeError(
+            f"--series {series} is more than {MOST}, which no one Prometheus holds: split them "
+            "first (docs/scaling.md)."
+        )
+    if not (math.isfinite(churn) and 0 <= churn <= 10_000):
+        raise SizeError(
+            f"--churn {churn:g} is not from 0 to 10000, the percent of the series that are "
+            "followed by new ones within an hour."
+        )
+    # A sample of a constant series takes some bits, and no value more than a double and its time.
+    if not 0.1 <= sample_bytes <= 16:
+        raise SizeError(
+            f"--sample-bytes {sample_bytes:g} is not from 0.1 to 16, the bytes that a sample can "
+            "take."
+        )
+    every = _seconds("--interval", interval)
+    if every > MAX_INTERVAL_SECONDS:
+        raise SizeError(
+            f"--interval {interval} is longer than 2m: Prometheus forgets a series after 5m "
+            "without a sample, so no stack takes one that is longer."
+        )
+    if every < MIN_INTERVAL_SECONDS:
+        raise SizeError(
+            f"--interval {interval} is shorter than 1s, the shortest that a stack takes."
+        )
+    kept = _seconds("--retention", retention)
+    if kept < MIN_RETENTION_SECONDS:
+        raise SizeError(
+            f"--retention {retention} is shorter than 2h, the length of Prometheus' first block."
+        )
+    return Load(series, every, kept, churn / 100, sample_bytes)
+
+
+def _seconds(option: str, text: str) -> float:
+    try:
+        return duration_seconds(text)
+    except ValueError as error:
+        raise SizeError(f"{option} {text!r} {error}.") from None
+
+
+def changes(demand: Demand, now: Current) -> dict[str, str]:
+    """The settings that are too small for it, and what they should be."""
+    found = {}
+    if demand.memory_mebibytes > memory_mebibytes(now.memory):
+        found[MEMORY_KEY] = demand.memory
+    if demand.retention_gibibytes * GIBIBYTE > size_bytes(now.retention_size):
+        found[DISK_KEY] = demand.retention_size
+    return found
+
+
+def as_json(demand: Demand, now: Current) -> dict[str, Any]:
+    """Bytes, seconds, and shares of what is set (1: all of it)."""
+    return {
+        "stack": now.stack,
+        "series": demand.load.series,
+        "interval_seconds": demand.load.interval,
+        "retention_seconds": demand.load.retention,
+        "churn_an_hour": demand.load.churn,
+        "sample_bytes": demand.load.sample_bytes,
+        "samples_a_second": round(demand.samples_a_second, 3),
+        "head_series": demand.head_series,
+        "targets_at_least": _targets(demand, now),
+        "memory": {
+            "resident_bytes": round(demand.resident_bytes),
+            "limit": demand.memory,
+            "set": now.memory,
+            "share": round(_memory_share(demand, now), 4),
+        },
+        "disk": {
+            "needed_disk_space_bytes": round(demand.needed_disk_space),
+            "oldest_block_bytes": round(demand.oldest_block_bytes),
+            "head_bytes": round(demand.head_disk_bytes),
+            "total_bytes": round(demand.disk_bytes),
+            "retention_size": demand.retention_size,
+            "set": now.retention_size,
+            "share": round(_disk_share(demand, now), 4),
+            "volume_gibibytes": demand.volume_gibibytes,
+        },
+        "settings": changes(demand, now),
+        "beyond_what_was_measured": demand.head_series > MOST_SERIES,
+    }
+
+
+def as_text(demand: Demand, now: Current, interval: str, retention: str) -> str:
+    churned = f", {demand.load.churn:.0%} of them new every hour" if demand.load.churn else ""
+    gone = demand.head_series - demand.load.series
+    ended = f", {gone:,} that ended among them" if gone else ""
+    lines = [
+        f"{demand.load.series:,} series every {interval}, kept for {retention}{churned}, beside "
+        f"what {now.words} {'sets' if now.stack else 'set'}:",
+        "",
+        f"samples  {demand.samples_a_second:,.0f} a second",
+        f"memory   {_gib(demand.resident_bytes)} for {demand.head_series:,} series in memory"
+        f"{ended}: {_memory_share(demand, now):.0%} of {MEMORY_KEY} ({now.memory}); "
+        f"with room for queries {demand.memory}",
+        f"disk     {_gib(demand.disk_bytes)}: {_disk_share(demand, now):.0%} of {DISK_KEY} "
+        f"({now.retention_size})",
+        f"           {_gib(demand.needed_disk_space)} retention * samples a second * "
+        f"{demand.load.sample_bytes:g} bytes a sample",
+        f"           {_gib(demand.oldest_block_bytes)} the oldest block, which goes as a whole",
+        f"           {_gib(demand.head_disk_bytes)} write-ahead log and newest chunks",
+        f"targets  {_targets(demand, now)} at least: one may show {now.sample_limit:,} "
+        "(sampleLimit)",
+        "",
+    ]
+    wanted = changes(demand, now)
+    for_stack = f" --stack {now.stack}" if now.stack else ""
+    if wanted:
+        lines.append("Set:")
+        if memory := wanted.get(MEMORY_KEY):
+            lines.append(f"  pulumi config set --path '{MEMORY_KEY}' {memory}{for_stack}")
+        if size := wanted.get(DISK_KEY):
+            lines.append(f"  pulumi config set {DISK_KEY} {size}{for_stack}")
+    else:
+        lines.append("Both are enough as they are.")
+    if DISK_KEY in wanted:
+        lines.append(
+            f"and have {demand.volume_gibibytes:,} GiB of disk where Docker keeps volumes."
+        )
+    if demand.head_series > MOST_SERIES:
+        lines.append(
+            f"\nNo more than {MOST_SERIES:,} series were measured: beyond them this is the same "
+            "line drawn on. docs/scaling.md says what comes next."
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _targets(demand: Demand, now: Current) -> int:
+    return -(-demand.load.series // now.sample_limit)
+
+
+def _memory_share(demand: Demand, now: Current) -> float:
+    return demand.resident_bytes / (memory_mebibytes(now.memory) * MEBIBYTE)
+
+
+def _disk_share(demand: Demand, now: Current) -> float:
+    return demand.disk_bytes / size_bytes(now.retention_size)
+
+
+def _gib(size: float) -> str:
+    return f"{size / GIBIBYTE:,.2f} GiB" if size >= GIBIBYTE / 10 else f"{size / MEBIBYTE:,.0f} MiB"

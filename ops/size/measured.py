@@ -1,0 +1,17 @@
+"""What the load test found, as `ops.size.demand` reckons with it.
+
+Source: `python -m benchmarks --only load`; the run of 2026-11-25 in docs/scaling.md.
+"""
+
+# Bytes of resident memory: of a Prometheus without series, and of each series in its head.
+BASE_MEMORY = 75e6
+SERIES_MEMORY = 6000.0
+# Of the resident memory, the most that was seen through queries and the writing of a block.
+PEAK = 1.5
+# Of a sample in a block. Prometheus' documentation ("Storage") has 1 to 2 on average; the series
+# of the test move more than most.
+SAMPLE_BYTES = 2.5
+# In the write-ahead log, compressed, new series' records among them.
+WAL_SAMPLE_BYTES = 8.0
+# The largest load that was measured.
+MOST_SERIES = 500_000

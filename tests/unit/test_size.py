@@ -1,0 +1,206 @@
+"""What `python -m ops size` says of a load, and which settings follow from it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from components.quantities import memory_mebibytes, size_bytes
+from components.settings import Settings
+from ops import __main__ as ops_main
+from ops import size
+from ops.program import ROOT
+from ops.size import measured
+from ops.size.command import current
+from ops.size.demand import GIBIBYTE, MEBIBYTE, Demand, Load
+
+DAY = 86_400
+
+
+def demand(series: int = 30_000, **more: float) -> Demand:
+    return Demand(Load(series, **{"interval": 15, "retention": 30 * DAY, **more}))
+
+
+def ops(*arguments: str) -> Result:
+    return CliRunner().invoke(ops_main.app, ["size", *arguments])
+
+
+def as_json(*arguments: str) -> dict[str, Any]:
+    done = ops(*arguments, "--format", "json")
+    assert done.exit_code == 0, done.exception
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_samples_a_second_are_series_by_interval() -> None:
+    assert demand(30_000, interval=15).samples_a_second == 2000
+
+
+def test_disk_is_the_formula_of_prometheus_documentation() -> None:
+    assert demand(30_000).needed_disk_space == 30 * DAY * 2000 * size.SAMPLE_BYTES
+
+
+def test_the_oldest_block_is_a_tenth_of_the_retention() -> None:
+    assert demand().oldest_block_bytes == demand().needed_disk_space / 10
+
+
+def test_the_oldest_block_spans_no_more_than_31_days() -> None:
+    assert demand(retention=1000 * DAY).oldest_block_bytes == 31 * DAY * 2000 * size.SAMPLE_BYTES
+
+
+def test_log_and_newest_chunks_do_not_grow_with_the_retention() -> None:
+    assert demand(retention=DAY).head_disk_bytes == demand(retention=90 * DAY).head_disk_bytes
+
+
+def test_twice_the_interval_is_half_the_disk() -> None:
+    assert demand(interval=30).disk_bytes == pytest.approx(demand(interval=15).disk_bytes / 2)
+
+
+def test_memory_does_not_depend_on_the_interval() -> None:
+    assert demand(interval=30).resident_bytes == demand(interval=15).resident_bytes
+
+
+def test_each_series_more_is_a_series_more_in_memory() -> None:
+    more = demand(30_001).resident_bytes - demand(30_000).resident_bytes
+    assert more == pytest.approx(measured.SERIES_MEMORY)
+
+
+def test_churned_series_stay_in_memory_for_three_hours() -> None:
+    assert demand(10_000, churn=0.1).head_series == 13_000
+
+
+def test_churn_changes_no_sample_a_second() -> None:
+    assert demand(churn=0.5).samples_a_second == demand().samples_a_second
+
+
+@pytest.mark.parametrize("series", [1, 10_000, 100_000, 123_456, 2_000_000])
+def test_the_limit_is_a_memory_that_the_settings_take_and_that_holds_the_load(series: int) -> None:
+    found = demand(series)
+    assert memory_mebibytes(found.memory) * MEBIBYTE >= found.resident_bytes * measured.PEAK
+
+
+@pytest.mark.parametrize("series", [1, 10_000, 2_000_000])
+def test_the_retention_size_leaves_the_alert_of_a_full_storage_quiet(series: int) -> None:
+    found = demand(series)
+    assert size_bytes(found.retention_size) * 0.9 >= found.disk_bytes
+
+
+def test_the_alert_of_a_full_storage_fires_where_the_formula_says() -> None:
+    assert "expr: 100 * instance:prometheus_storage:ratio > 90" in (
+        ROOT / "rules" / "monitoring.yml"
+    ).read_text("utf-8")
+
+
+def test_without_a_stack_the_defaults_count() -> None:
+    found = current(None)
+    fields = Settings.model_fields
+    assert (found.interval, found.retention) == (
+        fields["scrape_interval"].default,
+        fields["retention_time"].default,
+    )
+
+
+def test_a_stack_gives_its_interval_and_retention() -> None:
+    found = as_json("--series", "10000", "--stack", "prod")
+    assert (found["interval_seconds"], found["retention_seconds"]) == (15, 30 * DAY)
+
+
+def test_what_is_given_wins_over_the_stack() -> None:
+    found = as_json("--series", "10000", "--stack", "prod", "--interval", "30s")
+    assert (found["interval_seconds"], found["retention_seconds"]) == (30, 30 * DAY)
+
+
+def test_a_stack_s_own_limit_is_what_the_load_is_beside(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.yaml").write_text((ROOT / "Pulumi.yaml").read_text())
+    (tmp_path / "Pulumi.big.yaml").write_text(
+        "config:\n  vitalstream:limits:\n    prometheus: {memory: 8g}\n"
+    )
+    assert current("big", tmp_path).memory == "8g"
+
+
+def test_a_small_load_needs_no_setting() -> None:
+    done = ops("--series", "500", "--retention", "7d")
+    assert "Both are enough as they are." in done.stdout
+
+
+def test_a_load_beyond_a_stack_names_the_commands_that_make_room() -> None:
+    done = ops("--series", "400000", "--stack", "prod")
+    wanted = as_json("--series", "400000", "--stack", "prod")["settings"]
+    memory, disk = wanted["limits.prometheus.memory"], wanted["retentionSize"]
+    assert f"pulumi config set --path 'limits.prometheus.memory' {memory} --stack prod" in (
+        done.stdout
+    )
+    assert f"pulumi config set retentionSize {disk} --stack prod" in done.stdout
+
+
+def test_only_what_is_too_small_is_to_be_set() -> None:
+    found = as_json("--series", "30000", "--retention", "1y")
+    assert set(found["settings"]) == {"retentionSize"}
+
+
+def test_series_are_told_to_be_spread_over_targets() -> None:
+    assert as_json("--series", "100001")["targets_at_least"] == 3
+
+
+def test_more_than_was_measured_is_said_to_be() -> None:
+    most = str(measured.MOST_SERIES + 1)
+    assert as_json("--series", most)["beyond_what_was_measured"]
+    assert "were measured" in ops("--series", most).stdout
+
+
+def test_the_shares_are_of_what_is_set() -> None:
+    found = as_json("--series", "30000", "--retention", "30d")
+    assert found["disk"]["share"] == pytest.approx(demand().disk_bytes / (10 * GIBIBYTE), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--series", "0"), "--series 0: a Prometheus with no series needs no size"),
+        (("--series", "-5"), "--series -5: a Prometheus with no series needs no size"),
+        (("--series", "2000000000"), "is more than 1000000000, which no one Prometheus holds"),
+        (("--series", "5", "--interval", "5m"), "--interval 5m is longer than 2m"),
+        (("--series", "5", "--interval", "500ms"), "--interval 500ms is shorter than 1s"),
+        (("--series", "5", "--interval", "0s"), "--interval 0s is shorter than 1s"),
+        (("--series", "5", "--interval", "15"), "--interval '15' is not a Prometheus duration"),
+        (("--series", "5", "--interval", ""), "--interval '' is not a Prometheus duration"),
+        (("--series", "5", "--retention", "1 month"), "'1 month' is not a Prometheus duration"),
+        (("--series", "5", "--retention", "1h"), "--retention 1h is shorter than 2h"),
+        (("--series", "5", "--retention", "300y"), "is longer than the 292 years"),
+        (("--series", "5", "--churn", "-1"), "--churn -1 is not from 0 to 10000"),
+        (("--series", "5", "--churn", "nan"), "--churn nan is not from 0 to 10000"),
+        (("--series", "5", "--sample-bytes", "0"), "--sample-bytes 0 is not from 0.1 to 16"),
+        (("--series", "5", "--stack", "nope"), "There is no stack file Pulumi.nope.yaml"),
+    ],
+)
+def test_what_makes_no_sense_is_told_in_plain_words(arguments: tuple[str, ...], words: str) -> None:
+    done = ops(*arguments)
+    assert words in str(done.exception)
+
+
+def test_an_error_is_a_line_and_an_exit_code(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["ops", "size", "--series", "0"])
+    with pytest.raises(SystemExit) as ended:
+        ops_main.run()
+    assert ended.value.code == 1
+    assert capsys.readouterr().err.startswith("error: --series 0: ")
+
+
+def test_a_sample_of_twice_the_bytes_is_twice_the_blocks() -> None:
+    thin, thick = (demand(sample_bytes=found).needed_disk_space for found in (1, 2))
+    assert thick == 2 * thin
+
+
+def test_the_text_says_what_the_json_says() -> None:
+    arguments = ("--series", "100000", "--churn", "10")
+    found, text = as_json(*arguments), ops(*arguments).stdout
+    assert f"{found['samples_a_second']:,.0f} a second" in text
+    assert f"{found['head_series']:,} series in memory" in text
+    assert f"{found['memory']['share']:.0%} of limits.prometheus.memory" in text
+    assert f"{found['disk']['share']:.0%} of retentionSize" in text
