@@ -23,7 +23,8 @@ from ops.size.demand import GIBIBYTE, MEBIBYTE, Demand, Load
 from ops.size.measured import MOST_SERIES, SAMPLE_BYTES
 
 MOST = 1_000_000_000
-MEMORY_KEY, DISK_KEY = "limits.prometheus.memory", "retentionSize"
+MEMORY_KEY, CPU_KEY = "limits.prometheus.memory", "limits.prometheus.cpus"
+DISK_KEY = "retentionSize"
 
 
 class SizeError(Exception):
@@ -43,6 +44,7 @@ class Current:
     interval: str
     retention: str
     memory: str
+    cpus: float
     retention_size: str
     sample_limit: int
 
@@ -60,6 +62,7 @@ def current(stack: str | None, root: Path = program.ROOT) -> Current:
             fields["scrape_interval"],
             fields["retention_time"],
             SERVICES["prometheus"].limit.memory,
+            SERVICES["prometheus"].limit.cpus,
             fields["retention_size"],
             fields["sample_limit"],
         )
@@ -72,6 +75,7 @@ def current(stack: str | None, root: Path = program.ROOT) -> Current:
         settings.scrape_interval,
         settings.retention_time,
         settings.limit("prometheus").memory,
+        settings.limit("prometheus").cpus,
         settings.retention_size,
         settings.sample_limit,
     )
@@ -148,11 +152,13 @@ def _seconds(option: str, text: str) -> float:
         raise SizeError(f"{option} {text!r} {error}.") from None
 
 
-def changes(demand: Demand, now: Current) -> dict[str, str]:
+def changes(demand: Demand, now: Current) -> dict[str, str | int]:
     """The settings that are too small for it, and what they should be."""
-    found = {}
+    found: dict[str, str | int] = {}
     if demand.memory_mebibytes > memory_mebibytes(now.memory):
         found[MEMORY_KEY] = demand.memory
+    if demand.cpus > now.cpus:
+        found[CPU_KEY] = demand.cpus
     if demand.retention_gibibytes * GIBIBYTE > size_bytes(now.retention_size):
         found[DISK_KEY] = demand.retention_size
     return found
@@ -175,6 +181,12 @@ def as_json(demand: Demand, now: Current) -> dict[str, Any]:
             "limit": demand.memory,
             "set": now.memory,
             "share": round(_memory_share(demand, now), 4),
+        },
+        "cpu": {
+            "cores": round(demand.cores, 4),
+            "limit": demand.cpus,
+            "set": now.cpus,
+            "share": round(demand.cores / now.cpus, 4),
         },
         "disk": {
             "needed_disk_space_bytes": round(demand.needed_disk_space),
@@ -203,6 +215,8 @@ def as_text(demand: Demand, now: Current, interval: str, retention: str) -> str:
         f"memory   {_gib(demand.resident_bytes)} for {demand.head_series:,} series in memory"
         f"{ended}: {_memory_share(demand, now):.0%} of {MEMORY_KEY} ({now.memory}); "
         f"with room for queries {demand.memory}",
+        f"cpu      {demand.cores:.2f} cores: {demand.cores / now.cpus:.0%} of {CPU_KEY} "
+        f"({now.cpus:g})",
         f"disk     {_gib(demand.disk_bytes)}: {_disk_share(demand, now):.0%} of {DISK_KEY} "
         f"({now.retention_size})",
         f"           {_gib(demand.needed_disk_space)} retention * samples a second * "
@@ -217,12 +231,11 @@ def as_text(demand: Demand, now: Current, interval: str, retention: str) -> str:
     for_stack = f" --stack {now.stack}" if now.stack else ""
     if wanted:
         lines.append("Set:")
-        if memory := wanted.get(MEMORY_KEY):
-            lines.append(f"  pulumi config set --path '{MEMORY_KEY}' {memory}{for_stack}")
-        if size := wanted.get(DISK_KEY):
-            lines.append(f"  pulumi config set {DISK_KEY} {size}{for_stack}")
+        for key, value in wanted.items():
+            name = f"--path '{key}'" if "." in key else key
+            lines.append(f"  pulumi config set {name} {value}{for_stack}")
     else:
-        lines.append("Both are enough as they are.")
+        lines.append("What is set is enough.")
     if DISK_KEY in wanted:
         lines.append(
             f"and have {demand.volume_gibibytes:,} GiB of disk where Docker keeps volumes."

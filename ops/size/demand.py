@@ -9,7 +9,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ops.size.measured import BASE_MEMORY, PEAK, SAMPLE_BYTES, SERIES_MEMORY, WAL_SAMPLE_BYTES
+from ops.size.measured import (
+    BASE_MEMORY,
+    PEAK,
+    SAMPLE_BYTES,
+    SAMPLE_CPU_SECONDS,
+    SERIES_MEMORY,
+    WAL_SAMPLE_BYTES,
+)
 
 DAY_SECONDS = 86_400
 # The head is written to disk when it spans one and a half blocks of 2 hours, and until then has
@@ -19,6 +26,8 @@ HEAD_SECONDS = 3 * 3600
 # most ("Storage", compaction).
 LONGEST_BLOCK = 0.1
 LONGEST_BLOCK_SECONDS = 31 * DAY_SECONDS
+# Of the time: rules come all at once, and queries between them.
+BUSY = 0.5
 # PrometheusStorageNearLimit fires above it.
 FULL = 0.9
 # Of a disk: retentionSize should be no more than 80 to 85% of it ("Storage", right-sizing).
@@ -52,6 +61,16 @@ class Demand:
     def samples_a_second(self) -> float:
         """series / interval."""
         return self.load.series / self.load.interval
+
+    @property
+    def cores(self) -> float:
+        """samples_a_second * SAMPLE_CPU_SECONDS: on average, without a query."""
+        return self.samples_a_second * SAMPLE_CPU_SECONDS
+
+    @property
+    def cpus(self) -> int:
+        """The limit with which it is idle for half of the time."""
+        return math.ceil(self.cores / BUSY)
 
     @property
     def head_series(self) -> int:

@@ -13,5 +13,7 @@ PEAK = 1.5
 SAMPLE_BYTES = 2.5
 # In the write-ahead log, compressed, new series' records among them.
 WAL_SAMPLE_BYTES = 8.0
+# Seconds of a core for each sample: its scrape, and the stack's rules over all series.
+SAMPLE_CPU_SECONDS = 20e-6
 # The largest load that was measured.
 MOST_SERIES = 500_000

@@ -69,6 +69,16 @@ def test_each_series_more_is_a_series_more_in_memory() -> None:
     assert more == pytest.approx(measured.SERIES_MEMORY)
 
 
+def test_cpu_grows_with_the_samples_and_not_with_the_retention() -> None:
+    assert demand(interval=30).cores == pytest.approx(demand(interval=15).cores / 2)
+    assert demand(retention=DAY).cores == demand(retention=90 * DAY).cores
+
+
+def test_the_limit_of_cpu_leaves_half_of_the_time_to_queries() -> None:
+    found = demand(1_000_000)
+    assert found.cores <= found.cpus / 2
+
+
 def test_churned_series_stay_in_memory_for_three_hours() -> None:
     assert demand(10_000, churn=0.1).head_series == 13_000
 
@@ -124,7 +134,7 @@ def test_a_stack_s_own_limit_is_what_the_load_is_beside(tmp_path: Path) -> None:
 
 def test_a_small_load_needs_no_setting() -> None:
     done = ops("--series", "500", "--retention", "7d")
-    assert "Both are enough as they are." in done.stdout
+    assert "What is set is enough." in done.stdout
 
 
 def test_a_load_beyond_a_stack_names_the_commands_that_make_room() -> None:
