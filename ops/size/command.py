@@ -47,6 +47,7 @@ class Current:
     cpus: float
     retention_size: str
     sample_limit: int
+    replicas: int
 
     @property
     def words(self) -> str:
@@ -65,6 +66,7 @@ def current(stack: str | None, root: Path = program.ROOT) -> Current:
             SERVICES["prometheus"].limit.cpus,
             fields["retention_size"],
             fields["sample_limit"],
+            fields["prometheus"].replicas,
         )
     try:
         settings = program.StackConfig.of_stack(stack, root).settings(stack)
@@ -78,6 +80,7 @@ def current(stack: str | None, root: Path = program.ROOT) -> Current:
         settings.limit("prometheus").cpus,
         settings.retention_size,
         settings.sample_limit,
+        settings.prometheus.replicas,
     )
 
 
@@ -165,7 +168,9 @@ def changes(demand: Demand, now: Current) -> dict[str, str | int]:
 
 
 def as_json(demand: Demand, now: Current) -> dict[str, Any]:
-    """Bytes, seconds, and shares of what is set (1: all of it)."""
+    """Bytes, seconds, and shares of what is set (1: all of it); of each Prometheus, all but
+    `volumes_gibibytes`.
+    """
     return {
         "stack": now.stack,
         "series": demand.load.series,
@@ -175,6 +180,7 @@ def as_json(demand: Demand, now: Current) -> dict[str, Any]:
         "sample_bytes": demand.load.sample_bytes,
         "samples_a_second": round(demand.samples_a_second, 3),
         "head_series": demand.head_series,
+        "replicas": now.replicas,
         "targets_at_least": _targets(demand, now),
         "memory": {
             "resident_bytes": round(demand.resident_bytes),
@@ -197,6 +203,7 @@ def as_json(demand: Demand, now: Current) -> dict[str, Any]:
             "set": now.retention_size,
             "share": round(_disk_share(demand, now), 4),
             "volume_gibibytes": demand.volume_gibibytes,
+            "volumes_gibibytes": now.replicas * demand.volume_gibibytes,
         },
         "settings": changes(demand, now),
         "beyond_what_was_measured": demand.head_series > MOST_SERIES,
@@ -237,8 +244,12 @@ def as_text(demand: Demand, now: Current, interval: str, retention: str) -> str:
     else:
         lines.append("What is set is enough.")
     if DISK_KEY in wanted:
+        volumes = now.replicas * demand.volume_gibibytes
+        lines.append(f"and have {volumes:,} GiB of disk where Docker keeps volumes.")
+    if now.replicas > 1:
         lines.append(
-            f"and have {demand.volume_gibibytes:,} GiB of disk where Docker keeps volumes."
+            f"There are {now.replicas} Prometheuses (prometheus.replicas): memory, CPU and "
+            "retentionSize are those of each, and so are their limits."
         )
     if demand.head_series > MOST_SERIES:
         lines.append(

@@ -14,7 +14,7 @@ from components.settings import Settings
 from ops import __main__ as ops_main
 from ops import size
 from ops.program import ROOT
-from ops.size import measured
+from ops.size import command, measured
 from ops.size.command import current
 from ops.size.demand import GIBIBYTE, MEBIBYTE, Demand, Load
 
@@ -130,6 +130,18 @@ def test_a_stack_s_own_limit_is_what_the_load_is_beside(tmp_path: Path) -> None:
         "config:\n  vitalstream:limits:\n    prometheus: {memory: 8g}\n"
     )
     assert current("big", tmp_path).memory == "8g"
+
+
+def test_a_pair_needs_the_disk_of_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "Pulumi.yaml").write_text((ROOT / "Pulumi.yaml").read_text())
+    (tmp_path / "Pulumi.pair.yaml").write_text("config:\n  vitalstream:prometheus: {replicas: 2}\n")
+    now = current("pair", tmp_path)
+    monkeypatch.setattr(command, "current", lambda _stack: now)
+    found = as_json("--series", "400000", "--stack", "pair")
+    assert found["disk"]["volumes_gibibytes"] == 2 * found["disk"]["volume_gibibytes"]
+    told = ops("--series", "400000", "--stack", "pair").stdout
+    assert f"{found['disk']['volumes_gibibytes']:,} GiB of disk" in told
+    assert "There are 2 Prometheuses" in told
 
 
 def test_a_small_load_needs_no_setting() -> None:
