@@ -15,7 +15,7 @@ from ops import __main__ as ops_main
 from ops import size
 from ops.program import ROOT
 from ops.size import command, measured
-from ops.size.command import current
+from ops.size.current import current
 from ops.size.demand import GIBIBYTE, MEBIBYTE, Demand, Load
 
 DAY = 86_400

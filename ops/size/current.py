@@ -1,0 +1,59 @@
+"""What a stack sets, or what the defaults set, of that which a load needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.catalog import SERVICES
+from components.settings import Settings
+from components.settings_loader import SettingsError
+from ops import program
+
+
+@dataclass(frozen=True)
+class Current:
+    """What is set, of a stack or by default (`stack` is None then); as in its settings."""
+
+    stack: str | None
+    interval: str
+    retention: str
+    memory: str
+    cpus: float
+    retention_size: str
+    sample_limit: int
+    replicas: int
+
+    @property
+    def words(self) -> str:
+        return f"stack {self.stack}" if self.stack else "the defaults"
+
+
+def current(stack: str | None, root: Path = program.ROOT) -> Current:
+    """Raises ProgramError, also where the stack's settings are wrong."""
+    if stack is None:
+        fields = {name: field.default for name, field in Settings.model_fields.items()}
+        return Current(
+            None,
+            fields["scrape_interval"],
+            fields["retention_time"],
+            SERVICES["prometheus"].limit.memory,
+            SERVICES["prometheus"].limit.cpus,
+            fields["retention_size"],
+            fields["sample_limit"],
+            fields["prometheus"].replicas,
+        )
+    try:
+        settings = program.StackConfig.of_stack(stack, root).settings(stack)
+    except SettingsError as error:
+        raise program.ProgramError(str(error)) from None
+    return Current(
+        stack,
+        settings.scrape_interval,
+        settings.retention_time,
+        settings.limit("prometheus").memory,
+        settings.limit("prometheus").cpus,
+        settings.retention_size,
+        settings.sample_limit,
+        settings.prometheus.replicas,
+    )
