@@ -4,8 +4,8 @@ Source: `python -m benchmarks --only load`; the run of 2026-11-25 in docs/scalin
 """
 
 # Bytes of resident memory: of a Prometheus without series, and of each series in its head.
-BASE_MEMORY = 75e6
-SERIES_MEMORY = 6000.0
+BASE_MEMORY = 70e6
+SERIES_MEMORY = 4500.0
 # Of the resident memory, the most that was seen through queries and the writing of a block.
 PEAK = 1.5
 # Of a sample in a block. Prometheus' documentation ("Storage") has 1 to 2 on average; the series

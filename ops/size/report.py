@@ -64,7 +64,7 @@ def as_json(demand: Demand, now: Current) -> dict[str, Any]:
             "volumes_gibibytes": now.replicas * demand.volume_gibibytes,
         },
         "settings": changes(demand, now),
-        "beyond_what_was_measured": demand.head_series > MOST_SERIES,
+        "beyond_what_was_measured": demand.load.series > MOST_SERIES,
     }
 
 
@@ -109,7 +109,7 @@ def as_text(demand: Demand, now: Current, interval: str, retention: str) -> str:
             f"There are {now.replicas} Prometheuses (prometheus.replicas): memory, CPU and "
             "retentionSize are those of each, and so are their limits."
         )
-    if demand.head_series > MOST_SERIES:
+    if demand.load.series > MOST_SERIES:
         lines.append(
             f"\nNo more than {MOST_SERIES:,} series were measured: beyond them this is the same "
             "line drawn on. docs/scaling.md says what comes next."

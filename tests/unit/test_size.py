@@ -226,3 +226,18 @@ def test_the_text_says_what_the_json_says() -> None:
     assert f"{found['head_series']:,} series in memory" in text
     assert f"{found['memory']['share']:.0%} of limits.prometheus.memory" in text
     assert f"{found['disk']['share']:.0%} of retentionSize" in text
+
+
+def test_the_page_shows_what_is_printed() -> None:
+    page = (ROOT / "docs" / "scaling.md").read_text("utf-8")
+    assert f"```text\n{ops('--series', '150000', '--stack', 'prod').stdout}```" in page
+
+
+def test_the_page_has_the_constants_that_are_reckoned_with() -> None:
+    page = (ROOT / "docs" / "scaling.md").read_text("utf-8")
+    base, series = measured.BASE_MEMORY / 1e6, measured.SERIES_MEMORY
+    assert f"{base:g} MB + {series:,.0f} B " in page
+    assert f"{measured.PEAK:g}, rounded up to 256 MiB |" in page
+    assert f"| bytes a sample | {measured.SAMPLE_BYTES:g} |" in page
+    assert f"({measured.WAL_SAMPLE_BYTES:g} + bytes a sample)" in page
+    assert f"{1e6 * measured.SAMPLE_CPU_SECONDS:g} µs" in page
