@@ -17,7 +17,7 @@ from ops.size.demand import DAY_SECONDS, Demand, Load
 MEGABYTE = 1e6
 # The shortest interval at which two cores follow; the more scrapes, the fuller are the chunks.
 SIZES = (
-    Size(1_000, interval=1, seconds=180),
+    Size(1_000, interval=1, seconds=150),
     Size(10_000, interval=5, seconds=180),
     Size(100_000, interval=10, seconds=300),
     Size(500_000, interval=15, seconds=480),

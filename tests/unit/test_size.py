@@ -228,6 +228,22 @@ def test_the_text_says_what_the_json_says() -> None:
     assert f"{found['disk']['share']:.0%} of retentionSize" in text
 
 
+@pytest.mark.parametrize(
+    ("series", "key", "more"),
+    [
+        (140_000, "limits.prometheus.memory", ()),
+        (80_000, "retentionSize", ()),
+        (100_000, "retentionSize", ("--stack", "prod")),
+    ],
+)
+def test_a_stack_holds_as_it_is_what_the_page_says(
+    series: int, key: str, more: tuple[str, ...]
+) -> None:
+    assert f"{series:,}" in (ROOT / "docs" / "scaling.md").read_text("utf-8").partition("##")[0]
+    assert key not in as_json("--series", str(series), *more)["settings"]
+    assert key in as_json("--series", str(round(1.1 * series)), *more)["settings"]
+
+
 def test_the_page_shows_what_is_printed() -> None:
     page = (ROOT / "docs" / "scaling.md").read_text("utf-8")
     assert f"```text\n{ops('--series', '150000', '--stack', 'prod').stdout}```" in page
