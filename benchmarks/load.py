@@ -115,6 +115,13 @@ class Loaded:
         return median(moment.rules_seconds for moment in self.steady)
 
     @property
+    def slowest_group(self) -> tuple[str, float]:
+        """The group of rules that takes longest, and its seconds: it has one interval for them."""
+        names = self.steady[-1].groups
+        found = {name: median(moment.groups[name] for moment in self.steady) for name in names}
+        return max(found.items(), key=lambda group: group[1])
+
+    @property
     def sample_bytes(self) -> float:
         return self.block.chunk_bytes / self.block.samples
 

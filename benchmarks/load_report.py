@@ -55,6 +55,8 @@ def figures(runs: Sequence[Loaded], loads: Sequence[float]) -> Grid:
         ("a scrape of a target, mean, s", [f"{run.scraped[0]:.2f}" for run in runs]),
         ("a scrape of a target, longest, s", [f"{run.scraped[1]:.2f}" for run in runs]),
         ("all rules once, s", [f"{run.rules_seconds:.2f}" for run in runs]),
+        ("the slowest group of rules", [run.slowest_group[0] for run in runs]),
+        ("which takes, s", [f"{run.slowest_group[1]:.2f}" for run in runs]),
         ("missed scrapes and evaluations", [str(run.missed) for run in runs]),
         ("an alert's delay, median, s", [f"{median(run.alerts):.1f}" for run in runs]),
         ("an alert's delay, longest, s", [f"{max(run.alerts):.1f}" for run in runs]),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
@@ -29,6 +30,10 @@ QUERIES = (
 )
 RANGE_SECONDS, RANGE_STEP = 120, 15
 LOOK_SECONDS = 2.0
+# A group is named by its file and its name in it.
+_GROUP = re.compile(
+    r'^prometheus_rule_group_last_duration_seconds\{rule_group="[^"]*;([^"]+)"\} (\S+)$', re.M
+)
 POLL_SECONDS = 0.1
 # An alert that takes longer than this many scrapes and evaluations is not late: it is lost.
 LOST_AFTER_INTERVALS = 10
@@ -41,6 +46,8 @@ class Moment:
     at: float
     own: Mapping[str, float]
     working_set: int
+    groups: Mapping[str, float] = field(default_factory=dict)
+    """Seconds of the last evaluation of each group of rules."""
 
     @property
     def resident(self) -> float:
@@ -53,7 +60,7 @@ class Moment:
     @property
     def rules_seconds(self) -> float:
         """What the last evaluation of each group took, together."""
-        return self.own["prometheus_rule_group_last_duration_seconds"]
+        return sum(self.groups.values())
 
 
 class Watch:
@@ -88,7 +95,8 @@ class Watch:
 def look(prometheus: Prometheus, container: Container) -> Moment:
     own = prometheus.totals()
     stats: Any = container.stats(stream=False, one_shot=True)
-    return Moment(time.monotonic(), own, without_file_cache(stats["memory_stats"]))
+    groups = {name: float(seconds) for name, seconds in _GROUP.findall(prometheus.get("/metrics"))}
+    return Moment(time.monotonic(), own, without_file_cache(stats["memory_stats"]), groups)
 
 
 def alert_delays(

@@ -168,7 +168,7 @@ def moment(at: float, head: int = 0, resident: float = 0, **own: float) -> Momen
         "process_resident_memory_bytes": resident,
         **own,
     }
-    return Moment(at, sums, 0)
+    return Moment(at, sums, 0, {"host": 0.1, "backend": at})
 
 
 def loaded(*moments: Moment, size: Size = load_report.CHURNED) -> Loaded:
@@ -211,11 +211,22 @@ def test_bytes_a_sample_are_those_of_the_block_and_of_the_log() -> None:
     assert (found.sample_bytes, found.wal_sample_bytes, found.chunk_samples) == (2, 8, 100)
 
 
+def test_the_slowest_group_of_rules_is_named() -> None:
+    assert loaded(moment(2), moment(4)).slowest_group == ("backend", 4)
+
+
+def test_the_seconds_of_each_group_are_read_from_what_prometheus_shows() -> None:
+    shown = (
+        'prometheus_rule_group_last_duration_seconds{rule_group="/bench/rules/slo.yml;slo"} 0.25\n'
+        'prometheus_rule_group_rules{rule_group="/bench/rules/slo.yml;slo"} 30\n'
+    )
+    assert load_watch._GROUP.findall(shown) == [("slo", "0.25")]
+
+
 def test_the_report_has_a_cell_for_every_size() -> None:
     own = {
         "prometheus_tsdb_head_samples_appended_total": 1.0,
         "process_cpu_seconds_total": 1.0,
-        "prometheus_rule_group_last_duration_seconds": 1.0,
     }
     runs = [
         loaded(*(moment(at, size.series, size.series * 5e3, **own) for at in (0, 1)), size=size)
