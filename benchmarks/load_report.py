@@ -8,7 +8,7 @@ from statistics import median
 from benchmarks import load, stack
 from benchmarks.circumstances import load as machine_load
 from benchmarks.figures import Grid
-from benchmarks.load import Loaded, Size
+from benchmarks.load_seen import Loaded, Size, fit
 from benchmarks.load_watch import Asked
 from benchmarks.measurements import Bench
 from components.images import IMAGES
@@ -79,7 +79,7 @@ def figures(runs: Sequence[Loaded], loads: Sequence[float]) -> Grid:
 
 def beside_ops_size(runs: Sequence[Loaded]) -> Grid:
     """What `ops size` says of the series that were in memory, and what was measured."""
-    base, slope = load.fit(runs)
+    base, slope = fit(runs)
     rows = []
     for run in runs:
         demand = Demand(Load(run.head, run.size.interval, DAY_SECONDS))

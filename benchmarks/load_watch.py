@@ -13,7 +13,8 @@ from typing import Any
 
 from docker.models.containers import Container
 
-from benchmarks.load_exporter import PROBE, Exporter
+from benchmarks.load_exporter import Exporter
+from benchmarks.load_pages import PROBE
 from benchmarks.memory import without_file_cache
 from benchmarks.projects import BenchmarkError
 from benchmarks.prometheus_containers import Prometheus

@@ -55,7 +55,9 @@ def run(asked: Asked, format_: Format = Format.TEXT) -> str:
 def load(series: int, interval: str, retention: str, churn: float, sample_bytes: float) -> Load:
     """Raises SizeError."""
     if series <= 0:
-        raise SizeError(f"--series {series}: a Prometheus with no series needs no size; give 1 up.")
+        raise SizeError(
+            f"--series {series}: a Prometheus with no series needs no size; give 1 or more."
+        )
     if series > MOST:
         raise SizeError(
             f"--series {series} is more than {MOST}, which no one Prometheus holds: split them "

@@ -9,7 +9,7 @@ import docker
 import pytest
 
 from benchmarks import load
-from benchmarks.load import Loaded, Size
+from benchmarks.load_seen import Loaded, Size
 from ops.size import measured
 from ops.size.demand import MEBIBYTE, Demand, Load
 from tests.live import stack as stacks

@@ -14,8 +14,9 @@ import pytest
 import yaml
 
 from benchmarks import load, load_report, load_watch
-from benchmarks.load import MOST_A_TARGET, Loaded, Size
-from benchmarks.load_exporter import PROBE, WARD_SERIES, Page, exporter
+from benchmarks.load_exporter import exporter
+from benchmarks.load_pages import PROBE, WARD_SERIES, Page
+from benchmarks.load_seen import MOST_A_TARGET, Loaded, Size, fit
 from benchmarks.load_watch import Asked, Moment
 from benchmarks.prometheus_containers import FOLDER, Block
 from benchmarks.raw_expressions import expanded, recording_rules
@@ -183,7 +184,7 @@ def loaded(*moments: Moment, size: Size = load_report.CHURNED) -> Loaded:
         raw=[Asked(0.5, 1000)],
         block=Block(samples=1000, series=100, chunks=10, chunk_bytes=2000, index_bytes=5000),
         wal_bytes=8000,
-        after=moment(9, 100, 5e6, prometheus_tsdb_head_samples_appended_total=1000),
+        after=[moment(8, 100, 7e9), moment(9, 100, 5e6)],
     )
 
 
@@ -192,12 +193,16 @@ def test_the_line_goes_through_runs_that_are_on_one() -> None:
         loaded(moment(0, head, 50e6 + 5000 * head), moment(1, head, 50e6 + 5000 * head))
         for head in (1000, 10_000, 100_000)
     ]
-    assert load.fit(runs) == pytest.approx((50e6, 5000))
+    assert fit(runs) == pytest.approx((50e6, 5000))
 
 
 def test_memory_is_that_of_the_second_half_of_the_watch() -> None:
     rising = loaded(*(moment(at, at, at) for at in range(4)))
     assert (rising.resident, rising.head) == (2.5, 2)
+
+
+def test_the_peak_is_of_the_queries_and_the_block_too() -> None:
+    assert loaded(moment(0, 1, 1e6), moment(1, 1, 2e6)).peak == 7e9
 
 
 def test_a_rate_is_over_the_whole_watch() -> None:
