@@ -8,9 +8,10 @@ BASE_MEMORY = 70e6
 SERIES_MEMORY = 4500.0
 # Of the resident memory, the most that was seen through queries and the writing of a block.
 PEAK = 1.5
-# Of a sample in a block. Prometheus' documentation ("Storage") has 1 to 2 on average; the series
-# of the test move more than most.
-SAMPLE_BYTES = 2.5
+# Of a sample in a block. Those of the load test had 2.3 to 3.1, those of the demo 3.1 to 3.3 in
+# chunks that were half full (docs/performance.md). Prometheus' documentation ("Storage") has 1 to 2
+# on average, of servers with far more series that rest.
+SAMPLE_BYTES = 3.0
 # In the write-ahead log, compressed, new series' records among them.
 WAL_SAMPLE_BYTES = 8.0
 # Seconds of a core for each sample: its scrape, and the stack's rules over all series.

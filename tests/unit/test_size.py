@@ -232,8 +232,8 @@ def test_the_text_says_what_the_json_says() -> None:
     ("series", "key", "more"),
     [
         (140_000, "limits.prometheus.memory", ()),
-        (80_000, "retentionSize", ()),
-        (100_000, "retentionSize", ("--stack", "prod")),
+        (65_000, "retentionSize", ()),
+        (80_000, "retentionSize", ("--stack", "prod")),
     ],
 )
 def test_a_stack_holds_as_it_is_what_the_page_says(
