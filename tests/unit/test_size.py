@@ -231,7 +231,7 @@ def test_the_text_says_what_the_json_says() -> None:
 @pytest.mark.parametrize(
     ("series", "key", "more"),
     [
-        (140_000, "limits.prometheus.memory", ()),
+        (135_000, "limits.prometheus.memory", ()),
         (65_000, "retentionSize", ()),
         (80_000, "retentionSize", ("--stack", "prod")),
     ],
