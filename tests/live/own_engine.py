@@ -1,0 +1,395 @@
+"""Docker Engines of the test's own: machines that can lose their power, on a network of their own.
+
+Each is a `dockerd` with its own containerd in PID, network, mount, IPC and UTS namespaces of its
+own, its data on an ext4 file system of its own. This machine's engine, its iptables and its
+processes are not touched. Whatever ends the test ends them: their first process reads a pipe that
+only the test holds open, and the kernel takes the namespaces' processes, mounts and interfaces
+with it.
+
+What they share with this machine is the kernel, its clock, and the page cache below the disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import platform
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import docker
+import pytest
+import requests
+
+from tests.live.stack import eventually
+
+# Addresses are 10.214.x.y: x is the network's, y is 1 for this machine, 2 and more for the others.
+RANGE = "10.214"
+# Of the containers within each; no one outside sees them.
+POOL = "base=10.215.0.0/16,size=24"
+TOOLS = ("dockerd", "containerd", "docker", "ip", "iptables", "mkfs.ext4", "losetup", "mount")
+TOOLS += ("nsenter", "unshare")
+DISK_GIBIBYTES = 6
+START_SECONDS = 60
+STOP_SECONDS = 60
+# _IOR('X', 125, __u32) of linux/fs.h: the file system ends as it is, with nothing written any more.
+EXT4_IOC_SHUTDOWN, NOLOGFLUSH = 0x8004587D, 2
+CGROUPS = Path("/sys/fs/cgroup")
+
+# The first process of a machine. It reaps what is orphaned, and ends when nobody holds its input.
+INIT = """
+set -e
+exec 3<&0
+mount -t proc proc /proc
+mount -t tmpfs tmpfs /run
+ip link set lo up
+{mounts}
+echo ready
+exec >/dev/null
+cat <&3 & wait $!
+"""
+
+# /etc/docker has this machine's engine's identity and settings.
+MOUNTS = """
+mount -o loop {disk} {data}
+mkdir -p {data}/engine {data}/etc /etc/docker
+mount --bind {data}/etc /etc/docker
+"""
+
+
+class NoEngineError(Exception):
+    """This machine lets nobody start another Docker Engine; the message says why."""
+
+
+def obstacle() -> str | None:
+    """Why there can be no engine of the test's own here, where there can be none."""
+    if platform.system() != "Linux":
+        return f"a Docker Engine of the test's own needs Linux, this is {platform.system()}"
+    if os.geteuid() != 0:
+        return "a Docker Engine of the test's own needs root"
+    missing = [tool for tool in TOOLS if not shutil.which(tool)]
+    if missing:
+        return f"a Docker Engine of the test's own needs {', '.join(missing)}"
+    try:
+        with _namespace("", network_only=True):
+            return None
+    except NoEngineError as error:
+        return f"no namespaces for a Docker Engine of the test's own: {error}"
+
+
+@contextlib.contextmanager
+def network() -> Iterator[Network]:
+    """An empty network; skips the test, with the reason, where there can be none.
+
+    REQUIRE_DOCKER=1 does not make that a failure: a CI that only has a container to run in is no
+    less an engine for the other tests.
+    """
+    if reason := obstacle():
+        pytest.skip(reason)
+    with (
+        tempfile.TemporaryDirectory(prefix="vitalstream-engines-") as folder,
+        _subnet() as third,
+        _namespace("ip link add lan type bridge\nip link set lan up", network_only=True) as switch,
+    ):
+        found = Network(Path(folder), f"{RANGE}.{third}", switch)
+        found.plug(f"vs{third}h", None, found.address)
+        with contextlib.ExitStack() as stack:
+            found.machines = stack
+            yield found
+
+
+@dataclass
+class Network:
+    """Machines that reach each other, and this machine, by address. `address` is this machine's."""
+
+    folder: Path
+    subnet: str
+    switch: subprocess.Popen[str]
+    count: int = 1
+    machines: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+
+    @property
+    def address(self) -> str:
+        return f"{self.subnet}.1"
+
+    def machine(self, images: Sequence[str] = (), disk_of: Machine | None = None) -> Machine:
+        """One more, its engine running. It has these images of this machine's engine, or a copy of
+        the disk of another machine (that must be off), which is faster.
+        """
+        self.count += 1
+        folder = self.folder / f"m{self.count}"
+        folder.mkdir()
+        made = Machine(self, folder, f"{self.subnet}.{self.count}")
+        if disk_of:
+            assert not disk_of.is_on, "a disk in use cannot be copied"
+            run("cp", "--sparse=always", str(disk_of.disk), str(made.disk))
+        else:
+            with made.disk.open("wb") as file:
+                file.truncate(DISK_GIBIBYTES * 2**30)
+            run("mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=1", str(made.disk))
+        self.machines.callback(made.remove)
+        made.boot()
+        if images:
+            made.load(images)
+        return made
+
+    def plug(self, name: str, namespace: subprocess.Popen[str] | None, address: str) -> None:
+        """A cable from the switch to a machine, or to this one."""
+        # An interface's name has 15 characters at most.
+        inner, outer = f"{name}i", f"{name}o"
+        run("ip", "link", "add", inner, "type", "veth", "peer", "name", outer)
+        run("ip", "link", "set", outer, "netns", str(_first_process(self.switch)))
+        inside(self.switch, "ip", "link", "set", outer, "master", "lan", "up")
+        here: list[str] = []
+        if namespace:
+            run("ip", "link", "set", inner, "netns", str(_first_process(namespace)))
+            here = _entering(namespace)
+        run(*here, "ip", "address", "add", f"{address}/24", "dev", inner)
+        run(*here, "ip", "link", "set", inner, "up")
+
+
+@dataclass
+class Machine:
+    """One machine with a Docker Engine. `address` is where the others, and this machine, reach what
+    its containers publish there; `url` is its engine's, for `vitalstream:dockerHost`.
+    """
+
+    network: Network
+    folder: Path
+    address: str
+    namespace: subprocess.Popen[str] | None = None
+    daemon: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"unix://{self.folder}/docker.sock"
+
+    @property
+    def disk(self) -> Path:
+        return self.folder / "disk"
+
+    @property
+    def log(self) -> Path:
+        """What dockerd and containerd said, of all starts."""
+        return self.folder / "dockerd.log"
+
+    @property
+    def is_on(self) -> bool:
+        return self.namespace is not None
+
+    @property
+    def cgroup(self) -> str:
+        return f"vitalstream-{self.folder.parent.name}-{self.folder.name}"
+
+    def client(self) -> docker.DockerClient:
+        """A client of its own for each caller, who closes it."""
+        return docker.DockerClient(base_url=self.url, timeout=120)
+
+    def run(self, *command: str, timeout: float = 60) -> str:
+        """What a command of this machine says, run in that one. Raises CalledProcessError."""
+        assert self.namespace, "the machine is off"
+        return inside(self.namespace, *command, timeout=timeout)
+
+    def load(self, images: Sequence[str]) -> None:
+        """Copies images of this machine's engine into this one."""
+        save = subprocess.Popen(["docker", "save", *images], stdout=subprocess.PIPE)
+        try:
+            run("docker", "--host", self.url, "load", "--quiet", stdin=save.stdout, timeout=600)
+        finally:
+            assert save.stdout
+            save.stdout.close()
+            assert save.wait(60) == 0, f"docker save {' '.join(images)} failed"
+
+    def boot(self) -> None:
+        """Turns it on, and waits for its engine."""
+        assert not self.is_on, "the machine is on"
+        # The kernel lets go of the disk a moment after its last process.
+        assert eventually(lambda: not run("losetup", "-j", str(self.disk)), 30), "disk is in use"
+        data = self.folder / "data"
+        data.mkdir(exist_ok=True)
+        stack = contextlib.ExitStack()
+        self.namespace = stack.enter_context(_namespace(MOUNTS.format(disk=self.disk, data=data)))
+        self.end = stack.pop_all().close
+        third, last = self.address.split(".")[2:]
+        self.network.plug(f"vs{third}m{last}", self.namespace, self.address)
+        self.start_engine()
+
+    def start_engine(self) -> None:
+        assert self.namespace
+        command = ["dockerd", f"--host={self.url}", f"--data-root={self.folder}/data/engine"]
+        command += ["--exec-root=/run/engine", "--pidfile=/run/engine.pid"]
+        command += ["--exec-opt=native.cgroupdriver=cgroupfs", f"--cgroup-parent=/{self.cgroup}"]
+        command += [f"--default-address-pool={POOL}", "--shutdown-timeout=45"]
+        with self.log.open("ab") as log:
+            self.daemon = subprocess.Popen(
+                [*_entering(self.namespace), *command],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        assert eventually(self._answers, START_SECONDS), self.last_words()
+
+    def stop_engine(self) -> None:
+        """As `systemctl stop docker` does: containers get SIGTERM and their time."""
+        assert self.daemon
+        self.run("sh", "-c", "kill -TERM $(cat /run/engine.pid)")
+        self.daemon.wait(STOP_SECONDS)
+        self.daemon = None
+
+    def kill_engine(self) -> None:
+        """`dockerd` alone, as the kernel does when memory is short; containers live on."""
+        assert self.daemon
+        self.run("sh", "-c", "kill -KILL $(cat /run/engine.pid)")
+        self.daemon.wait(STOP_SECONDS)
+        self.daemon = None
+        self.run("rm", "-f", "/run/engine.pid")
+
+    def sync(self) -> None:
+        """Has all that was written be on the disk."""
+        self.run("sync", "--file-system", f"{self.folder}/data")
+
+    def power_cut(self) -> None:
+        """Everything stops at once, and what was not yet written to the disk is lost."""
+        assert self.namespace
+        data = os.open(
+            f"/proc/{_first_process(self.namespace)}/root{self.folder}/data", os.O_RDONLY
+        )
+        try:
+            fcntl.ioctl(data, EXT4_IOC_SHUTDOWN, NOLOGFLUSH.to_bytes(4, "little"))
+        finally:
+            os.close(data)
+        self.turn_off()
+
+    def turn_off(self) -> None:
+        """Kills everything at once; what was written is on the disk in the end. No-op when off."""
+        if self.namespace is None:
+            return
+        self.end()
+        self.namespace = None
+        if self.daemon:
+            self.daemon.wait(STOP_SECONDS)
+            self.daemon = None
+        for hierarchy in (CGROUPS, *CGROUPS.glob("*/")):
+            if (hierarchy / self.cgroup).is_dir():
+                _remove_cgroup(hierarchy / self.cgroup)
+
+    def remove(self) -> None:
+        self.turn_off()
+        assert eventually(lambda: not run("losetup", "-j", str(self.disk)), 30), "disk is in use"
+
+    def last_words(self) -> str:
+        return self.log.read_text(errors="replace")[-4000:] if self.log.exists() else "no log"
+
+    def _answers(self) -> bool:
+        assert self.daemon
+        assert self.daemon.poll() is None, f"dockerd has ended: {self.last_words()}"
+        try:
+            with contextlib.closing(self.client()) as client:
+                return bool(client.ping())
+        except (docker.errors.DockerException, requests.RequestException, OSError):
+            return False
+
+
+def run(*command: str, timeout: float = 60, stdin: object = subprocess.DEVNULL) -> str:
+    """What a command says. Raises NoEngineError with what it complains of."""
+    try:
+        done = subprocess.run(
+            command,
+            stdin=stdin,  # type: ignore[arg-type]
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout,
+        )
+    except OSError as error:
+        raise NoEngineError(str(error)) from None
+    if done.returncode != 0:
+        raise NoEngineError(f"{' '.join(command)}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def inside(namespace: subprocess.Popen[str], *command: str, timeout: float = 60) -> str:
+    return run(*_entering(namespace), *command, timeout=timeout)
+
+
+def _entering(namespace: subprocess.Popen[str]) -> list[str]:
+    return ["nsenter", f"--target={_first_process(namespace)}", "--all", "--"]
+
+
+def _first_process(namespace: subprocess.Popen[str]) -> int:
+    """The namespaces' first process, by its id here: `unshare`'s only child."""
+    children = Path(f"/proc/{namespace.pid}/task/{namespace.pid}/children").read_text().split()
+    return int(children[0])
+
+
+@contextlib.contextmanager
+def _namespace(commands: str, *, network_only: bool = False) -> Iterator[subprocess.Popen[str]]:
+    """Namespaces in which these commands were run; everything in them is killed in the end.
+
+    Raises NoEngineError.
+    """
+    kinds = ["--net", "--mount", "--pid"] + ([] if network_only else ["--ipc", "--uts"])
+    process = subprocess.Popen(
+        ["unshare", *kinds, "--fork", "--kill-child", "sh", "-c", INIT.format(mounts=commands)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin
+    assert process.stdout
+    assert process.stderr
+    try:
+        if process.stdout.readline() != "ready\n":
+            raise NoEngineError(process.stderr.read().strip() or "unshare says nothing")
+        yield process
+    finally:
+        with contextlib.suppress(OSError, IndexError):
+            os.kill(_first_process(process), signal.SIGKILL)
+        process.kill()
+        process.stdin.close()
+        process.wait(30)
+        process.stdout.close()
+        process.stderr.close()
+
+
+@contextlib.contextmanager
+def _subnet() -> Iterator[int]:
+    """The third number of a network that nobody has, neither here nor in another run."""
+    taken = run("ip", "-oneline", "address")
+    for third in secrets.SystemRandom().sample(range(1, 255), 254):
+        lock = Path(tempfile.gettempdir()) / f"vitalstream-{RANGE}.{third}.lock"
+        with lock.open("w") as held:
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                continue
+            if f" {RANGE}.{third}." in taken:
+                continue
+            try:
+                yield third
+            finally:
+                lock.unlink(missing_ok=True)
+            return
+    raise NoEngineError(f"no network of {RANGE}.0.0/16 is free")
+
+
+def _remove_cgroup(folder: Path) -> None:
+    """Docker leaves those of containers that it did not stop itself."""
+
+    def removed() -> bool:
+        for found in sorted(folder.rglob("*/"), key=lambda path: -len(path.parts)):
+            with contextlib.suppress(OSError):
+                found.rmdir()
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+        return not folder.exists()
+
+    assert eventually(removed, 10, pause=0.1), f"{folder} is in use"
