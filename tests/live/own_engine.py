@@ -144,7 +144,12 @@ class Network:
         """A cable from the switch to a machine, or to this one."""
         # An interface's name has 15 characters at most.
         inner, outer = f"{name}i", f"{name}o"
-        run("ip", "link", "add", inner, "type", "veth", "peer", "name", outer)
+        # The same after a boot, as a machine's is: the others remember it for half a minute.
+        hardware = "02:00:{:02x}:{:02x}:{:02x}:{:02x}".format(*map(int, address.split(".")))
+        run(
+            *("ip", "link", "add", inner, "address", hardware),
+            *("type", "veth", "peer", "name", outer),
+        )
         run("ip", "link", "set", outer, "netns", str(_first_process(self.switch)))
         inside(self.switch, "ip", "link", "set", outer, "master", "lan", "up")
         here: list[str] = []
