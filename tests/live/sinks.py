@@ -15,8 +15,8 @@ import ssl
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -42,9 +42,19 @@ class Message:
     content: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """What is answered instead of taking a message."""
+
+    status: int
+    headers: dict[str, str] = field(default_factory=dict)
+
+
 class Sink:
     """The messages of one stack; `slack_url`, `heartbeat_url` and `smarthost` are where it takes
     them, and the mail server asks for `login`.
+
+    `refusals`, by Slack channel, says what is not taken; `refused` is what was not.
     """
 
     def __init__(self, address: str, login: tuple[str, str]) -> None:
@@ -52,6 +62,8 @@ class Sink:
         self.login = login
         self.slack_url = self.heartbeat_url = self.smarthost = ""
         self.path = secrets.token_urlsafe(8)
+        self.refusals: Mapping[str, Refusal] = {}
+        self.refused: list[Message] = []
         self._messages: list[Message] = []
         self._changed = threading.Condition()
 
@@ -96,10 +108,15 @@ def _https(found: Sink, context: ssl.SSLContext) -> Iterator[int]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             message = _posted(self.path, found.path, body)
-            if message:
+            refusal = found.refusals.get(message.to) if message else Refusal(404)
+            if message and refusal:
+                found.refused.append(message)
+            elif message:
                 found.take(message)
-            answer = b"ok" if message else b"no_service"
-            self.send_response(200 if message else 404)
+            answer = b"no_service" if refusal else b"ok"
+            self.send_response(refusal.status if refusal else 200)
+            for name, value in refusal.headers.items() if refusal else ():
+                self.send_header(name, value)
             self.send_header("Content-Type", "text/plain")
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import docker
 import docker.errors
@@ -16,6 +15,7 @@ import requests
 
 from ops import rehearsal
 from tests.live import stack as stacks
+from tests.live.ingestion import BEATING, JOBS, answering, gap, scraped_until, tell
 from tests.live.stack import SCRAPE_SECONDS, Stack, eventually, not_of_this_machine
 
 STACK = "live-faults"
@@ -24,15 +24,6 @@ DISK = "96m"
 # Docker's pause before a restart, the service's start, and a scrape.
 BACK_SECONDS = 15
 SNAPSHOT_SECONDS = 15
-BEATING = 'ALERTS{alertname="Watchdog"}'
-JOBS = {
-    "prometheus": "prometheus",
-    "alertmanager": "alertmanager",
-    "grafana": "grafana",
-    "node-exporter": "node",
-    "postgres-exporter": "postgres",
-    "redis-exporter": "redis",
-}
 
 
 @pytest.fixture(scope="module")
@@ -79,40 +70,6 @@ def here(stack: Stack) -> Stack:
 def crash(stack: Stack, service: str) -> None:
     """`docker kill` would count as a stop by hand, after which nothing is restarted."""
     os.kill(stack.container(service).attrs["State"]["Pid"], signal.SIGKILL)
-
-
-def gap(stack: Stack, expr: str, since: float) -> float:
-    """The longest time without a sample of `expr` since `since`, in seconds."""
-    window = {"start": since, "end": time.time(), "step": "1s"}
-    # A look-back of the one second that a step is: what is drawn was really there.
-    found = stack.ask("query_range", query=f"count_over_time({expr}[1s])", **window)["result"]
-    stamps = sorted(stamp for series in found for stamp, _ in series["values"])
-    times = [since, *stamps, window["end"]]
-    return max(later - earlier for earlier, later in itertools.pairwise(times))
-
-
-def scraped_until(stack: Stack, moment: float) -> dict[str, str]:
-    """The samples of each target until two scrapes before `moment`: none of them under way."""
-    past = f"count_over_time(up[1h] @ {moment - 2 * SCRAPE_SECONDS:.3f})"
-    return {str(found["metric"]): found["value"][1] for found in stack.query(past)}
-
-
-def answering(stack: Stack, service: str, since: float = 0) -> Callable[[], bool]:
-    """Whether a scrape of the service has succeeded since a moment."""
-    scraped = f'timestamp(up{{job="{JOBS[service]}"}} == 1) > {since:.3f}'
-
-    def ask() -> bool:
-        try:
-            return bool(stack.query(scraped))
-        except (requests.RequestException, AssertionError):
-            return False
-
-    return ask
-
-
-def tell(capsys: pytest.CaptureFixture[str], line: str) -> None:
-    with capsys.disabled():
-        print(f"\n  {line}", end="")
 
 
 @pytest.mark.parametrize("service", [name for name in JOBS if name != "prometheus"])

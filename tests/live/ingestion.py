@@ -1,0 +1,56 @@
+"""What Prometheus has of a stack's services, before and after a bad day."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable
+
+import pytest
+import requests
+
+from tests.live.stack import SCRAPE_SECONDS, Stack
+
+BEATING = 'ALERTS{alertname="Watchdog"}'
+JOBS = {
+    "prometheus": "prometheus",
+    "alertmanager": "alertmanager",
+    "grafana": "grafana",
+    "node-exporter": "node",
+    "postgres-exporter": "postgres",
+    "redis-exporter": "redis",
+}
+
+
+def gap(stack: Stack, expr: str, since: float) -> float:
+    """The longest time without a sample of `expr` since `since`, in seconds."""
+    window = {"start": since, "end": time.time(), "step": "1s"}
+    # A look-back of the one second that a step is: what is drawn was really there.
+    found = stack.ask("query_range", query=f"count_over_time({expr}[1s])", **window)["result"]
+    stamps = sorted(stamp for series in found for stamp, _ in series["values"])
+    times = [since, *stamps, window["end"]]
+    return max(later - earlier for earlier, later in itertools.pairwise(times))
+
+
+def scraped_until(stack: Stack, moment: float) -> dict[str, str]:
+    """The samples of each target until two scrapes before `moment`: none of them under way."""
+    past = f"count_over_time(up[1h] @ {moment - 2 * SCRAPE_SECONDS:.3f})"
+    return {str(found["metric"]): found["value"][1] for found in stack.query(past)}
+
+
+def answering(stack: Stack, service: str, since: float = 0) -> Callable[[], bool]:
+    """Whether a scrape of the service has succeeded since a moment."""
+    scraped = f'timestamp(up{{job="{JOBS[service]}"}} == 1) > {since:.3f}'
+
+    def ask() -> bool:
+        try:
+            return bool(stack.query(scraped))
+        except (requests.RequestException, AssertionError):
+            return False
+
+    return ask
+
+
+def tell(capsys: pytest.CaptureFixture[str], line: str) -> None:
+    with capsys.disabled():
+        print(f"\n  {line}", end="")

@@ -1,0 +1,249 @@
+"""A Slack that takes nothing for a while: who hears of what afterwards, and what meanwhile.
+
+LIVE_OUTAGE_SECONDS=600 is the ten minutes, with the settings as they are. Without it, it is a
+shorter while, at which Alertmanager looks at its groups more often and the alert on failed
+deliveries looks back less far.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import docker
+import pytest
+import yaml
+
+from components.config_files_provider import ConfigFilesProvider
+from tests.certificates import authority
+from tests.live.delivery import (
+    BACKEND,
+    CRITICAL,
+    DATABASE,
+    MAIL,
+    WARNINGS,
+    Pace,
+    Subject,
+    is_resolved,
+    messages_of,
+    subject,
+)
+from tests.live.delivery_cases import FAST
+from tests.live.delivery_runs import EXPORTERS, gather_less
+from tests.live.ingestion import tell
+from tests.live.sinks import Message, Refusal
+from tests.live.stack import eventually, not_of_this_machine, say
+
+OUTAGE_SECONDS = float(os.environ.get("LIVE_OUTAGE_SECONDS", "60"))
+SHORT = OUTAGE_SECONDS < 600
+# From the rules' going live to the outage: the longest wait of a group, and a busy machine.
+LEAD_SECONDS = 60
+# After a reload Prometheus has to find Alertmanager again; what fires before, it tells a minute
+# later.
+FOUND_SECONDS = 10
+GROUP_SECONDS = {CRITICAL: 60, WARNINGS: 300, DATABASE: 60, BACKEND: 60}
+# Alertmanager's own, whichever comes first: the pause between two tries, or the group's next turn.
+MAX_PAUSE_SECONDS = 90
+BOUND_SECONDS = 15
+FAILING = "AlertmanagerNotificationsFailing"
+LOOKS_BACK = {"[15m]": "[1m]"} if SHORT else {}
+LOOKS_BACK_SECONDS = 60 if SHORT else 900
+# What watches the parts that are left out.
+OTHERS = ("NodeExporterDown", "PostgreSQLDown", "RedisDown", "GrafanaDown", "BackendDown")
+
+REFUSALS = {
+    CRITICAL: Refusal(500),
+    WARNINGS: Refusal(429, {"Retry-After": "30"}),
+    DATABASE: Refusal(429),
+    BACKEND: Refusal(503),
+}
+# An alert's labels, so that it comes to that channel and to no other.
+LABELS = {
+    CRITICAL: {"severity": "critical", "service": "monitoring"},
+    WARNINGS: {"severity": "warning", "service": "monitoring"},
+    DATABASE: {"severity": "none", "service": "database"},
+    BACKEND: {"severity": "none", "service": "backend"},
+}
+each_channel = pytest.mark.parametrize("channel", REFUSALS)
+
+
+def name(what: str, channel: str) -> str:
+    return what + channel.removeprefix("#vitalstream-").capitalize()
+
+
+@dataclass(frozen=True)
+class Away:
+    """What came of it; `began` and `ended` are the outage's Unix times."""
+
+    began: float
+    ended: float
+    messages: list[Message]
+    refused: list[Message]
+
+    def told(self, alert: str, to: str) -> list[Message]:
+        return [found for found in messages_of(alert, self.messages) if found.to == to]
+
+    def meanwhile(self, message: Message) -> bool:
+        return self.began < message.at < self.ended
+
+
+@pytest.fixture(scope="module")
+def away(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterator[Away]:
+    if elsewhere := not_of_this_machine(docker_client):
+        pytest.skip(elsewhere)
+    alerts: dict[str, Any] = {alert: {"enabled": False} for alert in OTHERS}
+    if SHORT:
+        alerts[FAILING] = {"for": "10s"}
+    pace = Pace(FAST.scrape, FAST.evaluation, FAST.group if SHORT else max(GROUP_SECONDS.values()))
+    with subject(
+        "live-slack-away",
+        docker_client,
+        images,
+        pace,
+        frozenset({"grafana", *EXPORTERS}),
+        authority(),
+        alerts=alerts,
+    ) as found:
+        if SHORT:
+            gather_less(found)
+        yield play(found)
+
+
+def play(found: Subject) -> Away:
+    began = time.time() + LEAD_SECONDS
+    ended = began + OUTAGE_SECONDS
+    third = OUTAGE_SECONDS / 3
+    raise_alerts(
+        found,
+        {
+            "Before": (began - LEAD_SECONDS + FOUND_SECONDS, began + third),
+            "Within": (began + third / 2, began + 2 * third),
+            "Lasting": (began + third / 2, ended + 86400),
+        },
+    )
+    time.sleep(began - time.time())
+    found.sink.refusals = REFUSALS
+    time.sleep(ended - time.time())
+    found.sink.refusals = {}
+    due = ended + found.pace.group + BOUND_SECONDS
+    found.sink.wait_until(all_told, due - time.time())
+
+    def failing_is_over() -> bool:
+        told = messages_of(FAILING, found.sink.messages)
+        over = {message.to for message in told if is_resolved(message) and message.at > ended}
+        return {MAIL, CRITICAL} <= over
+
+    eventually(failing_is_over, LOOKS_BACK_SECONDS + 2 * found.pace.group + BOUND_SECONDS, 1)
+    # A message too many would come with the next turn of its group.
+    time.sleep(found.pace.group + BOUND_SECONDS)
+    for message in found.sink.messages:
+        say(f"{message.at - began:8.1f} {message.to} {message.title}")
+    return Away(began, ended, found.sink.messages, list(found.sink.refused))
+
+
+def all_told(messages: list[Message]) -> bool:
+    lasting = {name("Lasting", channel) for channel in REFUSALS}
+    before = {name("Before", channel) for channel in REFUSALS}
+    told = {alert for alert in lasting if messages_of(alert, messages)}
+    over = {alert for alert in before if any(map(is_resolved, messages_of(alert, messages)))}
+    return told == lasting and over == before
+
+
+def raise_alerts(found: Subject, times: dict[str, tuple[float, float]]) -> None:
+    """Has Prometheus raise each of them for each channel, between two moments in Unix time."""
+    rules = [
+        {
+            "alert": name(what, channel),
+            "expr": f"vector(time()) >= {begin:.0f} < {end:.0f}",
+            "labels": labels,
+            "annotations": {"summary": "by the test", "description": "by the test"},
+        }
+        for what, (begin, end) in times.items()
+        for channel, labels in LABELS.items()
+    ]
+    olds = found.stack.config_files("prometheus")
+    files = dict(olds["files"])
+    for long, short in LOOKS_BACK.items():
+        files["rules/monitoring.yml"] = files["rules/monitoring.yml"].replace(long, short)
+    files["rules/away.yml"] = yaml.safe_dump({"groups": [{"name": "away", "rules": rules}]})
+    ConfigFilesProvider().update("", olds, {**olds, "files": files})
+
+
+@each_channel
+def test_slack_refused_and_alertmanager_tried_again(channel: str, away: Away) -> None:
+    assert len([message for message in away.refused if message.to == channel]) > 1
+
+
+@each_channel
+def test_what_still_fires_is_told_afterwards_and_once(
+    channel: str, away: Away, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = away.told(name("Lasting", channel), channel)
+    assert [is_resolved(message) for message in told] == [False]
+    after = told[0].at - away.ended
+    refusal = REFUSALS[channel]
+    pause = FAST.group if SHORT else GROUP_SECONDS[channel]
+    if refusal.status >= 500:
+        pause = min(pause, MAX_PAUSE_SECONDS)
+    tries = len([one for one in away.refused if one.to == channel])
+    tell(
+        capsys,
+        f"Slack away for {OUTAGE_SECONDS:.0f} s with {refusal.status}: {channel} is told "
+        f"{after:.0f} s after its return, after {tries} refused messages",
+    )
+    assert 0 <= after < pause + BOUND_SECONDS
+
+
+@each_channel
+def test_what_was_told_before_is_told_to_be_over(channel: str, away: Away) -> None:
+    fired, over = away.told(name("Before", channel), channel)
+    assert not is_resolved(fired)
+    assert fired.at < away.began
+    assert is_resolved(over)
+    assert over.at > away.ended
+
+
+@each_channel
+def test_what_began_and_ended_meanwhile_is_told_by_slack_no_more(channel: str, away: Away) -> None:
+    """Alertmanager tells nobody that something is over of which it could not tell the beginning."""
+    assert away.told(name("Within", channel), channel) == []
+
+
+def test_what_is_critical_was_told_by_mail_meanwhile(away: Away) -> None:
+    fired, over = away.told(name("Within", CRITICAL), MAIL)
+    assert away.meanwhile(fired)
+    assert is_resolved(over)
+    assert away.meanwhile(over)
+
+
+def test_nobody_is_told_anything_twice(away: Away) -> None:
+    raised = [name(what, channel) for what in ("Before", "Within", "Lasting") for channel in LABELS]
+    told = Counter(
+        (message.to, message.title)
+        for alert in raised
+        for message in messages_of(alert, away.messages)
+    )
+    assert set(told.values()) == {1}
+
+
+def test_that_slack_is_away_is_told_by_mail_meanwhile(
+    away: Away, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = away.told(FAILING, MAIL)[0]
+    assert not is_resolved(first)
+    assert away.meanwhile(first)
+    tell(capsys, f"{FAILING} by mail {first.at - away.began:.0f} s after Slack went away")
+
+
+def test_and_by_slack_when_it_is_back_until_it_is_over(
+    away: Away, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fired, over = away.told(FAILING, CRITICAL)
+    assert not is_resolved(fired)
+    assert fired.at > away.ended
+    assert is_resolved(over)
+    tell(capsys, f"{FAILING} is over {over.at - away.ended:.0f} s after Slack's return")
