@@ -4,7 +4,7 @@ Each is a `dockerd` with its own containerd in PID, network, mount, IPC and UTS 
 own, its data on an ext4 file system of its own. This machine's engine, its iptables and its
 processes are not touched. Whatever ends the test ends them: their first process reads a pipe that
 only the test holds open, and the kernel takes the namespaces' processes, mounts and interfaces
-with it.
+with it. Names are asked of this machine, which knows none.
 
 What they share with this machine is the kernel, its clock, and the page cache below the disk.
 """
@@ -17,7 +17,6 @@ import os
 import platform
 import secrets
 import shutil
-import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -28,6 +27,15 @@ import docker
 import pytest
 import requests
 
+from tests.live.names import no_names
+from tests.live.namespaces import (
+    NoEngineError,
+    entering,
+    first_process,
+    inside,
+    namespace,
+    run,
+)
 from tests.live.stack import eventually
 
 # Addresses are 10.214.x.y: x is the network's, y is 1 for this machine, 2 and more for the others.
@@ -43,29 +51,16 @@ STOP_SECONDS = 60
 EXT4_IOC_SHUTDOWN, NOLOGFLUSH = 0x8004587D, 2
 CGROUPS = Path("/sys/fs/cgroup")
 
-# The first process of a machine. It reaps what is orphaned, and ends when nobody holds its input.
-INIT = """
-set -e
-exec 3<&0
-mount -t proc proc /proc
-mount -t tmpfs tmpfs /run
-ip link set lo up
-{mounts}
-echo ready
-exec >/dev/null
-cat <&3 & wait $!
-"""
-
-# /etc/docker has this machine's engine's identity and settings.
+# /etc/docker has the identity and the settings of this machine's engine.
 MOUNTS = """
 mount -o loop {disk} {data}
 mkdir -p {data}/engine {data}/etc /etc/docker
 mount --bind {data}/etc /etc/docker
+echo nameserver {names} > {data}/resolv.conf
+names=$(readlink -f /etc/resolv.conf)
+[ -e "$names" ] || {{ mkdir -p "$(dirname "$names")"; touch "$names"; }}
+mount --bind {data}/resolv.conf "$names"
 """
-
-
-class NoEngineError(Exception):
-    """This machine lets nobody start another Docker Engine; the message says why."""
 
 
 def obstacle() -> str | None:
@@ -78,7 +73,7 @@ def obstacle() -> str | None:
     if missing:
         return f"a Docker Engine of the test's own needs {', '.join(missing)}"
     try:
-        with _namespace("", network_only=True):
+        with namespace("", network_only=True):
             return None
     except NoEngineError as error:
         return f"no namespaces for a Docker Engine of the test's own: {error}"
@@ -96,11 +91,11 @@ def network() -> Iterator[Network]:
     with (
         tempfile.TemporaryDirectory(prefix="vitalstream-engines-") as folder,
         _subnet() as third,
-        _namespace("ip link add lan type bridge\nip link set lan up", network_only=True) as switch,
+        namespace("ip link add lan type bridge\nip link set lan up", network_only=True) as switch,
     ):
         found = Network(Path(folder), f"{RANGE}.{third}", switch)
         found.plug(f"vs{third}h", None, found.address)
-        with contextlib.ExitStack() as stack:
+        with no_names(found.address), contextlib.ExitStack() as stack:
             found.machines = stack
             yield found
 
@@ -140,7 +135,7 @@ class Network:
             made.load(images)
         return made
 
-    def plug(self, name: str, namespace: subprocess.Popen[str] | None, address: str) -> None:
+    def plug(self, name: str, there: subprocess.Popen[str] | None, address: str) -> None:
         """A cable from the switch to a machine, or to this one."""
         # An interface's name has 15 characters at most.
         inner, outer = f"{name}i", f"{name}o"
@@ -150,12 +145,12 @@ class Network:
             *("ip", "link", "add", inner, "address", hardware),
             *("type", "veth", "peer", "name", outer),
         )
-        run("ip", "link", "set", outer, "netns", str(_first_process(self.switch)))
+        run("ip", "link", "set", outer, "netns", str(first_process(self.switch)))
         inside(self.switch, "ip", "link", "set", outer, "master", "lan", "up")
         here: list[str] = []
-        if namespace:
-            run("ip", "link", "set", inner, "netns", str(_first_process(namespace)))
-            here = _entering(namespace)
+        if there:
+            run("ip", "link", "set", inner, "netns", str(first_process(there)))
+            here = entering(there)
         run(*here, "ip", "address", "add", f"{address}/24", "dev", inner)
         run(*here, "ip", "link", "set", inner, "up")
 
@@ -220,21 +215,23 @@ class Machine:
         data = self.folder / "data"
         data.mkdir(exist_ok=True)
         stack = contextlib.ExitStack()
-        self.namespace = stack.enter_context(_namespace(MOUNTS.format(disk=self.disk, data=data)))
+        mounts = MOUNTS.format(disk=self.disk, data=data, names=self.network.address)
+        self.namespace = stack.enter_context(namespace(mounts))
         self.end = stack.pop_all().close
         third, last = self.address.split(".")[2:]
         self.network.plug(f"vs{third}m{last}", self.namespace, self.address)
         self.start_engine()
 
-    def start_engine(self) -> None:
+    def start_engine(self, *options: str) -> None:
+        """With more options of dockerd, such as `--live-restore`."""
         assert self.namespace
         command = ["dockerd", f"--host={self.url}", f"--data-root={self.folder}/data/engine"]
         command += ["--exec-root=/run/engine", "--pidfile=/run/engine.pid"]
         command += ["--exec-opt=native.cgroupdriver=cgroupfs", f"--cgroup-parent=/{self.cgroup}"]
-        command += [f"--default-address-pool={POOL}", "--shutdown-timeout=45"]
+        command += [f"--default-address-pool={POOL}", "--shutdown-timeout=45", *options]
         with self.log.open("ab") as log:
             self.daemon = subprocess.Popen(
-                [*_entering(self.namespace), *command],
+                [*entering(self.namespace), *command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -263,9 +260,7 @@ class Machine:
     def power_cut(self) -> None:
         """Everything stops at once, and what was not yet written to the disk is lost."""
         assert self.namespace
-        data = os.open(
-            f"/proc/{_first_process(self.namespace)}/root{self.folder}/data", os.O_RDONLY
-        )
+        data = os.open(f"/proc/{first_process(self.namespace)}/root{self.folder}/data", os.O_RDONLY)
         try:
             fcntl.ioctl(data, EXT4_IOC_SHUTDOWN, NOLOGFLUSH.to_bytes(4, "little"))
         finally:
@@ -300,69 +295,6 @@ class Machine:
                 return bool(client.ping())
         except (docker.errors.DockerException, requests.RequestException, OSError):
             return False
-
-
-def run(*command: str, timeout: float = 60, stdin: object = subprocess.DEVNULL) -> str:
-    """What a command says. Raises NoEngineError with what it complains of."""
-    try:
-        done = subprocess.run(
-            command,
-            stdin=stdin,  # type: ignore[arg-type]
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=timeout,
-        )
-    except OSError as error:
-        raise NoEngineError(str(error)) from None
-    if done.returncode != 0:
-        raise NoEngineError(f"{' '.join(command)}: {done.stderr.strip()}")
-    return done.stdout
-
-
-def inside(namespace: subprocess.Popen[str], *command: str, timeout: float = 60) -> str:
-    return run(*_entering(namespace), *command, timeout=timeout)
-
-
-def _entering(namespace: subprocess.Popen[str]) -> list[str]:
-    return ["nsenter", f"--target={_first_process(namespace)}", "--all", "--"]
-
-
-def _first_process(namespace: subprocess.Popen[str]) -> int:
-    """The namespaces' first process, by its id here: `unshare`'s only child."""
-    children = Path(f"/proc/{namespace.pid}/task/{namespace.pid}/children").read_text().split()
-    return int(children[0])
-
-
-@contextlib.contextmanager
-def _namespace(commands: str, *, network_only: bool = False) -> Iterator[subprocess.Popen[str]]:
-    """Namespaces in which these commands were run; everything in them is killed in the end.
-
-    Raises NoEngineError.
-    """
-    kinds = ["--net", "--mount", "--pid"] + ([] if network_only else ["--ipc", "--uts"])
-    process = subprocess.Popen(
-        ["unshare", *kinds, "--fork", "--kill-child", "sh", "-c", INIT.format(mounts=commands)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdin
-    assert process.stdout
-    assert process.stderr
-    try:
-        if process.stdout.readline() != "ready\n":
-            raise NoEngineError(process.stderr.read().strip() or "unshare says nothing")
-        yield process
-    finally:
-        with contextlib.suppress(OSError, IndexError):
-            os.kill(_first_process(process), signal.SIGKILL)
-        process.kill()
-        process.stdin.close()
-        process.wait(30)
-        process.stdout.close()
-        process.stderr.close()
 
 
 @contextlib.contextmanager

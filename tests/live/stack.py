@@ -200,7 +200,8 @@ def silence(stack: Stack, alert: str, comment: str) -> str:
         "comment": comment,
     }
     url = f"{stack.result.urls['alertmanager']}/api/v2/silences"
-    answer = requests.post(url, json=body, timeout=TIMEOUT_SECONDS)
+    with stack.session() as session:
+        answer = session.post(url, json=body, timeout=TIMEOUT_SECONDS)
     assert answer.ok, answer.text
     return str(answer.json()["silenceID"])
 

@@ -17,6 +17,7 @@ import pytest
 import requests
 
 from tests.live import own_engine
+from tests.live.namespaces import run
 from tests.live.own_engine import Machine, Network
 from tests.live.stack import eventually
 
@@ -143,15 +144,15 @@ def test_nothing_is_left_of_it_even_where_the_test_is_killed() -> None:
     assert held.stdout
     subnet, disk = held.stdout.readline().split()
     try:
-        assert f" {subnet}.1/" in own_engine.run("ip", "-oneline", "address")
-        assert own_engine.run("losetup", "-j", disk)
+        assert f" {subnet}.1/" in run("ip", "-oneline", "address")
+        assert run("losetup", "-j", disk)
     finally:
         held.send_signal(signal.SIGKILL)
         held.wait(10)
         held.stdout.close()
     try:
-        assert eventually(lambda: not own_engine.run("losetup", "-j", disk), BACK_SECONDS)
-        assert f" {subnet}.1/" not in own_engine.run("ip", "-oneline", "address")
+        assert eventually(lambda: not run("losetup", "-j", disk), BACK_SECONDS)
+        assert f" {subnet}.1/" not in run("ip", "-oneline", "address")
         processes = [found for found in Path("/proc").glob("[0-9]*/cmdline") if found.exists()]
         assert not [found for found in processes if os.fsencode(disk) in _bytes_of(found)]
     finally:
