@@ -27,11 +27,11 @@ ALERT: dict[str, Any] = {
 RECORD = {"record": "ward:beds:sum", "expr": "sum by (ward) (beds)"}
 
 
-def _text(*rules: Any) -> str:
+def of_rules(*rules: Any) -> str:
     return yaml.safe_dump({"groups": [{"name": "ward", "rules": list(rules)}]})
 
 
-def _changed(**parts: Any) -> dict[str, Any]:
+def changed(**parts: Any) -> dict[str, Any]:
     return {**ALERT, **parts}
 
 
@@ -49,29 +49,29 @@ def _from_project(path: Path) -> str:
 
 
 def test_right_rules_are_taken(tmp_path: Path) -> None:
-    assert _of_text(tmp_path, _text(ALERT, RECORD)) == []
+    assert _of_text(tmp_path, of_rules(ALERT, RECORD)) == []
 
 
 def test_an_alert_needs_no_runbook(tmp_path: Path) -> None:
-    assert _of_text(tmp_path, _text(_changed(annotations={}))) == []
+    assert _of_text(tmp_path, of_rules(changed(annotations={}))) == []
 
 
 def test_an_alert_may_have_one_of_our_runbooks(tmp_path: Path) -> None:
     page = {"runbook_url": f"{RUNBOOKS_URL}BackendDown.md#what-to-do"}
-    assert _of_text(tmp_path, _text(_changed(annotations=page))) == []
+    assert _of_text(tmp_path, of_rules(changed(annotations=page))) == []
 
 
 def test_prometheus_gets_the_file_as_it_stands(
     tmp_path: Path, run_program: Callable[..., Any]
 ) -> None:
-    text = f"# Ours.\n{_text(ALERT)}"
+    text = f"# Ours.\n{of_rules(ALERT)}"
     (tmp_path / "ward.yaml").write_text(text)
     view = run_program("dev", extraRules=[_from_project(tmp_path / "ward.yaml")])
     assert view.config("prometheus")["files"]["rules/extra-ward.yml"] == text
 
 
 def test_the_file_is_rendered_beside_the_others(tmp_path: Path) -> None:
-    (tmp_path / "ward.yml").write_text(_text(ALERT))
+    (tmp_path / "ward.yml").write_text(of_rules(ALERT))
     config = stack_config("dev", {"extraRules": [_from_project(tmp_path / "ward.yml")]})
     rules = {path for path in render.render("dev", config) if path.startswith("rules/")}
     shipped = rule_files.load().keys() - {remote_write.RULE_FILE}
@@ -92,8 +92,11 @@ NO_RULE_FILES = [
     ("groups: []\n", "has no list `groups`"),
     ("groups: [{name: a}]\n", "its group 1 has no list `rules`"),
     ("groups: [{name: a, rules: []}, b]\n", "its group 2 has no list `rules`"),
-    (_text(RECORD, {"expr": "1"}), "neither an alert's nor a record's name: rule 2 of group ward"),
-    (_text("up == 0"), "neither an alert's nor a record's name: rule 1 of group ward"),
+    (
+        of_rules(RECORD, {"expr": "1"}),
+        "neither an alert's nor a record's name: rule 2 of group ward",
+    ),
+    (of_rules("up == 0"), "neither an alert's nor a record's name: rule 1 of group ward"),
 ]
 
 
@@ -125,36 +128,36 @@ WRONG_ALERTS = [
 
 @pytest.mark.parametrize(("parts", "words"), WRONG_ALERTS, ids=[str(p) for p, _ in WRONG_ALERTS])
 def test_a_wrong_alert_is_refused(parts: dict[str, Any], words: str, tmp_path: Path) -> None:
-    (problem,) = _of_text(tmp_path, _text(_changed(**parts)))
+    (problem,) = _of_text(tmp_path, of_rules(changed(**parts)))
     assert words in problem
 
 
 def test_an_alert_without_any_label_lacks_both(tmp_path: Path) -> None:
-    problems = _of_text(tmp_path, _text(_changed(labels=None)))
+    problems = _of_text(tmp_path, of_rules(changed(labels=None)))
     assert ["severity" in problems[0], "service" in problems[1]] == [True, True]
 
 
 def test_an_alert_twice_in_a_file_is_refused(tmp_path: Path) -> None:
-    (problem,) = _of_text(tmp_path, _text(ALERT, ALERT))
+    (problem,) = _of_text(tmp_path, of_rules(ALERT, ALERT))
     assert "a name that ward.yml has already" in problem
 
 
 def test_an_alert_of_two_files_is_refused(tmp_path: Path) -> None:
     for name in ("a.yml", "b.yml"):
-        (tmp_path / name).write_text(_text(ALERT))
+        (tmp_path / name).write_text(of_rules(ALERT))
     (problem,) = _problems(tmp_path, "a.yml", "b.yml")
     assert "has the alert BedsWithoutSignal, a name that a.yml has already" in problem
 
 
 def test_a_series_that_ours_record_is_refused(tmp_path: Path) -> None:
-    (problem,) = _of_text(tmp_path, _text({**RECORD, "record": "job:http_requests:rate5m"}))
+    (problem,) = _of_text(tmp_path, of_rules({**RECORD, "record": "job:http_requests:rate5m"}))
     assert "rules/backend.yml records already" in problem
 
 
 def test_two_files_that_would_get_the_same_name_are_refused(tmp_path: Path) -> None:
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
-        (tmp_path / folder / "ward.yml").write_text(_text(RECORD))
+        (tmp_path / folder / "ward.yml").write_text(of_rules(RECORD))
     (problem,) = _problems(tmp_path, "a/ward.yml", "b/ward.yml")
     assert "would be rules/extra-ward.yml, which a/ward.yml is" in problem
 
@@ -196,7 +199,7 @@ def test_a_missing_file_is_a_fault_of_the_settings(refused: Refused) -> None:
 
 
 def test_a_wrong_rule_is_mended_in_its_file(tmp_path: Path, refused: Refused) -> None:
-    (tmp_path / "ward.yml").write_text(_text(_changed(labels={"service": "ward"})))
+    (tmp_path / "ward.yml").write_text(of_rules(changed(labels={"service": "ward"})))
     path = _from_project(tmp_path / "ward.yml")
     assert f"without severity, which no receiver hears of as it should\n    mend: edit {path}" in (
         refused({"extraRules": [path]})
@@ -204,7 +207,7 @@ def test_a_wrong_rule_is_mended_in_its_file(tmp_path: Path, refused: Refused) ->
 
 
 def test_every_fault_of_every_file_is_told(tmp_path: Path, refused: Refused) -> None:
-    (tmp_path / "ward.yml").write_text(_text(_changed(labels={}), _changed(alert="RedisDown")))
+    (tmp_path / "ward.yml").write_text(of_rules(changed(labels={}), changed(alert="RedisDown")))
     paths = [_from_project(tmp_path / "ward.yml"), "missing.yml"]
     assert "4 settings are wrong" in refused({"extraRules": paths})
 
