@@ -44,7 +44,7 @@ BACK_SECONDS = 60
 TOLD_SECONDS = 30
 # A beat a minute, and what its group waits.
 BEAT_SECONDS = 100
-# Of 2 s each: more than the second that a restarted exporter takes on a busy machine.
+# More than those from the first file in place to the last: what a restarted exporter takes.
 FAILED_SCRAPES = 5
 HOSTS = served_names("127.0.0.1", "")
 SERVED = issued(HOSTS)
@@ -365,7 +365,7 @@ def test_a_rotated_secret_is_in_force_and_costs_no_more_than_is_said(
         f"{rotation}: in place after {took:.1f} s, restarted {', '.join(sorted(services)) or '-'}"
         f", failed scrapes {failed or '-'}",
     )
-    assert max(failed.values(), default=0) <= FAILED_SCRAPES
+    assert max(failed.values(), default=0) <= took / SCRAPE_SECONDS + FAILED_SCRAPES
 
 
 def test_every_secret_is_rotated_here() -> None:
