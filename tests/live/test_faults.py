@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.server
 import math
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import docker
 import docker.errors
 import pytest
 import requests
+import yaml
 
 from ops import rehearsal
 from tests.live import stack as stacks
@@ -145,6 +151,78 @@ def test_an_alert_raised_while_alertmanager_was_away_reaches_it_afterwards(
         capsys,
         f"alertmanager away: {failed:.0f} notifications failed, known {time.time() - started:.0f} s"
         " after its return",
+    )
+
+
+@dataclass
+class Refusing:
+    """Stands before Alertmanager: answers 503 while it refuses, and passes on what it takes."""
+
+    url: str
+    refuses: bool = True
+    refused: int = 0
+
+
+@contextlib.contextmanager
+def refusing(stack: Stack, rules: str) -> Iterator[Refusing]:
+    """Prometheus hands its alerts, and those of these rules, to what refuses them."""
+    found = Refusing(stack.result.urls["alertmanager"])
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            found.refused += found.refuses
+            status = 503
+            if not found.refuses:
+                told = {"Content-Type": "application/json"}
+                answer = requests.post(found.url + self.path, body, headers=told, timeout=5)
+                status = answer.status_code
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Nothing: pytest would show it."""
+
+    networks = stack.container("prometheus").attrs["NetworkSettings"]["Networks"].values()
+    gateway = next(network["Gateway"] for network in networks if network["Gateway"])
+    with http.server.ThreadingHTTPServer((gateway, 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        olds = stack.config_files("prometheus")
+        config = yaml.safe_load(olds["files"]["prometheus.yml"])
+        (alertmanagers,) = config["alerting"]["alertmanagers"]
+        alertmanagers["static_configs"] = [{"targets": [f"{gateway}:{server.server_port}"]}]
+        changed = {"prometheus.yml": yaml.safe_dump(config), "rules/live.yml": rules}
+        with stacks.edited(olds, {**olds["files"], **changed}):
+            yield found
+        server.shutdown()
+
+
+def test_an_alert_that_alertmanager_refused_is_told_again_until_it_is_taken(
+    stack: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if elsewhere := not_of_this_machine(stack.client):
+        pytest.skip(elsewhere)
+    rule = {"alert": "LiveRefused", "expr": "vector(1)"}
+    rules = yaml.safe_dump({"groups": [{"name": "live", "rules": [rule]}]})
+
+    def known() -> bool:
+        alerts = stack.get("alertmanager", "/api/v2/alerts")
+        return "LiveRefused" in [alert["labels"]["alertname"] for alert in alerts]
+
+    # After a reload Prometheus may know of no Alertmanager yet, and tells a minute later.
+    with refusing(stack, rules) as alertmanager:
+        assert eventually(lambda: alertmanager.refused, 75)
+        # What PrometheusNotificationsFailing stands on.
+        errors = "increase(prometheus_notifications_errors_total[1m])"
+        assert eventually(lambda: stack.query(f"{errors} > 0"), 75)
+        assert not known()
+        alertmanager.refuses = False
+        taken = time.time()
+        assert eventually(known, 60 + 2 * BACK_SECONDS)
+    tell(
+        capsys,
+        f"alertmanager answers 503: {alertmanager.refused} messages refused, the alert was there "
+        f"{time.time() - taken:.0f} s after it took them again",
     )
 
 
