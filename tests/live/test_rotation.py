@@ -6,247 +6,49 @@ PostgreSQL's and Redis' own passwords are changed there first, as docs/productio
 
 from __future__ import annotations
 
-import socket
-import ssl
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
 from typing import Any
 
 import docker
-import psycopg
 import pytest
-from psycopg import sql
 
 from components.config_files_provider import ConfigFilesProvider
 from components.settings import Settings
-from components.tls_settings import served_names
-from ops import access, program, rehearsal
+from ops import program, rehearsal
 from ops.rehearsal.plan import CONTAINER
 from tests.certificates import authority
 from tests.issued import issued
 from tests.live import stack as stacks
-from tests.live.delivery import CRITICAL, MAIL, Pace, Subject, messages_of, subject
+from tests.live.delivery import Pace, subject
 from tests.live.ingestion import JOBS, answering, scraped_until, tell
+from tests.live.rotations import HOSTS, NAME, ROTATIONS, Rotating, Rotation
 from tests.live.stack import (
     CONFIG_FILES,
     SCRAPE_SECONDS,
-    TIMEOUT_SECONDS,
     Stack,
     eventually,
     not_of_this_machine,
 )
 
-NAME = "live-rotation"
 PACE = Pace(scrape=SCRAPE_SECONDS, evaluation=SCRAPE_SECONDS, group=60)
 BACK_SECONDS = 60
-TOLD_SECONDS = 30
-# A beat a minute, and what its group waits.
-BEAT_SECONDS = 100
 # More than those from the first file in place to the last: what a restarted exporter takes.
 FAILED_SCRAPES = 5
-HOSTS = served_names("127.0.0.1", "")
 SERVED = issued(HOSTS)
-NEW_PATH = "another-path"
 WEB_PASSWORD = "live-web-Password-6"
 DOCS = program.ROOT / "docs" / "production.md"
 
 
-@dataclass
-class Rotating:
-    """The stack as the last rotation left it."""
-
-    subject: Subject
-    stack: Stack
-    silence: str
-    path: str
-
-    def moved(self, url: str) -> str:
-        return url.replace(self.path, NEW_PATH)
-
-
-@dataclass(frozen=True)
-class Rotation:
-    """`values` are the new settings, of which `keys` are exchanged, `restarted` the services that
-    start anew for it; `elsewhere` is done first where the secret is somebody else's, `in_force`
-    raises where the new one is not in force, or the old one still is.
-    """
-
-    keys: tuple[str, ...]
-    values: Callable[[Rotating], dict[str, str]]
-    in_force: Callable[[Rotating, Stack], None]
-    restarted: frozenset[str] = frozenset()
-    elsewhere: Callable[[Rotating, Stack], None] = field(default=lambda _was, _now: None)
-
-    def __str__(self) -> str:
-        return "+".join(self.keys)
-
-
-def password(key: str, setting: str) -> Callable[[Rotating], dict[str, str]]:
-    return lambda _: {key: f"live-{setting}-Password-9"}
-
-
-def value(stack: Stack, key: str) -> str:
-    return str(stack.config.values[f"vitalstream:{key}"])
-
-
-def serves_only_the_new_password(was: Rotating, now: Stack) -> None:
-    for service in sorted({"prometheus", "alertmanager"} & now.result.urls.keys()):
-        url = f"{now.result.urls[service]}/metrics"
-        statuses = []
-        for stack in (was.stack, now):
-            with access.session(stack.settings) as session:
-                statuses.append(session.get(url, timeout=TIMEOUT_SECONDS).status_code)
-        assert statuses == [401, 200], service
-
-
-def serves_only_the_new_certificate(was: Rotating, now: Stack) -> None:
-    for service, url in now.result.urls.items():
-        host, _, port = url.removeprefix("https://").partition(":")
-        context = ssl.create_default_context(cadata=now.settings.tls_ca)
-        with (
-            socket.create_connection((host, int(port)), TIMEOUT_SECONDS) as plain,
-            context.wrap_socket(plain, server_hostname=host) as served,
-        ):
-            shown = served.getpeercert(binary_form=True)
-        assert shown == ssl.PEM_cert_to_DER_cert(value(now, "tlsCertificate")), service
-        assert value(was.stack, "tlsKey") != value(now, "tlsKey")
-
-
-def grafana_lets_in_with_the_new_password(was: Rotating, now: Stack) -> None:
-    url = f"{now.result.urls['grafana']}/api/org"
-    statuses = []
-    for stack in (was.stack, now):
-        login = ("admin", value(stack, "grafanaAdminPassword"))
-        with access.trusting(stack.settings.tls_ca) as session:
-            statuses.append(session.get(url, auth=login, timeout=TIMEOUT_SECONDS).status_code)
-    assert statuses == [401, 200]
-
-
-def told(alert: str, to: str) -> Callable[[Rotating, Stack], None]:
-    """What the sink takes since: it knows the new address and the new password alone."""
-
-    def check(was: Rotating, now: Stack) -> None:
-        ends = datetime.now(UTC) + timedelta(minutes=5)
-        labels = {"alertname": alert, "severity": "critical", "service": "live", "stack": NAME}
-        body = [{"labels": labels, "annotations": {"summary": "x"}, "endsAt": ends.isoformat()}]
-        with now.session() as session:
-            url = f"{now.result.urls['alertmanager']}/api/v2/alerts"
-            assert session.post(url, json=body, timeout=TIMEOUT_SECONDS).ok
-        assert was.subject.sink.wait_until(
-            lambda messages: to in [found.to for found in messages_of(alert, messages)],
-            TOLD_SECONDS,
-        )
-
-    return check
-
-
-def beats(was: Rotating, _now: Stack) -> None:
-    since = time.time()
-    was.subject.sink.wait_until(
-        lambda _: any(at > since for at in was.subject.heartbeats()), BEAT_SECONDS
-    )
-    assert any(at > since for at in was.subject.heartbeats())
-
-
-def move_webhooks(was: Rotating, _now: Stack) -> None:
-    """Slack's and the heartbeat's service take the new address, and the old one no more."""
-    was.subject.sink.path = NEW_PATH
-
-
-def change_mail_login(was: Rotating, now: Stack) -> None:
-    was.subject.sink.login = ("live", value(now, "mailPassword"))
-
-
-def connect(stack: Stack, secret: str) -> psycopg.Connection:
-    return psycopg.connect(
-        host=stack.address("demo-postgres"),
-        user="postgres_exporter",
-        password=secret,
-        dbname="postgres",
-        connect_timeout=TIMEOUT_SECONDS,
-    )
-
-
-def alter_role(was: Rotating, now: Stack) -> None:
-    command = sql.SQL("ALTER ROLE postgres_exporter PASSWORD {}")
-    with connect(was.stack, value(was.stack, "postgresPassword")) as session:
-        session.execute(command.format(value(now, "postgresPassword")))
-
-
-def postgres_is_looked_at(was: Rotating, now: Stack) -> None:
-    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
-        connect(now, value(was.stack, "postgresPassword"))
-    connect(now, value(now, "postgresPassword")).close()
-    is_looked_at(now, "pg_up")
-
-
-def redis_is_looked_at(was: Rotating, now: Stack) -> None:
-    answers = []
-    for stack in (was.stack, now):
-        with socket.create_connection((now.address("demo-redis"), 6379), 5) as connection:
-            connection.sendall(f"AUTH {value(stack, 'redisPassword')}\r\n".encode())
-            answers.append(connection.recv(100).split()[0])
-    assert answers == [b"-WRONGPASS", b"+OK"]
-    is_looked_at(now, "redis_up")
-
-
-def is_looked_at(stack: Stack, up: str) -> None:
-    since = time.time()
-    assert eventually(lambda: stack.query(f"timestamp({up} == 1) > {since:.3f}"), 30)
-
-
-ROTATIONS = (
-    Rotation(
-        keys=("webPassword",),
-        values=password("webPassword", "web"),
-        restarted=frozenset({"grafana"}),
-        in_force=serves_only_the_new_password,
-    ),
-    Rotation(
-        keys=("tlsKey", "tlsCertificate", "tlsCa"),
-        values=lambda _: issued(HOSTS),
-        restarted=frozenset({"grafana"}),
-        in_force=serves_only_the_new_certificate,
-    ),
-    Rotation(
-        keys=("grafanaAdminPassword",),
-        values=password("grafanaAdminPassword", "grafana"),
-        in_force=grafana_lets_in_with_the_new_password,
-    ),
-    Rotation(
-        keys=("slackWebhookUrl",),
-        values=lambda was: {"slackWebhookUrl": was.moved(was.subject.sink.slack_url)},
-        in_force=told("AfterTheWebhook", CRITICAL),
-        elsewhere=move_webhooks,
-    ),
-    Rotation(
-        keys=("heartbeatUrl",),
-        values=lambda was: {"heartbeatUrl": was.moved(was.subject.sink.heartbeat_url)},
-        in_force=beats,
-        elsewhere=move_webhooks,
-    ),
-    Rotation(
-        keys=("mailPassword",),
-        values=password("mailPassword", "mail"),
-        in_force=told("AfterTheMailPassword", MAIL),
-        elsewhere=change_mail_login,
-    ),
-    Rotation(
-        keys=("postgresPassword",),
-        values=password("postgresPassword", "postgres"),
-        restarted=frozenset({"postgres-exporter"}),
-        in_force=postgres_is_looked_at,
-        elsewhere=alter_role,
-    ),
-    Rotation(
-        keys=("redisPassword",),
-        values=password("redisPassword", "redis"),
-        restarted=frozenset({"redis-exporter"}),
-        in_force=redis_is_looked_at,
-    ),
-)
+# Of these the files alone are looked at, and why.
+BY_FILES = {
+    "grafanaDatabasePassword": "a Grafana with a PostgreSQL of its own takes an image of Grafana"
+}
+RESTARTED = {
+    **{rotation.keys: rotation.restarted for rotation in ROTATIONS},
+    **{(key,): frozenset({"grafana"}) for key in BY_FILES},
+}
+DATABASE = {"address": "db.example.com:5432", "sslmode": "verify-full", "network": "databases"}
 each_rotation = pytest.mark.parametrize("rotation", ROTATIONS, ids=str)
 
 
@@ -371,16 +173,66 @@ def test_a_rotated_secret_is_in_force_and_costs_no_more_than_is_said(
 def test_every_secret_is_rotated_here() -> None:
     rotated = {key for rotation in ROTATIONS for key in rotation.keys}
     assert secrets() == set(program.SECRETS)
-    assert secrets() <= rotated
+    assert secrets() <= rotated | BY_FILES.keys()
+    assert not rotated & BY_FILES.keys()
 
 
-@each_rotation
-def test_the_docs_say_what_a_rotation_restarts(rotation: Rotation) -> None:
+def another(keys: tuple[str, ...]) -> dict[str, str]:
+    if "tlsKey" in keys:
+        return issued(HOSTS)
+    (key,) = keys
+    url = key.endswith("Url")
+    return {key: "https://another.example.com/path" if url else f"live-another-{key}-9"}
+
+
+def planned(values: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The files of a stack with every secret that there is, by the name of their resource."""
+    every = {
+        "tls": True,
+        "webPassword": WEB_PASSWORD,
+        "heartbeatUrl": "https://beats.example.com/path",
+        "grafana": {"database": DATABASE},
+        "grafanaDatabasePassword": "live-database-Password-8",
+        **SERVED,
+        **values,
+    }
+    return {
+        made.name: program.unwrap(made.inputs)
+        for made in program.run(NAME, stacks.config({}, **every))
+        if made.type == CONFIG_FILES
+    }
+
+
+def restarts(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    """Whether a file is another one for which the service starts anew."""
+    before, after = ({**props["files"], **props["secret_files"]} for props in (old, new))
+    paths = {path for path in {*before, *after} if before.get(path) != after.get(path)}
+    below = new["on_change_below"]
+    ways = [
+        next(
+            (way for top, way in below.items() if path == top or path.startswith(f"{top}/")),
+            new["on_change"],
+        )
+        for path in paths
+    ]
+    return any(way.get("restart") for way in ways)
+
+
+@pytest.mark.parametrize("keys", RESTARTED, ids="+".join)
+def test_by_its_files_a_rotation_restarts_what_is_said(keys: tuple[str, ...]) -> None:
+    olds, news = planned({}), planned(another(keys))
+    assert olds != news
+    found = {name for name in news if restarts(olds[name], news[name])}
+    assert {name.removesuffix("-config") for name in found} == RESTARTED[keys]
+
+
+@pytest.mark.parametrize("keys", RESTARTED, ids="+".join)
+def test_the_docs_say_what_a_rotation_restarts(keys: tuple[str, ...]) -> None:
     lines = DOCS.read_text().splitlines()
-    names = ", ".join(f"`{key}`" for key in rotation.keys)
+    names = ", ".join(f"`{key}`" for key in keys)
     (row,) = [line for line in lines if line.startswith(f"| {names} ")]
     said = row.split("|")[2]
-    for service in rotation.restarted:
+    for service in RESTARTED[keys]:
         assert f"`{service}` restarts" in said
-    if not rotation.restarted:
+    if not RESTARTED[keys]:
         assert "nothing restarts" in said
