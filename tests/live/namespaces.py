@@ -11,6 +11,8 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.live.stack import eventually
+
 # The first process of a machine. It reaps what is orphaned, and ends when nobody holds its input.
 INIT = """
 set -e
@@ -90,3 +92,17 @@ def namespace(commands: str, *, network_only: bool = False) -> Iterator[subproce
         process.wait(30)
         process.stdout.close()
         process.stderr.close()
+
+
+def remove_cgroup(folder: Path) -> None:
+    """Docker leaves those of containers that it did not stop itself."""
+
+    def removed() -> bool:
+        for found in sorted(folder.rglob("*/"), key=lambda path: -len(path.parts)):
+            with contextlib.suppress(OSError):
+                found.rmdir()
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+        return not folder.exists()
+
+    assert eventually(removed, 10, pause=0.1), f"{folder} is in use"

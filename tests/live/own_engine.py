@@ -15,7 +15,6 @@ import contextlib
 import fcntl
 import os
 import platform
-import secrets
 import shutil
 import subprocess
 import tempfile
@@ -34,12 +33,12 @@ from tests.live.namespaces import (
     first_process,
     inside,
     namespace,
+    remove_cgroup,
     run,
 )
 from tests.live.stack import eventually
+from tests.live.subnets import RANGE, subnet
 
-# Addresses are 10.214.x.y: x is the network's, y is 1 for this machine, 2 and more for the others.
-RANGE = "10.214"
 # Of the containers within each; no one outside sees them.
 POOL = "base=10.215.0.0/16,size=24"
 TOOLS = ("dockerd", "containerd", "docker", "ip", "iptables", "mkfs.ext4", "losetup", "mount")
@@ -90,7 +89,7 @@ def network() -> Iterator[Network]:
         pytest.skip(reason)
     with (
         tempfile.TemporaryDirectory(prefix="vitalstream-engines-") as folder,
-        _subnet() as third,
+        subnet() as third,
         namespace("ip link add lan type bridge\nip link set lan up", network_only=True) as switch,
     ):
         found = Network(Path(folder), f"{RANGE}.{third}", switch)
@@ -278,7 +277,7 @@ class Machine:
             self.daemon = None
         for hierarchy in (CGROUPS, *CGROUPS.glob("*/")):
             if (hierarchy / self.cgroup).is_dir():
-                _remove_cgroup(hierarchy / self.cgroup)
+                remove_cgroup(hierarchy / self.cgroup)
 
     def remove(self) -> None:
         self.turn_off()
@@ -295,38 +294,3 @@ class Machine:
                 return bool(client.ping())
         except (docker.errors.DockerException, requests.RequestException, OSError):
             return False
-
-
-@contextlib.contextmanager
-def _subnet() -> Iterator[int]:
-    """The third number of a network that nobody has, neither here nor in another run."""
-    taken = run("ip", "-oneline", "address")
-    for third in secrets.SystemRandom().sample(range(1, 255), 254):
-        lock = Path(tempfile.gettempdir()) / f"vitalstream-{RANGE}.{third}.lock"
-        with lock.open("w") as held:
-            try:
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                continue
-            if f" {RANGE}.{third}." in taken:
-                continue
-            try:
-                yield third
-            finally:
-                lock.unlink(missing_ok=True)
-            return
-    raise NoEngineError(f"no network of {RANGE}.0.0/16 is free")
-
-
-def _remove_cgroup(folder: Path) -> None:
-    """Docker leaves those of containers that it did not stop itself."""
-
-    def removed() -> bool:
-        for found in sorted(folder.rglob("*/"), key=lambda path: -len(path.parts)):
-            with contextlib.suppress(OSError):
-                found.rmdir()
-        with contextlib.suppress(OSError):
-            folder.rmdir()
-        return not folder.exists()
-
-    assert eventually(removed, 10, pause=0.1), f"{folder} is in use"
