@@ -50,8 +50,9 @@ class ReachSettings(ReplicaSettings):
             [
                 PartFault(
                     (name,),
-                    f"is the port of a replica that this stack does not have: "
+                    "is the port of a replica that this stack does not have: "
                     f"{replica_names.base(name)}.replicas says how many there are",
+                    f"pulumi config rm --path 'ports.{name}' --stack {info.data['stack']}",
                 )
                 for name in overrides
                 if name not in ports

@@ -152,7 +152,8 @@ def test_no_alertmanager_forgets_the_others(up: EngineStack, rolled: tuple[float
 def test_going_back_to_one_keeps_the_data_of_the_first(
     up: EngineStack, rolled: tuple[float, Watch]
 ) -> None:
-    up.configure(prometheus={"replicas": 1})
+    ports = {name: port for name, port in up.values["ports"].items() if name != "prometheus-2"}
+    up.configure(prometheus={"replicas": 1}, ports=ports)
     up.up()
     assert {name for name in up.volumes() if name.endswith("prometheus-2-data")} == set()
     assert min(samples(up, "prometheus")) < rolled[0]
