@@ -17,8 +17,8 @@ import requests
 import yaml
 
 from components.images import IMAGES
+from ops.backup import manifest, turn
 from ops.backup import stack as stacks_kept
-from ops.backup import turn
 from ops.backup.reader import ArchiveReader
 from ops.backup.turn import Hand
 from tests import backup_archives as archives
@@ -172,7 +172,7 @@ def changed(source: Path, path: Path, *, stack: str | None = None, **versions: s
     now = was.model_copy(update={"stack": stack or was.stack, "services": services})
     reader.close()
     content = source.read_bytes()
-    head = archives.manifest.encode(now)
+    head = manifest.encode(now)
     path.write_bytes(content[:512] + head + content[512 + len(head) :])
     return path
 

@@ -19,8 +19,8 @@ import docker
 import pytest
 
 from components.container import container_name
-from components.extra_rules import PROJECT_DIR
 from components.images import IMAGES
+from components.project_files import PROJECT_DIR
 from ops import __main__ as command_line
 from ops import backup, demo, program, rehearsal
 from tests import backup_archives

@@ -8,7 +8,8 @@ import pytest
 import requests
 
 from components.dashboards import DashboardSettings, render_all
-from components.grafana import DATA_SOURCE_UID, FOLDER_UID, OWN_FOLDER_UID
+from components.grafana import FOLDER_UID, OWN_FOLDER_UID
+from components.own_dashboards import DATA_SOURCE_UID
 from tests.live.stack import SCRAPE_SECONDS, SECRETS, TIMEOUT_SECONDS, Stack
 
 LOGIN = ("admin", SECRETS["grafanaAdminPassword"])

@@ -15,7 +15,7 @@ import yaml
 
 from components.catalog import DEFAULT_PORTS
 from components.config_files_provider import ConfigFilesProvider
-from components.grafana import DATA_SOURCE_UID
+from components.own_dashboards import DATA_SOURCE_UID
 from components.tls_settings import served_names
 from ops import access, program, rehearsal
 from tests.issued import issued

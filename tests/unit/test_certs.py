@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from components import certificates, settings_loader
-from ops import certs
+from ops import certs, program
 from ops.certs import CertsError
 from tests.unit.conftest import SECRETS
 
@@ -58,7 +58,9 @@ def test_nobody_else_can_read_them(make: Callable[..., None], folder: Path) -> N
 
 def test_git_does_not_see_them() -> None:
     ignored = subprocess.run(
-        ["git", "check-ignore", "-q", ".vitalstream/certs/prod/ca.key"], cwd=certs.ROOT, check=False
+        ["git", "check-ignore", "-q", ".vitalstream/certs/prod/ca.key"],
+        cwd=program.ROOT,
+        check=False,
     )
     assert ignored.returncode == 0
 

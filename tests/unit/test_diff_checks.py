@@ -10,12 +10,12 @@ import pytest
 
 from ops.diff import checks
 from ops.diff.comparison import DiffError
-from ops.diff.report import Status
+from ops.diff.report import Check, Status
 from ops.diff.snapshot import Snapshot
 from tests.unit import diff_stacks as stacks
 
 
-def by_name(found: tuple[checks.Check, ...]) -> dict[str, checks.Check]:
+def by_name(found: tuple[Check, ...]) -> dict[str, Check]:
     return {check.name: check for check in found}
 
 

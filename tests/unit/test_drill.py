@@ -263,7 +263,7 @@ def test_an_interrupted_drill_leaves_no_alert_firing(
     def interrupt(_: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(conduct_.time, "sleep", interrupt)
+    monkeypatch.setattr("time.sleep", interrupt)
     with pytest.raises(KeyboardInterrupt):
         hold(fake)
     assert (len(fake.posts), fake.firing()) == (2, [])

@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from components import extra_rules, remote_write, rule_files
-from components.extra_rules import PREFIX, PROJECT_DIR, RUNBOOKS_URL
+from components.extra_rules import PREFIX, RUNBOOKS_URL
+from components.project_files import PROJECT_DIR
 from ops import render
 from tests.unit.conftest import stack_config
 

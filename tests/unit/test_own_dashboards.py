@@ -13,7 +13,8 @@ import pytest
 
 from components import own_dashboards
 from components.dashboards import DashboardSettings, render_all
-from components.own_dashboards import PROJECT_DIR, RESERVED_PREFIX
+from components.own_dashboards import RESERVED_PREFIX
+from components.project_files import PROJECT_DIR
 from ops import render
 from tests.unit.conftest import stack_config
 

@@ -144,11 +144,12 @@ def _recorded(folder: Path) -> Mapping[str, Any]:
 @pytest.fixture
 def told(project: Callable[[Any], Path], monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """What is told of one `remoteWrite` becoming another."""
-    monkeypatch.setattr(program.StackConfig.of_stack.__func__, "__defaults__", (project([]),))
+    of_stack: Any = program.StackConfig.of_stack
+    monkeypatch.setattr(of_stack.__func__, "__defaults__", (project([]),))
 
     def tell(before: Any, after: Any) -> str:
-        pair = [base.snapshot(_recorded(project(receivers))) for receivers in (before, after)]
-        return diff_stacks.told(diff_stacks.report(*pair, "mine"))
+        old, new = (base.snapshot(_recorded(project(found))) for found in (before, after))
+        return diff_stacks.told(diff_stacks.report(old, new, "mine"))
 
     return tell
 
