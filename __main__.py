@@ -29,6 +29,8 @@ from components.provider import docker_provider
 from components.quantities import duration_seconds
 from components.replicas import in_turn
 from components.service import Service
+from components.thanos.bucket_check import BucketCheck
+from components.thanos.global_view import GlobalView
 
 # The engine interrupts the program once a resource has failed. What failed is the news then, not
 # where this program stood.
@@ -46,6 +48,8 @@ for warning in (
     pulumi.log.warn(warning)
 
 Preflight(settings)
+if settings.thanos.bucket:
+    BucketCheck(settings)
 on_docker = pulumi.ResourceOptions(providers={"docker": docker_provider(settings)})
 networks = StackNetworks(settings, on_docker)
 
@@ -53,7 +57,7 @@ rules = render_rules(settings)
 dashboards = render_all(
     DashboardSettings(
         stack=settings.stack,
-        retention_seconds=int(duration_seconds(settings.retention_time)),
+        retention_seconds=int(duration_seconds(settings.history)),
         scrape_interval=settings.scrape_interval,
         alert_overrides=alert_overrides.thresholds(settings.alerts),
         alert_severities=alert_overrides.severities(settings.alerts),
@@ -70,10 +74,12 @@ if settings.keep_all_metrics:
 elif keep.warning:
     pulumi.log.warn(keep.warning)
 
-in_turn(
+prometheuses = in_turn(
     settings.replicas("prometheus"),
     lambda name, after: Prometheus(settings, name, rules, keep, networks.hub, after, on_docker),
 )
+if settings.thanos.on:
+    GlobalView(settings, prometheuses, networks, on_docker)
 in_turn(
     settings.replicas("alertmanager"),
     lambda name, after: Alertmanager(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from components.exporters import EXPORTERS
+from components.thanos.members import COMPACTOR, QUERIER, SIDECAR, STORE
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,10 @@ SERVICES: dict[str, Service] = {
         for exporter in EXPORTERS
     },
     "grafana-lb": Service(Limit("64m", 0.25)),
+    SIDECAR: Service(Limit("256m", 0.5)),
+    STORE: Service(Limit("1g", 1)),
+    COMPACTOR: Service(Limit("1g", 1)),
+    QUERIER: Service(Limit("512m", 1)),
     "demo-backend": Service(Limit("192m", 0.5)),
     "demo-traffic": Service(Limit("128m", 0.25)),
     "demo-postgres": Service(Limit("256m", 0.5)),

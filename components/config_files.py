@@ -63,7 +63,8 @@ class ConfigFilesArgs:
 
     `on_change` is for all files but those at or below the paths of `on_change_below`, which have
     ways of their own. `checker` is a command of the service's own image, run on the files at
-    `target`; empty where the service has none.
+    `target`; empty where the service has none. `owned` are other volumes, by name, and where the
+    service mounts them: their roots are made its user's before it starts.
     """
 
     service: str
@@ -76,6 +77,7 @@ class ConfigFilesArgs:
     files: Mapping[str, str] = field(default_factory=dict)
     secret_files: Mapping[str, str] = field(default_factory=dict)
     checker: Sequence[str] = ()
+    owned: Mapping[str, str] = field(default_factory=dict)
 
 
 class ConfigFiles(Resource, module="vitalstream", name="ConfigFiles"):
@@ -105,6 +107,7 @@ class ConfigFiles(Resource, module="vitalstream", name="ConfigFiles"):
                 "on_change_below": {
                     path: how.as_props() for path, how in args.on_change_below.items()
                 },
+                **({"owned": dict(args.owned)} if args.owned else {}),
             },
             opts,
         )

@@ -46,7 +46,7 @@ _NOT_TAKEN = (
 
 _COMPARED = (
     "docker_host", "volume", "target", "image", "uid", "container",
-    "files", "secret_files", "checker", "on_change", "on_change_below",
+    "files", "secret_files", "checker", "on_change", "on_change_below", "owned",
 )  # fmt: skip
 _REPLACES = ("docker_host", "volume", "target")
 
@@ -114,7 +114,9 @@ class ConfigFilesProvider(ResourceProvider):
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         try:
-            found = _volume(props, connect(props["docker_host"])).read()
+            volume = _volume(props, connect(props["docker_host"]))
+            found = volume.read()
+            owned = {at: to for at, to in _owned(props).items() if volume.owns(at, to)}
         except docker.errors.ImageNotFound:
             # Nothing to look with until the next `up` pulls it: taken to be as it was.
             return ReadResult(id_, props)
@@ -125,6 +127,7 @@ class ConfigFilesProvider(ResourceProvider):
             **props,
             "files": {path: text for path, text in found.items() if path not in secret},
             "secret_files": {path: text for path, text in found.items() if path in secret},
+            **({"owned": owned} if _owned(props) else {}),
         }
         return ReadResult(id_, outs)
 
@@ -136,7 +139,10 @@ class ConfigFilesProvider(ResourceProvider):
         refusal = _refusal(news, client)
         if refusal:
             raise ConfigFilesError(refusal)
-        _volume(news, client).put(_files(news))
+        volume = _volume(news, client)
+        for name, place in _owned(news).items():
+            volume.own(name, place)
+        volume.put(_files(news))
         if changed := _changed_files(news, olds):
             _activate(news, changed, client)
 
@@ -146,6 +152,10 @@ def _files(props: Mapping[str, Any]) -> dict[str, File]:
         **{path: File(text, PUBLIC_MODE) for path, text in props["files"].items()},
         **{path: File(text, SECRET_MODE) for path, text in props["secret_files"].items()},
     }
+
+
+def _owned(props: Mapping[str, Any]) -> Mapping[str, str]:
+    return props.get("owned") or {}
 
 
 def _changed_files(news: Mapping[str, Any], olds: Mapping[str, Any]) -> set[str]:

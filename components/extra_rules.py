@@ -90,7 +90,7 @@ def _shipped_names() -> dict[tuple[str, str], str]:
     """Where each alert and each recorded series of ours is, by kind and name."""
     return {
         (kind, rule[kind]): f"rules/{file}"
-        for file, text in rule_files.load().items()
+        for file, text in rule_files.load(thanos=True).items()
         for group in yaml.safe_load(text)["groups"]
         for rule in group["rules"]
         for kind in ("alert", "record")

@@ -15,6 +15,7 @@ from components.grafana_balancer import has_balancer
 from components.own_dashboards import DATA_SOURCE_UID
 from components.service import Service, ServiceFiles, ServiceSpec
 from components.settings import Settings
+from components.thanos.members import HTTP_PORT, QUERIER
 
 PORT = 3000
 DATA_DIR = "/var/lib/grafana"
@@ -163,7 +164,7 @@ class GrafanaObjects(pulumi.ComponentResource):
             name="Prometheus",
             type="prometheus",
             uid=DATA_SOURCE_UID,
-            url=f"{settings.scheme}://prometheus:9090",
+            url=_data_source_url(settings),
             access_mode="proxy",
             is_default=True,
             json_data_encoded=json.dumps(_data_source(settings)),
@@ -191,13 +192,25 @@ class GrafanaObjects(pulumi.ComponentResource):
         self.register_outputs({"folder": folder.uid})
 
 
+def _data_source_url(settings: Settings) -> str:
+    """With Thanos, of who knows all Prometheus servers and what they have no more."""
+    port = HTTP_PORT if settings.thanos.on else 9090
+    return f"{settings.scheme}://{_asked(settings)}:{port}"
+
+
+def _asked(settings: Settings) -> str:
+    return QUERIER if settings.thanos.on else "prometheus"
+
+
 def _data_source(settings: Settings) -> dict[str, str | bool]:
     options: dict[str, str | bool] = {
         "httpMethod": "POST",
         "timeInterval": settings.scrape_interval,
     }
+    if settings.thanos.on:
+        options["prometheusType"] = "Thanos"
     if settings.tls:
-        options |= {"tlsAuthWithCACert": True, "serverName": settings.server_name("prometheus")}
+        options |= {"tlsAuthWithCACert": True, "serverName": settings.server_name(_asked(settings))}
     return options
 
 

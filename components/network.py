@@ -17,6 +17,7 @@ import pulumi_docker as docker
 from components.container import Network
 from components.exporters import Exporter
 from components.settings import Settings
+from components.thanos.members import QUERIER
 
 # Published, and Alertmanager has to get out to Slack and the mail server.
 OPEN = ("alertmanager", "grafana")
@@ -53,16 +54,30 @@ class StackNetworks(pulumi.ComponentResource):
             self._gossip = self._bridge(
                 settings, "gossip", internal=True, subnet=settings.gossip_subnet
             )
+        self._thanos: list[Network] = []
+        self._to_storage: list[Network] = []
+        self._to_querier: list[Network] = []
+        if settings.thanos.on:
+            self._thanos = [self._bridge(settings, "thanos", internal=True)]
+            self._to_querier = [self._bridge(settings, QUERIER, internal=True)]
+        if settings.thanos.bucket:
+            self._to_storage = [self._bridge(settings, "thanos-storage", internal=False)]
         self.register_outputs({service: network.name for service, network in self._own.items()})
 
     @property
     def hub(self) -> Sequence[Network]:
         """Prometheus' own: one with each service, and those of the application."""
-        return [*self._own.values(), *self._application]
+        return [*self._own.values(), *self._thanos, *self._application]
 
     def of(self, service: str) -> Sequence[Network]:
-        """What a service shares with Prometheus."""
-        return [self._own[service]]
+        """What a service shares with Prometheus, and Grafana with the querier too."""
+        return [self._own[service], *(self._to_querier if service == "grafana" else [])]
+
+    def of_thanos(self, service: str) -> Sequence[Network]:
+        """One network of all its parts and Prometheus; beyond it the querier has Grafana, and the
+        others their way out to the object storage.
+        """
+        return [*self._thanos, *(self._to_querier if service == QUERIER else self._to_storage)]
 
     def of_alertmanager(self, name: str) -> Sequence[Network]:
         """With peers, also the network in which they find each other, at an address of its own."""

@@ -17,6 +17,7 @@ from components.exporters import EXPORTERS
 from components.grafana_balancer import has_balancer
 from components.preflight_provider import PreflightProvider
 from components.settings import Settings
+from components.thanos import members
 
 DEMO_PREFIX = "demo-"
 
@@ -32,6 +33,7 @@ class Preflight(Resource, module="vitalstream", name="Preflight"):
             if (settings.demo or not service.startswith(DEMO_PREFIX))
             and service not in left_out
             and (has_balancer(settings) or service != grafana_balancer.SERVICE)
+            and (settings.thanos.on or service not in members.SERVICES)
             for name in settings.replicas(service)
         ]
         networks = {*settings.application_networks}

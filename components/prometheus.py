@@ -31,6 +31,7 @@ from components.keep_list import EVERYTHING, KeepList
 from components.quantities import duration_seconds
 from components.service import Service, ServiceFiles, ServiceSpec
 from components.settings import Settings
+from components.thanos import members as thanos
 
 PORT = 9090
 CONFIG_DIR = "/etc/prometheus"
@@ -43,6 +44,7 @@ SCRAPE_TIMEOUT_SECONDS = 10
 SERVED_BY = {
     **{job: job for job in ("prometheus", "alertmanager", "grafana")},
     **{exporter.job: exporter.service for exporter in EXPORTERS},
+    **{service: service for service in thanos.SERVICES},
 }
 
 
@@ -54,6 +56,7 @@ def scrape_jobs(settings: Settings) -> dict[str, dict[str, Any]]:
         "grafana": [f"{name}:3000" for name in settings.replicas("grafana")],
         **({"grafana-lb": [f"grafana-lb:{METRICS_PORT}"]} if has_balancer(settings) else {}),
         **{one.job: [f"{one.service}:{one.port}"] for one in settings.exporters},
+        **thanos.scrape_jobs(settings),
     }
     jobs: dict[str, dict[str, Any]] = {
         job: {"static_configs": [{"targets": targets}]} for job, targets in own.items()
@@ -134,12 +137,17 @@ def render_config(settings: Settings, keep: KeepList = EVERYTHING, name: str = "
 
 
 def _replica(settings: Settings, name: str) -> dict[str, str]:
-    return {REPLICA_LABEL: name} if len(settings.replicas("prometheus")) > 1 else {}
+    return {REPLICA_LABEL: name} if _told_apart(settings) else {}
+
+
+def _told_apart(settings: Settings) -> bool:
+    """With Thanos one alone has the label too: a second that comes later is then another."""
+    return settings.thanos.on or len(settings.replicas("prometheus")) > 1
 
 
 def _as_one(settings: Settings) -> dict[str, Any]:
     """Alerts of a pair are the same alert only without what tells the two apart."""
-    if len(settings.replicas("prometheus")) == 1:
+    if not _told_apart(settings):
         return {}
     return {"alert_relabel_configs": [{"action": "labeldrop", "regex": REPLICA_LABEL}]}
 
@@ -158,10 +166,10 @@ def _asking(settings: Settings, service: str | None) -> dict[str, Any]:
 def render_rules(settings: Settings) -> dict[str, str]:
     """The rule files by name: those of `rules/` with the stack's own values, and its own files.
 
-    A stack that sets none of them gets `rules/` byte for byte, less the file on remote write and
-    the alert that asks for a backup where no data is protected.
+    A stack that sets none of them gets `rules/` byte for byte, less the files on remote write and
+    Thanos, and the alert that asks for a backup where no data is protected.
     """
-    rules = rule_files.load()
+    rules = rule_files.load(thanos=settings.thanos.on)
     if not settings.remote_write:
         del rules[remote_write.RULE_FILE]
     unasked = {} if settings.protect_data else {"BackupMissing": AlertOverride(enabled=False)}
@@ -192,8 +200,9 @@ def spec(
             command=[
                 f"--config.file={CONFIG_DIR}/prometheus.yml",
                 f"--storage.tsdb.path={DATA_DIR}",
-                f"--storage.tsdb.retention.time={settings.retention_time}",
+                f"--storage.tsdb.retention.time={settings.prometheus_retention}",
                 f"--storage.tsdb.retention.size={settings.retention_size}",
+                *_block_flags(settings),
                 # Where the links in alerts lead. The admin and lifecycle APIs stay off: a reload
                 # is a signal, so that nobody on the network can stop the server or delete data.
                 f"--web.external-url={settings.url(name)}",
@@ -234,6 +243,16 @@ def spec(
         ),
         data_dir=DATA_DIR,
     )
+
+
+def _block_flags(settings: Settings) -> list[str]:
+    """With Thanos blocks are left as they are: what the sidecar has uploaded, its compactor merges.
+
+    https://thanos.io/tip/components/sidecar.md/#sidecar
+    """
+    if not settings.thanos.on:
+        return []
+    return [f"--storage.tsdb.{bound}-block-duration=2h" for bound in ("min", "max")]
 
 
 def _probe(settings: Settings) -> str:

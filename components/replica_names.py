@@ -25,6 +25,9 @@ def default_port(name: str, first: int) -> int:
 
 
 _BASES = {name: service for service, most in MOST.items() for name in names(service, most)}
+_BASES |= {name: "thanos-sidecar" for name in names("thanos-sidecar", MOST["prometheus"])}
 # Several Grafanas are published as one.
-PUBLISHED = frozenset(name for name, service in _BASES.items() if service != "grafana")
+PUBLISHED = frozenset(
+    name for name, service in _BASES.items() if service in ("prometheus", "alertmanager")
+)
 """The replicas that can have a port of their own."""

@@ -93,6 +93,7 @@ class ReplicaSettings(Frozen):
             "prometheus": self.prometheus.replicas,
             "alertmanager": self.alertmanager.replicas,
             "grafana": self.grafana.replicas,
+            "thanos-sidecar": self.prometheus.replicas,
         }
         return replica_names.names(service, counts.get(service, 1))
 

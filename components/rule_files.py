@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import yaml
 
+THANOS_FILE = "thanos.yml"
 RULES_DIR = Path(__file__).resolve().parent.parent / "rules"
 
 # An alert's expression ends with its comparison: `100 * job:...:ratio_rate5m > 5`.
@@ -63,14 +64,16 @@ class Alert:
     column: int
 
 
-def load() -> dict[str, str]:
-    """The text of every rule file by its name, as it stands."""
-    return {path.name: path.read_text("utf-8") for path in sorted(RULES_DIR.glob("*.yml"))}
+def load(*, thanos: bool = False) -> dict[str, str]:
+    """The text of every rule file by its name, as it stands; `thanos`: also that of who has it."""
+    found = {path.name: path.read_text("utf-8") for path in sorted(RULES_DIR.glob("*.yml"))}
+    return {name: text for name, text in found.items() if thanos or name != THANOS_FILE}
 
 
 def shipped_alerts() -> dict[str, Alert]:
     """The alerts of all files by name."""
-    return {alert.name: alert for text in load().values() for alert in alerts_of(text).values()}
+    texts = load(thanos=True).values()
+    return {alert.name: alert for text in texts for alert in alerts_of(text).values()}
 
 
 @cache

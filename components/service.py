@@ -41,19 +41,23 @@ class ServiceFiles:
 
 @dataclass(frozen=True)
 class ServiceSpec:
-    """`data_dir` is where the service keeps what must survive its container. `inboxes` are volumes
-    that others write into, by name, and where the service reads them.
+    """`data_dir` is where the service keeps what must survive its container, `scratch_dir` what it
+    can make anew. `inboxes` are volumes that others write into, by name, and where the service
+    reads them. `owned` are volumes, by their whole names, and where it has them mounted to write:
+    their roots are made its user's, as `scratch_dir` is, since no image has a folder there.
     """
 
     container: ContainerSpec
     files: ServiceFiles | None = None
     data_dir: str | None = None
+    scratch_dir: str | None = None
     inboxes: Mapping[str, str] = field(default_factory=dict)
+    owned: Mapping[str, str] = field(default_factory=dict)
 
 
 class Service(pulumi.ComponentResource):
-    """`image` is one that is built here; without it, the service's own is pulled. What is in
-    `after` is there, and healthy, before the service's files or container are touched.
+    """`image` is one that is built here or shared; without it, the service's own is pulled. What is
+    in `after` is there, and healthy, before the service's files or container are touched.
     """
 
     container: docker.Container
@@ -80,11 +84,15 @@ class Service(pulumi.ComponentResource):
         if spec.data_dir:
             self.data = data_volume(settings, service, child)
             mounts.append(volume_mount(self.data.name, spec.data_dir, read_only=False))
+        if spec.scratch_dir:
+            scratch = _named_volume(settings, *_scratch(service), child)
+            needed.append(scratch)
+            mounts.append(volume_mount(scratch.name, spec.scratch_dir, read_only=False))
         for name, target in spec.inboxes.items():
             inbox = _named_volume(settings, name, f"{name}-volume", child)
             mounts.append(volume_mount(inbox.name, target, read_only=True))
         if spec.files:
-            files = _config_files(settings, spec, image_name, [image, *after], child)
+            files = _config_files(settings, spec, image_name, [image, *needed], child)
             needed.append(files)
             mounts.append(
                 volume_mount(
@@ -131,6 +139,10 @@ def _named_volume(
     )
 
 
+def _scratch(service: str) -> tuple[str, str]:
+    return f"{service}-scratch", f"{service}-scratch-volume"
+
+
 def _config_volume_name(settings: Settings, service: str) -> str:
     return f"{container_name(settings.stack, service)}-config"
 
@@ -146,6 +158,9 @@ def _config_files(
     service = spec.container.service
     name = _config_volume_name(settings, service)
     volume = _named_volume(settings, f"{service}-config", f"{service}-config-volume", opts)
+    owned = dict(spec.owned)
+    if spec.scratch_dir:
+        owned[container_name(settings.stack, _scratch(service)[0])] = spec.scratch_dir
     return ConfigFiles(
         f"{service}-config",
         settings,
@@ -161,6 +176,7 @@ def _config_files(
             checker=spec.files.checker,
             on_change=spec.files.on_change,
             on_change_below=spec.files.on_change_below,
+            owned=owned,
         ),
         pulumi.ResourceOptions.merge(
             opts, pulumi.ResourceOptions(depends_on=[volume, *depends_on])

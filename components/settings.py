@@ -50,6 +50,8 @@ from components.quantities import duration_seconds
 from components.remote_write import RemoteWrite
 from components.setting_faults import tell
 from components.slo_objective import SloObjective
+from components.thanos import settings as thanos_settings
+from components.thanos.settings import ThanosSettings
 from components.watch_settings import WatchSettings
 
 # Prometheus looks back 5 minutes for a sample: with a longer interval one missed scrape or
@@ -100,6 +102,10 @@ class Settings(WatchSettings):
     keep_metrics: tuple[KeptMetric, ...] = ()
     keep_all_metrics: StrictBool = False
     remote_write: tuple[RemoteWrite, ...] = ()
+
+    thanos: ThanosSettings = ThanosSettings()
+    thanos_access_key: OneLine = SecretStr("")
+    thanos_secret_key: OneLine = SecretStr("")
 
     docker_host: DockerHost = "unix:///var/run/docker.sock"
     application_networks: tuple[NetworkName, ...] = ()
@@ -164,6 +170,20 @@ class Settings(WatchSettings):
         tell(remote_write.faults(receivers))
         return receivers
 
+    @field_validator("thanos")
+    @classmethod
+    def _goes_together(cls, thanos: ThanosSettings) -> ThanosSettings:
+        tell(thanos_settings.faults(thanos))
+        return thanos
+
+    @field_validator("thanos_access_key", "thanos_secret_key")
+    @classmethod
+    def _opens_the_store(cls, key: SecretStr, info: ValidationInfo) -> SecretStr:
+        thanos = info.data.get("thanos")
+        if thanos and (fault := thanos_settings.key_fault(key, thanos)):
+            raise ValueError(fault)
+        return key
+
     @field_validator("application_networks")
     @classmethod
     def _each_network_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -216,6 +236,19 @@ class Settings(WatchSettings):
     def _can_be_missed(cls, percent: str, info: ValidationInfo) -> str:
         tell(slo_objective.faults(percent, info.data.get("alerts", {})))
         return percent
+
+    @property
+    def prometheus_retention(self) -> str:
+        """How long Prometheus itself keeps samples."""
+        return self.thanos.local_retention if self.thanos.on else self.retention_time
+
+    @property
+    def history(self) -> str:
+        """How far back Grafana can ask: for aggregates, where there are some."""
+        if not self.thanos.on:
+            return self.retention_time
+        kept = self.thanos.retention
+        return kept.one_hour if self.thanos.downsampling else kept.raw
 
     def limit(self, service: str) -> Limit:
         service = replica_names.base(service)

@@ -57,6 +57,31 @@ class Volume:
         with self._container() as container:
             return self._read(container)
 
+    def own(self, name: str, target: str) -> None:
+        """Makes the root of another volume, which Docker makes for root, the service's user's."""
+        entry = tarfile.TarInfo(target.strip("/"))
+        entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+        entry.uid = entry.gid = self.uid
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w") as archive:
+            archive.addfile(entry)
+        with self._container(name=name, target=target) as container:
+            container.put_archive("/", buffer.getvalue())
+
+    def owns(self, name: str, target: str) -> bool:
+        """Whether it is; not of a volume that is gone."""
+        try:
+            self.client.volumes.get(name)
+        except docker.errors.NotFound:
+            return False
+        with self._container(name=name, target=target) as container:
+            stream, _ = container.get_archive(target)
+            # The root comes first; what is in the volume may be large.
+            head = next(iter(stream))
+            with tarfile.open(fileobj=io.BytesIO(head), mode="r|") as archive:
+                root = archive.next()
+        return root is not None and root.uid == self.uid
+
     def check(self, files: Mapping[str, File], checker: Sequence[str]) -> str | None:
         """What the checker says against the files, or None if it has nothing to say.
 
@@ -99,7 +124,9 @@ class Volume:
             }
 
     @contextlib.contextmanager
-    def _container(self, command: Sequence[str] = ("true",)) -> Iterator[Container]:
+    def _container(
+        self, command: Sequence[str] = ("true",), *, name: str = "", target: str = ""
+    ) -> Iterator[Container]:
         container = self.client.containers.create(
             self.image,
             entrypoint=list(command[:1]),
@@ -109,7 +136,7 @@ class Volume:
             network_mode="none",
             labels={HELPER_LABEL: self.name},
             # Without no_copy Docker fills an empty volume with the image's own example files.
-            mounts=[Mount(self.target, self.name, type="volume", no_copy=True)],
+            mounts=[Mount(target or self.target, name or self.name, type="volume", no_copy=True)],
         )
         try:
             yield container

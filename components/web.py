@@ -23,7 +23,7 @@ AUTHORITY = f"{FOLDER}/ca.pem"
 PASSWORD = f"{FOLDER}/password"
 SERVER = f"{FOLDER}/web.yml"
 CLIENT = f"{FOLDER}/client.yml"
-WITH_PASSWORD = ("prometheus", "alertmanager", "grafana")
+WITH_PASSWORD = ("prometheus", "alertmanager", "grafana", "thanos-query")
 """Who asks for `webPassword`: Grafana for its metrics alone, it has a login of its own."""
 # 2**10 rounds, some 0.1 s: once for each who asks, since the servers remember the answer.
 BCRYPT_COST = 10

@@ -31,6 +31,7 @@ ASSUMED_SECRETS = ("grafanaAdminPassword", "postgresPassword", "slackWebhookUrl"
 SECRETS = (
     *ASSUMED_SECRETS,
     *("redisPassword", "grafanaDatabasePassword", "mailPassword", "heartbeatUrl", "tlsKey"),
+    *("thanosAccessKey", "thanosSecretKey"),
 )
 _PREFIX = f"{PROJECT}:"
 _ENCRYPTED_WHOLE = (

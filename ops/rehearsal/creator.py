@@ -14,7 +14,16 @@ from ops.program import Registration, unwrap
 from ops.rehearsal import containers, resources
 from ops.rehearsal.errors import RehearsalError, StoppedError, docker_words
 from ops.rehearsal.grafana_api import GrafanaApi
-from ops.rehearsal.plan import CONTAINER, DOCKER_PROVIDER, IMAGE, NETWORK, VOLUME, Key, key
+from ops.rehearsal.plan import (
+    BUCKET_CHECK,
+    CONTAINER,
+    DOCKER_PROVIDER,
+    IMAGE,
+    NETWORK,
+    VOLUME,
+    Key,
+    key,
+)
 
 CONFIG_FILES = "pulumi-python:dynamic/vitalstream:ConfigFiles"
 PREFLIGHT = "pulumi-python:dynamic/vitalstream:Preflight"
@@ -55,6 +64,7 @@ class RehearsalCreator:
             IMAGE: self._image,
             # The rehearsal has looked for itself, at more than the engine needs to.
             PREFLIGHT: lambda inputs: ("preflight", inputs),
+            BUCKET_CHECK: lambda inputs: ("bucket", inputs),
             NETWORK: lambda inputs: (resources.create_network(client, inputs), inputs),
             VOLUME: lambda inputs: (resources.create_volume(client, inputs), inputs),
         }

@@ -9,6 +9,7 @@ from typing import Any
 from ops.program import Registration, unwrap
 from ops.rehearsal.errors import RehearsalError
 
+BUCKET_CHECK = "pulumi-python:dynamic/vitalstream:BucketCheck"
 CONTAINER = "docker:index/container:Container"
 IMAGE = "docker:index/remoteImage:RemoteImage"
 NETWORK = "docker:index/network:Network"

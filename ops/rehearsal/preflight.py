@@ -10,9 +10,10 @@ import docker.errors
 from docker.models.containers import Container
 
 from components import obstacles
+from components.thanos.bucket_check_provider import refused
 from ops.rehearsal.errors import RehearsalError
 from ops.rehearsal.ownership import made_here
-from ops.rehearsal.plan import CONTAINER, IMAGE, NETWORK, VOLUME, Plan
+from ops.rehearsal.plan import BUCKET_CHECK, CONTAINER, IMAGE, NETWORK, VOLUME, Plan
 from ops.rehearsal.resources import missing_image
 
 
@@ -24,6 +25,7 @@ def check(client: docker.DockerClient, plan: Plan) -> None:
         *_missing_images(client, plan),
         *_missing_networks(client, plan),
         *_taken_ports(plan, there),
+        *(words for bucket in plan.inputs(BUCKET_CHECK) if (words := refused(bucket))),
     ]
     if faults:
         raise RehearsalError("\n".join([*dict.fromkeys(faults), "Nothing was touched."]))

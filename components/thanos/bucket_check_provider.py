@@ -1,0 +1,52 @@
+"""What Pulumi runs to check `BucketCheck`; in a module of its own as that of `Preflight` is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pulumi.dynamic import (
+    CheckFailure,
+    CheckResult,
+    CreateResult,
+    DiffResult,
+    ResourceProvider,
+    UpdateResult,
+)
+
+from components import obstacles
+from components.thanos.bucket_trial import Bucket, BucketError, UnreachableError, attempt
+
+
+class BucketCheckProvider(ResourceProvider):
+    serialize_as_secret_always = False
+
+    def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """Tries the bucket where something has changed: a store that is down for an hour is to
+        stand in the way of no other change.
+        """
+        if not self.diff("", olds, news).changes:
+            return CheckResult(news, [])
+        refusal = refused(news)
+        return CheckResult(news, [CheckFailure("", refusal)] if refusal else [])
+
+    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
+        names = news.keys() - {"__provider"}
+        return DiffResult(changes=any(olds.get(name) != news[name] for name in names))
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        return CreateResult("bucket", props)
+
+    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+        return UpdateResult(news)
+
+
+def refused(props: dict[str, Any]) -> str | None:
+    """Why the bucket cannot be used, or None."""
+    try:
+        attempt(Bucket.of(props))
+    except UnreachableError as error:
+        # Where Docker is another machine, it may reach what this one does not.
+        return str(error) if obstacles.is_local(props["docker_host"]) else None
+    except BucketError as error:
+        return str(error)
+    return None

@@ -1,0 +1,45 @@
+"""The compactor: merges blocks, makes their aggregates and deletes what is older than it should be.
+
+One a bucket: two of them would work against each other.
+"""
+
+from __future__ import annotations
+
+from components.service import ServiceSpec
+from components.settings import Settings
+from components.thanos import object_storage, serving
+from components.thanos.members import COMPACTOR
+
+WORK_DIR = "/var/thanos/compact"
+
+
+def spec(settings: Settings) -> ServiceSpec:
+    return serving.spec(
+        settings,
+        COMPACTOR,
+        [
+            "compact",
+            "--wait",
+            f"--data-dir={WORK_DIR}",
+            *_retention_flags(settings),
+            "--web.disable",
+            object_storage.FLAG,
+        ],
+        files=object_storage.files(settings),
+        secret_files=object_storage.secret_files(settings),
+        scratch=WORK_DIR,
+        owned=object_storage.owned(settings),
+        mounts=object_storage.mounts(settings),
+    )
+
+
+def _retention_flags(settings: Settings) -> list[str]:
+    retention = settings.thanos.retention
+    raw = f"--retention.resolution-raw={retention.raw}"
+    if not settings.thanos.downsampling:
+        return [raw, "--downsampling.disable"]
+    return [
+        raw,
+        f"--retention.resolution-5m={retention.five_minutes}",
+        f"--retention.resolution-1h={retention.one_hour}",
+    ]

@@ -1,0 +1,49 @@
+"""All parts of Thanos, each a container of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pulumi
+
+from components.network import StackNetworks
+from components.prometheus import Prometheus
+from components.service import Service, ServiceSpec, pulled_image
+from components.settings import Settings
+from components.thanos import compactor, members, object_storage, querier, sidecar, store
+
+
+class GlobalView(pulumi.ComponentResource):
+    """A sidecar for each Prometheus, and one store gateway, compactor and querier."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        prometheuses: Sequence[Prometheus],
+        networks: StackNetworks,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("vitalstream:thanos:GlobalView", members.IMAGE, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        image = pulled_image(members.IMAGE, settings.image(members.IMAGE), child)
+        bucket = object_storage.volume(settings, child)
+
+        def make(kind: str, spec: ServiceSpec, after: Sequence[pulumi.Resource]) -> None:
+            Service(
+                f"vitalstream:thanos:{kind}",
+                settings,
+                spec,
+                networks.of_thanos(spec.container.service),
+                child,
+                image=image,
+                after=[*bucket, *after],
+            )
+
+        beside = zip(members.sidecars(settings).items(), prometheuses, strict=True)
+        for (name, server), prometheus in beside:
+            # One that comes before its Prometheus looks again only after half a minute.
+            make("Sidecar", sidecar.spec(settings, name, server), [prometheus.container])
+        make("Store", store.spec(settings), [])
+        make("Compactor", compactor.spec(settings), [])
+        make("Querier", querier.spec(settings), [])
+        self.register_outputs({})

@@ -1,0 +1,54 @@
+"""The querier: one Prometheus API over all sidecars and the store, each series once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from components import web
+from components.prometheus import REPLICA_LABEL
+from components.service import ServiceSpec
+from components.settings import Settings
+from components.thanos import serving
+from components.thanos.members import GRPC_PORT, QUERIER, store_apis
+
+ENDPOINTS = "endpoints.yml"
+
+
+def spec(settings: Settings) -> ServiceSpec:
+    return serving.spec(
+        settings,
+        QUERIER,
+        [
+            "query",
+            f"--query.replica-label={REPLICA_LABEL}",
+            # A panel of a year reads aggregates; one of an hour the samples.
+            "--query.auto-downsampling",
+            f"--endpoint.sd-config-file={serving.CONFIG_DIR}/{ENDPOINTS}",
+        ],
+        files={ENDPOINTS: render_endpoints(settings)},
+        secret_files={web.AUTHORITY: f"{settings.tls_ca.strip()}\n"} if settings.tls else {},
+        grpc=True,
+    )
+
+
+def render_endpoints(settings: Settings) -> str:
+    """Whom it asks. `dns+` looks the name up again: a container made anew has another address."""
+    endpoints = [
+        {"address": f"dns+{name}:{GRPC_PORT}", **_asking(settings, name)}
+        for name in store_apis(settings)
+    ]
+    return yaml.safe_dump({"endpoints": endpoints}, sort_keys=False)
+
+
+def _asking(settings: Settings, service: str) -> dict[str, Any]:
+    if not settings.tls:
+        return {}
+    authority = f"{serving.CONFIG_DIR}/{web.AUTHORITY}"
+    return {
+        "client_config": {
+            "tls_config": {"enabled": True, "ca_file": authority},
+            "server_name": settings.server_name(service),
+        }
+    }

@@ -1,0 +1,54 @@
+"""The sidecar: beside each Prometheus, it uploads finished blocks and answers for the newest."""
+
+from __future__ import annotations
+
+import yaml
+
+from components import web
+from components.container import container_name, volume_mount
+from components.prometheus import DATA_DIR
+from components.prometheus import PORT as PROMETHEUS_PORT
+from components.service import DATA_SUFFIX, ServiceSpec
+from components.settings import Settings
+from components.thanos import object_storage, serving
+
+CLIENT = f"{web.FOLDER}/prometheus.yml"
+
+
+def spec(settings: Settings, service: str, prometheus: str) -> ServiceSpec:
+    """Beside the Prometheus of that name."""
+    volume = f"{container_name(settings.stack, prometheus)}{DATA_SUFFIX}"
+    return serving.spec(
+        settings,
+        service,
+        [
+            "sidecar",
+            f"--prometheus.url={settings.scheme}://{prometheus}:{PROMETHEUS_PORT}",
+            *([f"--prometheus.http-client-file={serving.CONFIG_DIR}/{CLIENT}"] * settings.tls),
+            f"--tsdb.path={DATA_DIR}",
+            # What a Prometheus without Thanos had merged: without it, that history would stay out.
+            "--shipper.upload-compacted",
+            object_storage.FLAG,
+        ],
+        files=object_storage.files(settings),
+        secret_files={**object_storage.secret_files(settings), **_client_files(settings)},
+        owned=object_storage.owned(settings),
+        # To write: it links what it uploads, and notes beside the blocks which ones it has.
+        mounts=[
+            volume_mount(volume, DATA_DIR, read_only=False),
+            *object_storage.mounts(settings),
+        ],
+        grpc=True,
+    )
+
+
+def _client_files(settings: Settings) -> dict[str, str]:
+    """How Prometheus is asked; nothing without TLS."""
+    if not settings.tls:
+        return {}
+    config = web.client_config(settings, serving.CONFIG_DIR, "prometheus", password=True)
+    return {
+        web.AUTHORITY: f"{settings.tls_ca.strip()}\n",
+        web.PASSWORD: settings.web_password.get_secret_value(),
+        CLIENT: yaml.safe_dump(config, sort_keys=False),
+    }
