@@ -25,7 +25,7 @@ def default_port(name: str, first: int) -> int:
 
 
 _BASES = {name: service for service, most in MOST.items() for name in names(service, most)}
-_BASES |= {name: "thanos-sidecar" for name in names("thanos-sidecar", MOST["prometheus"])}
+_BASES |= dict.fromkeys(names("thanos-sidecar", MOST["prometheus"]), "thanos-sidecar")
 # Several Grafanas are published as one.
 PUBLISHED = frozenset(
     name for name, service in _BASES.items() if service in ("prometheus", "alertmanager")

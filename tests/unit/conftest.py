@@ -153,7 +153,9 @@ def everything_set(run_program: Callable[..., View]) -> View:
     """The dev stack with every secret and every receiver set."""
     receivers = {"mailSmarthost": "mail.test:587", "mailUsername": "monitoring"}
     grafana = {"database": {"address": "db.test:5432"}}
-    return run_program("dev", **SECRETS, **SERVED, **receivers, tls="true", grafana=grafana)
+    thanos = {"bucket": "vitalstream-blocks", "endpoint": "s3.test:9000"}
+    places = {"grafana": grafana, "thanos": thanos}
+    return run_program("dev", **SECRETS, **SERVED, **receivers, **places, tls="true")
 
 
 @pytest.fixture(scope="session")

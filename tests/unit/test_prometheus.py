@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from components import prometheus
+from components import prometheus, rule_files
 from components.quantities import duration_seconds
 
-ROOT = Path(__file__).resolve().parents[2]
 TARGETS = {
     "prometheus": ["localhost:9090"],
     "alertmanager": ["alertmanager:9093"],
@@ -128,7 +126,7 @@ def test_every_rule_file_reaches_it_as_it_stands(run_program: Callable[..., Any]
     view = run_program("dev", protectData=True, remoteWrite=[receiver])
     files = view.config("prometheus")["files"]
     rules = {name: text for name, text in files.items() if name.startswith("rules/")}
-    assert rules == {f"rules/{p.name}": p.read_text() for p in (ROOT / "rules").glob("*.yml")}
+    assert rules == {f"rules/{name}": text for name, text in rule_files.load().items()}
 
 
 @pytest.mark.parametrize(

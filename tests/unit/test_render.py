@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from components import rule_files
 from ops import render
 from ops.program import ProgramError, StackConfig
 from tests.unit.conftest import SECRETS, SERVED, STACKS, stack_config, trace
@@ -43,7 +44,7 @@ def resources(files: dict[str, str]) -> list[dict[str, Any]]:
 
 
 def test_the_files_are_those_that_people_look_at(files: dict[str, str]) -> None:
-    rules = {f"rules/{path.name}" for path in (ROOT / "rules").glob("*.yml")}
+    rules = {f"rules/{name}" for name in rule_files.load()}
     rules.remove("rules/remote_write.yml")
     boards = {f"dashboards/{n}.json" for n in ("overview", "api", "ecg", "host", "monitoring")}
     boards |= {"dashboards/postgresql.json", "dashboards/redis.json"}

@@ -19,6 +19,9 @@ def _without_the_places_for_secrets(found: Any) -> Any:
     kept = dict(found.inputs)
     if found.type.endswith(":ConfigFiles"):
         kept.pop("secret_files")
+    if found.type.endswith(":BucketCheck"):
+        kept.pop("access_key")
+        kept.pop("secret_key")
     if found.type == "pulumi:providers:grafana":
         kept.pop("auth")
     if found.type.endswith(":DataSource"):
@@ -59,6 +62,11 @@ def test_files_without_secrets_are_no_secret_so_that_a_diff_shows_them(dev: Any)
 
 def test_the_login_of_the_grafana_provider_is_a_secret_to_pulumi(everything_set: Any) -> None:
     assert rpc.is_rpc_secret(everything_set.one("Provider", "grafana").inputs["auth"])
+
+
+def test_the_keys_of_the_object_storage_are_secrets_to_pulumi(everything_set: Any) -> None:
+    inputs = everything_set.one("BucketCheck", "bucket-check").inputs
+    assert all(rpc.is_rpc_secret(inputs[key]) for key in ("access_key", "secret_key"))
 
 
 def test_the_data_sources_login_is_a_secret_to_pulumi(everything_set: Any) -> None:
