@@ -14,8 +14,11 @@ DAY_SECONDS = 86400
 MIN_DAYS = 7
 MIN_DAYS_IN_PRODUCTION = 30
 RETENTION_FLAG = "--storage.tsdb.retention.time"
+# Of who hands its blocks to Thanos, whose compactor decides how long they are kept.
+BLOCK_FLAG = "--storage.tsdb.max-block-duration"
+BUCKET_FLAG = "--retention.resolution-raw"
 # Made anew when they are gone, by the program or by the next backup; every other volume is data.
-CONFIG_VOLUME_SUFFIX = "-config-volume"
+MADE_ANEW = ("-config-volume", "-scratch-volume")
 TEXTFILE_VOLUME = f"{TEXTFILE}-volume"
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -65,7 +68,7 @@ def digests(subject: Subject) -> Iterator[str]:
 def protected_data(subject: Subject) -> Iterator[str]:
     if not subject.in_production or not subject.is_a("Volume"):
         return
-    made_anew = subject.name.endswith(CONFIG_VOLUME_SUFFIX) or subject.name == TEXTFILE_VOLUME
+    made_anew = subject.name.endswith(MADE_ANEW) or subject.name == TEXTFILE_VOLUME
     if not subject.protect and not made_anew:
         yield (
             "It is a data volume that one `pulumi destroy` deletes: "
@@ -74,18 +77,27 @@ def protected_data(subject: Subject) -> Iterator[str]:
 
 
 def retention(subject: Subject) -> Iterator[str]:
-    if not subject.is_a("Container") or not _is_prometheus(subject):
+    if not subject.is_a("Container"):
         return
     days = MIN_DAYS_IN_PRODUCTION if subject.in_production else MIN_DAYS
+    if bucket := subject.argument(BUCKET_FLAG):
+        mend = f"`pulumi config set --path thanos.retention.raw {days}d --stack {subject.stack}`."
+        yield from _too_short(BUCKET_FLAG, bucket, days, mend)
+    if not _is_prometheus(subject) or subject.argument(BLOCK_FLAG):
+        return
     mend = f"`pulumi config set retentionTime {days}d --stack {subject.stack}` or longer."
     kept = subject.argument(RETENTION_FLAG)
     if kept is None:
         yield f"It has no {RETENTION_FLAG}, and Prometheus' default is 15d: {mend}"
         return
+    yield from _too_short(RETENTION_FLAG, kept, days, mend)
+
+
+def _too_short(flag: str, kept: str, days: int, mend: str) -> Iterator[str]:
     try:
         seconds = duration_seconds(kept)
     except ValueError as error:
-        yield f"{RETENTION_FLAG}={kept} {error}. {mend}"
+        yield f"{flag}={kept} {error}. {mend}"
         return
     if seconds < days * DAY_SECONDS:
         yield f"It keeps {kept}, less than {days} days: {mend}"

@@ -11,6 +11,8 @@ from ops.local_images.recipes import REPOSITORY_PREFIX
 
 # Of these a stack needs an image only if its settings ask for more than one of something.
 UNCOMMON = frozenset(("haproxy",))
+# Debian has no package of these.
+NOT_MADE = ("grafana", "thanos")
 # What the program calls the images of the demo, which are any PostgreSQL, Redis and Python.
 DEMO_KEYS = {name: f"demo-{name}" for name in ("postgres", "redis", "python")}
 
@@ -22,7 +24,7 @@ def local_images(
     demo: bool = True,
     uncommon: bool = False,
 ) -> dict[str, str]:
-    """Makes the images that are missing; an image of Grafana only where there is one already.
+    """Makes the images that are missing; of Grafana and Thanos only where there are some already.
 
     Raises LocalImagesError.
     """
@@ -33,8 +35,10 @@ def local_images(
     ]
     tags = debian_images.ensure(wanted, client, report)
     images = {DEMO_KEYS.get(name, name): tag for name, tag in tags.items()}
-    grafana = _newest_tag(client, f"{REPOSITORY_PREFIX}/grafana")
-    return {**images, "grafana": grafana} if grafana else images
+    for name in NOT_MADE:
+        if tag := _newest_tag(client, f"{REPOSITORY_PREFIX}/{name}"):
+            images[name] = tag
+    return images
 
 
 def _newest_tag(client: docker.DockerClient, repository: str) -> str | None:

@@ -24,6 +24,8 @@ VOLUME = "docker:index/volume:Volume"
 PUBLIC = "grafana:oss/dashboardPublic:DashboardPublic"
 DIGEST = f"sha256:{'0' * 64}"
 SECRET = "canary-of-a-secret-6d1f"
+THANOS = {"directory": True}
+WITH_DIGEST = {"images": {"thanos": f"quay.io/thanos/thanos:v0.42.4@{DIGEST}"}}
 GOOD: dict[str, Any] = {
     "command": ["--storage.tsdb.path=/data", "--storage.tsdb.retention.time=30d"],
     "cpus": "0.5",
@@ -223,6 +225,10 @@ def test_a_value_that_is_not_known_is_not_looked_at_for_secrets() -> None:
     assert broken(found) == set()
 
 
+def test_with_thanos_it_is_the_bucket_that_keeps_samples_long() -> None:
+    assert policy.check("prod", stack_config("prod", {"thanos": THANOS, **WITH_DIGEST})) == []
+
+
 @pytest.mark.parametrize("stack", STACKS)
 def test_the_committed_stacks_keep_every_policy(stack: str) -> None:
     assert policy.check(stack) == []
@@ -240,6 +246,8 @@ def test_a_stack_with_every_secret_keeps_every_policy() -> None:
         ({"images": {"grafana": "grafana/grafana:12.4.11"}}, "image-digest"),
         ({"protectData": False}, "protected-data"),
         ({"retentionTime": "29d"}, "retention"),
+        ({"thanos": {**THANOS, "retention": {"raw": "29d"}}, **WITH_DIGEST}, "retention"),
+        ({"thanos": THANOS}, "image-digest"),
     ],
 )
 def test_a_setting_that_breaks_a_policy_of_prod_is_refused(

@@ -1,0 +1,163 @@
+"""What the tests of the global view put into a stack and ask of it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import docker
+import requests
+
+from components.images import IMAGES
+from components.thanos.members import HTTP_PORT, QUERIER
+from tests import backup_archives as archives
+from tests.live.stack import TIMEOUT_SECONDS, Stack
+from tests.object_store import ObjectStore
+
+HISTORY = "live_history"
+BUCKET = "live-blocks"
+BLOCK_SECONDS = 2 * 3600
+STEP_SECONDS = 60
+PATIENTS = 2
+Found = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Querier:
+    """The global view, asked at the container's own address."""
+
+    stack: Stack
+
+    def ask(self, path: str, **params: Any) -> Found:
+        """The whole answer: `warnings` too. It has to be a success."""
+        url = f"{self.stack.settings.scheme}://{self.stack.address(QUERIER)}:{HTTP_PORT}"
+        with self.stack.session() as session:
+            # The certificate is for names, and this is an address in Docker.
+            session.verify = False
+            answer = session.post(f"{url}/api/v1/{path}", data=params, timeout=6 * TIMEOUT_SECONDS)
+        found: Found = answer.json()
+        assert found["status"] == "success", f"{params}: {answer.text[:500]}"
+        return found
+
+    def query(self, expr: str, **params: Any) -> list[Found]:
+        series: list[Found] = self.ask("query", query=expr, **params)["data"]["result"]
+        return series
+
+    def value(self, expr: str, **params: Any) -> float | None:
+        found = self.query(expr, **params)
+        assert len(found) <= 1, found
+        return float(found[0]["value"][1]) if found else None
+
+
+def history(days: float, ends: int) -> bytes:
+    """A sample a minute for each patient, in OpenMetrics."""
+    begin = int(ends - days * 86400)
+    lines = [
+        f'{HISTORY}{{patient="{patient}"}} {60 + patient + (moment // 60) % 7} {moment}'
+        for patient in range(PATIENTS)
+        for moment in range(begin, ends, STEP_SECONDS)
+    ]
+    return "\n".join([f"# TYPE {HISTORY} gauge", *lines, "# EOF\n"]).encode()
+
+
+def add_blocks(client: docker.DockerClient, image: str | None, volume: str, text: bytes) -> None:
+    """Puts blocks that promtool makes of the text into a volume, which gets the image's owner."""
+    container = client.containers.create(
+        image or IMAGES["prometheus"].reference,
+        entrypoint=["promtool"],
+        command=["tsdb", "create-blocks-from", "openmetrics", "/tmp/history", "/prometheus"],
+        network_mode="none",
+        volumes={volume: {"bind": "/prometheus", "mode": "rw"}},
+    )
+    try:
+        entry = archives.entry("history", len(text), mode=0o444)
+        container.put_archive("/tmp", archives.tar_of((entry, text)))
+        container.start()
+        status = container.wait(timeout=300)["StatusCode"]
+        assert status == 0, container.logs().decode()
+    finally:
+        container.remove(force=True, v=True)
+
+
+def metas(store: ObjectStore) -> dict[str, Found]:
+    """Each block's `meta.json` in the bucket, by the block's name."""
+    names = [name for name in store.objects(BUCKET) if name.endswith("/meta.json")]
+    return {name.partition("/")[0]: json.loads(store.read(BUCKET, name)) for name in names}
+
+
+def local_blocks(stack: Stack, service: str) -> set[str]:
+    """The finished blocks that a Prometheus has."""
+    command = ["sh", "-c", "cd /prometheus && ls -d ??????????????????????????"]
+    _, output = stack.container(service).exec_run(command)
+    assert isinstance(output, bytes)
+    return {name for name in output.decode().split() if len(name) == 26}
+
+
+def run_thanos(stack: Stack, like: str, command: Sequence[str], volumes: Mapping[str, Any]) -> str:
+    """Runs Thanos once with another command, where and as one of its services runs, and returns
+    what it logged.
+    """
+    service = stack.container(like)
+    mounted = {
+        mount["Name"]: {"bind": mount["Destination"], "mode": "rw"}
+        for mount in service.attrs["Mounts"]
+        if mount["Type"] == "volume"
+    }
+    container = stack.client.containers.create(
+        service.attrs["Image"],
+        command=list(command),
+        user=service.attrs["Config"]["User"],
+        network=next(name for name in _networks(stack, like) if name.endswith("-thanos-storage")),
+        volumes={**mounted, **volumes},
+        labels={"vitalstream.stack": stack.name},
+    )
+    try:
+        container.start()
+        status = container.wait(timeout=300)["StatusCode"]
+        said = container.logs().decode()
+    finally:
+        container.remove(force=True, v=True)
+    assert status == 0, said[-3000:]
+    return said
+
+
+def _networks(stack: Stack, service: str) -> list[str]:
+    return list(stack.container(service).attrs["NetworkSettings"]["Networks"])
+
+
+def gaps(series: Found) -> float:
+    """The longest time between two samples of a range, in seconds."""
+    moments = [float(moment) for moment, _ in series["values"]]
+    return max(b - a for a, b in itertools.pairwise(moments))
+
+
+def free_port() -> int:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        return int(held.getsockname()[1])
+
+
+def bridge_address(client: docker.DockerClient) -> str:
+    """Where containers of any network that has a way out reach this machine."""
+    config = client.networks.get("bridge").attrs["IPAM"]["Config"][0]
+    return str(config.get("Gateway") or "172.17.0.1")
+
+
+def restart(stack: Stack, service: str) -> None:
+    """And waits until it answers again."""
+    stack.container(service).restart(timeout=10)
+    url = f"http://{stack.address(service)}:{HTTP_PORT}/-/ready"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            if requests.get(url, timeout=TIMEOUT_SECONDS).ok:
+                return
+        except requests.RequestException:
+            pass
+        time.sleep(0.5)
+    raise AssertionError(f"{service} is not ready again")
