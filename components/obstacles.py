@@ -12,6 +12,8 @@ from typing import Any
 from docker.models.containers import Container
 from docker.models.networks import Network
 
+from components.quantities import duration_seconds
+
 STACK_LABEL = "vitalstream.stack"
 ANYWHERE = ("", "0.0.0.0", "::")
 _PORT_OFFSET = 10_000
@@ -83,6 +85,27 @@ def taken_ports(
                 f"Port {port.number} of {port.ip}, where {service} is published, is taken by "
                 f"{holder}: free it, or give {service} another: `pulumi config set --path "
                 f"'ports.{service}' {_another(port.number)} --stack {stack}`."
+            )
+
+
+def lost_history(containers: Iterable[Container], stack: str, local: str) -> Iterator[str]:
+    """A line for each Prometheus from before Thanos that has more than it would keep from now on:
+    what is older is deleted when it starts, and nothing of it has been uploaded.
+    """
+    for found in containers:
+        words = found.attrs.get("Config", {}).get("Cmd") or []
+        flags = dict(word.split("=", 1) for word in words if "=" in word)
+        kept = flags.get("--storage.tsdb.retention.time")
+        if not of_stack(found.labels, stack) or kept is None:
+            continue
+        before = "--storage.tsdb.max-block-duration" not in flags
+        if before and duration_seconds(kept) > duration_seconds(local):
+            yield (
+                f"{found.name} keeps {kept}, and nothing of it is in the object storage yet: with "
+                f"Thanos it would keep {local}, and delete the rest before it is uploaded. `pulumi "
+                f"config set --path thanos.localRetention {kept} --stack {stack}` until it all is "
+                "(docs/scaling.md#how-long-prometheus-keeps-samples-then has how to see), or "
+                f"{local} there if the rest may go."
             )
 
 

@@ -49,6 +49,13 @@ class Preflight(Resource, module="vitalstream", name="Preflight"):
                 "ports": settings.published,
                 "containers": [container_name(settings.stack, name) for name in services],
                 "networks": sorted(networks),
+                # Who sets it has thought of it.
+                **(
+                    {"local_retention": settings.thanos.local_retention}
+                    if settings.thanos.on
+                    and "local_retention" not in settings.thanos.model_fields_set
+                    else {}
+                ),
                 **({"subnets": [str(settings.gossip_subnet)]} if settings.gossip_addresses else {}),
             },
             opts,

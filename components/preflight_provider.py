@@ -55,6 +55,8 @@ def _obstacles(props: dict[str, Any], client: docker.DockerClient) -> Iterator[s
             yield obstacles.missing_network(name)
     for subnet in props.get("subnets", []):
         yield from obstacles.taken_subnet(subnet, networks, stack)
+    if local := props.get("local_retention"):
+        yield from obstacles.lost_history(there, stack, local)
     wanted = [
         (service, obstacles.Port(props["bind_address"], int(port)))
         for service, port in sorted(props["ports"].items())

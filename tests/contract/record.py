@@ -20,7 +20,9 @@ import typer
 
 from components import replica_names
 from components.images import IMAGES
+from components.thanos import members as thanos
 from ops import rehearsal
+from ops.rehearsal.local import NOT_MADE
 from tests.contract.recording import Recording, load, metrics_in
 from tests.live import stack as stacks
 from tests.live.stack import Stack
@@ -61,6 +63,7 @@ def main(
         alertmanager={"replicas": 2},
         remoteWrite=[RECEIVER],
         ports=free_ports("alertmanager-2"),
+        thanos={"directory": True} if thanos.IMAGE in images else {},
     )
     with stacks.alone(STACK, client):
         stack = Stack(STACK, client, config, rehearsal.up(STACK, config, stacks.say))
@@ -70,7 +73,7 @@ def main(
     for service in texts[0]:
         if only and service not in only:
             continue
-        tag = "ours" if service == BACKEND else version(references[service])
+        tag = "ours" if service == BACKEND else version(references[_image(service)])
         earlier = [old.metrics for old in load() if (old.service, old.version) == (service, tag)]
         recording = Recording(
             service,
@@ -85,10 +88,16 @@ def main(
 
 
 def exposed(stack: Stack) -> dict[str, str]:
-    """What each service answers at /metrics. The backend's port is not published."""
+    """What each service answers at /metrics. The ports of the backend and Thanos are not
+    published.
+    """
+    urls = dict(stack.result.urls)
+    if stack.settings.thanos.on:
+        ports = dict.fromkeys(thanos.SERVICES, thanos.HTTP_PORT)
+        urls |= {part: f"http://{stack.address(part)}:{port}" for part, port in ports.items()}
     found = {
         service: requests.get(f"{url}/metrics", timeout=30).text
-        for service, url in stack.result.urls.items()
+        for service, url in urls.items()
         if service == replica_names.base(service)
     }
     if not stack.settings.demo:
@@ -99,6 +108,10 @@ def exposed(stack: Stack) -> dict[str, str]:
     return {**found, BACKEND: output.decode()}
 
 
+def _image(service: str) -> str:
+    return thanos.IMAGE if service in thanos.SERVICES else service
+
+
 def version(reference: str) -> str:
     found = _VERSION.search(reference)
     assert found, f"the tag of {reference} is no version"
@@ -106,12 +119,12 @@ def version(reference: str) -> str:
 
 
 def about(service: str, references: dict[str, str], origins: dict[str, str]) -> dict[str, str]:
-    reference = references.get(service, "")
+    reference = references.get(_image(service), "")
     if service == BACKEND:
         origin = "app/metrics.py, as the demo imports it"
     elif service in origins:
         origin = origins[service]
-    elif reference.startswith(LOCAL_PREFIX) and service != "grafana":
+    elif reference.startswith(LOCAL_PREFIX) and _image(service) not in NOT_MADE:
         origin = f"Debian's package, in the image {reference}"
     else:
         origin = f"the image {reference}"

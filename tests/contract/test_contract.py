@@ -21,6 +21,7 @@ from components.exporters import EXPORTERS
 from components.images import IMAGES
 from components.keep_list import keep_list
 from components.promql import read_by
+from components.thanos import members as thanos
 from tests import panels
 from tests.contract.reading import ITS_OWN, Reader
 from tests.contract.recording import Recording, load
@@ -31,6 +32,7 @@ JOBS = {
     "alertmanager": "alertmanager",
     "grafana": "grafana",
     "demo-backend": "backend",
+    **{service: service for service in thanos.SERVICES},
     **{exporter.service: exporter.job for exporter in EXPORTERS},
 }
 RECORDINGS = load()

@@ -99,6 +99,32 @@ def test_an_application_network_that_is_not_there_is_named(monkeypatch: pytest.M
     assert words.startswith("There is no network absent to join")
 
 
+def prometheus(*flags: str) -> Any:
+    found = container("vitalstream-dev-prometheus", "dev")
+    found.attrs["Config"] = {"Cmd": ["--storage.tsdb.retention.time=30d", *flags]}
+    return found
+
+
+def test_a_history_that_thanos_would_lose_is_told_with_the_way_to_keep_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    [words] = problems(monkeypatch, Engine([prometheus()]), local_retention="4d")
+    assert words.startswith("vitalstream-dev-prometheus keeps 30d, and nothing of it is in the")
+    assert "`pulumi config set --path thanos.localRetention 30d --stack dev`" in words
+
+
+@pytest.mark.parametrize(
+    ("flags", "local"),
+    [((), "30d"), ((), None), (("--storage.tsdb.max-block-duration=2h",), "4d")],
+    ids=["as-long", "set-by-hand", "uploaded"],
+)
+def test_a_history_that_is_kept_or_uploaded_or_given_up_is_no_obstacle(
+    flags: tuple[str, ...], local: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = {"local_retention": local} if local else {}
+    assert problems(monkeypatch, Engine([prometheus(*flags)]), **changes) == []
+
+
 def test_a_docker_engine_that_does_not_answer_is_said_with_the_way_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
