@@ -44,6 +44,9 @@ KEPT: tuple[Kept, ...] = (
         "prometheus",
         prometheus.DATA_DIR,
         "prometheus --version",
+        # The sidecar's list of what is in the object storage: without it, blocks that were merged
+        # there would be uploaded once more.
+        copied="thanos.shipper.json",
         linked=BLOCK,
         logs="wal wbl chunks_head",
     ),
