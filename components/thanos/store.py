@@ -8,9 +8,8 @@ from components.thanos import object_storage, serving
 from components.thanos.members import STORE
 
 CACHE_DIR = "/var/thanos/store"
-# Of the memory limit in components/catalog.py: cached parts of indexes, and what answers are
-# made of. The default pool of 2 GB is for other machines.
-INDEX_CACHE = "100MB"
+# What answers are made of at once, in the memory limit of components/catalog.py; the default of 2 GB
+# is for other machines. Beside it cached parts of indexes take up to 250 MB.
 CHUNK_POOL = "256MB"
 
 
@@ -21,7 +20,6 @@ def spec(settings: Settings) -> ServiceSpec:
         [
             "store",
             f"--data-dir={CACHE_DIR}",
-            f"--index-cache-size={INDEX_CACHE}",
             f"--chunk-pool-size={CHUNK_POOL}",
             "--web.disable",
             object_storage.FLAG,

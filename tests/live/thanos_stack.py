@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,11 +34,15 @@ class Querier:
 
     def ask(self, path: str, **params: Any) -> Found:
         """The whole answer: `warnings` too. It has to be a success."""
-        url = f"{self.stack.settings.scheme}://{self.stack.address(QUERIER)}:{HTTP_PORT}"
-        with self.stack.session() as session:
+        settings = self.stack.settings
+        answer = requests.post(
+            f"{settings.scheme}://{self.stack.address(QUERIER)}:{HTTP_PORT}/api/v1/{path}",
+            data=params,
+            auth=(settings.web_user, settings.web_password.get_secret_value()),
             # The certificate is for names, and this is an address in Docker.
-            session.verify = False
-            answer = session.post(f"{url}/api/v1/{path}", data=params, timeout=6 * TIMEOUT_SECONDS)
+            verify=False,
+            timeout=6 * TIMEOUT_SECONDS,
+        )
         found: Found = answer.json()
         assert found["status"] == "success", f"{params}: {answer.text[:500]}"
         return found
@@ -134,18 +137,6 @@ def gaps(series: Found) -> float:
     """The longest time between two samples of a range, in seconds."""
     moments = [float(moment) for moment, _ in series["values"]]
     return max(b - a for a, b in itertools.pairwise(moments))
-
-
-def free_port() -> int:
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return int(held.getsockname()[1])
-
-
-def bridge_address(client: docker.DockerClient) -> str:
-    """Where containers of any network that has a way out reach this machine."""
-    config = client.networks.get("bridge").attrs["IPAM"]["Config"][0]
-    return str(config.get("Gateway") or "172.17.0.1")
 
 
 def restart(stack: Stack, service: str) -> None:
