@@ -8,8 +8,8 @@ from components.thanos import object_storage, serving
 from components.thanos.members import STORE
 
 CACHE_DIR = "/var/thanos/store"
-# What answers are made of at once, in the memory limit of components/catalog.py; the default of 2 GB
-# is for other machines. Beside it cached parts of indexes take up to 250 MB.
+# What answers are made of at once, in the memory limit of components/catalog.py; the default of
+# 2 GB is for other machines. Beside it cached parts of indexes take up to 250 MB.
 CHUNK_POOL = "256MB"
 
 
