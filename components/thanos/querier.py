@@ -11,7 +11,7 @@ from components.prometheus import REPLICA_LABEL
 from components.service import ServiceSpec
 from components.settings import Settings
 from components.thanos import serving
-from components.thanos.members import GRPC_PORT, QUERIER, store_apis
+from components.thanos.members import GRPC_PORT, QUERIER, STORE, store_apis
 
 ENDPOINTS = "endpoints.yml"
 
@@ -35,20 +35,21 @@ def spec(settings: Settings) -> ServiceSpec:
 
 def render_endpoints(settings: Settings) -> str:
     """Whom it asks. `dns+` looks the name up again: a container made anew has another address."""
-    endpoints = [
-        {"address": f"dns+{name}:{GRPC_PORT}", **_asking(settings, name)}
-        for name in store_apis(settings)
-    ]
-    return yaml.safe_dump({"endpoints": endpoints}, sort_keys=False)
+    endpoints = [{"address": f"dns+{name}:{GRPC_PORT}"} for name in store_apis(settings)]
+    config = {**_asking(settings), "endpoints": endpoints}
+    return yaml.safe_dump(config, sort_keys=False)
 
 
-def _asking(settings: Settings, service: str) -> dict[str, Any]:
+def _asking(settings: Settings) -> dict[str, Any]:
+    """One for all, who show the same certificate: those of `dns+` have no client_config of their
+    own (Thanos 0.42), and would silently be asked in clear text.
+    """
     if not settings.tls:
         return {}
     authority = f"{serving.CONFIG_DIR}/{web.AUTHORITY}"
     return {
-        "client_config": {
+        "default_client_config": {
             "tls_config": {"enabled": True, "ca_file": authority},
-            "server_name": settings.server_name(service),
+            "server_name": settings.server_name(STORE),
         }
     }

@@ -268,9 +268,11 @@ def test_with_tls_samples_go_encrypted_between_them(pair: Any) -> None:
     for service in ("thanos-sidecar-2", "thanos-store", "thanos-query"):
         flags = command(pair, service)
         assert "--grpc-server-tls-cert=/etc/thanos/tls/certificate.pem" in flags
-    endpoints = yaml.safe_load(pair.config("thanos-query")["files"]["endpoints.yml"])["endpoints"]
-    authorities = {found["client_config"]["tls_config"]["ca_file"] for found in endpoints}
-    assert authorities == {"/etc/thanos/tls/ca.pem"}
+    config = yaml.safe_load(pair.config("thanos-query")["files"]["endpoints.yml"])
+    assert config["default_client_config"]["tls_config"] == {
+        "enabled": True,
+        "ca_file": "/etc/thanos/tls/ca.pem",
+    }
 
 
 def test_without_tls_no_flag_names_a_certificate(folder: Any) -> None:
