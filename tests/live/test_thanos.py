@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import tarfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import docker
 import pytest
 import requests
 from docker.models.containers import Container
+from rich.console import Console
 
 from components.tls_settings import served_names
-from ops import rehearsal
+from ops import backup, rehearsal
 from ops.program import ProgramError
 from tests import hardening, object_store, panels
 from tests.issued import issued
@@ -34,6 +37,7 @@ KEYS = {"thanosAccessKey": "live-access-key", "thanosSecretKey": "live-secret-Ke
 DAYS = 5
 SAMPLES = DAYS * 86400 // STEP_SECONDS
 OUTAGE_SECONDS = 25
+TELLER = backup.Teller(Console())
 BOARDS = panels.boards(f"{SCRAPE_SECONDS}s")
 TARGETS = panels.targets(BOARDS)
 
@@ -290,6 +294,27 @@ def test_over_tls_the_querier_answers_who_has_the_password(over_tls: Querier) ->
 def test_over_tls_the_querier_answers_nobody_else(over_tls: Querier) -> None:
     url = f"https://{over_tls.stack.address('thanos-query')}:10902/api/v1/query?query=1"
     assert requests.get(url, verify=False, timeout=10).status_code == 401
+
+
+def test_a_backup_is_taken_and_brought_back_beside_a_sidecar(
+    over_tls: Querier, tmp_path: Path
+) -> None:
+    client = over_tls.stack.client
+    # The sidecar writes it when it first looks for blocks.
+    listed = ["test", "-e", "/prometheus/thanos.shipper.json"]
+    prometheus = over_tls.stack.container("prometheus")
+    assert eventually(lambda: prometheus.exec_run(listed).exit_code == 0, 60)
+    archive = backup.backup(client, TLS_NAME, tmp_path, 1, TELLER)
+    with (
+        tarfile.open(archive) as whole,
+        tarfile.open(fileobj=whole.extractfile("prometheus.tar.gz")) as kept,
+    ):
+        assert "thanos.shipper.json" in {Path(name).name for name in kept.getnames()}
+    before = time.time()
+    backup.restore(client, archive, TLS_NAME, TELLER, lambda _question: True)
+    assert eventually(lambda: over_tls.value('up{job="alertmanager"}'), 120) == 1
+    # What was scraped before the backup is seen through the sidecar again.
+    assert over_tls.query('up{job="alertmanager"}', time=before - 5)
 
 
 @contextlib.contextmanager

@@ -29,9 +29,11 @@ Refused = Callable[..., str]
 
 SHIPPED = rule_files.load()
 WITHOUT_REMOTE_WRITE = {name: text for name, text in SHIPPED.items() if name != RULE_FILE}
+# With those that not every stack has.
+EVERY_FILE = rule_files.load(thanos=True)
 FILE_OF = {
     rule["alert"]: file
-    for file, text in SHIPPED.items()
+    for file, text in EVERY_FILE.items()
     for group in yaml.safe_load(text)["groups"]
     for rule in group["rules"]
     if "alert" in rule
@@ -48,12 +50,12 @@ def _rule(text: str, alert: str) -> dict[str, Any]:
 
 def _overridden(alert: str, **fields: Any) -> str:
     override = AlertOverride.model_validate(fields)
-    return applied(SHIPPED[FILE_OF[alert]], {alert: override})
+    return applied(EVERY_FILE[FILE_OF[alert]], {alert: override})
 
 
 def _with_rule(alert: str, change: Callable[[dict[str, Any]], None]) -> Any:
     """The shipped file's content with one rule changed."""
-    content = copy.deepcopy(yaml.safe_load(SHIPPED[FILE_OF[alert]]))
+    content = copy.deepcopy(yaml.safe_load(EVERY_FILE[FILE_OF[alert]]))
     for group in content["groups"]:
         for rule in group["rules"]:
             if rule.get("alert") == alert:
@@ -62,7 +64,7 @@ def _with_rule(alert: str, change: Callable[[dict[str, Any]], None]) -> Any:
 
 
 def _changed_lines(alert: str, text: str) -> list[str]:
-    lines = difflib.ndiff(SHIPPED[FILE_OF[alert]].splitlines(), text.splitlines())
+    lines = difflib.ndiff(EVERY_FILE[FILE_OF[alert]].splitlines(), text.splitlines())
     return [line for line in lines if line[0] in "+-"]
 
 
@@ -130,7 +132,7 @@ def test_a_severity_is_replaced(alert: str) -> None:
 
 @every_alert
 def test_a_disabled_alert_is_gone_and_nothing_else(alert: str) -> None:
-    content = copy.deepcopy(yaml.safe_load(SHIPPED[FILE_OF[alert]]))
+    content = copy.deepcopy(yaml.safe_load(EVERY_FILE[FILE_OF[alert]]))
     for group in content["groups"]:
         group["rules"] = [rule for rule in group["rules"] if rule.get("alert") != alert]
     assert yaml.safe_load(_overridden(alert, enabled=False)) == content

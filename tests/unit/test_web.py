@@ -252,7 +252,8 @@ def test_the_data_source_asks_with_authority_name_and_password(everything_set: A
     options = json.loads(source["jsonDataEncoded"])
     secret = json.loads(source["secureJsonDataEncoded"])
     assert (source["basicAuthEnabled"], source["basicAuthUsername"]) == (True, "vitalstream")
-    assert (options["tlsAuthWithCACert"], options["serverName"]) == (True, "prometheus")
+    # The stack has Thanos, of which its certificate has no names: then it is that of the address.
+    assert (options["tlsAuthWithCACert"], options["serverName"]) == (True, "127.0.0.1")
     assert secret == {"basicAuthPassword": PASSWORD, "tlsCACert": SERVED["tlsCa"]}
 
 
