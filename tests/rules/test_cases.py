@@ -113,7 +113,12 @@ def _is_another(one: Series, other: Series) -> bool:
 
 
 MADE_OF: dict[str, Callable[[Given], bool]] = {
-    "series_absent": lambda given: not given.reads or bool(given.reads - given.names),
+    # Never there, or there no more.
+    "series_absent": lambda given: (
+        not given.reads
+        or bool(given.reads - given.names)
+        or any(one.ends for one in given.series if one.name in given.reads)
+    ),
     "exporter_dead": lambda given: any(one.is_down or one.ends for one in given.series),
     "counter_reset": lambda given: any(one.falls for one in given.series),
     "born_high": lambda given: any(one.begins_high for one in given.series),

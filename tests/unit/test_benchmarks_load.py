@@ -6,6 +6,7 @@ import itertools
 import re
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -21,6 +22,7 @@ from benchmarks.load_watch import Asked, Moment
 from benchmarks.prometheus_containers import FOLDER, Block
 from benchmarks.raw_expressions import expanded, recording_rules
 from components import rule_files
+from components.prometheus import render_rules
 from components.settings import Settings
 
 RULES = recording_rules(rule_files.load())
@@ -150,12 +152,12 @@ def test_every_series_of_a_page_is_stored(configured: tuple[dict[str, Any], Path
 
 
 def test_prometheus_gets_the_stack_s_rules_and_the_probe_s(
-    configured: tuple[dict[str, Any], Path],
+    configured: tuple[dict[str, Any], Path], settings: Callable[..., Settings]
 ) -> None:
     config, folder = configured
     assert config["rule_files"] == [f"{FOLDER}/rules/*.yml"]
     names = {path.name for path in (folder / "rules").iterdir()}
-    assert names == {*rule_files.load(), "load.yml"}
+    assert names == {*render_rules(settings()), "load.yml"}
 
 
 @pytest.mark.parametrize("name", load_watch.QUERIES)

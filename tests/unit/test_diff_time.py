@@ -19,7 +19,7 @@ MOST_CPU_SECONDS = 10
 LEFT_OUT = (".git", ".venv", ".vitalstream", ".*_cache", "__pycache__", "build", "node_modules")
 EDITS = {
     "rules/backend.yml": ("ratio_rate5m > 5", "ratio_rate5m > 6"),
-    "components/dashboards/overview.py": ('title="CPU Usage"', 'title="CPU of the hosts"'),
+    "components/dashboards/machines.py": ('title="CPU Usage"', 'title="CPU of the hosts"'),
 }
 """One that both stacks tell of in their alerts, and one in their dashboards."""
 
