@@ -25,6 +25,7 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
+from components.docker_client import docker_client
 from components.volume_files import PUBLIC_MODE, SECRET_MODE, File, Volume
 
 # Prometheus gives a receiver of remote write that is taken out or changed a minute, one after the
@@ -45,7 +46,7 @@ _NOT_TAKEN = (
 )
 
 _COMPARED = (
-    "docker_host", "volume", "target", "image", "uid", "container",
+    "docker_host", "docker_certificates", "volume", "target", "image", "uid", "container",
     "files", "secret_files", "checker", "on_change", "on_change_below", "owned",
 )  # fmt: skip
 _REPLACES = ("docker_host", "volume", "target")
@@ -55,19 +56,39 @@ class ConfigFilesError(Exception):
     """Said to the user as it is."""
 
 
-def connect(docker_host: str) -> docker.DockerClient:
-    """A client of the Docker Engine that the provider uses. Raises ConfigFilesError."""
+def connect(docker_host: str, host: str = "", certificates: str = "") -> docker.DockerClient:
+    """A client of the Docker Engine that the provider uses: that of a `host` of the settings, with
+    the client's `certificates` in a folder. Raises ConfigFilesError.
+    """
     try:
-        client = docker.DockerClient(
-            base_url=docker_host, use_ssh_client=docker_host.startswith("ssh://")
-        )
+        client = docker_client(docker_host, certificates)
         client.ping()
     except (docker.errors.DockerException, OSError) as error:
-        raise ConfigFilesError(
-            f"No Docker Engine answers at {docker_host} (vitalstream:dockerHost): {error}. "
-            "Start it (`systemctl start docker`, or `dockerd` by hand) or name one that runs."
-        ) from None
+        raise ConfigFilesError(unreachable(docker_host, host, str(error))) from None
     return client
+
+
+def connect_to(props: Mapping[str, Any]) -> docker.DockerClient:
+    """The same, by what a resource has of `components.engines.Engine.props`."""
+    host, certificates = props.get("host"), props.get("docker_certificates")
+    if host or certificates:
+        return connect(props["docker_host"], host or "", certificates or "")
+    return connect(props["docker_host"])
+
+
+def unreachable(docker_host: str, host: str, why: str) -> str:
+    """What is said of an engine that does not answer: that of a `host`, or of `dockerHost`."""
+    if not host:
+        return (
+            f"No Docker Engine answers at {docker_host} (vitalstream:dockerHost): {why}. "
+            "Start it (`systemctl start docker`, or `dockerd` by hand) or name one that runs."
+        )
+    return (
+        f"No Docker Engine answers on the host {host}, at {docker_host} "
+        f"(vitalstream:hosts.{host}.docker): {why}. Nothing was touched on any host. "
+        "Start it (`systemctl start docker` there) or name the right one; a host that is gone "
+        "for good: docs/scaling.md#a-host-that-is-gone"
+    )
 
 
 class ConfigFilesProvider(ResourceProvider):
@@ -88,7 +109,7 @@ class ConfigFilesProvider(ResourceProvider):
         if not changed or not news["checker"]:
             return CheckResult(news, [])
         try:
-            refusal = _refusal(news, connect(news["docker_host"]))
+            refusal = _refusal(news, connect_to(news))
         except docker.errors.ImageNotFound:
             # Before the first `up` the image is not there yet; `create` checks then.
             refusal = None
@@ -114,7 +135,7 @@ class ConfigFilesProvider(ResourceProvider):
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         try:
-            volume = _volume(props, connect(props["docker_host"]))
+            volume = _volume(props, connect_to(props))
             found = volume.read()
             owned = {at: to for at, to in _owned(props).items() if volume.owns(at, to)}
         except docker.errors.ImageNotFound:
@@ -135,7 +156,7 @@ class ConfigFilesProvider(ResourceProvider):
         """Nothing: the files go with their volume, which is a resource of its own."""
 
     def _apply(self, news: Mapping[str, Any], olds: Mapping[str, Any]) -> None:
-        client = connect(news["docker_host"])
+        client = connect_to(news)
         refusal = _refusal(news, client)
         if refusal:
             raise ConfigFilesError(refusal)

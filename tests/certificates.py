@@ -42,6 +42,18 @@ class Authority:
         )
         return _pem(key) + certificate.public_bytes(serialization.Encoding.PEM).decode()
 
+    def client(self) -> tuple[str, str]:
+        """A certificate for a client and its key, in PEM."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a client under test")])
+        certificate = (
+            _builder(name, self.certificate.subject, key)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+            .sign(self.key, hashes.SHA256())
+        )
+        return certificate.public_bytes(serialization.Encoding.PEM).decode(), _pem(key)
+
 
 def authority() -> Authority:
     """A new one."""
