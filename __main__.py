@@ -8,6 +8,7 @@ from components import (
     alert_overrides,
     discovery,
     own_dashboards,
+    reach_settings,
     replica_settings,
     routing,
     settings_loader,
@@ -18,14 +19,14 @@ from components.alertmanager import Alertmanager
 from components.dashboards import DashboardSettings, render_all
 from components.dashboards.frame import STACKS
 from components.demo import Demo
+from components.exporters import node
 from components.exporters.service import ExporterService
 from components.grafana import Grafana, GrafanaObjects
 from components.grafana_balancer import GrafanaBalancer, has_balancer
+from components.hosts import Hosts
 from components.keep_list import EVERYTHING, keep_list
-from components.network import StackNetworks
 from components.preflight import Preflight
-from components.prometheus import Prometheus, render_rules
-from components.provider import docker_provider
+from components.prometheus import Prometheus, out_of_reach, render_rules
 from components.quantities import duration_seconds
 from components.replicas import in_turn
 from components.service import Service
@@ -44,14 +45,15 @@ for warning in (
     *replica_settings.warnings(settings),
     *discovery.warnings(settings),
     *watch.warnings(settings),
+    *reach_settings.warnings(settings),
+    *out_of_reach(settings),
 ):
     pulumi.log.warn(warning)
 
-Preflight(settings)
+preflight = Preflight(settings)
 if settings.thanos.bucket:
     BucketCheck(settings)
-on_docker = pulumi.ResourceOptions(providers={"docker": docker_provider(settings)})
-networks = StackNetworks(settings, on_docker)
+hosts = Hosts(settings, preflight)
 
 rules = render_rules(settings)
 dashboards = render_all(
@@ -76,29 +78,35 @@ elif keep.warning:
 
 prometheuses = in_turn(
     settings.replicas("prometheus"),
-    lambda name, after: Prometheus(settings, name, rules, keep, networks.hub, after, on_docker),
+    lambda name, after: Prometheus(
+        settings, name, rules, keep, hosts.networks(name).hub, after, hosts.on(name)
+    ),
 )
 if settings.thanos.on:
-    GlobalView(settings, prometheuses, networks, on_docker)
+    GlobalView(settings, prometheuses, hosts.networks(), hosts.on())
 in_turn(
     settings.replicas("alertmanager"),
     lambda name, after: Alertmanager(
-        settings, name, networks.of_alertmanager(name), after, on_docker
+        settings, name, hosts.networks(name).of_alertmanager(name), after, hosts.on(name)
     ),
 )
-for exporter in settings.exporters:
-    ExporterService(exporter, settings, networks.of_exporter(exporter), on_docker)
+own_exporters = map(node.on_host, settings.hosts) if "host" in settings.watch else ()
+for exporter in (*settings.exporters, *own_exporters):
+    name = exporter.service
+    ExporterService(exporter, settings, hosts.networks(name).of_exporter(exporter), hosts.on(name))
 if settings.demo:
-    Demo(settings, networks.demo, on_docker)
+    Demo(settings, hosts.networks().demo, hosts.on())
 
 grafanas: list[Service] = [
     *in_turn(
         settings.replicas("grafana"),
-        lambda name, after: Grafana(settings, name, networks.of_grafana, after, on_docker),
+        lambda name, after: Grafana(
+            settings, name, hosts.networks(name).of_grafana, after, hosts.on(name)
+        ),
     )
 ]
 if has_balancer(settings):
-    grafanas.append(GrafanaBalancer(settings, networks.of("grafana"), opts=on_docker))
+    grafanas.append(GrafanaBalancer(settings, hosts.networks().of("grafana"), opts=hosts.on()))
 GrafanaObjects(settings, grafanas, dashboards, own)
 
 for service in settings.published:

@@ -9,12 +9,12 @@ import pulumi
 
 from components import routing, web
 from components.config_files import NoticesItself, ReloadOnChange
-from components.container import ContainerSpec, Network, http_probe
+from components.container import ContainerSpec, Network, PublishedPort, http_probe
+from components.host_settings import GOSSIP_PORT
 from components.service import Service, ServiceFiles, ServiceSpec
 from components.settings import Settings
 
 PORT = 9093
-GOSSIP_PORT = 9094
 SNAPSHOT_INTERVAL = "15s"
 DATA_DIR = "/alertmanager"
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates" / "notifications.tmpl"
@@ -57,6 +57,12 @@ def spec(settings: Settings, name: str = "alertmanager") -> ServiceSpec:
             ],
             probe=_probe(settings),
             port=PORT,
+            more_ports=[
+                PublishedPort(GOSSIP_PORT, settings.gossip_port(name), protocol)
+                # Over TLS it is all TCP.
+                for protocol in (("tcp",) if settings.tls else ("tcp", "udp"))
+                if name in settings.gossip_peers
+            ],
         ),
         files=ServiceFiles(
             target=routing.CONFIG_DIR,
@@ -65,6 +71,11 @@ def spec(settings: Settings, name: str = "alertmanager") -> ServiceSpec:
                 **secret_files,
                 **web.server_files(settings, service=name, password=True),
                 **web.client_files(settings, routing.CONFIG_DIR, "alertmanager"),
+                **(
+                    web.gossip_files(settings, routing.CONFIG_DIR, "alertmanager")
+                    if settings.gossip_peers
+                    else {}
+                ),
             },
             checker=("amtool", "check-config", f"{routing.CONFIG_DIR}/alertmanager.yml"),
             on_change=ReloadOnChange(),
@@ -79,6 +90,14 @@ def _below(path: str) -> str:
 
 
 def _cluster_flags(settings: Settings, name: str) -> list[str]:
+    if elsewhere := dict(settings.gossip_peers):
+        return [
+            f"--cluster.listen-address=0.0.0.0:{GOSSIP_PORT}",
+            # Its own is one of Docker's, which no other host knows.
+            f"--cluster.advertise-address={elsewhere.pop(name)}",
+            *(f"--cluster.peer={address}" for address in elsewhere.values()),
+            *web.gossip_flags(settings, routing.CONFIG_DIR),
+        ]
     peers = dict(settings.gossip_addresses)
     if not peers:
         # One Alertmanager has no peers to gossip with.
@@ -93,7 +112,7 @@ def _cluster_flags(settings: Settings, name: str) -> list[str]:
 
 def _probe(settings: Settings) -> str:
     """With peers it is ready once it has heard from them what is silenced and what was sent."""
-    settled = " | grep -q ready" if settings.gossip_addresses else ""
+    settled = " | grep -q ready" if len(settings.replicas("alertmanager")) > 1 else ""
     if not settings.tls:
         ready = http_probe(PORT, "/-/ready")
         status = f"wget -q -O - http://127.0.0.1:{PORT}/api/v2/status"

@@ -15,6 +15,7 @@ from pulumi.dynamic import Resource
 
 from components.config_files_provider import ConfigFilesProvider
 from components.container import container_name
+from components.engines import engine_of
 
 if TYPE_CHECKING:
     from components.settings import Settings
@@ -92,7 +93,7 @@ class ConfigFiles(Resource, module="vitalstream", name="ConfigFiles"):
             ConfigFilesProvider(),
             name,
             {
-                "docker_host": settings.docker_host,
+                **engine_of(settings, args.service).props,
                 "volume": args.volume,
                 "target": args.target,
                 "image": args.image,

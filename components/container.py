@@ -41,11 +41,20 @@ class Network:
 
 
 @dataclass(frozen=True)
+class PublishedPort:
+    """One more port for other hosts, beside the service's own; `protocol` is tcp or udp."""
+
+    internal: int
+    external: int
+    protocol: str
+
+
+@dataclass(frozen=True)
 class ContainerSpec:
     """What one service needs beyond what all of them get.
 
     `probe` is a shell command that succeeds once the service serves. A service with a `port` is
-    published, if the settings publish it, on the bind address and at the port they give it: that of
+    published, if the settings publish it, on the address and at the port they give it: that of
     `published_as`, for who stands in front of others. `image` is its key in the table of images,
     where that is not the service's own name.
     """
@@ -56,6 +65,7 @@ class ContainerSpec:
     image: str | None = None
     port: int | None = None
     published_as: str | None = None
+    more_ports: Sequence[PublishedPort] = ()
     envs: Sequence[str] = ()
     entrypoint: Sequence[str] | None = None
     mounts: Sequence[docker.ContainerMountArgs] = ()
@@ -139,16 +149,7 @@ def hardened_container(
             )
             for network in networks
         ],
-        ports=[
-            docker.ContainerPortArgs(
-                internal=spec.port,
-                external=settings.published[spec.published],
-                ip=settings.bind_address,
-                protocol="tcp",
-            )
-        ]
-        if spec.port and spec.published in settings.published
-        else None,
+        ports=_ports(settings, spec) or None,
         mounts=list(spec.mounts),
         tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=16m", **spec.tmpfs},
         labels=[
@@ -182,6 +183,21 @@ def hardened_container(
             opts, pulumi.ResourceOptions(replace_on_changes=NEVER_UPDATED_IN_PLACE)
         ),
     )
+
+
+def _ports(settings: Settings, spec: ContainerSpec) -> list[docker.ContainerPortArgs]:
+    found = [*spec.more_ports]
+    if spec.port and spec.published in settings.published:
+        found.insert(0, PublishedPort(spec.port, settings.published[spec.published], "tcp"))
+    return [
+        docker.ContainerPortArgs(
+            internal=port.internal,
+            external=port.external,
+            ip=settings.bound_to(spec.published),
+            protocol=port.protocol,
+        )
+        for port in found
+    ]
 
 
 def _ulimit(name: str, limit: int) -> docker.ContainerUlimitArgs:

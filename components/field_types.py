@@ -92,6 +92,10 @@ def _ip_address(text: str) -> str:
         raise ValueError("is not an IP address, such as 127.0.0.1 or 0.0.0.0") from None
 
 
+def _optional_ip_address(text: str) -> str:
+    return _ip_address(text) if text else text
+
+
 def host_port(text: str) -> str:
     """Raises ValueError."""
     match = _HOST_PORT.fullmatch(text)
@@ -259,6 +263,7 @@ Memory = Annotated[str, AfterValidator(_memory)]
 Cpus = Annotated[float, BeforeValidator(number), Field(gt=0, le=256)]
 Port = Annotated[int, BeforeValidator(number), Field(ge=1, le=65535)]
 IpAddress = Annotated[str, AfterValidator(_ip_address)]
+OptionalIpAddress = Annotated[str, AfterValidator(_optional_ip_address)]
 HostPort = Annotated[str, AfterValidator(host_port)]
 OptionalHostPort = Annotated[str, AfterValidator(_optional_host_port)]
 MailAddress = Annotated[str, AfterValidator(_mail_address)]

@@ -194,8 +194,9 @@ class GrafanaObjects(pulumi.ComponentResource):
 
 def _data_source_url(settings: Settings) -> str:
     """With Thanos, of who knows all Prometheus servers and what they have no more."""
-    port = HTTP_PORT if settings.thanos.on else 9090
-    return f"{settings.scheme}://{_asked(settings)}:{port}"
+    if settings.thanos.on:
+        return f"{settings.scheme}://{QUERIER}:{HTTP_PORT}"
+    return f"{settings.scheme}://{settings.reach('prometheus', from_='grafana')}"
 
 
 def _asked(settings: Settings) -> str:

@@ -1,8 +1,8 @@
-"""Who can reach whom: a star around Prometheus, and the application's networks.
+"""Who can reach whom on a host: a star around Prometheus, and the application's networks.
 
 Each service shares a network with Prometheus and with nobody else, so that what breaks into one
 service finds no way to the next. An exporter has no way out either, unless its port is published
-or what it looks at is in no network of Docker's.
+or what it looks at is in no network of Docker's. Between hosts there are published ports alone.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from ipaddress import IPv4Network
 import pulumi
 import pulumi_docker as docker
 
+from components import replica_names
 from components.container import Network
 from components.exporters import Exporter
+from components.replica_names import MAIN
 from components.settings import Settings
 from components.thanos.members import QUERIER
 
@@ -24,43 +26,54 @@ OPEN = ("alertmanager", "grafana")
 
 
 class StackNetworks(pulumi.ComponentResource):
-    """The networks of each service of the stack, by `hub`, `of` and `of_exporter`."""
+    """The networks of each service on a host, by `hub`, `of` and `of_exporter`."""
 
     def __init__(
         self,
         settings: Settings,
         opts: pulumi.ResourceOptions | None = None,
+        host: str = MAIN,
     ) -> None:
-        super().__init__("vitalstream:network:StackNetworks", "networks", None, opts)
+        super().__init__(
+            "vitalstream:network:StackNetworks", f"networks-{host}" if host else "networks", None,
+            opts,
+        )  # fmt: skip
+        self._host = host
         self._gossip: Network | None = None
         self._addresses = settings.gossip_addresses
         database = settings.grafana.database
         self._database = [Network(database.network)] if database and database.network else []
         self.demo: Sequence[Network] = []
-        if settings.demo:
+        if settings.demo and not host:
             self.demo = [self._bridge(settings, "demo", internal=True)]
-        named = [Network(name) for name in settings.application_networks]
+        of_application = (
+            settings.hosts[host].application_networks if host else settings.application_networks
+        )
+        named = [Network(name) for name in of_application]
         self._application = [*named, *self.demo]
         self._own = {
-            **{service: self._bridge(settings, service, internal=False) for service in OPEN},
+            **{
+                service: self._bridge(settings, service, internal=False)
+                for service in self._open(settings)
+            },
             **{
                 exporter.service: self._bridge(
                     settings, exporter.service, internal=self._stays_inside(settings, exporter)
                 )
-                for exporter in settings.exporters
+                for exporter in self._exporters(settings)
             },
         }
-        if self._addresses:
+        if self._addresses and settings.host_of("alertmanager") == host:
             self._gossip = self._bridge(
                 settings, "gossip", internal=True, subnet=settings.gossip_subnet
             )
         self._thanos: list[Network] = []
         self._to_storage: list[Network] = []
         self._to_querier: list[Network] = []
-        if settings.thanos.on:
+        if settings.thanos.on and not host:
             self._thanos = [self._bridge(settings, "thanos", internal=True)]
             self._to_querier = [self._bridge(settings, QUERIER, internal=True)]
-        if settings.thanos.bucket:
+        if settings.thanos.bucket and not host:
             self._to_storage = [self._bridge(settings, "thanos-storage", internal=False)]
         self.register_outputs({service: network.name for service, network in self._own.items()})
 
@@ -71,7 +84,10 @@ class StackNetworks(pulumi.ComponentResource):
 
     def of(self, service: str) -> Sequence[Network]:
         """What a service shares with Prometheus, and Grafana with the querier too."""
-        return [self._own[service], *(self._to_querier if service == "grafana" else [])]
+        return [
+            self._own[replica_names.base(service)],
+            *(self._to_querier if service == "grafana" else []),
+        ]
 
     def of_thanos(self, service: str) -> Sequence[Network]:
         """One network of all its parts and Prometheus; beyond it the querier has Grafana, and the
@@ -94,8 +110,24 @@ class StackNetworks(pulumi.ComponentResource):
         own = self.of(exporter.service)
         return [*own, *self._application] if exporter.of_application else own
 
+    def _open(self, settings: Settings) -> Sequence[str]:
+        """On a host of its own a Prometheus may have nobody else's network to be published by."""
+        if not self._host:
+            return OPEN
+        there = {replica_names.base(name) for name in settings.services_on(self._host)}
+        return [service for service in (*OPEN, "prometheus") if service in there]
+
+    def _exporters(self, settings: Settings) -> Sequence[Exporter]:
+        if not self._host:
+            return settings.exporters
+        there = {replica_names.base(name) for name in settings.services_on(self._host)}
+        return [exporter for exporter in settings.exporters if exporter.service in there]
+
     def _stays_inside(self, settings: Settings, exporter: Exporter) -> bool:
-        published = exporter.service in settings.published
+        here = (
+            name for name in settings.names_of(exporter) if settings.host_of(name) == self._host
+        )
+        published = any(name in settings.published for name in here)
         return not published and (bool(self._application) or not exporter.of_application)
 
     def _bridge(
@@ -108,7 +140,7 @@ class StackNetworks(pulumi.ComponentResource):
     ) -> Network:
         """With a `subnet`, its members can have addresses of their own choice."""
         bridge = docker.Network(
-            name,
+            f"{name}-{self._host}" if self._host else name,
             name=f"vitalstream-{settings.stack}-{name}",
             driver="bridge",
             internal=internal,

@@ -12,6 +12,7 @@ from typing import Any
 from docker.models.containers import Container
 from docker.models.networks import Network
 
+from components import replica_names
 from components.quantities import duration_seconds
 
 STACK_LABEL = "vitalstream.stack"
@@ -42,11 +43,9 @@ def foreign_name(what: str, name: str, stack: str) -> str:
     )
 
 
-def missing_network(name: str) -> str:
-    return (
-        f"There is no network {name} to join: make it, or take it out of "
-        "vitalstream:applicationNetworks."
-    )
+def missing_network(name: str, host: str | None = None) -> str:
+    setting = f"hosts.{host}.applicationNetworks" if host else "applicationNetworks"
+    return f"There is no network {name} to join: make it, or take it out of vitalstream:{setting}."
 
 
 def taken_subnet(subnet: str, networks: Iterable[Network], stack: str) -> Iterator[str]:
@@ -66,10 +65,15 @@ def taken_subnet(subnet: str, networks: Iterable[Network], stack: str) -> Iterat
 
 
 def taken_ports(
-    wanted: Iterable[tuple[str, Port]], containers: Iterable[Container], stack: str, *, local: bool
+    wanted: Iterable[tuple[str, Port]],
+    containers: Iterable[Container],
+    stack: str,
+    *,
+    local: bool,
+    chosen: bool = True,
 ) -> Iterator[str]:
     """A line a service whose port somebody else has. `local`: this machine is the Docker host, so
-    other programs' ports can be seen as well.
+    other programs' ports can be seen as well. `chosen`: by the settings, which can have another.
     """
     containers = list(containers)
     own = [port for found in containers if of_stack(found.labels, stack) for port in _ports(found)]
@@ -81,10 +85,17 @@ def taken_ports(
         if holder is None and local and not any(map(port.clashes_with, own)):
             holder = None if _can_bind(port) else "another program"
         if holder:
-            yield (
+            taken = (
                 f"Port {port.number} of {port.ip}, where {service} is published, is taken by "
-                f"{holder}: free it, or give {service} another: `pulumi config set --path "
-                f"'ports.{service}' {_another(port.number)} --stack {stack}`."
+                f"{holder}: free it"
+            )
+            known = replica_names.base(service)
+            setting = known if known == replica_names.NODE_EXPORTER else service
+            yield (
+                f"{taken}, or give {service} another: `pulumi config set --path "
+                f"'ports.{setting}' {_another(port.number)} --stack {stack}`."
+                if chosen
+                else f"{taken}."
             )
 
 

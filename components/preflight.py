@@ -7,15 +7,20 @@ the middle of an `up`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import pulumi
 from pulumi.dynamic import Resource
 
 from components import grafana_balancer
 from components.catalog import SERVICES
 from components.container import container_name
+from components.engines import Engine, engines
 from components.exporters import EXPORTERS
 from components.grafana_balancer import has_balancer
 from components.preflight_provider import PreflightProvider
+from components.replica_names import MAIN
 from components.settings import Settings
 from components.thanos import members
 
@@ -23,7 +28,7 @@ DEMO_PREFIX = "demo-"
 
 
 class Preflight(Resource, module="vitalstream", name="Preflight"):
-    """Fails a preview where the Docker host cannot take the stack."""
+    """Fails a preview where a Docker host cannot take what is to run there."""
 
     def __init__(self, settings: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
         left_out = {one.service for one in EXPORTERS if one not in settings.exporters}
@@ -36,27 +41,49 @@ class Preflight(Resource, module="vitalstream", name="Preflight"):
             and (settings.thanos.on or service not in members.SERVICES)
             for name in settings.replicas(service)
         ]
-        networks = {*settings.application_networks}
-        if settings.grafana.database and settings.grafana.database.network:
-            networks.add(settings.grafana.database.network)
+        services += [name for name in settings.services if name not in services]
+        first, *others = (_wanted(settings, engine, services) for engine in engines(settings))
         super().__init__(
             PreflightProvider(),
             "preflight",
-            {
-                "docker_host": settings.docker_host,
-                "stack": settings.stack,
-                "bind_address": settings.bind_address,
-                "ports": settings.published,
-                "containers": [container_name(settings.stack, name) for name in services],
-                "networks": sorted(networks),
-                # Who sets it has thought of it.
-                **(
-                    {"local_retention": settings.thanos.local_retention}
-                    if settings.thanos.on
-                    and "local_retention" not in settings.thanos.model_fields_set
-                    else {}
-                ),
-                **({"subnets": [str(settings.gossip_subnet)]} if settings.gossip_addresses else {}),
-            },
+            {"stack": settings.stack, **first, **({"others": others} if others else {})},
             opts,
         )
+
+
+def _wanted(settings: Settings, engine: Engine, services: Iterable[str]) -> dict[str, Any]:
+    """What has to be free, or there, on one of the hosts."""
+    host = engine.host
+    here = [name for name in services if settings.host_of(name) == host]
+    networks = {*(settings.hosts[host] if host else settings).application_networks}
+    database = settings.grafana.database
+    if database and database.network and settings.host_of("grafana") == host:
+        networks.add(database.network)
+    ports = {
+        name: port for name, port in settings.published.items() if settings.host_of(name) == host
+    }
+    moved = {
+        name: settings.bound_to(name)
+        for name in ports
+        if host or settings.bound_to(name) != settings.bind_address
+    }
+    gossip = {name: settings.gossip_port(name) for name in settings.gossip_peers if name in here}
+    own_network = settings.gossip_addresses and settings.host_of("alertmanager") == host
+    return {
+        **engine.props,
+        "bind_address": settings.bind_address,
+        "ports": ports,
+        "containers": [container_name(settings.stack, name) for name in here],
+        "networks": sorted(networks),
+        # Who sets it has thought of it.
+        **(
+            {"local_retention": settings.thanos.local_retention}
+            if settings.thanos.on
+            and host == MAIN
+            and "local_retention" not in settings.thanos.model_fields_set
+            else {}
+        ),
+        **({"bound_to": moved} if moved else {}),
+        **({"gossip": gossip} if gossip else {}),
+        **({"subnets": [str(settings.gossip_subnet)]} if own_network else {}),
+    }

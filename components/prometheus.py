@@ -48,18 +48,22 @@ SERVED_BY = {
 }
 
 
-def scrape_jobs(settings: Settings) -> dict[str, dict[str, Any]]:
-    """Each scrape job and where it finds its targets."""
+def scrape_jobs(settings: Settings, name: str = "prometheus") -> dict[str, dict[str, Any]]:
+    """Each scrape job and where the Prometheus of that name finds its targets."""
     own = {
         "prometheus": _prometheuses(settings),
         "alertmanager": [f"{name}:9093" for name in settings.replicas("alertmanager")],
         "grafana": [f"{name}:3000" for name in settings.replicas("grafana")],
         **({"grafana-lb": [f"grafana-lb:{METRICS_PORT}"]} if has_balancer(settings) else {}),
-        **{one.job: [f"{one.service}:{one.port}"] for one in settings.exporters},
+        **{
+            one.job: [f"{target}:{one.port}" for target in settings.names_of(one)]
+            for one in settings.exporters
+        },
         **thanos.scrape_jobs(settings),
     }
     jobs: dict[str, dict[str, Any]] = {
-        job: {"static_configs": [{"targets": targets}]} for job, targets in own.items()
+        job: {"static_configs": _static_configs(settings, name, targets)}
+        for job, targets in own.items()
     }
     if "backend" in settings.watch:
         jobs["backend"] = discovery.scraped(settings, CONFIG_DIR)
@@ -102,6 +106,7 @@ def render_config(settings: Settings, keep: KeepList = EVERYTHING, name: str = "
     timeout = min(SCRAPE_TIMEOUT_SECONDS, duration_seconds(settings.scrape_interval))
     rule = {"action": "keep", "source_labels": ["__name__"], "regex": keep.regex}
     relabelled = {"metric_relabel_configs": _KeepRules([rule])} if keep.regex else {}
+    alertmanagers = settings.replicas("alertmanager")
     config: dict[str, Any] = {
         "global": {
             "scrape_interval": settings.scrape_interval,
@@ -116,7 +121,9 @@ def render_config(settings: Settings, keep: KeepList = EVERYTHING, name: str = "
             "alertmanagers": [
                 {
                     **_asking(settings, "alertmanager"),
-                    "static_configs": scrape_jobs(settings)["alertmanager"]["static_configs"],
+                    "static_configs": [
+                        {"targets": [settings.reach(other, from_=name) for other in alertmanagers]}
+                    ],
                 }
             ],
         },
@@ -128,12 +135,49 @@ def render_config(settings: Settings, keep: KeepList = EVERYTHING, name: str = "
                 **found,
                 **relabelled,
             }
-            for job, found in scrape_jobs(settings).items()
+            for job, found in scrape_jobs(settings, name).items()
         ]
         + federation.scrape_configs(settings, CONFIG_DIR, REPLICA_LABEL),
         **remote_write.rendered(settings.remote_write, CONFIG_DIR),
     }
     return yaml.dump(config, Dumper=_Dumper, sort_keys=False)
+
+
+def out_of_reach(settings: Settings) -> list[str]:
+    """Targets by a name that only Docker's networks on another host know, in words."""
+    listed = settings.backend_targets if "backend" in settings.watch else ()
+    names = [target for target in listed if "." not in target.rpartition(":")[0]]
+    return [
+        f"{name} on the host {host} asks for {', '.join(names)} (vitalstream:backendTargets), "
+        "which no network of Docker's there makes known: give addresses that every host reaches, "
+        f"or hosts.{host}.applicationNetworks"
+        for name in settings.replicas("prometheus")
+        if (host := settings.host_of(name))
+        and names
+        and not settings.hosts[host].application_networks
+    ]
+
+
+def _static_configs(settings: Settings, name: str, targets: Sequence[str]) -> list[dict[str, Any]]:
+    """Every Prometheus gives a series the same `instance`, wherever it asks for it: an alert of a
+    pair would else be two.
+    """
+    asked = {target: _asked(settings, name, target) for target in targets}
+    near = [target for target, address in asked.items() if address == target]
+    return [
+        *([{"targets": near}] if near else []),
+        *(
+            {"targets": [address], "labels": {"instance": target}}
+            for target, address in asked.items()
+            if address != target
+        ),
+    ]
+
+
+def _asked(settings: Settings, name: str, target: str) -> str:
+    service = target.partition(":")[0]
+    elsewhere = service in settings.services and settings.host_of(service) != settings.host_of(name)
+    return settings.reach(service, from_=name) if elsewhere else target
 
 
 def _replica(settings: Settings, name: str) -> dict[str, str]:

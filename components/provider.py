@@ -1,11 +1,18 @@
-"""The Docker provider, for the one engine that a stack runs on."""
+"""The Docker providers: one for each engine that the stack runs on."""
 
 from __future__ import annotations
 
+import pulumi
 import pulumi_docker as docker
 
-from components.settings import Settings
+from components.engines import Engine
 
 
-def docker_provider(settings: Settings) -> docker.Provider:
-    return docker.Provider("docker", host=settings.docker_host)
+def docker_provider(engine: Engine, after: list[pulumi.Resource]) -> docker.Provider:
+    """`after` has been looked at before anything is made by it."""
+    return docker.Provider(
+        engine.provider_name,
+        host=engine.url,
+        cert_path=engine.certificates or None,
+        opts=pulumi.ResourceOptions(depends_on=after) if after else None,
+    )

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 from pydantic import Field, SecretStr, StrictBool, ValidationInfo, field_validator
 
-from components import certificates, replica_names, tls_settings
+from components import certificates, host_settings, replica_names, tls_settings
 from components.catalog import DEFAULT_PORTS
 from components.exporters import EXPORTERS
 from components.field_types import HostName, IpAddress, Login, Port, PublicUrl, WebPassword
 from components.frozen import known_service
-from components.replica_settings import ReplicaSettings
+from components.host_settings import HostSettings
+from components.replica_names import MAIN
 from components.setting_faults import PartFault, tell
 
 PublishedService = Annotated[
@@ -24,7 +25,7 @@ LinkedService = Annotated[
 ]
 
 
-class ReachSettings(ReplicaSettings):
+class ReachSettings(HostSettings):
     bind_address: IpAddress = "127.0.0.1"
     # Checked also by default: a replica can have the port of another service.
     ports: dict[PublishedService, Port] = Field(default={}, validate_default=True)
@@ -32,8 +33,8 @@ class ReachSettings(ReplicaSettings):
     public_host: HostName = ""
     public_urls: dict[LinkedService, PublicUrl] = {}
 
-    tls: StrictBool = False
-    # Checked also by default: with `tls` they are required.
+    # Checked also by default: between several hosts it is required, and with it the rest.
+    tls: StrictBool = Field(default=False, validate_default=True)
     tls_ca: str = Field(default="", validate_default=True)
     tls_certificate: str = Field(default="", validate_default=True)
     tls_key: SecretStr = SecretStr("")
@@ -43,7 +44,7 @@ class ReachSettings(ReplicaSettings):
     @field_validator("ports")
     @classmethod
     def _each_port_once(cls, overrides: dict[str, int], info: ValidationInfo) -> dict[str, int]:
-        if not {"prometheus", "alertmanager", "grafana"} <= info.data.keys():
+        if not {"prometheus", "alertmanager", "grafana", "hosts", "placement"} <= info.data.keys():
             return overrides
         ports = _default_ports(info.data)
         tell(
@@ -59,11 +60,30 @@ class ReachSettings(ReplicaSettings):
             ]
         )
         ports |= overrides
-        for port, count in Counter(ports.values()).items():
-            if count > 1:
-                users = [service for service, used in ports.items() if used == port]
-                raise ValueError(f"has port {port} twice, for {' and '.join(users)}")
+        users: dict[tuple[str, int], list[str]] = defaultdict(list)
+        for host, service, port in _bound(ports, info.data):
+            users[host, port].append(service)
+        for (_, port), services in users.items():
+            if len(services) > 1:
+                raise ValueError(f"has port {port} twice, for {' and '.join(services)}")
         return ports
+
+    @field_validator("tls")
+    @classmethod
+    def _is_on_between_hosts(cls, tls: bool, info: ValidationInfo) -> bool:
+        if not tls and {"hosts", "host_address"} <= info.data.keys() and info.data["hosts"]:
+            spread = HostSettings.model_construct(**info.data)
+            if spread.stack == "prod":
+                raise ValueError(
+                    "is off, and hosts has other machines: what they say to each other would "
+                    "pass the network in clear text"
+                )
+            if public := host_settings.public_addresses(spread):
+                raise ValueError(
+                    f"is off, and {' and '.join(public)} is in no private network: what the hosts "
+                    "say to each other would pass it in clear text"
+                )
+        return tls
 
     @field_validator("tls_ca", "tls_certificate", "tls_key", "web_password")
     @classmethod
@@ -74,23 +94,57 @@ class ReachSettings(ReplicaSettings):
     @property
     def published(self) -> dict[str, int]:
         """The services that are reached from outside Docker, and at which port."""
-        kept_in = () if self.publish_exporters else {exporter.service for exporter in EXPORTERS}
-        return {name: port for name, port in self.ports.items() if name not in kept_in}
+        exporters = {exporter.service for exporter in EXPORTERS}
+        ports = {
+            **self.ports,
+            **{
+                name: self.ports[replica_names.NODE_EXPORTER]
+                for name in self.services
+                if replica_names.base(name) == replica_names.NODE_EXPORTER
+            },
+        }
+        return {
+            name: port
+            for name, port in ports.items()
+            if replica_names.base(name) not in exporters
+            or self.publish_exporters
+            or self.asked_from_elsewhere(name)
+        }
+
+    def bound_to(self, service: str) -> str:
+        """The address of its host on which a service is published.
+
+        One that another host asks has to be where that can reach it; the others stay where
+        `bindAddress` says.
+        """
+        if host := self.hosts.get(self.host_of(service)):
+            return host.bind_address or host.address
+        if tls_settings.is_loopback(self.bind_address) and self.asked_from_elsewhere(service):
+            return self.host_address or self.bind_address
+        return self.bind_address
+
+    def reach(self, service: str, from_: str) -> str:
+        """Where one service finds another, as host:port: by its name in a network of Docker's, or,
+        on another host, where it is published.
+        """
+        if self.host_of(service) == self.host_of(from_):
+            return f"{service}:{DEFAULT_PORTS[replica_names.base(service)]}"
+        return f"{self.url_address(service)}:{self.published[service]}"
 
     def url(self, service: str) -> str:
         """Where a person reaches a published service: used in links of messages and outputs."""
         if service in self.public_urls:
             return self.public_urls[service]
-        return self._published(service, self.public_host or self.local_host)
+        return self._published(service, self._public_host(service) or self._local_host(service))
 
     def local_url(self, service: str) -> str:
         """Where this program and its tools reach a published service.
 
         A certificate of a public authority has no address in it: then it is the public host.
         """
-        host = self.local_host
+        host = self._local_host(service)
         if self.tls and not certificates.covers(self.tls_certificate, host):
-            host = self.public_host
+            host = self._public_host(service)
         return self._published(service, host)
 
     def server_name(self, service: str) -> str:
@@ -98,6 +152,15 @@ class ReachSettings(ReplicaSettings):
         if certificates.covers(self.tls_certificate, service):
             return service
         return self.public_host or self.local_host.strip("[]")
+
+    def _public_host(self, service: str) -> str:
+        host = self.hosts.get(self.host_of(service))
+        return host.public_host if host else self.public_host
+
+    def _local_host(self, service: str) -> str:
+        if self.host_of(service) != MAIN:
+            return self.url_address(service)
+        return tls_settings.local_host(self.bound_to(service))
 
     def _published(self, service: str, host: str) -> str:
         return f"{self.scheme}://{host}:{self.published[service]}"
@@ -110,6 +173,29 @@ class ReachSettings(ReplicaSettings):
     def local_host(self) -> str:
         """Where this program reaches the published ports."""
         return tls_settings.local_host(self.bind_address)
+
+
+def warnings(settings: ReachSettings) -> list[str]:
+    """Of what passes between the hosts, in words for the preview."""
+    found = host_settings.warnings(settings)
+    if settings.hosts and not settings.tls:
+        found.append(
+            "vitalstream:tls is off: what the hosts say to each other passes the network in clear "
+            "text, and whoever is on it can read and ask everything"
+        )
+    return found
+
+
+def _bound(ports: Mapping[str, int], known: Mapping[str, Any]) -> Iterator[tuple[str, str, int]]:
+    """What would be bound where: host, service, port."""
+    spread = HostSettings.model_construct(**known)
+    for name, port in ports.items():
+        yield spread.host_of(name), name, port
+    for host in spread.hosts:
+        name = replica_names.node_exporter(host)
+        yield host, name, ports[replica_names.NODE_EXPORTER]
+    for name in spread.gossip_peers:
+        yield spread.host_of(name), f"the gossip of {name}", spread.gossip_port(name)
 
 
 def _default_ports(known: Mapping[str, Any]) -> dict[str, int]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 MOST = {"prometheus": 4, "alertmanager": 7, "grafana": 4}
 """The services that can have several, and how many of each."""
+NODE_EXPORTER = "node-exporter"
+MAIN = ""
+"""The host that `dockerHost` is: where everything runs that is not placed."""
 # How far the default ports of one replica are from those of the next.
 _PORT_STEP = 100
 
@@ -15,7 +18,14 @@ def names(service: str, count: int) -> tuple[str, ...]:
 
 def base(name: str) -> str:
     """The service that `name` is one of: `prometheus` for `prometheus-2`, else `name` itself."""
+    if name.startswith(f"{NODE_EXPORTER}-"):
+        return NODE_EXPORTER
     return _BASES.get(name, name)
+
+
+def node_exporter(host: str) -> str:
+    """That of a host: each has one, and only the first has no name."""
+    return f"{NODE_EXPORTER}-{host}" if host else NODE_EXPORTER
 
 
 def default_port(name: str, first: int) -> int:

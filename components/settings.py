@@ -44,6 +44,7 @@ from components.field_types import (
     SlackChannel,
 )
 from components.frozen import Frozen, known_service
+from components.host_settings import PLACED_EXPORTERS
 from components.images import IMAGES
 from components.keep_list import KeptMetric
 from components.quantities import duration_seconds
@@ -137,11 +138,17 @@ class Settings(WatchSettings):
 
     @field_validator("demo")
     @classmethod
-    def _is_watched(cls, demo: bool, info: ValidationInfo) -> bool:
+    def _can_be_seen(cls, demo: bool, info: ValidationInfo) -> bool:
         if demo and (left_out := watch.unwatched(info.data.get("watch", watch.EVERYTHING))):
             raise ValueError(
                 f"is true, and `watch` leaves out {' and '.join(left_out)}: the demo is of all four"
             )
+        for name, host in info.data.get("placement", {}).items() if demo else ():
+            if name in PLACED_EXPORTERS:
+                raise ValueError(
+                    f"is on, and runs on dockerHost, where {name} on {host} cannot see it: take "
+                    f"placement.{name} out"
+                )
         return demo
 
     @field_validator("scrape_interval", "evaluation_interval")
@@ -172,8 +179,14 @@ class Settings(WatchSettings):
 
     @field_validator("thanos")
     @classmethod
-    def _goes_together(cls, thanos: ThanosSettings) -> ThanosSettings:
+    def _goes_together(cls, thanos: ThanosSettings, info: ValidationInfo) -> ThanosSettings:
         tell(thanos_settings.faults(thanos))
+        for name, host in info.data.get("placement", {}).items() if thanos.on else ():
+            if replica_names.base(name) in ("prometheus", "grafana"):
+                raise ValueError(
+                    f"is on, and runs on dockerHost, where it has no network in common with {name} "
+                    f"on {host}: take placement.{name} out"
+                )
         return thanos
 
     @field_validator("thanos_access_key", "thanos_secret_key")

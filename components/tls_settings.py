@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import ipaddress
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from components import certificates
+from components import certificates, host_settings
 from components.catalog import DEFAULT_PORTS
 from components.setting_faults import PartFault
 
@@ -18,16 +20,35 @@ if TYPE_CHECKING:
 WARNING_DAYS = 30
 
 
+def is_loopback(bind_address: str) -> bool:
+    return ipaddress.ip_address(bind_address).is_loopback
+
+
 def local_host(bind_address: str) -> str:
     """Where this machine reaches what is published on the address, as in a URL."""
     address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind_address, bind_address)
-    return f"[{address}]" if ":" in address else address
+    return host_settings.bracketed(address)
 
 
-def served_names(bind_address: str, public_host: str) -> list[str]:
+def served_names(bind_address: str, public_host: str, other_hosts: Sequence[str] = ()) -> list[str]:
     """What a certificate of the stack names, so that each client finds whom it asks for."""
     people = [public_host] if public_host else []
-    return [*people, *DEFAULT_PORTS, "localhost", local_host(bind_address)]
+    return [*people, *DEFAULT_PORTS, "localhost", local_host(bind_address), *other_hosts]
+
+
+def served_by(values: Mapping[str, Any]) -> list[str]:
+    """The same for the values of a stack's file."""
+    others = host_settings.names(_plain(values.get("hosts")), values.get("hostAddress"))
+    return served_names(str(values["bindAddress"]), str(values["publicHost"]), others)
+
+
+def _plain(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return None
 
 
 def faults(field: str, value: str | SecretStr, known: Mapping[str, Any]) -> list[PartFault]:
@@ -84,6 +105,10 @@ def _certificate(text: str, known: Mapping[str, Any]) -> Iterator[PartFault]:
     hosts = []
     if {"public_host", "bind_address"} <= known.keys():
         hosts = [known["public_host"] or local_host(known["bind_address"])]
+        if not known["public_host"] and known.get("host_address"):
+            hosts.append(host_settings.bracketed(known["host_address"]))
+        if {"hosts", "placement"} <= known.keys():
+            hosts += host_settings.linked(known["hosts"], known["placement"])
     for problem in certificates.certificate_problems(text, authorities, hosts):
         renewal = f"`make certs STACK={stack} RENEW=1`, or one of your own: {mend}"
         yield PartFault((), problem, renewal)

@@ -23,6 +23,7 @@ AUTHORITY = f"{FOLDER}/ca.pem"
 PASSWORD = f"{FOLDER}/password"
 SERVER = f"{FOLDER}/web.yml"
 CLIENT = f"{FOLDER}/client.yml"
+GOSSIP = f"{FOLDER}/gossip.yml"
 WITH_PASSWORD = ("prometheus", "alertmanager", "grafana", "thanos-query")
 """Who asks for `webPassword`: Grafana for its metrics alone, it has a login of its own."""
 # 2**10 rounds, some 0.1 s: once for each who asks, since the servers remember the answer.
@@ -67,6 +68,32 @@ def server_files(settings: Settings, *, password: bool, service: str) -> dict[st
 def server_flags(settings: Settings, folder: str) -> list[str]:
     """The flag that names the server's file in `folder`; none without TLS."""
     return [f"--web.config.file={folder}/{SERVER}"] if settings.tls else []
+
+
+def gossip_files(settings: Settings, folder: str, service: str) -> dict[str, str]:
+    """The file for Alertmanagers that talk from host to host; nothing without TLS.
+
+    Format: https://prometheus.io/docs/alertmanager/latest/https/#gossip-traffic. The certificate is
+    a server's and says nothing of a client, so who connects stays unknown.
+    """
+    if not settings.tls:
+        return {}
+    config = {
+        "tls_server_config": {
+            "cert_file": f"{folder}/{CERTIFICATE}",
+            "key_file": f"{folder}/{KEY}",
+        },
+        "tls_client_config": {
+            "ca_file": f"{folder}/{AUTHORITY}",
+            "server_name": settings.server_name(service),
+        },
+    }
+    return {GOSSIP: yaml.safe_dump(config, sort_keys=False)}
+
+
+def gossip_flags(settings: Settings, folder: str) -> list[str]:
+    """The flag that names that file in `folder`; none without TLS."""
+    return [f"--cluster.tls-config={folder}/{GOSSIP}"] if settings.tls else []
 
 
 def client_files(settings: Settings, folder: str, service: str) -> dict[str, str]:

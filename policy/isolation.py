@@ -33,7 +33,9 @@ def not_privileged(subject: Subject) -> Iterator[str]:
 
 def no_way_into_the_host(subject: Subject) -> Iterator[str]:
     for access, mend in _accesses(subject):
-        if access not in ALLOWED.get(subject.name, ()):
+        # Every host has one: node-exporter-monitor-2.
+        known = next((one for one in ALLOWED if f"{subject.name}-".startswith(f"{one}-")), "")
+        if access not in ALLOWED.get(known, ()):
             yield f"It has {access}: {mend}"
 
 

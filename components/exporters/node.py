@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pulumi_docker as docker
 
-from components import web
+from components import replica_names, web
 from components.config_files import NoticesItself
 from components.container import ContainerSpec, busybox_probe
 from components.exporters.exporter import Exporter
@@ -46,11 +47,13 @@ LINK_PROC = (
 )
 
 
-def _spec(settings: Settings) -> ServiceSpec:
-    files = web.server_files(settings, service="node-exporter", password=False)
+def _spec(settings: Settings, host: str = "") -> ServiceSpec:
+    """That of a host of `vitalstream:hosts`, or of the one where all else runs."""
+    service = replica_names.node_exporter(host)
+    files = web.server_files(settings, service=service, password=False)
     return ServiceSpec(
         ContainerSpec(
-            service="node-exporter",
+            service=service,
             entrypoint=["sh", "-c", LINK_PROC, "/bin/node_exporter"],
             command=[
                 f"--path.rootfs={HOST_ROOT}",
@@ -58,7 +61,7 @@ def _spec(settings: Settings) -> ServiceSpec:
                 f"--path.sysfs={HOST_ROOT}/sys",
                 f"--collector.filesystem.fs-types-exclude={IGNORED_FILESYSTEMS}",
                 f"--collector.filesystem.mount-points-exclude={IGNORED_MOUNT_POINTS}",
-                f"--collector.textfile.directory={TEXTFILE_DIR}",
+                *([] if host else [f"--collector.textfile.directory={TEXTFILE_DIR}"]),
                 f"--collector.netclass.ignored-devices={IGNORED_INTERFACES}",
                 f"--collector.netdev.device-exclude={IGNORED_INTERFACES}",
                 # Over netlink these would be the container's figures.
@@ -87,10 +90,19 @@ def _spec(settings: Settings) -> ServiceSpec:
         files=ServiceFiles(target=CONFIG_DIR, secret_files=files, on_change=NoticesItself())
         if files
         else None,
-        inboxes={TEXTFILE: TEXTFILE_DIR},
+        inboxes={} if host else {TEXTFILE: TEXTFILE_DIR},
     )
 
 
 EXPORTER = Exporter(
     service="node-exporter", job="node", watches="host", port=PORT, spec=_spec, of_application=False
 )
+
+
+def on_host(host: str) -> Exporter:
+    """That of a host of `vitalstream:hosts`."""
+    return replace(
+        EXPORTER,
+        service=replica_names.node_exporter(host),
+        spec=lambda settings: _spec(settings, host),
+    )

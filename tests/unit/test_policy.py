@@ -143,6 +143,7 @@ PASSED: dict[str, Subject] = {
     "a network mode of its own": container(networkMode="bridge"),
     "node_exporter's root": mounts("node-exporter", type="bind", source="/", readOnly=True),
     "node_exporter's processes": subject(name="node-exporter", props={"pidMode": "host"}),
+    "another host's": subject(name="node-exporter-monitor-2", props={"pidMode": "host"}),
     "one address": published(ip="192.0.2.7"),
     "loopback in IPv6": published(ip="::1"),
     "every interface, with TLS and a login": container(

@@ -51,7 +51,7 @@ def props(**changes: Any) -> dict[str, Any]:
 
 
 def problems(monkeypatch: pytest.MonkeyPatch, engine: Engine, **changes: Any) -> list[str]:
-    monkeypatch.setattr(preflight_provider, "connect", lambda _host: engine)
+    monkeypatch.setattr(preflight_provider, "connect_to", lambda _host: engine)
     return [
         failure.reason
         for failure in preflight_provider.PreflightProvider().check({}, props(**changes)).failures
@@ -131,7 +131,7 @@ def test_a_docker_engine_that_does_not_answer_is_said_with_the_way_out(
     def refuse(_host: str) -> Engine:
         raise ConfigFilesError("No Docker Engine answers")
 
-    monkeypatch.setattr(preflight_provider, "connect", refuse)
+    monkeypatch.setattr(preflight_provider, "connect_to", refuse)
     [failure] = preflight_provider.PreflightProvider().check({}, props()).failures
     assert failure.reason == "No Docker Engine answers"
 
@@ -140,6 +140,18 @@ def test_a_host_that_stays_the_same_is_no_change() -> None:
     assert (
         preflight_provider.PreflightProvider().diff("preflight", props(), props()).changes is False
     )
+
+
+def test_what_was_looked_for_is_kept_after_a_change() -> None:
+    provider, changed = preflight_provider.PreflightProvider(), props(stack="prod")
+    kept = provider.update("preflight", props(), changed).outs
+    assert kept is not None
+    assert provider.diff("preflight", kept, changed).changes is False
+
+
+def test_a_host_less_is_a_change() -> None:
+    before = props(others=[{"host": "far"}])
+    assert preflight_provider.PreflightProvider().diff("preflight", before, props()).changes
 
 
 def test_addresses_that_another_network_has_are_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,36 @@
+"""The hosts of a stack: of each the provider and the networks, for what runs there."""
+
+from __future__ import annotations
+
+import pulumi
+
+from components.engines import engines
+from components.network import StackNetworks
+from components.provider import docker_provider
+from components.replica_names import MAIN
+from components.settings import Settings
+
+
+class Hosts:
+    """With several, nothing is made on any of them before `preflight` has seen them all."""
+
+    def __init__(self, settings: Settings, preflight: pulumi.Resource) -> None:
+        self._settings = settings
+        after = [preflight] if settings.hosts else []
+        self._options = {
+            engine.host: pulumi.ResourceOptions(
+                providers={"docker": docker_provider(engine, after)}
+            )
+            for engine in engines(settings)
+        }
+        self._networks = {
+            host: StackNetworks(settings, opts, host) for host, opts in self._options.items()
+        }
+
+    def on(self, service: str = MAIN) -> pulumi.ResourceOptions:
+        """What makes a service's resources on the host it is placed on."""
+        return self._options[self._settings.host_of(service)]
+
+    def networks(self, service: str = MAIN) -> StackNetworks:
+        """Those of the host a service is placed on."""
+        return self._networks[self._settings.host_of(service)]

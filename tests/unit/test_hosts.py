@@ -1,0 +1,409 @@
+"""Several hosts, by settings: what runs where, who finds whom at which address."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+
+from components import certificates, preflight_provider, prometheus, reach_settings
+from components.config_files_provider import ConfigFilesError
+from components.preflight_provider import PreflightProvider
+from components.settings import Settings
+from ops import placeholders
+
+FAR, THIRD = "monitor-2", "monitor-3"
+HOSTS = {
+    FAR: {"docker": "ssh://ops@10.0.0.2", "address": "10.0.0.2"},
+    THIRD: {
+        "docker": "tcp://10.0.0.3:2376",
+        "address": "10.0.0.3",
+        "certPath": "/etc/docker-client",
+        "applicationNetworks": ["clinic"],
+    },
+}
+SPREAD: dict[str, Any] = {
+    "hosts": HOSTS,
+    "hostAddress": "10.0.0.1",
+    "placement": {
+        "prometheus-2": FAR,
+        "alertmanager-2": FAR,
+        "alertmanager-3": THIRD,
+        "postgres-exporter": THIRD,
+    },
+    "prometheus": {"replicas": 2},
+    "alertmanager": {"replicas": 3},
+}
+Make = Callable[..., Settings]
+Program = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def spread(run_program: Program) -> Any:
+    return run_program("prod", **SPREAD)
+
+
+def host_of(view: Any, kind: str, name: str) -> str:
+    """The provider of a resource, by its name."""
+    return str(view.one(kind, name).provider.split("::")[-2])
+
+
+def targets(view: Any, name: str) -> dict[str, dict[str, str]]:
+    """By job and instance: the address that a Prometheus asks."""
+    config = yaml.safe_load(view.config(name)["files"]["prometheus.yml"])
+    return {
+        job["job_name"]: {
+            part.get("labels", {}).get("instance", target): target
+            for part in job["static_configs"]
+            for target in part["targets"]
+        }
+        for job in config["scrape_configs"]
+    }
+
+
+@pytest.mark.parametrize(
+    ("service", "provider"),
+    [
+        ("prometheus", "docker"),
+        ("prometheus-2", f"docker-{FAR}"),
+        ("alertmanager-3", f"docker-{THIRD}"),
+        ("postgres-exporter", f"docker-{THIRD}"),
+        (f"node-exporter-{THIRD}", f"docker-{THIRD}"),
+        ("node-exporter", "docker"),
+    ],
+)
+def test_all_of_a_service_is_made_on_the_host_it_is_placed_on(
+    spread: Any, service: str, provider: str
+) -> None:
+    assert host_of(spread, "Container", service) == provider
+    assert host_of(spread, "RemoteImage", f"{service}-image") == provider
+    mounted = [mount["source"] for mount in spread.containers()[service]["mounts"]]
+    made = spread.inputs("Volume")
+    for name, volume in made.items():
+        if volume["name"] in mounted:
+            assert host_of(spread, "Volume", name) == provider
+
+
+def test_files_go_to_the_engine_of_their_service(spread: Any) -> None:
+    far, third = (spread.config(name) for name in ("prometheus-2", "alertmanager-3"))
+    assert (far["docker_host"], far["host"]) == ("ssh://ops@10.0.0.2", FAR)
+    assert third["docker_certificates"] == "/etc/docker-client"
+    assert "host" not in spread.config("prometheus")
+
+
+def test_a_container_joins_networks_of_its_own_host_alone(spread: Any) -> None:
+    for name, registration in spread.all("Container").items():
+        networks = {urn.split("::")[-1] for urn in registration.dependencies if "Network" in urn}
+        for network in networks:
+            assert host_of(spread, "Network", network) == host_of(spread, "Container", name)
+
+
+def test_a_host_has_the_networks_of_what_runs_there(spread: Any) -> None:
+    there = {
+        found["name"].removeprefix("vitalstream-prod-")
+        for name, found in spread.inputs("Network").items()
+        if host_of(spread, "Network", name) == f"docker-{THIRD}"
+    }
+    assert there == {"alertmanager", "node-exporter", "postgres-exporter"}
+
+
+def test_the_applications_networks_of_a_host_are_its_own(spread: Any) -> None:
+    assert "clinic" in spread.networks_of("postgres-exporter")
+    assert "clinic" not in spread.networks_of("redis-exporter")
+
+
+def test_a_prometheus_asks_by_name_on_its_host_and_by_address_elsewhere(spread: Any) -> None:
+    near, far = targets(spread, "prometheus"), targets(spread, "prometheus-2")
+    assert near["alertmanager"] == {
+        "alertmanager:9093": "alertmanager:9093",
+        "alertmanager-2:9093": "10.0.0.2:9193",
+        "alertmanager-3:9093": "10.0.0.3:9293",
+    }
+    assert far["alertmanager"]["alertmanager-2:9093"] == "alertmanager-2:9093"
+    assert far["alertmanager"]["alertmanager:9093"] == "10.0.0.1:9093"
+    assert far["prometheus"]["prometheus:9090"] == "10.0.0.1:9090"
+
+
+def test_a_series_has_the_same_instance_wherever_it_is_asked_for(spread: Any) -> None:
+    near, far = targets(spread, "prometheus"), targets(spread, "prometheus-2")
+    assert {job: set(found) for job, found in near.items()} == {
+        job: set(found) for job, found in far.items()
+    }
+
+
+def test_each_host_has_an_exporter_whose_instance_names_it(spread: Any) -> None:
+    assert targets(spread, "prometheus")["node"] == {
+        "node-exporter:9100": "node-exporter:9100",
+        f"node-exporter-{FAR}:9100": "10.0.0.2:9100",
+        f"node-exporter-{THIRD}:9100": "10.0.0.3:9100",
+    }
+
+
+def test_alerts_go_to_every_alertmanager_where_it_is(spread: Any) -> None:
+    config = yaml.safe_load(spread.config("prometheus-2")["files"]["prometheus.yml"])
+    [there] = config["alerting"]["alertmanagers"]
+    assert there["static_configs"] == [
+        {"targets": ["10.0.0.1:9093", "alertmanager-2:9093", "10.0.0.3:9293"]}
+    ]
+
+
+def test_alertmanagers_of_several_hosts_find_each_other_by_published_ports(spread: Any) -> None:
+    command = spread.containers()["alertmanager-2"]["command"]
+    assert "--cluster.listen-address=0.0.0.0:9094" in command
+    assert "--cluster.advertise-address=10.0.0.2:9194" in command
+    assert "--cluster.peer=10.0.0.1:9094" in command
+    assert "--cluster.peer=10.0.0.3:9294" in command
+    assert "gossip" not in spread.all("Network")
+
+
+def test_over_tls_gossip_between_hosts_is_tls_too(spread: Any) -> None:
+    command = spread.containers()["alertmanager"]["command"]
+    assert "--cluster.tls-config=/etc/alertmanager/tls/gossip.yml" in command
+    gossip = yaml.safe_load(spread.config("alertmanager")["secret_files"]["tls/gossip.yml"])
+    assert gossip["tls_client_config"]["server_name"] == "alertmanager"
+    ports = spread.containers()["alertmanager"]["ports"]
+    assert {(port["external"], port["protocol"]) for port in ports} == {
+        (9093, "tcp"),
+        (9094, "tcp"),
+    }
+
+
+def test_alertmanagers_of_one_other_host_keep_a_network_of_their_own(run_program: Program) -> None:
+    placement = dict.fromkeys(("alertmanager", "alertmanager-2", "alertmanager-3"), FAR)
+    view = run_program("prod", **{**SPREAD, "placement": placement})
+    assert host_of(view, "Network", f"gossip-{FAR}") == f"docker-{FAR}"
+    assert view.networks_of("alertmanager") >= {"vitalstream-prod-gossip"}
+
+
+def test_what_another_host_asks_is_open_at_the_hosts_address(spread: Any) -> None:
+    bound = {
+        name: {port["ip"] for port in container.get("ports") or []}
+        for name, container in spread.containers().items()
+    }
+    assert bound["prometheus"] == {"10.0.0.1"}
+    assert bound["redis-exporter"] == {"10.0.0.1"}
+    assert bound["prometheus-2"] == {"10.0.0.2"}
+
+
+def test_what_no_other_host_asks_stays_where_it_was(run_program: Program) -> None:
+    """With exporters alone elsewhere, nobody asks anything here: no address is needed either."""
+    view = run_program("prod", hosts={FAR: HOSTS[FAR]})
+    assert [port["ip"] for port in view.containers()["prometheus"]["ports"]] == ["127.0.0.1"]
+    assert not view.containers()["node-exporter"].get("ports")
+    assert view.containers()[f"node-exporter-{FAR}"]["ports"][0]["ip"] == "10.0.0.2"
+
+
+def test_a_host_can_have_another_interface_for_its_address(settings: Make) -> None:
+    hosts = {FAR: {**HOSTS[FAR], "bindAddress": "192.168.7.2"}}
+    found = settings(hosts=hosts)
+    name = f"node-exporter-{FAR}"
+    assert found.bound_to(name) == "192.168.7.2"
+    assert found.reach(name, from_="prometheus") == "10.0.0.2:9100"
+
+
+def test_grafana_asks_the_prometheus_of_another_host_by_address(run_program: Program) -> None:
+    view = run_program("dev", hosts={FAR: HOSTS[FAR]}, placement={"grafana": FAR},
+                       hostAddress="10.0.0.1")  # fmt: skip
+    assert view.inputs("DataSource")["prometheus"]["url"] == "http://10.0.0.1:9090"
+    provider = next(iter(view.inputs("Provider")[name] for name in ("grafana",)))
+    assert provider["url"] == "http://10.0.0.2:3000"
+    links = view.config("alertmanager")["files"]["notifications.tmpl"]
+    assert "http://10.0.0.2:3000" in links
+
+
+def test_nothing_is_made_anywhere_before_all_hosts_have_been_looked_at(spread: Any) -> None:
+    for name in ("docker", f"docker-{FAR}", f"docker-{THIRD}"):
+        assert any("Preflight" in urn for urn in spread.one("Provider", name).dependencies)
+
+
+def test_one_host_has_its_provider_and_files_as_before(prod: Any) -> None:
+    assert prod.one("Provider", "docker").dependencies == ()
+    assert not {"host", "docker_certificates"} & prod.config("prometheus").keys()
+    assert "others" not in prod.inputs("Preflight")["preflight"]
+
+
+def test_the_certificate_of_a_rendering_is_for_every_host() -> None:
+    values = {"bindAddress": "127.0.0.1", "publicHost": "", "hostAddress": "10.0.0.1"}
+    made = placeholders.certificates({**values, "hosts": json.dumps(HOSTS)})
+    for address in ("10.0.0.1", "10.0.0.2", "10.0.0.3"):
+        assert certificates.covers(made["tlsCertificate"], address)
+
+
+def test_clear_text_between_hosts_is_warned_of(settings: Make) -> None:
+    told = reach_settings.warnings(settings(**SPREAD))
+    assert any("vitalstream:tls is off" in words for words in told)
+    assert any("tell each other of silences" in words for words in told)
+    assert reach_settings.warnings(settings()) == []
+
+
+def test_a_backend_that_another_host_cannot_find_is_warned_of(settings: Make) -> None:
+    [words] = prometheus.out_of_reach(settings(**SPREAD))
+    assert words.startswith(f"prometheus-2 on the host {FAR} asks for backend:8000")
+    assert prometheus.out_of_reach(settings(**SPREAD, backendTargets=["10.0.0.9:8000"])) == []
+
+
+# key, value, path, what the message must say.
+WRONG = [
+    ("placement", {"prometheus-2": "monitor-9"}, "placement.prometheus-2",
+     f"names no host of vitalstream:hosts; there are: {FAR}, {THIRD}"),
+    ("placement", {"prometheus-3": FAR}, "placement.prometheus-3", "prometheus.replicas says"),
+    ("placement", {"node-exporter": FAR}, "placement.node-exporter", "every host has one"),
+    ("placement", {"demo-backend": FAR}, "placement.demo-backend", "can be placed; there are: al"),
+    ("hosts", {"Far": HOSTS[FAR]}, "hosts.Far", "is not a name of a host"),
+    ("hosts", {FAR: {"docker": "ssh://a@b"}}, f"hosts.{FAR}.address", "is missing"),
+    ("hosts", {FAR: {**HOSTS[FAR], "docker": "b"}}, f"hosts.{FAR}.docker", "is not a Docker host"),
+    ("hosts", {FAR: {**HOSTS[FAR], "docker": "tcp://10.0.0.2:2375"}}, f"hosts.{FAR}.docker",
+     "asks for no certificate"),
+    ("hosts", {FAR: {**HOSTS[FAR], "address": "127.0.0.1"}}, f"hosts.{FAR}.address",
+     "is no address at which another machine reaches this one"),
+    ("hosts", {FAR: {**HOSTS[FAR], "address": "monitor"}}, f"hosts.{FAR}.address", "IP address"),
+    ("hosts", {FAR: HOSTS[FAR], THIRD: {**HOSTS[THIRD], "address": "10.0.0.2"}},
+     f"hosts.{THIRD}.address", "is the address of another host as well"),
+    ("hosts", {FAR: {**HOSTS[FAR], "adress": "10.0.0.2"}}, f"hosts.{FAR}.adress", "no setting"),
+    ("hostAddress", "", "hostAddress", "is missing: other hosts ask prometheus, alertmanager"),
+    ("hostAddress", "0.0.0.0", "hostAddress", "is no address at which another machine"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("key", "value", "path", "words"), WRONG)
+def test_a_wrong_host_is_told(
+    refused: Callable[..., str], key: str, value: Any, path: str, words: str
+) -> None:
+    told = refused({**SPREAD, key: value})
+    assert f"vitalstream:{path}" in told
+    assert words in told
+
+
+def test_several_grafanas_stay_beside_their_balancer(refused: Callable[..., str]) -> None:
+    several = {"replicas": 2, "database": {"address": "db.example.com:5432"}}
+    told = refused({"hosts": HOSTS, "grafana": several, "grafanaDatabasePassword": "a-password-1",
+                    "placement": {"grafana-2": FAR}})  # fmt: skip
+    assert "several Grafanas and their balancer stay beside each other" in told
+    told = refused({**SPREAD, "grafana": several, "grafanaDatabasePassword": "a-password-1"})
+    assert "placement.prometheus-2" in told
+    assert "it could not scrape them" in told
+
+
+def test_two_services_of_one_host_cannot_have_one_port(
+    refused: Callable[..., str], settings: Make
+) -> None:
+    told = refused({**SPREAD, "ports": {"prometheus-2": 9100}})
+    assert f"has port 9100 twice, for prometheus-2 and node-exporter-{FAR}" in told
+    assert settings(**SPREAD, ports={"prometheus-2": 9090}).published["prometheus-2"] == 9090
+
+
+def test_gossip_takes_a_port_as_well(refused: Callable[..., str]) -> None:
+    told = refused({**SPREAD, "ports": {"prometheus": 9094}})
+    assert "has port 9094 twice, for prometheus and the gossip of alertmanager" in told
+
+
+def test_the_demos_exporters_stay_beside_it(refused: Callable[..., str]) -> None:
+    told = refused({**SPREAD, "demo": "true"})
+    assert f"where postgres-exporter on {THIRD} cannot see it" in told
+
+
+def test_in_prod_nothing_passes_between_hosts_in_clear_text(refused: Callable[..., str]) -> None:
+    assert "pass the network in clear text" in refused(SPREAD, stack="prod")
+
+
+def test_nothing_passes_a_public_network_in_clear_text(refused: Callable[..., str]) -> None:
+    hosts = {FAR: {**HOSTS[FAR], "address": "8.8.8.8"}}
+    assert "8.8.8.8 is in no private network" in refused({"hosts": hosts})
+
+
+def engine(name: str) -> Any:
+    listed = SimpleNamespace(list=lambda **_: [])
+    return SimpleNamespace(
+        containers=listed, networks=listed, info=lambda: {"ID": name}, close=lambda: None
+    )
+
+
+def told_of(
+    monkeypatch: pytest.MonkeyPatch, view: Any, connect: Callable[[dict[str, Any]], Any]
+) -> list[str]:
+    monkeypatch.setattr(preflight_provider, "connect_to", connect)
+    props = view.inputs("Preflight")["preflight"]
+    return [failure.reason for failure in PreflightProvider().check({}, props).failures]
+
+
+def test_hosts_that_answer_are_no_obstacle(monkeypatch: pytest.MonkeyPatch, spread: Any) -> None:
+    missing = told_of(monkeypatch, spread, lambda props: engine(props.get("host", "")))
+    assert missing == [
+        f"On the host {THIRD}: There is no network clinic to join: make it, or take it out of "
+        f"vitalstream:hosts.{THIRD}.applicationNetworks."
+    ]
+
+
+def test_every_host_that_does_not_answer_is_told_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, spread: Any
+) -> None:
+    def refuse(props: dict[str, Any]) -> Any:
+        if host := props.get("host"):
+            raise ConfigFilesError(f"{host} does not answer")
+        return engine("")
+
+    assert told_of(monkeypatch, spread, refuse) == [
+        f"{FAR} does not answer",
+        f"{THIRD} does not answer",
+    ]
+
+
+def test_a_host_that_swallows_everything_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, spread: Any
+) -> None:
+    over = threading.Event()
+    monkeypatch.setattr(preflight_provider, "PATIENCE_SECONDS", 0.2)
+
+    def swallow(props: dict[str, Any]) -> Any:
+        if props.get("host") == FAR:
+            over.wait(10)
+        return engine(props.get("host", ""))
+
+    told = told_of(monkeypatch, spread, swallow)
+    over.set()
+    [words] = told
+    assert words.startswith(f"No Docker Engine answers on the host {FAR}, at ssh://ops@10.0.0.2")
+    assert "no answer in 0.2 s" in words
+
+
+def test_one_engine_under_two_names_is_told(monkeypatch: pytest.MonkeyPatch, spread: Any) -> None:
+    told = told_of(
+        monkeypatch, spread, lambda props: engine("far" if props.get("host") == THIRD else "one")
+    )
+    assert told == [
+        f"dockerHost and {FAR} are the same Docker Engine (vitalstream:hosts): each host needs one "
+        "of its own, or containers of one would stand in the way of the other's."
+    ]
+
+
+def test_a_taken_port_is_told_with_its_host(monkeypatch: pytest.MonkeyPatch, spread: Any) -> None:
+    holder = SimpleNamespace(
+        name="other",
+        labels={},
+        attrs={
+            "NetworkSettings": {
+                "Ports": {
+                    f"{port}/tcp": [{"HostIp": "0.0.0.0", "HostPort": port}]
+                    for port in ("9100", "9194")
+                }
+            }
+        },
+    )
+    there = SimpleNamespace(list=lambda **_: [holder])
+
+    def connect(props: dict[str, Any]) -> Any:
+        found = engine(props.get("host", ""))
+        if props.get("host") == FAR:
+            found.containers = there
+        return found
+
+    port, gossip, _network = told_of(monkeypatch, spread, connect)
+    where = f"On the host {FAR}: Port 9100 of 10.0.0.2, where node-exporter-{FAR} is published"
+    assert port.startswith(where)
+    assert "--path 'ports.node-exporter'" in port
+    assert gossip.endswith("where alertmanager-2 is published, is taken by other: free it.")
