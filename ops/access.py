@@ -11,6 +11,7 @@ from typing import Any
 import requests
 from requests.adapters import HTTPAdapter
 
+from components.engines import Engine
 from components.settings import Settings
 from components.settings_loader import SettingsError
 from ops import program, pulumi_cli
@@ -37,6 +38,29 @@ def docker_host(stack: str, root: Path = program.ROOT) -> str:
     known = (root / f"Pulumi.{stack}.yaml").is_file()
     values = program.committed_values(stack, root) if known else {}
     return str(values.get("dockerHost") or "unix:///var/run/docker.sock")
+
+
+def engines(stack: str, root: Path = program.ROOT) -> list[Engine]:
+    """All of those that the stack's settings name, that of `dockerHost` first."""
+    return [
+        Engine(docker_host(stack, root)),
+        *(
+            Engine(str(host.get("docker")), name, str(host.get("certPath") or ""))
+            for name, host in _structure(stack, "hosts", root).items()
+            if isinstance(host, dict)
+        ),
+    ]
+
+
+def placement(stack: str, root: Path = program.ROOT) -> dict[str, Any]:
+    """Which services run on which of the hosts, by the stack's settings."""
+    return _structure(stack, "placement", root)
+
+
+def _structure(stack: str, key: str, root: Path) -> dict[str, Any]:
+    known = (root / f"Pulumi.{stack}.yaml").is_file()
+    found = program.committed_values(stack, root).get(key) if known else None
+    return found if isinstance(found, dict) else {}
 
 
 def settings_of(stack: str) -> Settings:

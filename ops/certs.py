@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from components import certificates
-from components.tls_settings import served_names
+from components.tls_settings import served_by
 from ops import issuing, program, pulumi_cli
 from ops.machine import PRIVATE, ROOT, Report
 
@@ -93,7 +93,7 @@ def run(stack: str, report: Report, *, renew: bool, set_: bool) -> None:
     """
     folder = Folder.of(stack)
     values = program.committed_values(stack)
-    hosts = served_names(str(values["bindAddress"]), str(values["publicHost"]))
+    hosts = served_by(values)
     if not folder.exists:
         folder.make(hosts)
         report(f"An authority and a certificate for {', '.join(hosts)} in {_shown(folder.path)}.")

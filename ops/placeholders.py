@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from components.tls_settings import served_names
+from components.tls_settings import served_by
 from ops import issuing
 
 # Dates that no run depends on. The keys are known to everybody, and nothing is served with them.
@@ -52,7 +52,7 @@ def certificates(values: Mapping[str, Any]) -> dict[str, str]:
 
     In place of the stack's own certificate too: without its key it could not be checked.
     """
-    hosts = served_names(str(values["bindAddress"]), str(values["publicHost"]))
+    hosts = served_by(values)
     made = _made(tuple(hosts))
     return {"tlsCa": made[0], "tlsCertificate": made[1].certificate, "tlsKey": made[1].key}
 

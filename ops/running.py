@@ -8,7 +8,7 @@ import docker
 from docker.models.containers import Container
 from rich.table import Table
 
-from components.config_files_provider import ConfigFilesError, connect
+from components.config_files_provider import ConfigFilesError, connect_to
 from ops import access, pulumi_cli, rehearsal
 from ops.demo import STACK, DemoError, console, say
 from ops.machine import MachineError, docker_client
@@ -73,16 +73,18 @@ def down(*, volumes: bool) -> None:
 
 
 def clear(stack: str) -> tuple[str, ...]:
-    """Removes what Docker has of a stack, whatever a state knows of it, and keeps its data volumes.
+    """Removes what Docker has of a stack, whatever a state knows of it, and keeps its data volumes:
+    on all of its hosts or, where one of them does not answer, on none.
 
     The way back where the two no longer agree: an `up` that was killed, a state that is lost.
     Returns the names of what is gone. Raises MachineError or RehearsalError.
     """
     try:
-        client = connect(access.docker_host(stack))
+        clients = [connect_to(engine.props) for engine in access.engines(stack)]
     except ConfigFilesError as error:
         raise MachineError(str(error)) from None
-    return rehearsal.down(client, stack, volumes=False)
+    gone = [rehearsal.down(client, stack, volumes=False) for client in clients]
+    return tuple(name for names in gone for name in names)
 
 
 def _containers() -> list[Container]:

@@ -87,7 +87,17 @@ class Version:
 
 
 def engine(stack: str) -> docker.DockerClient:
-    """A patient client of the stack's engine. Raises BackupError."""
+    """A patient client of the stack's engine. Raises BackupError, also where something of what is
+    kept runs on another.
+    """
+    placement = access.placement(stack)
+    if elsewhere := [kept.service for kept in KEPT if kept.service in placement]:
+        raise BackupError(
+            f"{' and '.join(elsewhere)} of {stack} "
+            f"{'runs' if len(elsewhere) == 1 else 'run'} on another host (vitalstream:placement), "
+            "and a backup is of what runs on dockerHost alone. Nothing was touched. A replica "
+            "there is no obstacle: docs/scaling.md#several-hosts"
+        )
     try:
         client = connect(access.docker_host(stack))
     except ConfigFilesError as error:

@@ -6,11 +6,13 @@ import json
 import re
 from datetime import datetime
 
+import docker
 from docker.errors import DockerException
 
+from components.config_files_provider import ConfigFilesError, connect_to
 from components.container import container_name
+from components.engines import engine_of
 from components.settings import Settings
-from ops.machine import docker_client
 
 _ERROR = re.compile(r'\berr=("(?:\\.|[^"\\])*"|\S+)')
 # What the log puts before the reason: `critical/slack[0]: notify retry canceled after 2 attempts:`.
@@ -24,7 +26,7 @@ class Log:
 
     def __init__(self, settings: Settings) -> None:
         self._name = container_name(settings.stack, "alertmanager")
-        self._client = docker_client(settings.docker_host)
+        self._client = _client(settings)
 
     def errors(self, receiver: str, integration: str, since: datetime) -> list[str]:
         """The reasons that were logged, the last one last, each once."""
@@ -35,6 +37,13 @@ class Log:
         except (DockerException, OSError):
             return []
         return errors_in(text.decode(errors="replace"), receiver, integration)
+
+
+def _client(settings: Settings) -> docker.DockerClient | None:
+    try:
+        return connect_to(engine_of(settings, "alertmanager").props)
+    except ConfigFilesError:
+        return None
 
 
 def errors_in(text: str, receiver: str, integration: str) -> list[str]:

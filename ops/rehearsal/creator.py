@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import docker
@@ -23,6 +23,7 @@ from ops.rehearsal.plan import (
     VOLUME,
     Key,
     key,
+    provider_of,
 )
 
 CONFIG_FILES = "pulumi-python:dynamic/vitalstream:ConfigFiles"
@@ -33,6 +34,9 @@ DATA_SOURCE = "grafana:oss/dataSource:DataSource"
 DASHBOARD = "grafana:oss/dashboard:Dashboard"
 
 Outputs = dict[str, Any]
+Clients = Mapping[str, docker.DockerClient]
+"""By the name of the resource that is the engine's provider."""
+Made = tuple[str, Outputs]
 Report = Callable[[str], None]
 
 
@@ -42,31 +46,31 @@ class RehearsalCreator:
     After the first failure nothing more is begun, and `failure` is what the user reads.
     """
 
-    def __init__(
-        self, client: docker.DockerClient, left_out: frozenset[Key], report: Report
-    ) -> None:
+    def __init__(self, clients: Clients, left_out: frozenset[Key], report: Report) -> None:
         self.failure: RehearsalError | None = None
-        self._client = client
+        self._clients = clients
         self._left_out = left_out
         self._report = report
         self._grafana: GrafanaApi | None = None
         self._stop = threading.Event()
         self._changed = threading.Condition()
         self._active = 0
-        self._makers: dict[str, Callable[[dict[str, Any]], tuple[str, Outputs]]] = {
+        self._makers: dict[str, Callable[[dict[str, Any]], Made]] = {
             CONFIG_FILES: self._config_files,
-            CONTAINER: self._container,
             DASHBOARD: self._dashboard,
             DATA_SOURCE: self._data_source,
             DOCKER_PROVIDER: lambda inputs: ("docker", inputs),
             FOLDER: self._folder,
             GRAFANA_PROVIDER: self._grafana_provider,
-            IMAGE: self._image,
             # The rehearsal has looked for itself, at more than the engine needs to.
             PREFLIGHT: lambda inputs: ("preflight", inputs),
             BUCKET_CHECK: lambda inputs: ("bucket", inputs),
-            NETWORK: lambda inputs: (resources.create_network(client, inputs), inputs),
-            VOLUME: lambda inputs: (resources.create_volume(client, inputs), inputs),
+        }
+        self._by_engine: dict[str, Callable[[docker.DockerClient, dict[str, Any]], Made]] = {
+            CONTAINER: self._container,
+            IMAGE: self._image,
+            NETWORK: lambda client, inputs: (resources.create_network(client, inputs), inputs),
+            VOLUME: lambda client, inputs: (resources.create_volume(client, inputs), inputs),
         }
 
     def __call__(self, registration: Registration) -> tuple[str, Outputs]:
@@ -93,10 +97,12 @@ class RehearsalCreator:
     def _create(self, registration: Registration) -> tuple[str, Outputs]:
         if self._stop.is_set():
             raise StoppedError(f"{registration.name} was not made.")
-        make = self._makers.get(registration.type)
-        if make is None:
-            raise RehearsalError(f"The rehearsal cannot make a {registration.type}.")
-        return make(unwrap(registration.inputs))
+        inputs = unwrap(registration.inputs)
+        if make := self._makers.get(registration.type):
+            return make(inputs)
+        if make_there := self._by_engine.get(registration.type):
+            return make_there(self._clients[provider_of(registration)], inputs)
+        raise RehearsalError(f"The rehearsal cannot make a {registration.type}.")
 
     def _fail(self, failure: RehearsalError) -> None:
         with self._changed:
@@ -120,11 +126,11 @@ class RehearsalCreator:
         made = ConfigFilesProvider().create(props)
         return str(made.id), dict(made.outs or {})
 
-    def _container(self, inputs: dict[str, Any]) -> tuple[str, Outputs]:
-        return containers.create(self._client, inputs, self._stop, self._report), inputs
+    def _container(self, client: docker.DockerClient, inputs: dict[str, Any]) -> Made:
+        return containers.create(client, inputs, self._stop, self._report), inputs
 
-    def _image(self, inputs: dict[str, Any]) -> tuple[str, Outputs]:
-        image = resources.find_image(self._client, inputs, self._report)
+    def _image(self, client: docker.DockerClient, inputs: dict[str, Any]) -> Made:
+        image = resources.find_image(client, inputs, self._report)
         return image, {**inputs, "imageId": image}
 
     def _grafana_provider(self, inputs: dict[str, Any]) -> tuple[str, Outputs]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from components.engines import Engine
 from ops.program import Registration, unwrap
 from ops.rehearsal.errors import RehearsalError
 
@@ -37,8 +38,32 @@ class Plan:
         ]
 
     @property
+    def engines(self) -> dict[str, Engine]:
+        """By the name of the resource that is its provider; that of `dockerHost` first."""
+        found = {
+            one.name: unwrap(one.inputs)
+            for one in self.registrations
+            if one.type == DOCKER_PROVIDER
+        }
+        return {
+            name: Engine(
+                str(inputs["host"]),
+                name.removeprefix("docker").removeprefix("-"),
+                str(inputs.get("certPath") or ""),
+            )
+            for name, inputs in sorted(found.items())
+        }
+
+    def on(self, provider: str) -> Plan:
+        """What of it is on one of the engines."""
+        there = (one for one in self.registrations if _provider(one) in ("", provider))
+        return replace(self, registrations=tuple(there))
+
+    @property
     def docker_host(self) -> str:
-        return str(self.inputs(DOCKER_PROVIDER)[0]["host"])
+        """Of a plan `on` one of the engines."""
+        [engine] = self.engines.values()
+        return engine.url
 
     @property
     def left_out_names(self) -> tuple[str, ...]:
@@ -50,15 +75,26 @@ class Plan:
         )
 
 
+def provider_of(registration: Registration) -> str:
+    """The name of the provider that makes it, of `URN::ID`; empty for what needs none."""
+    return registration.provider.split("::")[-2] if registration.provider else ""
+
+
+def _provider(registration: Registration) -> str:
+    if registration.type == DOCKER_PROVIDER:
+        return registration.name
+    return provider_of(registration) if registration.type.startswith("docker:") else ""
+
+
 def key(registration: Registration) -> Key:
     return registration.type, registration.name
 
 
-def image_of(registrations: Iterable[Registration], service: str) -> str | None:
-    """The image that a service runs, by the name in its registration."""
+def image_of(registrations: Iterable[Registration], service: str) -> tuple[str, str] | None:
+    """The image that a service runs, by the name in its registration, and the provider's name."""
     return next(
         (
-            str(found.inputs["name"])
+            (str(found.inputs["name"]), provider_of(found))
             for found in registrations
             if found.type == IMAGE and _of_urn(found.parent)[1] == service
         ),

@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 import docker
 import docker.errors
 
-from components.config_files_provider import ConfigFilesError, connect
+from components.config_files_provider import ConfigFilesError, connect_to
+from components.engines import Engine
 from ops import program
 from ops.rehearsal import preflight
-from ops.rehearsal.creator import RehearsalCreator, Report
+from ops.rehearsal.creator import Clients, RehearsalCreator, Report
 from ops.rehearsal.errors import RehearsalError, docker_words
 from ops.rehearsal.plan import CONTAINER, Plan, image_of, left_out
 from ops.rehearsal.removal import down
@@ -52,29 +53,38 @@ def up(
     """
     registrations = tuple(program.run(stack, config))
     plan = Plan(stack, registrations, left_out(registrations, leave_out))
-    try:
-        client = connect(plan.docker_host)
-    except ConfigFilesError as error:
-        raise RehearsalError(str(error)) from None
-    with contextlib.closing(client):
-        if not _has_image(client, registrations, DISPENSABLE):
+    with contextlib.ExitStack() as opened:
+        clients = {name: opened.enter_context(_client(one)) for name, one in plan.engines.items()}
+        if not _has_image(clients, registrations, DISPENSABLE):
             everything_left_out = left_out(registrations, leave_out | {DISPENSABLE})
             plan = replace(plan, left_out=everything_left_out)
         if plan.left_out:
             report(f"left out: {', '.join(plan.left_out_names)}")
         try:
-            preflight.check(client, plan)
-            down(client, stack, volumes=False)
+            for name, client in clients.items():
+                preflight.check(client, plan.on(name))
+            for client in clients.values():
+                down(client, stack, volumes=False)
         except docker.errors.DockerException as error:
             raise RehearsalError(f"Docker: {docker_words(error)}") from None
-        made = _make(client, config, plan, report)
+        made = _make(clients, config, plan, report)
     return Result(_urls(plan, config), plan.left_out_names, made)
 
 
+@contextlib.contextmanager
+def _client(engine: Engine) -> Iterator[docker.DockerClient]:
+    try:
+        client = connect_to(engine.props)
+    except ConfigFilesError as error:
+        raise RehearsalError(str(error)) from None
+    with contextlib.closing(client):
+        yield client
+
+
 def _make(
-    client: docker.DockerClient, config: program.StackConfig, plan: Plan, report: Report
+    clients: Clients, config: program.StackConfig, plan: Plan, report: Report
 ) -> tuple[program.Registration, ...]:
-    creator = RehearsalCreator(client, plan.left_out, report)
+    creator = RehearsalCreator(clients, plan.left_out, report)
     with _patient_loops(), _said_before():
         try:
             return tuple(program.run(plan.stack, config, creator))
@@ -87,11 +97,15 @@ def _make(
 
 
 def _has_image(
-    client: docker.DockerClient, registrations: tuple[program.Registration, ...], service: str
+    clients: Clients, registrations: tuple[program.Registration, ...], service: str
 ) -> bool:
+    found = image_of(registrations, service)
+    if found is None:
+        return False
+    image, provider = found
     try:
-        client.images.get(image_of(registrations, service) or "")
-    except (docker.errors.ImageNotFound, docker.errors.NullResource):
+        clients[provider].images.get(image)
+    except docker.errors.ImageNotFound:
         return False
     return True
 

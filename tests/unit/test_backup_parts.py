@@ -12,11 +12,13 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 
+from components.engines import Engine
 from ops import access
-from ops.backup import database, retention
+from ops.backup import database, retention, stack
 from ops.backup.errors import BackupError
 from ops.backup.mark import Mark
 from ops.backup.progress import Teller, human
@@ -243,6 +245,29 @@ def test_a_stack_runs_where_its_settings_say(tmp_path: Path) -> None:
         "near": "unix:///var/run/docker.sock",
         "unknown": "unix:///var/run/docker.sock",
     }
+
+
+def test_a_stack_runs_on_all_hosts_of_its_settings(tmp_path: Path) -> None:
+    spread = {
+        "vitalstream:dockerHost": "ssh://me@near",
+        "vitalstream:hosts": {"far": {"docker": "tcp://10.0.0.2:2376", "certPath": "/certs"}},
+        "vitalstream:placement": {"alertmanager-2": "far"},
+    }
+    (tmp_path / "Pulumi.yaml").write_text("config: {}")
+    (tmp_path / "Pulumi.spread.yaml").write_text(yaml.safe_dump({"config": spread}))
+    assert access.engines("spread", tmp_path) == [
+        Engine("ssh://me@near"),
+        Engine("tcp://10.0.0.2:2376", "far", "/certs"),
+    ]
+    assert access.engines("unknown", tmp_path) == [Engine("unix:///var/run/docker.sock")]
+    assert access.placement("spread", tmp_path) == {"alertmanager-2": "far"}
+
+
+def test_a_backup_of_what_runs_elsewhere_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    placed = {"alertmanager": "far", "prometheus-2": "far"}
+    monkeypatch.setattr(access, "placement", lambda _stack: placed)
+    with pytest.raises(BackupError, match=r"^alertmanager of prod runs on another host"):
+        stack.engine("prod")
 
 
 def ops(*arguments: str) -> subprocess.CompletedProcess[str]:
