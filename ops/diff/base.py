@@ -21,7 +21,7 @@ from typing import Any
 from ops.diff import plan
 from ops.diff.comparison import Comparison, DiffError
 from ops.diff.report import Fault
-from ops.diff.snapshot import Address, Resource, Setting, Snapshot
+from ops.diff.snapshot import Address, Resource, Setting, Snapshot, provider_of
 
 RECORDER = Path(__file__).resolve().with_name("recorder.py")
 RENDER_SECONDS = 120
@@ -183,8 +183,9 @@ def snapshot(found: dict[str, Any]) -> Snapshot:
 
 
 def _resource(found: dict[str, Any]) -> Resource:
+    address = Address.parse(found["address"])
     return Resource(
-        address=Address.parse(found["address"]),
+        address=address,
         inputs=found["inputs"],
         custom=found["custom"],
         protect=found["protect"],
@@ -192,6 +193,7 @@ def _resource(found: dict[str, Any]) -> Resource:
         ignore_changes=tuple(found["ignore_changes"]),
         deleted_with=found["deleted_with"],
         dependencies=frozenset(found["dependencies"]),
+        provider=provider_of(address.type, found.get("provider", "")),
     )
 
 

@@ -238,8 +238,12 @@ def _targets(job: Any) -> Any:
 
 
 def _addresses(job: Mapping[str, Any]) -> list[str]:
-    parts = job.get("static_configs") or ()
-    return [str(address) for part in parts for address in part.get("targets") or ()]
+    """By the name of the `instance`, if it has one: what another host asks has another address."""
+    return [
+        str((part.get("labels") or {}).get("instance", address))
+        for part in job.get("static_configs") or ()
+        for address in part.get("targets") or ()
+    ]
 
 
 def _later(change: Change) -> Iterator[Line]:

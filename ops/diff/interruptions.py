@@ -20,6 +20,7 @@ from ops.diff.snapshot import (
     VOLUME,
     Address,
     Resource,
+    moved,
     service_of,
 )
 from ops.diff.values import Change
@@ -72,6 +73,10 @@ def _volume(comparison: Comparison, address: Address, step: Step) -> Iterator[It
     else:
         why = (("all that is in it is lost",),)
     verb = "deleted" if step.op is Op.DELETE else "deleted and made anew"
+    new = comparison.after.resources.get(address)
+    if new and moved(old, new):
+        verb = f"deleted on {old.host} and made anew, empty, on {new.host}"
+        why = (*why, ("what is in it does not move with its service",))
     line: Line = ("volume ", Quote(name), f" would be {verb}" if old.protect else f" is {verb}")
     fields = tuple(_fields(comparison, address)) if step.op is Op.REPLACE else ()
     yield Item(Kind.REMOVED, name, (*line, ", ", *kept_by), Mark.DANGER, why, fields)
@@ -104,7 +109,11 @@ def _docker(comparison: Comparison, address: Address, step: Step) -> Iterator[It
         return
     why: Line = ("what runs on the old one, with its data, is left there and looked after no more",)
     line: Line = ("the stack goes to another Docker Engine",)
-    yield Item(Kind.CHANGED, "dockerHost", line, Mark.DANGER, (why,), fields)
+    name = "dockerHost"
+    if address.name != "docker":
+        host = address.name.removeprefix("docker-")
+        name, line = f"hosts.{host}", ("the host ", Quote(host), " is another Docker Engine")
+    yield Item(Kind.CHANGED, name, line, Mark.DANGER, (why,), fields)
 
 
 def _folder(comparison: Comparison, address: Address, step: Step) -> Iterator[Item]:
@@ -135,10 +144,14 @@ def _container(comparison: Comparison, address: Address, step: Step) -> Iterator
 def _replaced(comparison: Comparison, address: Address, step: Step, service: str) -> Item:
     new = comparison.after.resources[address]
     line: list[str | Quote] = ["container ", Quote(service), " is replaced"]
-    if step.replaced_for:
-        line += [", because of ", *quoted(step.replaced_for)]
+    old = comparison.before.resources[address]
+    reasons = tuple(name for name in step.replaced_for if name != "provider")
+    if moved(old, new):
+        line += [f": it moves from {old.host} to {new.host}"]
+    if reasons:
+        line += [", because of ", *quoted(reasons)]
     if step.because_of:
-        also = " and because" if step.replaced_for else ", because"
+        also = " and because" if reasons else ", because"
         line += [f"{also} network ", Quote(step.because_of), " is"]
     stop, start = new.inputs.get("destroyGraceSeconds"), new.inputs.get("waitTimeout")
     why: list[Line] = []
@@ -186,6 +199,9 @@ def _beside(comparison: Comparison, service: str) -> set[str]:
         for side in (comparison.before, comparison.after)
     )
     same = replica_names.base(service)
+    # Of exporters, that of another host looks at another host.
+    if same not in replica_names.MOST:
+        return set()
     return {name for name in before & after if replica_names.base(name) == same} - {service}
 
 

@@ -22,6 +22,7 @@ from ops.diff.snapshot import (
     Address,
     Resource,
     Snapshot,
+    moved,
 )
 from ops.diff.values import ABSENT, Change, changes, same
 
@@ -83,9 +84,10 @@ def _step(old: Resource, new: Resource) -> Step | None:
         for change in changes(old.inputs, new.inputs)
         if change.path[0] not in new.ignore_changes
     ]
-    if not found:
+    elsewhere = moved(old, new)
+    if not found and not elsewhere:
         return None
-    replaced_for = tuple(sorted(set(_replacing(new, found))))
+    replaced_for = tuple(sorted({*_replacing(new, found), *(["provider"] if elsewhere else [])}))
     return Step(Op.REPLACE if replaced_for else Op.UPDATE, replaced_for)
 
 
@@ -108,7 +110,7 @@ def options_changed(old: Resource, new: Resource) -> list[Change]:
     """Pulumi's own options; of dependencies the order says nothing."""
     found = [
         Change((name,), _option(old, name), _option(new, name))
-        for name in ("protect", "deleted_with", "ignore_changes", "replace_on_changes")
+        for name in ("protect", "deleted_with", "ignore_changes", "replace_on_changes", "provider")
         if not same(_option(old, name), _option(new, name))
     ]
     gone, come = old.dependencies - new.dependencies, new.dependencies - old.dependencies

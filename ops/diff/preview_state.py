@@ -6,7 +6,14 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ops.diff.snapshot import CONFIG_FILES, DASHBOARD, SECRET, Address, Resource
+from ops.diff.snapshot import (
+    CONFIG_FILES,
+    DASHBOARD,
+    SECRET,
+    Address,
+    Resource,
+    provider_of,
+)
 
 # What the engine writes in the place of a secret.
 MASKED = {SECRET: "masked"}
@@ -27,6 +34,7 @@ def resource(address: Address, state: Mapping[str, Any]) -> Resource:
         ignore_changes=tuple(state.get("ignoreChanges") or ()),
         deleted_with=_address(state.get("deletedWith") or ""),
         dependencies=frozenset(map(_address, state.get("dependencies") or ())),
+        provider=provider_of(address.type, str(state.get("provider") or "")),
     )
 
 

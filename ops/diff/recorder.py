@@ -128,6 +128,7 @@ class Recorder:
                 "ignore_changes": list(found.ignore_changes),
                 "deleted_with": self._of_urn(found.deleted_with),
                 "dependencies": sorted({self._of_urn(urn) for urn in found.dependencies}),
+                "provider": found.provider,
             }
             for found in registrations
         ]

@@ -82,7 +82,7 @@ def _options(comparison: Comparison) -> Iterator[Item]:
             field_of(change, change.where)
             for change in (options_changed(old, new) if old else [])
             # Told with the interruptions; and the order in which things are made.
-            if change.path[0] not in ("protect", "depends_on")
+            if change.path[0] not in ("protect", "depends_on", "provider")
         ]
         if fields:
             alike[tuple(fields)].append(address)
@@ -142,15 +142,31 @@ class _Told:
                 return layout.only(change) or self._file(part, str(path[0]) if path else "", change)
         return False
 
+    def _of_first(self, change: Change) -> bool:
+        """Whether no more changes for this Prometheus than for the one that is told of: on another
+        host it asks at other addresses.
+        """
+        first = (
+            self.comparison.before.file(PROMETHEUS_FILE),
+            self.comparison.after.file(PROMETHEUS_FILE),
+        )
+        return _lines(change.old, change.new) <= _lines(*first)
+
     def _file(self, part: str, path: str, change: Change) -> bool:
         if path == ALERTMANAGER_FILE:
             return self.routes
         if path == PROMETHEUS_FILE:
-            return self.scraping
+            return self.scraping and self._of_first(change)
         if path.startswith(RULES_FOLDER):
             return path not in self.unreadable
         # A secret file's reader reloads or restarts for it.
         return part == "secret_files" and any(map(is_secret, (change.old, change.new)))
+
+
+def _lines(old: Any, new: Any) -> set[str]:
+    """Those that come or go."""
+    was, now = (set(one.splitlines()) if isinstance(one, str) else set() for one in (old, new))
+    return was ^ now
 
 
 def _item(comparison: Comparison, address: Address) -> Item | None:

@@ -74,6 +74,13 @@ class Resource:
     ignore_changes: tuple[str, ...] = ()
     deleted_with: str = ""
     dependencies: frozenset[str] = frozenset()
+    # Of what is on a Docker Engine: the name of the provider that knows which.
+    provider: str = ""
+
+    @property
+    def host(self) -> str:
+        """The host it is on: `dockerHost`, or a name in `vitalstream:hosts`."""
+        return self.provider.removeprefix("docker").removeprefix("-") or "dockerHost"
 
     @property
     def type(self) -> str:
@@ -125,6 +132,16 @@ class Snapshot:
             for _, path, text in self.files()
             if path.startswith(folder) and isinstance(text, str)
         }
+
+
+def moved(old: Resource | None, new: Resource | None) -> bool:
+    """Whether it goes to another host."""
+    return bool(old and new and old.provider and new.provider and old.provider != new.provider)
+
+
+def provider_of(kind: str, reference: str) -> str:
+    """The name of a resource's provider, of `URN::ID`; told of Docker's alone."""
+    return reference.split("::")[-2] if kind.startswith("docker:") and "::" in reference else ""
 
 
 def is_secret(value: Any) -> bool:

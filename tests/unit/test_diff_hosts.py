@@ -1,0 +1,96 @@
+"""What is told of a service that goes to another host: loudly, since its data does not go along."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ops.diff import interruptions
+from ops.diff.preview_state import resource
+from ops.diff.report import Mark, Section
+from ops.diff.snapshot import CONTAINER, DOCKER_PROVIDER, VOLUME, Address
+from tests.unit import diff_stacks as stacks
+from tests.unit.test_hosts import FAR, HOSTS, SPREAD, THIRD
+
+MOVED: dict[str, Any] = {**SPREAD, "placement": {**SPREAD["placement"], "alertmanager-2": THIRD}}
+BARE: dict[str, Any] = {"protectData": False}
+
+
+def test_a_moved_service_is_replaced_with_all_that_it_has() -> None:
+    steps = stacks.compared(
+        stacks.with_settings(**SPREAD, **BARE), stacks.with_settings(**MOVED, **BARE)
+    ).steps
+    for kind, name in ((CONTAINER, "alertmanager-2"), (VOLUME, "alertmanager-2-data")):
+        step = next(step for at, step in steps.items() if (at.type, at.name) == (kind, name))
+        assert "provider" in step.replaced_for
+
+
+def test_the_data_of_a_moved_service_is_told_to_be_lost() -> None:
+    comparison = stacks.compared(
+        stacks.with_settings(**SPREAD, **BARE), stacks.with_settings(**MOVED, **BARE)
+    )
+    loudest, *_ = [item for item in interruptions.items(comparison) if "alertm" in str(item.line)]
+    told = stacks.told(stacks.report(comparison.before, comparison.after))
+    assert loudest.mark is Mark.DANGER
+    assert f"is deleted on {FAR} and made anew, empty, on {THIRD}" in told
+    assert "all that is in it is lost" in told
+    assert "what is in it does not move with its service" in told
+    assert f"is replaced: it moves from {FAR} to {THIRD}" in told
+
+
+def test_protected_data_stays_and_the_move_is_refused() -> None:
+    before = stacks.with_settings(**SPREAD)
+    told = stacks.told(stacks.report(before, stacks.with_settings(**MOVED)))
+    assert f"would be deleted on {FAR} and made anew, empty, on {THIRD}" in told
+    assert "`up` refuses, and changes nothing" in told
+
+
+def test_a_host_that_becomes_another_engine_is_told() -> None:
+    hosts = {**HOSTS, FAR: {**HOSTS[FAR], "docker": "ssh://ops@10.0.0.9"}}
+    before, after = (
+        stacks.with_settings(**SPREAD),
+        stacks.with_settings(**{**SPREAD, "hosts": hosts}),
+    )
+    told = stacks.told(stacks.report(before, after))
+    assert f'the host "{FAR}" is another Docker Engine' in told or (
+        f"the host {FAR} is another Docker Engine" in told
+    )
+    assert "ssh://ops@10.0.0.9" in told
+
+
+def test_an_address_that_only_another_hosts_prometheus_asks_is_told() -> None:
+    """The first asks on its own host by name."""
+    after = stacks.with_settings(**{**SPREAD, "hostAddress": "10.0.0.7"})
+    told = stacks.told(stacks.report(stacks.with_settings(**SPREAD), after), Section.OTHER)
+    assert "prometheus-2-config" in told
+
+
+def test_a_host_more_is_told() -> None:
+    told = stacks.told(stacks.report(stacks.stack(), stacks.with_settings(hosts={FAR: HOSTS[FAR]})))
+    assert f"docker-{FAR}" in told
+    assert f"node-exporter-{FAR}" in told
+
+
+def test_the_engines_state_knows_the_host_too() -> None:
+    urn = f"urn:pulumi:prod::vitalstream::{DOCKER_PROVIDER}::docker-{FAR}::an-id"
+    found = resource(Address((CONTAINER,), "prometheus-2"), {"provider": urn})
+    assert found.host == FAR
+    assert resource(Address((CONTAINER,), "x"), {"provider": urn.replace(f"-{FAR}", "")}).host == (
+        "dockerHost"
+    )
+
+
+def test_a_target_that_moves_is_not_told_to_be_lost() -> None:
+    told = stacks.told(
+        stacks.report(stacks.with_settings(**SPREAD), stacks.with_settings(**MOVED)),
+        Section.COLLECTION,
+    )
+    assert "10.0.0.3:9193" in told
+    assert "no alert is told any more" not in told
+
+
+def test_the_exporter_of_another_host_does_not_stand_in() -> None:
+    before = stacks.with_settings(**SPREAD)
+    more = stacks.with_settings(**SPREAD, limits={"node-exporter": {"cpus": 0.5}})
+    told = stacks.told(stacks.report(before, more), Section.INTERRUPTIONS)
+    assert "its target counts as down" in told
+    assert f"meanwhile node-exporter-{FAR}" not in told
