@@ -144,6 +144,14 @@ def test_each_host_has_an_exporter_whose_instance_names_it(spread: Any) -> None:
     }
 
 
+def test_a_stack_that_watches_no_host_has_no_exporter_on_any(run_program: Program) -> None:
+    view = run_program("prod", **{**SPREAD, "watch": ["backend", "postgresql"]})
+    assert not [name for name in view.containers() if "node-exporter" in name]
+    assert "node" not in targets(view, "prometheus")
+    names = view.inputs("Preflight")["preflight"]["others"][0]["containers"]
+    assert not [name for name in names if "node-exporter" in name]
+
+
 def test_alerts_go_to_every_alertmanager_where_it_is(spread: Any) -> None:
     config = yaml.safe_load(spread.config("prometheus-2")["files"]["prometheus.yml"])
     [there] = config["alerting"]["alertmanagers"]
