@@ -415,3 +415,11 @@ def test_a_taken_port_is_told_with_its_host(monkeypatch: pytest.MonkeyPatch, spr
     assert port.startswith(where)
     assert "--path 'ports.node-exporter'" in port
     assert gossip.endswith("where alertmanager-2 is published, is taken by other: free it.")
+
+
+@pytest.mark.parametrize("name", ["prometheus-2", "grafana"])
+def test_thanos_stays_beside_whom_it_asks_and_who_asks_it(
+    refused: Callable[..., str], name: str
+) -> None:
+    told = refused({**SPREAD, "placement": {name: FAR}, "thanos": {"directory": True}})
+    assert f"it has no network in common with {name} on {FAR}: take placement.{name} out" in told
