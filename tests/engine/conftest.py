@@ -31,7 +31,7 @@ FOLDERS = (
 )
 
 
-def _unavailable(reason: str) -> None:
+def unavailable(reason: str) -> None:
     if os.environ.get("REQUIRE_ENGINE") == "1":
         pytest.fail(f"REQUIRE_ENGINE=1, but {reason}", pytrace=False)
     pytest.skip(reason)
@@ -40,7 +40,7 @@ def _unavailable(reason: str) -> None:
 @pytest.fixture(scope="session")
 def cli() -> None:
     if not shutil.which("pulumi"):
-        _unavailable("no Pulumi CLI is on PATH")
+        unavailable("no Pulumi CLI is on PATH")
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +50,7 @@ def images(docker_client: docker.DockerClient, cli: None) -> dict[str, str]:
         return {service: image.reference for service, image in IMAGES.items()}
     found = rehearsal.local_images(docker_client, print)
     if "grafana" not in found:
-        _unavailable("there is no image of Grafana here")
+        unavailable("there is no image of Grafana here")
     return found
 
 

@@ -1,0 +1,69 @@
+"""Thanos beside Prometheus on the real engine, with a directory as its object storage."""
+
+from __future__ import annotations
+
+import docker
+import pytest
+
+from tests.engine.conftest import unavailable
+from tests.engine.program import EngineStack, eventually
+
+STACK = "engine-thanos"
+LIKE = "dev"
+REPOSITORY = "vitalstream-local/thanos"
+CONFIG: dict[str, object] = {
+    "demo": False,
+    "scrapeInterval": "3s",
+    "evaluationInterval": "3s",
+    "thanos": {"directory": True},
+}
+PARTS = {"thanos-sidecar", "thanos-store", "thanos-compact", "thanos-query"}
+
+
+@pytest.fixture(scope="module")
+def up(engine: EngineStack, docker_client: docker.DockerClient) -> EngineStack:
+    tags = [tag for image in docker_client.images.list(name=REPOSITORY) for tag in image.tags]
+    if not tags:
+        unavailable(
+            f"there is no image {REPOSITORY} here, nor a package of Debian's to make one of"
+        )
+    engine.values["images"] = {**engine.values["images"], "thanos": tags[0]}
+    engine.up()
+    return engine
+
+
+def test_every_part_comes_up_healthy(up: EngineStack) -> None:
+    services = {found.labels["vitalstream.service"] for found in up.containers()}
+    assert services >= PARTS
+    assert {container.health for container in up.containers()} == {"healthy"}
+
+
+def test_every_part_is_scraped(up: EngineStack) -> None:
+    def all_up() -> bool:
+        found = up.query('up{job=~"thanos.*"}')
+        return len(found) >= len(PARTS) and {one["value"][1] for one in found} == {"1"}
+
+    assert eventually(all_up, 60)
+
+
+def test_a_second_up_changes_nothing(up: EngineStack) -> None:
+    assert up.up() == {}
+
+
+def test_a_preview_with_refresh_changes_nothing(up: EngineStack) -> None:
+    assert up.preview(refresh=True) == {}
+
+
+def test_another_retention_of_the_blocks_leaves_prometheus_alone(up: EngineStack) -> None:
+    before = up.started()
+    up.configure(thanos={"directory": True, "retention": {"raw": "20d"}})
+    assert "replace" in up.up()
+    after = up.started()
+    assert {name for name in before if before[name] != after[name]} == {
+        f"vitalstream-{STACK}-thanos-compact"
+    }
+
+
+def test_destroy_leaves_nothing_behind(up: EngineStack) -> None:
+    up.destroy()
+    assert (up.containers(), up.volumes(), up.networks()) == ([], set(), [])
