@@ -84,6 +84,11 @@ def alerts_of(text: str) -> Mapping[str, Alert]:
     )
 
 
+def alert_names(text: str) -> Iterator[str]:
+    """The alerts of one file's text, also of one that promtool will have something to say of."""
+    return (name for rule in _rules(text) if (name := _name_of(rule)))
+
+
 def edited(text: str, edits: Iterable[Edit]) -> str:
     """The text with each span replaced; the spans do not overlap."""
     for (start, end), replacement in sorted(edits, reverse=True):

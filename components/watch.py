@@ -52,7 +52,7 @@ def warnings(settings: Settings) -> Iterator[str]:
     loaded = {
         alert
         for text in rules(rule_files.load(), settings.watch).values()
-        for alert in rule_files.alerts_of(text)
+        for alert in rule_files.alert_names(text)
     }
     if left_out := [name for name in settings.alerts if name not in loaded]:
         yield (

@@ -250,3 +250,12 @@ def test_a_pull_request_is_told_of_what_is_no_longer_watched(says: str, told: st
 
 def test_a_pull_request_that_unwatches_weakens_the_alerts(told: str) -> None:
     assert re.search(r"WEAKER alert RedisDown removed", told)
+
+
+def test_a_rule_file_that_is_wrong_is_left_to_promtools_words(
+    monkeypatch: pytest.MonkeyPatch, settings: Callable[..., Any]
+) -> None:
+    broken = "groups: [{name: broken, rules: [{alert: Broken, expr: 'up =='}]}]\n"
+    read = settings()
+    monkeypatch.setattr(rule_files, "load", lambda: {"broken.yml": broken})
+    assert list(watch.warnings(read)) == []
