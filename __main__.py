@@ -26,7 +26,8 @@ from components.grafana_balancer import GrafanaBalancer, has_balancer
 from components.hosts import Hosts
 from components.keep_list import EVERYTHING, keep_list
 from components.preflight import Preflight
-from components.prometheus import Prometheus, out_of_reach, render_rules
+from components.prometheus import Prometheus, render_rules
+from components.prometheus_config import out_of_reach
 from components.quantities import duration_seconds
 from components.replicas import in_turn
 from components.service import Service

@@ -25,7 +25,8 @@ from benchmarks.projects import BenchmarkError
 from components.catalog import SERVICES
 from components.images import IMAGES
 from components.obstacles import STACK_LABEL
-from components.prometheus import DATA_DIR, PORT
+from components.prometheus import DATA_DIR
+from components.prometheus_config import PORT
 
 FOLDER = "/bench"
 READY_SECONDS = 120

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from components import web
-from components.prometheus import REPLICA_LABEL
+from components.prometheus_config import REPLICA_LABEL
 from components.service import ServiceSpec
 from components.settings import Settings
 from components.thanos import serving

@@ -7,7 +7,7 @@ import yaml
 from components import web
 from components.container import container_name, volume_mount
 from components.prometheus import DATA_DIR
-from components.prometheus import PORT as PROMETHEUS_PORT
+from components.prometheus_config import PORT as PROMETHEUS_PORT
 from components.service import DATA_SUFFIX, ServiceSpec
 from components.settings import Settings
 from components.thanos import object_storage, serving

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components import discovery, prometheus
+from components import discovery, prometheus_config
 from components.project_files import PROJECT_DIR
 from ops import render
 from tests.unit.conftest import stack_config
@@ -35,7 +35,7 @@ def _problems(folder: Path, text: str, name: str = "backend.yml") -> list[str]:
 
 
 def _job(settings: Any) -> dict[str, Any]:
-    jobs = yaml.safe_load(prometheus.render_config(settings))["scrape_configs"]
+    jobs = yaml.safe_load(prometheus_config.render_config(settings))["scrape_configs"]
     found: dict[str, Any] = next(job for job in jobs if job["job_name"] == "backend")
     return found
 
@@ -84,7 +84,7 @@ def test_one_file_more_is_no_change_of_prometheus_configuration(
 ) -> None:
     one, two = (_file(tmp_path, "[]", name) for name in ("a.yml", "b.yml"))
     before, after = (
-        prometheus.render_config(settings(backendTargetFiles=paths))
+        prometheus_config.render_config(settings(backendTargetFiles=paths))
         for paths in ([one], [one, two])
     )
     assert before == after

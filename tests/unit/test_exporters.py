@@ -21,7 +21,7 @@ from components.exporters.node import (
     PROC,
 )
 from components.images import IMAGES
-from components.prometheus import SCRAPE_TIMEOUT_SECONDS
+from components.prometheus_config import SCRAPE_TIMEOUT_SECONDS
 from components.settings import Settings
 
 SettingsOf = Callable[..., Settings]

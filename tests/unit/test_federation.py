@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components import federation, prometheus, rule_files, settings_loader
+from components import federation, prometheus, prometheus_config, rule_files, settings_loader
 from components.settings import Settings
 from ops import program
 from tests.certificates import authority
@@ -44,7 +44,7 @@ def both() -> Settings:
 
 
 def _jobs(settings: Any) -> dict[str, dict[str, Any]]:
-    jobs = yaml.safe_load(prometheus.render_config(settings))["scrape_configs"]
+    jobs = yaml.safe_load(prometheus_config.render_config(settings))["scrape_configs"]
     return {job["job_name"]: job for job in jobs}
 
 
@@ -92,7 +92,7 @@ def test_what_the_source_says_of_its_series_stands(stack: str, both: Any) -> Non
 @pytest.mark.parametrize("stack", ["prod", "clinic"])
 def test_either_of_a_pair_may_be_the_source(stack: str, both: Settings) -> None:
     dropped = _jobs(both)[f"federate-{stack}"]["metric_relabel_configs"][1]
-    assert dropped == {"action": "labeldrop", "regex": prometheus.REPLICA_LABEL}
+    assert dropped == {"action": "labeldrop", "regex": prometheus_config.REPLICA_LABEL}
 
 
 @pytest.mark.parametrize("stack", ["prod", "clinic"])

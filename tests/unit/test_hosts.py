@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components import certificates, preflight_provider, prometheus, reach_settings
+from components import certificates, preflight_provider, prometheus_config, reach_settings
 from components.config_files_provider import ConfigFilesError
 from components.preflight_provider import PreflightProvider
 from components.settings import Settings
@@ -250,9 +250,10 @@ def test_clear_text_between_hosts_is_warned_of(settings: Make) -> None:
 
 
 def test_a_backend_that_another_host_cannot_find_is_warned_of(settings: Make) -> None:
-    [words] = prometheus.out_of_reach(settings(**SPREAD))
+    found = prometheus_config.out_of_reach
+    [words] = found(settings(**SPREAD))
     assert words.startswith(f"prometheus-2 on the host {FAR} asks for backend:8000")
-    assert prometheus.out_of_reach(settings(**SPREAD, backendTargets=["10.0.0.9:8000"])) == []
+    assert found(settings(**SPREAD, backendTargets=["10.0.0.9:8000"])) == []
 
 
 # key, value, path, what the message must say.

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components import prometheus, rule_files, rule_queries
+from components import prometheus_config, rule_files, rule_queries
 from components.dashboard_queries import read_by_dashboard
 from components.keep_list import KeepList, keep_list
 from components.promql import UnknownMetricsError
@@ -95,7 +95,7 @@ def test_the_list_is_written_out_once(rendered: dict[str, Any]) -> None:
 
 def test_another_panel_is_one_line_more(settings: Callable[..., Any]) -> None:
     texts = [
-        prometheus.render_config(settings(), keep_list(rule_files.load(), boards))
+        prometheus_config.render_config(settings(), keep_list(rule_files.load(), boards))
         for boards in ({}, {"first": dashboard("aaa")}, {"last": dashboard("zzz")})
     ]
     for after in texts[1:]:
@@ -234,7 +234,7 @@ def test_the_settings_names_reach_prometheus(run_program: Callable[..., Any]) ->
 
 def test_an_alias_stands_for_nothing_but_the_list(settings: Callable[..., Any]) -> None:
     targets = ["a:1", "b:2"]
-    text = prometheus.render_config(
+    text = prometheus_config.render_config(
         settings(backendTargets=targets), keep_list(rule_files.load(), {})
     )
     assert set(re.findall(r"[&*]\w+", text)) == {"&keep_list", "*keep_list"}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components import prometheus, rule_files
+from components import prometheus_config, rule_files
 from components.quantities import duration_seconds
 
 TARGETS = {
@@ -100,14 +100,14 @@ def test_every_target_of_the_stack_is_a_container_that_shares_a_network(view: An
 def test_a_scrape_is_never_given_longer_than_its_interval(
     interval: str, settings: Callable[..., Any]
 ) -> None:
-    config = yaml.safe_load(prometheus.render_config(settings(scrapeInterval=interval)))
+    config = yaml.safe_load(prometheus_config.render_config(settings(scrapeInterval=interval)))
     timeout = duration_seconds(config["global"]["scrape_timeout"])
     assert 0 < timeout <= duration_seconds(interval)
 
 
 @pytest.mark.parametrize("key", ["scrapeInterval", "evaluationInterval"])
 def test_intervals_are_those_of_the_settings(key: str, settings: Callable[..., Any]) -> None:
-    config = yaml.safe_load(prometheus.render_config(settings(**{key: "20s"})))
+    config = yaml.safe_load(prometheus_config.render_config(settings(**{key: "20s"})))
     name = {"scrapeInterval": "scrape_interval", "evaluationInterval": "evaluation_interval"}[key]
     assert config["global"][name] == "20s"
 

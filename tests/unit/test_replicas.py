@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components import grafana_balancer, prometheus, replica_settings
+from components import grafana_balancer, prometheus_config, replica_settings
 from components.settings import Settings
 from tests.unit.conftest import SECRETS
 
@@ -85,7 +85,7 @@ def test_prometheuses_differ_by_their_replica_label_alone(pairs: Any) -> None:
 
 def test_alerts_of_a_pair_are_the_same_alert(pairs: Any) -> None:
     relabel = prometheus_yml(pairs, "prometheus")["alerting"]["alert_relabel_configs"]
-    assert relabel == [{"action": "labeldrop", "regex": prometheus.REPLICA_LABEL}]
+    assert relabel == [{"action": "labeldrop", "regex": prometheus_config.REPLICA_LABEL}]
 
 
 def test_every_prometheus_tells_every_alertmanager(pairs: Any) -> None:
@@ -103,7 +103,7 @@ def test_a_replica_is_scraped_over_tls_by_the_name_in_the_certificate(pairs: Any
 
 
 def test_one_prometheus_has_no_replica_label(settings: Make) -> None:
-    config = yaml.safe_load(prometheus.render_config(settings()))
+    config = yaml.safe_load(prometheus_config.render_config(settings()))
     assert config["global"]["external_labels"] == {"stack": "test"}
     assert "alert_relabel_configs" not in config["alerting"]
 
