@@ -51,10 +51,8 @@ for warning in (
 ):
     pulumi.log.warn(warning)
 
-preflight = Preflight(settings)
-if settings.thanos.bucket:
-    BucketCheck(settings)
-hosts = Hosts(settings, preflight)
+checks = [Preflight(settings), *([BucketCheck(settings)] if settings.thanos.bucket else [])]
+hosts = Hosts(settings, checks)
 
 rules = render_rules(settings)
 dashboards = render_all(

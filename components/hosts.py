@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pulumi
 
 from components.engines import engines
@@ -12,11 +14,13 @@ from components.settings import Settings
 
 
 class Hosts:
-    """With several, nothing is made on any of them before `preflight` has seen them all."""
+    """With several, or with object storage, nothing is made on any of them before `checks` have
+    passed, also where an `up` has no preview.
+    """
 
-    def __init__(self, settings: Settings, preflight: pulumi.Resource) -> None:
+    def __init__(self, settings: Settings, checks: Sequence[pulumi.Resource]) -> None:
         self._settings = settings
-        after = [preflight] if settings.hosts else []
+        after = checks if settings.hosts or settings.thanos.bucket else []
         self._options = {
             engine.host: pulumi.ResourceOptions(
                 providers={"docker": docker_provider(engine, after)}

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pulumi
 import pulumi_docker as docker
 
 from components.engines import Engine
 
 
-def docker_provider(engine: Engine, after: list[pulumi.Resource]) -> docker.Provider:
+def docker_provider(engine: Engine, after: Sequence[pulumi.Resource]) -> docker.Provider:
     """`after` has been looked at before anything is made by it."""
     return docker.Provider(
         engine.provider_name,
         host=engine.url,
         cert_path=engine.certificates or None,
-        opts=pulumi.ResourceOptions(depends_on=after) if after else None,
+        opts=pulumi.ResourceOptions(depends_on=list(after)) if after else None,
     )

@@ -221,6 +221,11 @@ def test_only_a_bucket_is_tried_at_a_preview(folder: Any, pair: Any) -> None:
     assert (len(folder.all("BucketCheck")), len(pair.all("BucketCheck"))) == (0, 1)
 
 
+def test_nothing_is_made_before_a_bucket_was_tried_also_without_a_preview(pair: Any) -> None:
+    waits_for = pair.one("Provider", "docker").dependencies
+    assert any(urn.endswith("::bucket-check") for urn in waits_for)
+
+
 def test_what_they_write_to_is_made_theirs(folder: Any) -> None:
     assert folder.config("thanos-store")["owned"] == {
         "vitalstream-dev-thanos-bucket-data": "/bucket",
