@@ -63,9 +63,9 @@ IMAGES: dict[str, Image] = {
         "sha256:93831cd4d5d67687de67c9d5221b14312fea580af8d157583ed9d4459bf2dd70",
         59000,
     ),
-    # Not the image's own user, 1001: the sidecar writes into Prometheus' volume, and what its like
-    # share must be theirs too.
-    "thanos": Image("quay.io/thanos/thanos", "v0.42.4", None, 65534),
+    # No digest: its pair with this tag stands in one place only. Not the image's own user (1001):
+    # the sidecar writes into Prometheus' volume, and what its like share must be theirs too.
+    "thanos": Image("thanosio/thanos", "v0.42.4", None, 65534),
     "demo-postgres": Image(
         "postgres",
         "17.11-bookworm",

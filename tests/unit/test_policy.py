@@ -25,7 +25,7 @@ PUBLIC = "grafana:oss/dashboardPublic:DashboardPublic"
 DIGEST = f"sha256:{'0' * 64}"
 SECRET = "canary-of-a-secret-6d1f"
 THANOS = {"directory": True}
-WITH_DIGEST = {"images": {"thanos": f"quay.io/thanos/thanos:v0.42.4@{DIGEST}"}}
+WITH_DIGEST = {"images": {"thanos": f"thanosio/thanos:v0.42.4@{DIGEST}"}}
 GOOD: dict[str, Any] = {
     "command": ["--storage.tsdb.path=/data", "--storage.tsdb.retention.time=30d"],
     "cpus": "0.5",
