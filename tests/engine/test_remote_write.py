@@ -1,26 +1,18 @@
-"""A receiver of remote write on the real engine, with its password inside a list.
-
-Prometheus and its networks alone are brought up: the rest of the stack has no part in it, and an
-image of Grafana is not needed.
-"""
+"""A receiver of remote write on the real engine, with its password inside a list."""
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
-import docker
 import pytest
 import yaml
 from pulumi import automation
 
-from ops import rehearsal
 from tests.engine.program import EngineStack
 
 STACK = "engine-remotewrite"
 LIKE = "dev"
 CONFIG = {"demo": False, "scrapeInterval": "3s", "evaluationInterval": "3s"}
-TARGETS = ["**prometheus:Prometheus**", "**network:StackNetworks**", "**providers:docker**"]
 KEY = "vitalstream:remoteWrite"
 RECEIVER = {
     "name": "mimir",
@@ -33,29 +25,11 @@ PASSWORD, NEW_PASSWORD = "canary-remote-5b1f0c33", "canary-remote-e07a9d18"
 FILE = "/etc/prometheus/remote-write/mimir/password"
 
 
-@pytest.fixture(scope="session")
-def images(docker_client: docker.DockerClient, cli: None) -> dict[str, str]:
-    """Of Prometheus, and of what else there is; Grafana is not asked for."""
-    return rehearsal.local_images(docker_client, print)
-
-
 @pytest.fixture(scope="module")
 def up(engine: EngineStack) -> EngineStack:
-    """Prometheus, up, without a receiver."""
-    main = engine.folder / "__main__.py"
-    grafana = re.compile(r"^(grafana = )?Grafana(Objects)?\(.*\n", re.MULTILINE)
-    text, left_out = grafana.subn("", main.read_text())
-    assert left_out == 2
-    main.write_text(text)
-    applied(engine)
+    """The stack, up, without a receiver."""
+    engine.up()
     return engine
-
-
-def applied(engine: EngineStack) -> dict[str, int]:
-    engine.configure()
-    done = engine.stack.up(target=TARGETS, on_output=print)
-    changes = done.summary.resource_changes or {}
-    return {str(operation): count for operation, count in changes.items() if operation != "same"}
 
 
 def write(engine: EngineStack, receivers: list[dict[str, Any]]) -> None:
@@ -89,7 +63,7 @@ def in_file(engine: EngineStack) -> str:
 def test_a_password_in_clear_text_is_refused_and_not_shown(up: EngineStack) -> None:
     write(up, [{**RECEIVER, "password": IN_CLEAR_TEXT}])
     with pytest.raises(automation.CommandError) as refusal:
-        applied(up)
+        up.up()
     words = str(refusal.value)
     assert "pulumi config set --secret --path 'remoteWrite[0].password'" in words
     assert IN_CLEAR_TEXT not in words
@@ -100,7 +74,7 @@ def test_a_receiver_is_added_by_a_reload_and_replaces_nothing(up: EngineStack) -
     write(up, [RECEIVER])
     encrypt(up, PASSWORD)
     assert PASSWORD not in (up.folder / f"Pulumi.{STACK}.yaml").read_text()
-    assert applied(up) == {"update": 1}
+    assert up.up() == {"update": 1}
     assert (up.started(), reloads(up)) == (before[0], before[1] + 1)
     (section,) = running(up)["remote_write"]
     assert section["basic_auth"] == {"username": "vitalstream", "password_file": FILE}
@@ -108,13 +82,13 @@ def test_a_receiver_is_added_by_a_reload_and_replaces_nothing(up: EngineStack) -
 
 
 def test_a_second_up_changes_nothing(up: EngineStack) -> None:
-    assert applied(up) == {}
+    assert up.up() == {}
 
 
 def test_another_password_is_one_update_without_a_reload(up: EngineStack) -> None:
     before = up.started(), reloads(up)
     encrypt(up, NEW_PASSWORD)
-    assert applied(up) == {"update": 1}
+    assert up.up() == {"update": 1}
     assert (up.started(), reloads(up)) == before
     assert in_file(up) == NEW_PASSWORD
 
@@ -130,7 +104,7 @@ def test_a_receiver_that_is_away_for_good_goes_by_a_reload_and_with_its_file(
 ) -> None:
     before = up.started()
     write(up, [])
-    assert applied(up) == {"update": 1}
+    assert up.up() == {"update": 1}
     assert up.started() == before
     assert "remote_write" not in running(up)
     status, _ = up.container("prometheus").exec_run(["test", "-e", FILE])

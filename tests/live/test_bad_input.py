@@ -37,7 +37,8 @@ from tests.unit import (
     test_own_dashboards,
 )
 
-STACK = "live-bad"
+# As the tables take it to be called. It is alone on its engine.
+STACK = "test"
 LEAST = 60
 Values = dict[str, Any]
 
