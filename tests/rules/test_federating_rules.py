@@ -44,7 +44,7 @@ def _judged(promtool: str, *files: Path) -> str:
 def _written(folder: Path, *, narrowed: bool) -> Path:
     rules = folder / "rules"
     rules.mkdir(parents=True)
-    for name, text in rule_files.load().items():
+    for name, text in rule_files.load(thanos=True).items():
         (rules / name).write_text(own_series.of_rules(text) if narrowed else text)
     return rules
 
