@@ -18,6 +18,7 @@ EMPTY = {
     "instance:vitalstream_backup_age:seconds": "of a stack that was once kept by `ops backup`",
     "certificate:not_after_timestamp_seconds:min": "of a stack with a certificate",
     "certificate:validity_left_days:min": "of a stack with a certificate",
+    "instance:alertmanager_peers_missing:count": "of several Alertmanagers",
 }
 
 
