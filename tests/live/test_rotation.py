@@ -40,15 +40,24 @@ WEB_PASSWORD = "live-web-Password-6"
 DOCS = program.ROOT / "docs" / "production.md"
 
 
-# Of these the files alone are looked at, and why.
+READS_THE_BUCKET = frozenset({"thanos-sidecar", "thanos-store", "thanos-compact"})
+# Of these the files alone are looked at: who restarts for them, in a stack with what they are for.
+# Grafana with a PostgreSQL, and Thanos, have images that are not everywhere.
 BY_FILES = {
-    "grafanaDatabasePassword": "a Grafana with a PostgreSQL of its own takes an image of Grafana"
+    "grafanaDatabasePassword": frozenset({"grafana"}),
+    "thanosAccessKey": READS_THE_BUCKET,
+    "thanosSecretKey": READS_THE_BUCKET,
+}
+THANOS = {
+    "thanos": {"bucket": "samples", "endpoint": "s3.example.com"},
+    "thanosAccessKey": "live-access-key",
+    "thanosSecretKey": "live-secret-Key-8",
 }
 # Settings with secrets in their parts, which no test exchanges.
 INSIDE = {"remoteWrite", "federation"}
 RESTARTED = {
     **{rotation.keys: rotation.restarted for rotation in ROTATIONS},
-    **{(key,): frozenset({"grafana"}) for key in BY_FILES},
+    **{(key,): restarted for key, restarted in BY_FILES.items()},
 }
 DATABASE = {"address": "db.example.com:5432", "sslmode": "verify-full", "network": "databases"}
 each_rotation = pytest.mark.parametrize("rotation", ROTATIONS, ids=str)
@@ -222,7 +231,8 @@ def restarts(old: dict[str, Any], new: dict[str, Any]) -> bool:
 
 @pytest.mark.parametrize("keys", RESTARTED, ids="+".join)
 def test_by_its_files_a_rotation_restarts_what_is_said(keys: tuple[str, ...]) -> None:
-    olds, news = planned({}), planned(another(keys))
+    beside = THANOS if set(keys) & THANOS.keys() else {}
+    olds, news = planned(beside), planned({**beside, **another(keys)})
     assert olds != news
     found = {name for name in news if restarts(olds[name], news[name])}
     assert {name.removesuffix("-config") for name in found} == RESTARTED[keys]
