@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StrictBool
 
-from components.field_types import Authorities, HostName, OneLine
+from components.field_types import Authorities, HostName, OneLine, number
 from components.frozen import Frozen
 from components.keep_list import WrittenMetric, series_of
 from components.quantities import duration_seconds
@@ -51,12 +51,6 @@ _OF_A_SECRET = re.compile(
 def _as_text(value: Any) -> Any:
     # `pulumi config set --path` makes a number of a tenant or a user that is one.
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def _number(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise ValueError("is not a number")
-    return value
 
 
 def _name(text: str) -> str:
@@ -140,7 +134,7 @@ HeaderValue = Annotated[Text, AfterValidator(_header_value)]
 
 
 def _count(least: int, most: int) -> Any:
-    return Annotated[int, BeforeValidator(_number), Field(ge=least, le=most)]
+    return Annotated[int, BeforeValidator(number), Field(ge=least, le=most)]
 
 
 class Queue(Frozen):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -16,17 +15,6 @@ from components import own_series, rule_files, watch
 TESTS = Path(__file__).resolve().parent
 UP = {f'up{{job="{job}",instance="{job}:1"}}': "1x60" for job in ("alertmanager", "grafana")}
 WATCHDOG = 'ALERTS{alertname="Watchdog",alertstate="firing",service="monitoring",severity="none"}'
-
-
-@pytest.fixture(scope="module")
-def promtool() -> str:
-    found = shutil.which("promtool")
-    if found is None:
-        message = "promtool is not on PATH: install Debian's prometheus package"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    return found
 
 
 def _judged(promtool: str, *files: Path) -> str:

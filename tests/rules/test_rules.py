@@ -6,9 +6,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
 from collections import Counter, defaultdict
 from dataclasses import dataclass
@@ -154,17 +152,6 @@ def _exemptions() -> dict[str, set[str]]:
 
 def _proven(alert: str) -> set[str]:
     return {case for group in GROUPS if alert in group.alerts for case in group.cases}
-
-
-@pytest.fixture(scope="module")
-def promtool() -> str:
-    found = shutil.which("promtool")
-    if found is None:
-        message = "promtool is not on PATH: install Debian's prometheus package"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    return found
 
 
 def _run(*command: str | Path) -> str:
