@@ -3,6 +3,9 @@
 PYTHON ?= python3
 STACK ?= dev
 BASE ?= origin/main
+TESTS ?= tests
+# Most tests wait for something most of the time.
+WORKERS ?= 3
 VENV := .venv
 RUN := $(VENV)/bin/python
 # One environment has all of them: what the program and the policy pack pin must be the same.
@@ -69,9 +72,9 @@ check: setup ## Lint, format and types
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
 
-test: check ## Everything that this machine can run
+test: check ## Everything that this machine can run: make test WORKERS=1 one after the other
 	@$(RUN) -m ops machine
-	@PATH="$$PWD/.vitalstream/tools/usr/bin:$$PATH" $(RUN) -m pytest
+	@PATH="$$PWD/.vitalstream/tools/usr/bin:$$PATH" $(RUN) -m pytest -n $(WORKERS) $(TESTS)
 
 bench: setup ## The figures of docs/performance.md
 	@$(RUN) -m benchmarks

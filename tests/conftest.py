@@ -1,13 +1,20 @@
-"""What the tests share: a Docker Engine, where there is one."""
+"""What the tests share: a Docker Engine, where there is one, and their turns under `pytest -n`."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import docker
 import docker.errors
 import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+# They share two stacks, which the first brings up.
+TOGETHER = "tests/live/demo/"
+# What waits most comes first: what computes fills the gaps.
+ORDER = (TOGETHER, "tests/engine/", "tests/live/")
 
 LOCAL_ENGINE = "unix:///var/run/docker.sock"
 
@@ -27,3 +34,19 @@ def docker_client() -> Iterator[docker.DockerClient]:
         pytest.skip(reason)
     yield client
     client.close()
+
+
+class ByModule(LoadScopeScheduling):
+    """A module's tests stay together, for its fixtures."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return TOGETHER if nodeid.startswith(TOGETHER) else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByModule:
+    config.option.loadscopereorder = False
+    return ByModule(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: [not item.nodeid.startswith(folder) for folder in ORDER])

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import random
 import socket
 
 from components.catalog import DEFAULT_PORTS
+
+# Below those that the kernel gives to outgoing connections, which would take one between now and
+# the start of its container. Each process of `pytest -n` has its own, for the same reason.
+FIRST, A_PROCESS = 16_000, 2_000
+PROCESSES = 8
 
 
 def free_ports(*replicas: str) -> dict[str, int]:
@@ -13,8 +20,13 @@ def free_ports(*replicas: str) -> dict[str, int]:
     at this moment.
     """
     names = (*DEFAULT_PORTS, *replicas)
-    with contextlib.ExitStack() as stack:
-        held = {name: stack.enter_context(socket.socket()) for name in names}
-        for probe in held.values():
-            probe.bind(("127.0.0.1", 0))
-        return {name: probe.getsockname()[1] for name, probe in held.items()}
+    process = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % PROCESSES
+    first = FIRST + process * A_PROCESS
+    found: list[int] = []
+    for port in random.sample(range(first, first + A_PROCESS), A_PROCESS):
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            found.append(port)
+        if len(found) == len(names):
+            return dict(zip(names, found, strict=True))
+    raise AssertionError(f"fewer than {len(names)} ports are free from {first}")

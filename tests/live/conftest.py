@@ -1,33 +1,57 @@
-"""Two stacks: `live` with the demo, for as long as the tests run, and `live-bare` without it."""
+"""What the tests on running containers share: the images, and what they measured."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+import functools
+from collections.abc import Callable
 
 import docker
 import pytest
 
-from ops import rehearsal
 from ops.local_images import LocalImagesError
-from tests.live import pages
 from tests.live import stack as stacks
-from tests.live.delivery import AIM_SECONDS, DELAYS
-from tests.live.stack import Stack
+from tests.live.delivery import AIM_SECONDS, HEADER
+from tests.live.figures import DELAY, MEASURED, Tell
 
 
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    """How long alerts took, also where every test passed."""
-    if lines := config.stash.get(DELAYS, []):
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What was measured, also where every test passed."""
+    if lines := _properties(terminalreporter, MEASURED):
+        terminalreporter.section("measured")
+        for line in lines:
+            terminalreporter.write_line(line)
+    if lines := _properties(terminalreporter, DELAY):
         terminalreporter.section("from fault to message, in seconds")
         terminalreporter.write_line(
             "floor: scrape interval + for + evaluation interval + group_wait; the aim is at most "
             f"{AIM_SECONDS} above it. over: from the mending to the message of it"
         )
-        for line in lines:
+        for line in (HEADER, *lines):
             terminalreporter.write_line(line)
+
+
+def _properties(terminalreporter: pytest.TerminalReporter, name: str) -> list[str]:
+    """Of all tests, in a process of its own each or not."""
+    return [
+        str(value)
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if getattr(report, "when", None) == "call"
+        for key, value in report.user_properties
+        if key == name
+    ]
+
+
+@pytest.fixture
+def tell(record_property: Callable[[str, object], None]) -> Tell:
+    """Says a figure that a test measured."""
+    return functools.partial(record_property, MEASURED)
+
+
+@pytest.fixture
+def tell_delay(record_property: Callable[[str, object], None]) -> Tell:
+    """Says a line of the table of delays."""
+    return functools.partial(record_property, DELAY)
 
 
 @pytest.fixture(scope="session")
@@ -38,47 +62,3 @@ def images(docker_client: docker.DockerClient) -> dict[str, str]:
         pytest.fail(
             f"no images to test with: {error}; LIVE_IMAGES=pinned pulls them", pytrace=False
         )
-
-
-@pytest.fixture(scope="session")
-def live(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterator[Stack]:
-    """With the demo and a dashboard of the user's own; with Grafana where there is an image."""
-    config = stacks.config(images, demo=True, dashboardsFolder="tests/live/dashboards")
-    with stacks.alone("live", docker_client):
-        result = rehearsal.up("live", config, stacks.say)
-        yield Stack("live", docker_client, config, result)
-
-
-@pytest.fixture(scope="session")
-def bare(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterator[Stack]:
-    """Without the demo, and without an image of Grafana."""
-    config = stacks.config({**images, "grafana": "vitalstream-local/grafana:none-of-that-tag"})
-    with stacks.alone("live-bare", docker_client):
-        result = rehearsal.up("live-bare", config, stacks.say)
-        yield Stack("live-bare", docker_client, config, result)
-
-
-@pytest.fixture
-def scratch(docker_client: docker.DockerClient) -> Iterator[str]:
-    """The name of a stack to fail with; what is left of it is removed."""
-    with stacks.alone("live-scratch", docker_client):
-        yield "live-scratch"
-
-
-@pytest.fixture(scope="session")
-def logins() -> dict[str, Any]:
-    """Sessions of Grafana by its address: each browser need not log in again."""
-    return {}
-
-
-@pytest.fixture(scope="module")
-def site(live: Stack, logins: dict[str, Any]) -> Iterator[pages.Grafana]:
-    """The Grafana of `live` in a browser. No longer than a module: see `pages.chromium`."""
-    url = live.result.urls.get("grafana")
-    if url is None:
-        pages.unavailable("Grafana is left out: there is no image of it here")
-        return
-    with pages.chromium() as browser:
-        if url not in logins:
-            logins[url] = pages.log_in(browser, url)
-        yield pages.Grafana(url, browser, logins[url])

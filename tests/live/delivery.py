@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import docker
-import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -31,8 +30,9 @@ MAIL = "ops-team@example.com"
 # How long Alertmanager gathers before it tells each of them.
 GROUP_WAIT_SECONDS = {CRITICAL: 5, MAIL: 5, DATABASE: 5, BACKEND: 5, WARNINGS: 30}
 
-# Where the delays are kept for the end of the run, in lines.
-DELAYS = pytest.StashKey[list[str]]()
+# The table of delays at the end of the run.
+WIDTHS = "{:26} {:29} {:22} {:>6} {:>6} {:>6}   {:>6}"
+HEADER = WIDTHS.format("fault", "alert", "told", "floor", "took", "above", "over")
 AIM_SECONDS = 5
 # How much slower than its settings a chain may be before a test fails.
 BOUND_SECONDS = 15
@@ -187,20 +187,16 @@ def record(acts: Sequence[Act], messages: Sequence[Message]) -> None:
             out.messages = [found for found in _about(out, messages) if found.at < end]
 
 
-def table(outcomes: Mapping[str, Outcome]) -> list[str]:
+def rows(what: str, out: Outcome) -> Iterator[str]:
     """The seconds from fault to message beside what the settings alone make of them."""
-    widths = "{:26} {:29} {:22} {:>6} {:>6} {:>6}   {:>6}"
-    lines = [widths.format("fault", "alert", "told", "floor", "took", "above", "over")]
-    for what, out in outcomes.items():
-        for to in out.expected.to:
-            if not out.told(to):
-                lines.append(widths.format(what, out.expected.alert, to, "", "never", "", ""))
-                continue
-            floor, delay = out.floor(to), out.delay(to)
-            over = f"{out.resolved_delay(to):.1f}" if out.resolved(to) else "never"
-            numbers = f"{floor:.0f}", f"{delay:.1f}", f"{delay - floor:+.1f}"
-            lines.append(widths.format(what, out.expected.alert, to, *numbers, over))
-    return lines
+    for to in out.expected.to:
+        if not out.told(to):
+            yield WIDTHS.format(what, out.expected.alert, to, "", "never", "", "")
+            continue
+        floor, delay = out.floor(to), out.delay(to)
+        over = f"{out.resolved_delay(to):.1f}" if out.resolved(to) else "never"
+        numbers = f"{floor:.0f}", f"{delay:.1f}", f"{delay - floor:+.1f}"
+        yield WIDTHS.format(what, out.expected.alert, to, *numbers, over)
 
 
 def messages_of(alert: str, messages: Sequence[Message]) -> list[Message]:

@@ -6,7 +6,6 @@ import itertools
 import time
 from collections.abc import Callable
 
-import pytest
 import requests
 
 from tests.live.stack import SCRAPE_SECONDS, Stack
@@ -49,8 +48,3 @@ def answering(stack: Stack, service: str, since: float = 0) -> Callable[[], bool
             return False
 
     return ask
-
-
-def tell(capsys: pytest.CaptureFixture[str], line: str) -> None:
-    with capsys.disabled():
-        print(f"\n  {line}", end="")

@@ -134,6 +134,11 @@ class Network:
             made.load(images)
         return made
 
+    def unplug(self, name: str) -> None:
+        """Takes a machine's cable out, which the kernel does too, a while after the machine."""
+        with contextlib.suppress(NoEngineError):
+            inside(self.switch, "ip", "link", "delete", f"{name}o")
+
     def plug(self, name: str, there: subprocess.Popen[str] | None, address: str) -> None:
         """A cable from the switch to a machine, or to this one."""
         # An interface's name has 15 characters at most.
@@ -184,6 +189,11 @@ class Machine:
         return self.namespace is not None
 
     @property
+    def cable(self) -> str:
+        third, last = self.address.split(".")[2:]
+        return f"vs{third}m{last}"
+
+    @property
     def cgroup(self) -> str:
         return f"vitalstream-{self.folder.parent.name}-{self.folder.name}"
 
@@ -217,8 +227,7 @@ class Machine:
         mounts = MOUNTS.format(disk=self.disk, data=data, names=self.network.address)
         self.namespace = stack.enter_context(namespace(mounts))
         self.end = stack.pop_all().close
-        third, last = self.address.split(".")[2:]
-        self.network.plug(f"vs{third}m{last}", self.namespace, self.address)
+        self.network.plug(self.cable, self.namespace, self.address)
         self.start_engine()
 
     def start_engine(self, *options: str) -> None:
@@ -272,6 +281,7 @@ class Machine:
             return
         self.end()
         self.namespace = None
+        self.network.unplug(self.cable)
         if self.daemon:
             self.daemon.wait(STOP_SECONDS)
             self.daemon = None

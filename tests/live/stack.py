@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import functools
 import json
 import math
 import os
 import platform
 import socket
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, TypeVar
 
 import docker
@@ -27,6 +24,7 @@ from components.images import IMAGES
 from components.settings import Settings
 from ops import access, program, rehearsal
 from tests.ports import free_ports
+from tests.turns import turn
 
 SCRAPE_SECONDS = 2
 TIMEOUT_SECONDS = 10
@@ -70,7 +68,8 @@ def images(client: docker.DockerClient) -> dict[str, str]:
     """
     chosen = os.environ.get("LIVE_IMAGES", "{}")
     if chosen != "pinned":
-        return rehearsal.local_images(client, say) | json.loads(chosen)
+        with turn("images"):
+            return rehearsal.local_images(client, say) | json.loads(chosen)
     for image in IMAGES.values():
         client.images.pull(image.reference)
     return {}
@@ -95,9 +94,7 @@ def config(images: dict[str, str], **values: Any) -> program.StackConfig:
 @contextlib.contextmanager
 def alone(stack: str, client: docker.DockerClient) -> Iterator[None]:
     """Nothing of the stack is there before and nothing after; another run's turn comes then."""
-    lock = Path(tempfile.gettempdir()) / f"vitalstream-{stack}.lock"
-    with lock.open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+    with turn(stack):
         rehearsal.down(client, stack, volumes=True)
         try:
             yield

@@ -17,15 +17,15 @@ from tests.live.delivery import (
     BACKEND,
     BOUND_SECONDS,
     CRITICAL,
-    DELAYS,
     MAIL,
     Outcome,
     is_resolved,
     messages_of,
-    table,
+    rows,
 )
 from tests.live.delivery_cases import EXPECTED
 from tests.live.delivery_runs import BEAT_SECONDS, VALID_SECONDS, Run, Runs
+from tests.live.figures import Tell
 from tests.live.sinks import HEARTBEAT
 from tests.live.stack import not_of_this_machine
 
@@ -34,16 +34,10 @@ STAMP = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
 
 
 @pytest.fixture(scope="module")
-def runs(
-    docker_client: docker.DockerClient, images: dict[str, str], request: pytest.FixtureRequest
-) -> Runs:
+def runs(docker_client: docker.DockerClient, images: dict[str, str]) -> Runs:
     if elsewhere := not_of_this_machine(docker_client):
         pytest.skip(elsewhere)
-    found = delivery_runs.play_all(docker_client, images)
-    played = [run.result() for run in (found.fast, found.real) if not run.exception()]
-    outcomes = {what: out for run in played for what, out in run.by_fault().items()}
-    request.config.stash[DELAYS] = table(outcomes)
-    return found
+    return delivery_runs.play_all(docker_client, images)
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +81,11 @@ def test_each_of_them_is_told_once_that_it_is_over(outcome: Outcome) -> None:
 
 
 @each_fault
-def test_a_fault_is_told_in_time(outcome: Outcome) -> None:
+def test_a_fault_is_told_in_time(
+    outcome: Outcome, tell_delay: Tell, request: pytest.FixtureRequest
+) -> None:
+    for row in rows(request.node.callspec.id, outcome):
+        tell_delay(row)
     above = {to: outcome.delay(to) - outcome.floor(to) for to in outcome.expected.to}
     assert max(above.values()) < BOUND_SECONDS, above
 

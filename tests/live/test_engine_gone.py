@@ -15,7 +15,8 @@ import requests
 from ops import rehearsal
 from tests.live import own_engine
 from tests.live import stack as stacks
-from tests.live.ingestion import BEATING, JOBS, answering, gap, scraped_until, tell
+from tests.live.figures import Tell
+from tests.live.ingestion import BEATING, JOBS, answering, gap, scraped_until
 from tests.live.own_engine import Machine
 from tests.live.stack import SCRAPE_SECONDS, Stack, eventually
 
@@ -122,23 +123,20 @@ def start_all(stack: Stack) -> None:
         container.start()
 
 
-def test_the_stack_comes_back_with_the_docker_daemon(
-    steady: Powered, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_stack_comes_back_with_the_docker_daemon(steady: Powered, tell: Tell) -> None:
     def restart(machine: Machine) -> None:
         machine.stop_engine()
         machine.start_engine()
 
     took, lost = daemon_gone(steady, restart, nothing)
     tell(
-        capsys,
         f"docker daemon restarted: all scraped again after {took:.0f} s, no sample of before "
-        f"lost, {lost:.0f} s without a scrape",
+        f"lost, {lost:.0f} s without a scrape"
     )
 
 
 def test_a_killed_daemon_leaves_the_stack_to_be_started_by_hand(
-    steady: Powered, capsys: pytest.CaptureFixture[str]
+    steady: Powered, tell: Tell
 ) -> None:
     """By Docker 20.10 at least: the new daemon stops what the dead one ran, and leaves it so."""
 
@@ -148,15 +146,12 @@ def test_a_killed_daemon_leaves_the_stack_to_be_started_by_hand(
 
     took, lost = daemon_gone(steady, kill, start_all)
     tell(
-        capsys,
         f"docker daemon killed: all scraped again {took - STAYS_AWAY_SECONDS:.0f} s after "
-        f"`docker start`, no sample of before lost, {lost:.0f} s without a scrape",
+        f"`docker start`, no sample of before lost, {lost:.0f} s without a scrape"
     )
 
 
-def test_with_live_restore_a_killed_daemon_costs_nothing(
-    steady: Powered, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_with_live_restore_a_killed_daemon_costs_nothing(steady: Powered, tell: Tell) -> None:
     steady.machine.stop_engine()
     steady.machine.start_engine(LIVE_RESTORE)
     assert eventually(lambda: back(steady.stack, time.time() - SCRAPE_SECONDS), BACK_SECONDS)
@@ -172,15 +167,12 @@ def test_with_live_restore_a_killed_daemon_costs_nothing(
     assert after == before
     assert lost <= 2 * SCRAPE_SECONDS
     tell(
-        capsys,
         f"docker daemon killed, live-restore: {lost:.0f} s without a scrape, {took:.0f} s until "
-        "the daemon answered and all was looked at",
+        "the daemon answered and all was looked at"
     )
 
 
-def test_the_stack_comes_back_by_itself_after_a_power_cut(
-    steady: Powered, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_stack_comes_back_by_itself_after_a_power_cut(steady: Powered, tell: Tell) -> None:
     stack = steady.stack
     silence = stacks.silence(stack, "Nothing", "survives a power cut")
     time.sleep(SNAPSHOT_SECONDS + TO_DISK_SECONDS)
@@ -197,10 +189,9 @@ def test_the_stack_comes_back_by_itself_after_a_power_cut(
     assert kept is not None
     off = gap(stack, 'up{job="node"}', began - TO_DISK_SECONDS - 5 * SCRAPE_SECONDS)
     tell(
-        capsys,
         f"power cut: all scraped again {took:.0f} s after the boot; of what was scraped before, "
         f"the last {began - kept:.0f} s are lost; {off:.0f} s without a sample; "
-        f"{stack.value(CORRUPTIONS):.0f} corruptions of the log counted",
+        f"{stack.value(CORRUPTIONS):.0f} corruptions of the log counted"
     )
 
 

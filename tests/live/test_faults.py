@@ -21,7 +21,8 @@ import yaml
 
 from ops import rehearsal
 from tests.live import stack as stacks
-from tests.live.ingestion import BEATING, JOBS, answering, gap, scraped_until, tell
+from tests.live.figures import Tell
+from tests.live.ingestion import BEATING, JOBS, answering, gap, scraped_until
 from tests.live.stack import SCRAPE_SECONDS, Stack, eventually, not_of_this_machine
 
 STACK = "live-faults"
@@ -79,9 +80,7 @@ def crash(stack: Stack, service: str) -> None:
 
 
 @pytest.mark.parametrize("service", [name for name in JOBS if name != "prometheus"])
-def test_a_crashed_service_comes_back_by_itself(
-    service: str, here: Stack, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_crashed_service_comes_back_by_itself(service: str, here: Stack, tell: Tell) -> None:
     if service not in here.result.urls and service == "grafana":
         pytest.skip("there is no image of Grafana here")
     assert eventually(answering(here, service), 30)
@@ -90,11 +89,11 @@ def test_a_crashed_service_comes_back_by_itself(
     crash(here, service)
     assert eventually(lambda: here.started_at(service) != before, BACK_SECONDS)
     assert eventually(answering(here, service, time.time()), 3 * BACK_SECONDS)
-    tell(capsys, f"SIGKILL {service}: scraped again after {time.time() - started:.1f} s")
+    tell(f"SIGKILL {service}: scraped again after {time.time() - started:.1f} s")
 
 
 def test_prometheus_crashed_loses_only_what_it_did_not_scrape_meanwhile(
-    here: Stack, capsys: pytest.CaptureFixture[str]
+    here: Stack, tell: Tell
 ) -> None:
     since = time.time() - 5 * SCRAPE_SECONDS
     crashed = time.time()
@@ -106,7 +105,7 @@ def test_prometheus_crashed_loses_only_what_it_did_not_scrape_meanwhile(
     assert scraped_until(here, crashed) == counted
     assert here.value("prometheus_tsdb_wal_corruptions_total") == 0
     lost = gap(here, 'up{job="prometheus"}', since)
-    tell(capsys, f"SIGKILL prometheus: no sample of before lost, {lost:.0f} s without a scrape")
+    tell(f"SIGKILL prometheus: no sample of before lost, {lost:.0f} s without a scrape")
     assert lost <= BACK_SECONDS
 
 
@@ -129,7 +128,7 @@ def test_silences_and_what_was_told_survive_a_crash(here: Stack) -> None:
 
 
 def test_an_alert_raised_while_alertmanager_was_away_reaches_it_afterwards(
-    stack: Stack, capsys: pytest.CaptureFixture[str]
+    stack: Stack, tell: Tell
 ) -> None:
     alertmanager = stack.container("alertmanager")
     alertmanager.stop()
@@ -148,9 +147,8 @@ def test_an_alert_raised_while_alertmanager_was_away_reaches_it_afterwards(
     # Prometheus tells of every firing alert again each minute (--rules.alert.resend-delay).
     assert eventually(known, 75)
     tell(
-        capsys,
-        f"alertmanager away: {failed:.0f} notifications failed, known {time.time() - started:.0f} s"
-        " after its return",
+        f"alertmanager away: {failed:.0f} notifications failed, "
+        f"known {time.time() - started:.0f} s after its return"
     )
 
 
@@ -198,7 +196,7 @@ def refusing(stack: Stack, rules: str) -> Iterator[Refusing]:
 
 
 def test_an_alert_that_alertmanager_refused_is_told_again_until_it_is_taken(
-    stack: Stack, capsys: pytest.CaptureFixture[str]
+    stack: Stack, tell: Tell
 ) -> None:
     if elsewhere := not_of_this_machine(stack.client):
         pytest.skip(elsewhere)
@@ -220,15 +218,12 @@ def test_an_alert_that_alertmanager_refused_is_told_again_until_it_is_taken(
         taken = time.time()
         assert eventually(known, 60 + 2 * BACK_SECONDS)
     tell(
-        capsys,
         f"alertmanager answers 503: {alertmanager.refused} messages refused, the alert was there "
-        f"{time.time() - taken:.0f} s after it took them again",
+        f"{time.time() - taken:.0f} s after it took them again"
     )
 
 
-def test_after_a_full_disk_only_a_restart_saves_what_comes(
-    stack: Stack, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_after_a_full_disk_only_a_restart_saves_what_comes(stack: Stack, tell: Tell) -> None:
     def age() -> float:
         found = stack.value("time() - max(timestamp(up))")
         return math.inf if found is None else found
@@ -251,15 +246,12 @@ def test_after_a_full_disk_only_a_restart_saves_what_comes(
     # From the disk's being full to the restart, whatever was scraped in between.
     assert lost >= restarted - before - 3 * SCRAPE_SECONDS
     tell(
-        capsys,
         f"full disk, room again, restarted after {restarted - before:.0f} s: no sample of before "
-        f"lost, a gap of {lost:.0f} s",
+        f"lost, a gap of {lost:.0f} s"
     )
 
 
-def test_a_truncated_log_is_repaired_and_its_end_alone_is_lost(
-    stack: Stack, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_truncated_log_is_repaired_and_its_end_alone_is_lost(stack: Stack, tell: Tell) -> None:
     prometheus = stack.container("prometheus")
     first = stack.value("min(min_over_time(timestamp(up{job='prometheus'})[1h:1s]))")
     prometheus.stop()
@@ -275,4 +267,4 @@ def test_a_truncated_log_is_repaired_and_its_end_alone_is_lost(
     assert b"repair" in prometheus.logs(since=int(started))
     assert stack.value("min(min_over_time(timestamp(up{job='prometheus'})[1h:1s]))") == first
     assert eventually(lambda: stack.query("prometheus_tsdb_wal_corruptions_total >= 1"), 15)
-    tell(capsys, "truncated log: repaired and counted, the oldest sample still there")
+    tell("truncated log: repaired and counted, the oldest sample still there")

@@ -16,6 +16,7 @@ import requests
 from ops import rehearsal
 from tests.live import stack as stacks
 from tests.live.stack import SECRETS, TIMEOUT_SECONDS, Stack, eventually
+from tests.turns import turn
 
 NAME = "live-grafana-pair"
 NETWORK = f"{NAME}-database"
@@ -42,7 +43,8 @@ class Pair:
 
 @pytest.fixture(scope="module")
 def pair(docker_client: docker.DockerClient) -> Iterator[Pair]:
-    images = rehearsal.local_images(docker_client, stacks.say, uncommon=True)
+    with turn("images"):
+        images = rehearsal.local_images(docker_client, stacks.say, uncommon=True)
     if "grafana" not in images:
         pytest.skip("no image of Grafana is here")
     with stacks.alone(NETWORK, docker_client), stacks.alone(NAME, docker_client):

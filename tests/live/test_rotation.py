@@ -21,7 +21,8 @@ from tests.certificates import authority
 from tests.issued import issued
 from tests.live import stack as stacks
 from tests.live.delivery import Pace, subject
-from tests.live.ingestion import JOBS, answering, scraped_until, tell
+from tests.live.figures import Tell
+from tests.live.ingestion import JOBS, answering, scraped_until
 from tests.live.rotations import HOSTS, NAME, ROTATIONS, Rotating, Rotation
 from tests.live.stack import (
     CONFIG_FILES,
@@ -146,7 +147,7 @@ def failed_scrapes(stack: Stack, since: float) -> dict[str, int]:
 
 @each_rotation
 def test_a_rotated_secret_is_in_force_and_costs_no_more_than_is_said(
-    rotation: Rotation, rotating: Rotating, capsys: pytest.CaptureFixture[str]
+    rotation: Rotation, rotating: Rotating, tell: Tell
 ) -> None:
     was = rotating.stack
     if "grafana" not in was.result.urls and rotation.keys == ("grafanaAdminPassword",):
@@ -174,9 +175,8 @@ def test_a_rotated_secret_is_in_force_and_costs_no_more_than_is_said(
     assert silence["status"]["state"] == "active"
     failed = failed_scrapes(now, began)
     tell(
-        capsys,
         f"{rotation}: in place after {took:.1f} s, restarted {', '.join(sorted(services)) or '-'}"
-        f", failed scrapes {failed or '-'}",
+        f", failed scrapes {failed or '-'}"
     )
     assert max(failed.values(), default=0) <= took / SCRAPE_SECONDS + FAILED_SCRAPES
 

@@ -34,7 +34,7 @@ from tests.live.delivery import (
 )
 from tests.live.delivery_cases import FAST
 from tests.live.delivery_runs import EXPORTERS, gather_less
-from tests.live.ingestion import tell
+from tests.live.figures import Tell
 from tests.live.sinks import Message, Refusal
 from tests.live.stack import eventually, not_of_this_machine, say
 
@@ -179,9 +179,7 @@ def test_slack_refused_and_alertmanager_tried_again(channel: str, away: Away) ->
 
 
 @each_channel
-def test_what_still_fires_is_told_afterwards_and_once(
-    channel: str, away: Away, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_still_fires_is_told_afterwards_and_once(channel: str, away: Away, tell: Tell) -> None:
     told = away.told(name("Lasting", channel), channel)
     assert [is_resolved(message) for message in told] == [False]
     after = told[0].at - away.ended
@@ -191,9 +189,8 @@ def test_what_still_fires_is_told_afterwards_and_once(
         pause = min(pause, MAX_PAUSE_SECONDS)
     tries = len([one for one in away.refused if one.to == channel])
     tell(
-        capsys,
         f"Slack away for {OUTAGE_SECONDS:.0f} s with {refusal.status}: {channel} is told "
-        f"{after:.0f} s after its return, after {tries} refused messages",
+        f"{after:.0f} s after its return, after {tries} refused messages"
     )
     assert 0 <= after < pause + BOUND_SECONDS
 
@@ -230,20 +227,16 @@ def test_nobody_is_told_anything_twice(away: Away) -> None:
     assert set(told.values()) == {1}
 
 
-def test_that_slack_is_away_is_told_by_mail_meanwhile(
-    away: Away, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_that_slack_is_away_is_told_by_mail_meanwhile(away: Away, tell: Tell) -> None:
     first = away.told(FAILING, MAIL)[0]
     assert not is_resolved(first)
     assert away.meanwhile(first)
-    tell(capsys, f"{FAILING} by mail {first.at - away.began:.0f} s after Slack went away")
+    tell(f"{FAILING} by mail {first.at - away.began:.0f} s after Slack went away")
 
 
-def test_and_by_slack_when_it_is_back_until_it_is_over(
-    away: Away, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_and_by_slack_when_it_is_back_until_it_is_over(away: Away, tell: Tell) -> None:
     fired, over = away.told(FAILING, CRITICAL)
     assert not is_resolved(fired)
     assert fired.at > away.ended
     assert is_resolved(over)
-    tell(capsys, f"{FAILING} is over {over.at - away.ended:.0f} s after Slack's return")
+    tell(f"{FAILING} is over {over.at - away.ended:.0f} s after Slack's return")

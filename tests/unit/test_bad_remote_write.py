@@ -200,7 +200,8 @@ RIGHT = [
     {"username": 12345, "password": CANARY},
     {"bearerToken": CANARY},
     {"tenant": 42, "headers": {"THANOS-TENANT": "clinic", "X-Replica": 1}},
-    {"ca": CA, "serverName": "mimir.example.com"},
+    # Named, since each process of `pytest -n` makes another certificate.
+    pytest.param({"ca": CA, "serverName": "mimir.example.com"}, id="ca"),
     {"queue": {"capacity": 2000, "minShards": 4, "maxShards": 4, "retryOnHttp429": False}},
     {"keep": ["up", "job:.+"], "drop": ["go_.*"]},
     {"writeRelabel": [{"action": "labeldrop", "regex": "pod"}]},

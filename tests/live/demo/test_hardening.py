@@ -9,6 +9,7 @@ from docker.models.containers import Container
 
 from tests import hardening
 from tests.hardening import Finding
+from tests.live.figures import Tell
 from tests.live.stack import Stack
 
 SERVICE_LABEL = "vitalstream.service"
@@ -49,7 +50,7 @@ def stack(request: pytest.FixtureRequest) -> Stack:
 
 
 def test_every_container_meets_the_benchmark_but_for_the_written_exceptions(
-    stack: Stack, capsys: pytest.CaptureFixture[str]
+    stack: Stack, tell: Tell
 ) -> None:
     inspected = {found.labels[SERVICE_LABEL]: found.attrs for found in stack.containers()}
     found = [
@@ -59,11 +60,10 @@ def test_every_container_meets_the_benchmark_but_for_the_written_exceptions(
     ]
     faults = [finding for finding in found if not hardening.accepted(finding)]
     asked = len(hardening.ITEMS) * len(inspected)
-    with capsys.disabled():
-        print(
-            f"\n{stack.name}: {asked - len(found)} of {asked} met ({len(hardening.ITEMS)} items, "
-            f"{len(inspected)} containers), {len(found) - len(faults)} excepted with a reason"
-        )
+    tell(
+        f"{stack.name}: {asked - len(found)} of {asked} met ({len(hardening.ITEMS)} items, "
+        f"{len(inspected)} containers), {len(found) - len(faults)} excepted with a reason"
+    )
     assert inspected
     assert faults == []
 

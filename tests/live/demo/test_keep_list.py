@@ -8,8 +8,8 @@ import pytest
 import requests
 import yaml
 
+from tests.live.demo.test_config_files import MARKER
 from tests.live.stack import TIMEOUT_SECONDS, Stack, eventually
-from tests.live.test_config_files import MARKER
 
 MADE_BY_PROMETHEUS = re.compile(r"up|scrape_\w+|ALERTS|ALERTS_FOR_STATE")
 # Empty on a young, healthy demo: the name, and why.

@@ -1,0 +1,58 @@
+"""Two stacks: `live` with the demo, for as long as these tests run, and `live-bare` without it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import docker
+import pytest
+
+from ops import rehearsal
+from tests.live import pages
+from tests.live import stack as stacks
+from tests.live.stack import Stack
+
+
+@pytest.fixture(scope="session")
+def live(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterator[Stack]:
+    """With the demo and a dashboard of the user's own; with Grafana where there is an image."""
+    config = stacks.config(images, demo=True, dashboardsFolder="tests/live/dashboards")
+    with stacks.alone("live", docker_client):
+        result = rehearsal.up("live", config, stacks.say)
+        yield Stack("live", docker_client, config, result)
+
+
+@pytest.fixture(scope="session")
+def bare(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterator[Stack]:
+    """Without the demo, and without an image of Grafana."""
+    config = stacks.config({**images, "grafana": "vitalstream-local/grafana:none-of-that-tag"})
+    with stacks.alone("live-bare", docker_client):
+        result = rehearsal.up("live-bare", config, stacks.say)
+        yield Stack("live-bare", docker_client, config, result)
+
+
+@pytest.fixture
+def scratch(docker_client: docker.DockerClient) -> Iterator[str]:
+    """The name of a stack to fail with; what is left of it is removed."""
+    with stacks.alone("live-scratch", docker_client):
+        yield "live-scratch"
+
+
+@pytest.fixture(scope="session")
+def logins() -> dict[str, Any]:
+    """Sessions of Grafana by its address: each browser need not log in again."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def site(live: Stack, logins: dict[str, Any]) -> Iterator[pages.Grafana]:
+    """The Grafana of `live` in a browser. No longer than a module: see `pages.chromium`."""
+    url = live.result.urls.get("grafana")
+    if url is None:
+        pages.unavailable("Grafana is left out: there is no image of it here")
+        return
+    with pages.chromium() as browser:
+        if url not in logins:
+            logins[url] = pages.log_in(browser, url)
+        yield pages.Grafana(url, browser, logins[url])
