@@ -166,7 +166,7 @@ def warnings(settings: HostSettings) -> list[str]:
     """Of what passes between the hosts, in words for the preview."""
     return [
         f"{' and '.join(peers)} tell each other of silences and of what was sent: whoever reaches "
-        "those ports can join in, so let only the hosts reach them (docs/scaling.md#several-hosts)"
+        "those ports can join in, so let only the hosts reach them (docs/hosts.md)"
         for peers in [settings.gossip_peers.values()]
         if peers
     ]
