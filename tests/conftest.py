@@ -11,10 +11,13 @@ import docker.errors
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-# They share two stacks, which the first brings up.
-TOGETHER = "tests/live/demo/"
+from tests import figures
+
+# Each in one process: the modules of the one share two stacks, and two Pulumi engines at once are
+# more than a small machine's processors.
+TOGETHER = ("tests/live/demo/", "tests/engine/")
 # What waits most comes first: what computes fills the gaps.
-ORDER = (TOGETHER, "tests/engine/", "tests/live/")
+ORDER = (*TOGETHER, "tests/live/")
 
 LOCAL_ENGINE = "unix:///var/run/docker.sock"
 
@@ -40,7 +43,8 @@ class ByModule(LoadScopeScheduling):
     """A module's tests stay together, for its fixtures."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return TOGETHER if nodeid.startswith(TOGETHER) else nodeid.partition("::")[0]
+        module = nodeid.partition("::")[0]
+        return next((folder for folder in TOGETHER if module.startswith(folder)), module)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByModule:
@@ -50,3 +54,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByModule:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: [not item.nodeid.startswith(folder) for folder in ORDER])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    figures.show(terminalreporter)

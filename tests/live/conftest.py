@@ -1,4 +1,4 @@
-"""What the tests on running containers share: the images, and what they measured."""
+"""What the tests on running containers share: the images, and where they say what they measured."""
 
 from __future__ import annotations
 
@@ -9,37 +9,8 @@ import docker
 import pytest
 
 from ops.local_images import LocalImagesError
+from tests.figures import DELAY, MEASURED, Tell
 from tests.live import stack as stacks
-from tests.live.delivery import AIM_SECONDS, HEADER
-from tests.live.figures import DELAY, MEASURED, Tell
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What was measured, also where every test passed."""
-    if lines := _properties(terminalreporter, MEASURED):
-        terminalreporter.section("measured")
-        for line in lines:
-            terminalreporter.write_line(line)
-    if lines := _properties(terminalreporter, DELAY):
-        terminalreporter.section("from fault to message, in seconds")
-        terminalreporter.write_line(
-            "floor: scrape interval + for + evaluation interval + group_wait; the aim is at most "
-            f"{AIM_SECONDS} above it. over: from the mending to the message of it"
-        )
-        for line in (HEADER, *lines):
-            terminalreporter.write_line(line)
-
-
-def _properties(terminalreporter: pytest.TerminalReporter, name: str) -> list[str]:
-    """Of all tests, in a process of its own each or not."""
-    return [
-        str(value)
-        for reports in terminalreporter.stats.values()
-        for report in reports
-        if getattr(report, "when", None) == "call"
-        for key, value in report.user_properties
-        if key == name
-    ]
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ops import rehearsal
 from tests.certificates import Authority
+from tests.figures import DELAYS
 from tests.live import stack as stacks
 from tests.live.faults import Fault
 from tests.live.sinks import HEARTBEAT, Message, Sink, sink
@@ -30,10 +31,6 @@ MAIL = "ops-team@example.com"
 # How long Alertmanager gathers before it tells each of them.
 GROUP_WAIT_SECONDS = {CRITICAL: 5, MAIL: 5, DATABASE: 5, BACKEND: 5, WARNINGS: 30}
 
-# The table of delays at the end of the run.
-WIDTHS = "{:26} {:29} {:22} {:>6} {:>6} {:>6}   {:>6}"
-HEADER = WIDTHS.format("fault", "alert", "told", "floor", "took", "above", "over")
-AIM_SECONDS = 5
 # How much slower than its settings a chain may be before a test fails.
 BOUND_SECONDS = 15
 RESOLVED = "RESOLVED"
@@ -191,12 +188,12 @@ def rows(what: str, out: Outcome) -> Iterator[str]:
     """The seconds from fault to message beside what the settings alone make of them."""
     for to in out.expected.to:
         if not out.told(to):
-            yield WIDTHS.format(what, out.expected.alert, to, "", "never", "", "")
+            yield DELAYS.format(what, out.expected.alert, to, "", "never", "", "")
             continue
         floor, delay = out.floor(to), out.delay(to)
         over = f"{out.resolved_delay(to):.1f}" if out.resolved(to) else "never"
         numbers = f"{floor:.0f}", f"{delay:.1f}", f"{delay - floor:+.1f}"
-        yield WIDTHS.format(what, out.expected.alert, to, *numbers, over)
+        yield DELAYS.format(what, out.expected.alert, to, *numbers, over)
 
 
 def messages_of(alert: str, messages: Sequence[Message]) -> list[Message]:

@@ -16,9 +16,9 @@ import requests
 import yaml
 
 from ops import rehearsal
+from tests.figures import Tell
 from tests.live import clocks
 from tests.live import stack as stacks
-from tests.live.figures import Tell
 from tests.live.ingestion import BEATING
 from tests.live.stack import (
     SCRAPE_SECONDS,

@@ -12,6 +12,7 @@ from collections import Counter
 import docker
 import pytest
 
+from tests.figures import Tell
 from tests.live import delivery_runs
 from tests.live.delivery import (
     BACKEND,
@@ -25,7 +26,6 @@ from tests.live.delivery import (
 )
 from tests.live.delivery_cases import EXPECTED
 from tests.live.delivery_runs import BEAT_SECONDS, VALID_SECONDS, Run, Runs
-from tests.live.figures import Tell
 from tests.live.sinks import HEARTBEAT
 from tests.live.stack import not_of_this_machine
 

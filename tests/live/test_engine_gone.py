@@ -13,9 +13,9 @@ import pytest
 import requests
 
 from ops import rehearsal
+from tests.figures import Tell
 from tests.live import own_engine
 from tests.live import stack as stacks
-from tests.live.figures import Tell
 from tests.live.ingestion import BEATING, JOBS, answering, gap, scraped_until
 from tests.live.own_engine import Machine
 from tests.live.stack import SCRAPE_SECONDS, Stack, eventually

@@ -20,8 +20,8 @@ import requests
 import yaml
 
 from ops import rehearsal
+from tests.figures import Tell
 from tests.live import stack as stacks
-from tests.live.figures import Tell
 from tests.live.ingestion import BEATING, JOBS, answering, gap, scraped_until
 from tests.live.stack import SCRAPE_SECONDS, Stack, eventually, not_of_this_machine
 

@@ -18,10 +18,10 @@ from components.settings import Settings
 from ops import program, rehearsal
 from ops.rehearsal.plan import CONTAINER
 from tests.certificates import authority
+from tests.figures import Tell
 from tests.issued import issued
 from tests.live import stack as stacks
 from tests.live.delivery import Pace, subject
-from tests.live.figures import Tell
 from tests.live.ingestion import JOBS, answering, scraped_until
 from tests.live.rotations import HOSTS, NAME, ROTATIONS, Rotating, Rotation
 from tests.live.stack import (

@@ -20,6 +20,7 @@ import yaml
 
 from components.config_files_provider import ConfigFilesProvider
 from tests.certificates import authority
+from tests.figures import Tell
 from tests.live.delivery import (
     BACKEND,
     CRITICAL,
@@ -34,7 +35,6 @@ from tests.live.delivery import (
 )
 from tests.live.delivery_cases import FAST
 from tests.live.delivery_runs import EXPORTERS, gather_less
-from tests.live.figures import Tell
 from tests.live.sinks import Message, Refusal
 from tests.live.stack import eventually, not_of_this_machine, say
 

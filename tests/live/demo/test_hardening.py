@@ -8,8 +8,8 @@ import pytest
 from docker.models.containers import Container
 
 from tests import hardening
+from tests.figures import Tell
 from tests.hardening import Finding
-from tests.live.figures import Tell
 from tests.live.stack import Stack
 
 SERVICE_LABEL = "vitalstream.service"
