@@ -91,6 +91,10 @@ def copy_program(folder: Path) -> Path:
     for part in FOLDERS:
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / part, folder / part, ignore=ignored)
+    # The demo's image is named by its sources: not that of a rehearsal at the same time, which
+    # would build another one of the same name.
+    with (folder / "demo" / "__init__.py").open("a") as demo:
+        demo.write("# Of the engine's tests.\n")
     for path in (folder / "Pulumi.yaml", folder / "policy" / "PulumiPolicy.yaml"):
         project = yaml.safe_load(path.read_text())
         project["runtime"]["options"]["virtualenv"] = sys.prefix

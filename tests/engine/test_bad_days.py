@@ -91,7 +91,7 @@ def test_an_unreachable_docker_host_is_told_before_anything_is_touched(up: Engin
 def test_of_two_ups_at_once_one_waits_to_be_run_again(up: EngineStack) -> None:
     before = up.started()
     first = cli(up, "up", "--yes", "--skip-preview")
-    assert eventually(lambda: any((up.folder / ".state").rglob("locks/**/*.json")), 20)
+    assert eventually(lambda: any((up.folder / ".state").rglob("locks/**/*.json")), 60)
     code, output = run(up, "up", "--yes", "--skip-preview")
     said, _ = first.communicate(timeout=120)
     assert (first.returncode, code != 0) == (0, True), said

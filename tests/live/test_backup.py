@@ -40,7 +40,7 @@ def listener(stack: Stack) -> Iterator[Listener]:
     """Has been told of an alert, and is to be told of it once."""
     with backups.listening(stack) as found:
         backups.raise_alert(stack)
-        assert eventually(lambda: found.told, 20)
+        assert eventually(lambda: found.told, 60)
         yield found
 
 
@@ -60,7 +60,7 @@ def kept(stack: Stack, listener: Listener, tmp_path_factory: pytest.TempPathFact
     if "grafana" in stack.result.urls:
         backups.add_user_and_dashboard(stack)
     stacks.silence(stack, "Of kept", "kept")
-    assert eventually(lambda: len(scrapes(stack)) > 2, 20)
+    assert eventually(lambda: len(scrapes(stack)) > 2, 60)
     began = time.time()
     archive = backup.backup(stack.client, NAME, folder, 3, TELLER)
     ended = time.time()
@@ -74,7 +74,7 @@ def scrapes(stack: Stack) -> list[float]:
 
 
 def test_no_scrape_is_missed_while_a_backup_is_taken(stack: Stack, kept: Kept) -> None:
-    assert eventually(lambda: scrapes(stack)[-1] > kept.ended + SCRAPE_SECONDS, 20)
+    assert eventually(lambda: scrapes(stack)[-1] > kept.ended + SCRAPE_SECONDS, 60)
     times = scrapes(stack)
     assert times[0] < kept.began
     gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
@@ -92,9 +92,9 @@ def iso(moment: float) -> str:
 
 def test_the_last_success_is_scraped(stack: Stack, kept: Kept) -> None:
     expr = 'vitalstream_backup_last_success_timestamp_seconds{stack="live-backup",job="node"}'
-    assert eventually(lambda: stack.query(expr), 20)
+    assert eventually(lambda: stack.query(expr), 60)
     assert stack.value(expr) == pytest.approx(kept.ended, abs=2)
-    assert eventually(lambda: stack.value("instance:vitalstream_backup_age:seconds"), 20)
+    assert eventually(lambda: stack.value("instance:vitalstream_backup_age:seconds"), 60)
 
 
 def test_a_backup_leaves_nothing_in_the_volumes(stack: Stack, kept: Kept) -> None:
@@ -116,7 +116,7 @@ def restored(stack: Stack, kept: Kept, listener: Listener) -> Restored:
     before = listener.told
     backups.wipe(stack)
     backups.raise_alert(stack)
-    assert eventually(lambda: listener.told > before, 20), "without its log it tells again"
+    assert eventually(lambda: listener.told > before, 60), "without its log it tells again"
     wiped = backups.facts(stack, kept.began)
     told = listener.told
     backup.restore(stack.client, kept.archive, NAME, TELLER, lambda _question: True)
@@ -175,12 +175,12 @@ def test_the_stacks_own_password_is_in_force(stack: Stack, restored: Restored) -
 def test_scraping_goes_on_after_a_restore(stack: Stack, restored: Restored) -> None:
     moment = time.time()
     assert restored.facts.samples
-    assert eventually(lambda: scrapes(stack)[-1] > moment, 20)
+    assert eventually(lambda: scrapes(stack)[-1] > moment, 60)
 
 
 def test_the_log_is_whole(stack: Stack, restored: Restored) -> None:
     assert restored.facts.samples
-    assert eventually(lambda: stack.query("prometheus_tsdb_wal_corruptions_total"), 20)
+    assert eventually(lambda: stack.query("prometheus_tsdb_wal_corruptions_total"), 60)
     assert stack.value("prometheus_tsdb_wal_corruptions_total") == 0
 
 

@@ -241,7 +241,7 @@ def test_after_a_full_disk_only_a_restart_saves_what_comes(stack: Stack, tell: T
     prometheus.restart()
     assert eventually(answering(stack, "prometheus", time.time()), 2 * BACK_SECONDS)
     assert scraped_until(stack, before) == counted
-    assert eventually(lambda: stack.query("prometheus_tsdb_wal_writes_failed_total == 0"), 15)
+    assert eventually(lambda: stack.query("prometheus_tsdb_wal_writes_failed_total == 0"), 60)
     lost = gap(stack, 'up{job="node"}', before)
     # From the disk's being full to the restart, whatever was scraped in between.
     assert lost >= restarted - before - 3 * SCRAPE_SECONDS
@@ -266,5 +266,5 @@ def test_a_truncated_log_is_repaired_and_its_end_alone_is_lost(stack: Stack, tel
     assert eventually(answering(stack, "prometheus", time.time()), 2 * BACK_SECONDS)
     assert b"repair" in prometheus.logs(since=int(started))
     assert stack.value("min(min_over_time(timestamp(up{job='prometheus'})[1h:1s]))") == first
-    assert eventually(lambda: stack.query("prometheus_tsdb_wal_corruptions_total >= 1"), 15)
+    assert eventually(lambda: stack.query("prometheus_tsdb_wal_corruptions_total >= 1"), 60)
     tell("truncated log: repaired and counted, the oldest sample still there")

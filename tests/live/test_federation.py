@@ -206,7 +206,7 @@ def test_a_source_that_is_gone_is_told_and_its_last_values_do_not_linger(
         assert eventually(lambda: not begun.query(COPIED), STALE_SECONDS)
         say(f"noticed {noticed:.1f} s after its stop; its series ended then too")
         pending = 'ALERTS{alertname="TargetDown", job="federate"}'
-        assert eventually(lambda: begun.query(pending), 15)
+        assert eventually(lambda: begun.query(pending), 60)
     finally:
         container.start()
     assert eventually(lambda: begun.query(COPIED), 60)

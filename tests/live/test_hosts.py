@@ -141,7 +141,7 @@ def test_every_prometheus_scrapes_the_services_of_both_machines(
     def up() -> set[str]:
         return {series["metric"]["instance"] for series in spread.query(prometheus, "up == 1")}
 
-    assert eventually(lambda: wanted <= up(), 20), wanted - up()
+    assert eventually(lambda: wanted <= up(), 60), wanted - up()
 
 
 def test_each_machine_is_watched_by_an_exporter_of_its_own(spread: Spread) -> None:

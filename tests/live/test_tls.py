@@ -66,7 +66,7 @@ def test_every_target_of_the_stack_is_up(tls: Stack) -> None:
             if target["health"] != "up" and target["scrapePool"] != "backend"
         }
 
-    eventually(lambda: not down(), 20)
+    eventually(lambda: not down(), 60)
     left_out = set() if "grafana" in tls.result.urls else {"grafana"}
     assert down().keys() <= left_out, down()
 

@@ -104,12 +104,12 @@ def test_every_rule_evaluates_without_error(upgrade: Upgrade) -> None:
         rules = upgrade.stack.rules()
         return {name: rule for name, rule in rules.items() if rule["health"] != "ok"}
 
-    eventually(lambda: not faulty(), 20)
+    eventually(lambda: not faulty(), 60)
     assert faulty() == {}
 
 
 def test_nothing_of_the_log_was_given_up(upgrade: Upgrade) -> None:
-    assert eventually(lambda: upgrade.stack.query("prometheus_tsdb_wal_corruptions_total"), 20)
+    assert eventually(lambda: upgrade.stack.query("prometheus_tsdb_wal_corruptions_total"), 60)
     assert upgrade.stack.value("prometheus_tsdb_wal_corruptions_total") == 0
 
 

@@ -1,4 +1,4 @@
-"""Two stacks while the tests of this folder run: `live` with the demo, `live-bare` without it."""
+"""Two stacks from the first of these tests on: `live` with the demo, `live-bare` without it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.live import stack as stacks
 from tests.live.stack import Stack
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def live(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterator[Stack]:
     """With the demo and a dashboard of the user's own; with Grafana where there is an image."""
     config = stacks.config(images, demo=True, dashboardsFolder="tests/live/dashboards")
@@ -23,7 +23,7 @@ def live(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterator
         yield Stack("live", docker_client, config, result)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def bare(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterator[Stack]:
     """Without the demo, and without an image of Grafana."""
     config = stacks.config({**images, "grafana": "vitalstream-local/grafana:none-of-that-tag"})
@@ -39,7 +39,7 @@ def scratch(docker_client: docker.DockerClient) -> Iterator[str]:
         yield "live-scratch"
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def logins() -> dict[str, Any]:
     """Sessions of Grafana by its address: each browser need not log in again."""
     return {}

@@ -30,7 +30,7 @@ def keep(live: Stack) -> re.Pattern[str]:
 
 def test_nothing_is_stored_that_is_not_on_the_list(live: Stack, keep: re.Pattern[str]) -> None:
     recorded = {name for name, rule in live.rules().items() if rule["type"] == "recording"}
-    assert eventually(lambda: live.query("node_load5"), 15)
+    assert eventually(lambda: live.query("node_load5"), 60)
     # A rule of another test of this stack is gone, and what it recorded is not.
     scraped = set(live.ask("label/__name__/values")) - recorded - {MARKER}
     assert {
@@ -51,7 +51,7 @@ def test_what_a_target_shows_and_nothing_reads_is_not_stored(
     url = f"{live.result.urls[service]}/metrics"
     shown = requests.get(url, timeout=TIMEOUT_SECONDS).text
     assert re.search(rf"^{dropped} ", shown, re.MULTILINE)
-    assert eventually(lambda: live.query(stored), 15)
+    assert eventually(lambda: live.query(stored), 60)
     assert live.query(dropped) == []
 
 

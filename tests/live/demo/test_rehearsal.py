@@ -26,7 +26,7 @@ ALL_BUT_NODE_EXPORTER = frozenset(
 @pytest.fixture(scope="module")
 def again(bare: Stack) -> tuple[Stack, str, float, str]:
     """The second `up` of a stack, with a silence and a moment of before it."""
-    assert eventually(lambda: bare.query("up"), 15)
+    assert eventually(lambda: bare.query("up"), 60)
     silenced, moment = stacks.silence(bare, "Watchdog", "survives"), time.time()
     before = bare.container("alertmanager").id
     result = rehearsal.up(bare.name, bare.config, say)

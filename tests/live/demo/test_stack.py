@@ -33,10 +33,10 @@ def test_all_targets_are_up(live: Stack) -> None:
         }
         return {job: found[job] for job in sorted(expected & set(found))}
 
-    eventually(lambda: not down(), 20)
+    eventually(lambda: not down(), 60)
     assert down() == {}
     # A target is up a moment before its first samples are stored.
-    assert eventually(lambda: expected <= set(live.ask("label/job/values")), 10)
+    assert eventually(lambda: expected <= set(live.ask("label/job/values")), 60)
 
 
 def test_every_rule_of_the_files_is_loaded(live: Stack) -> None:
@@ -49,7 +49,7 @@ def test_every_rule_of_the_files_is_loaded(live: Stack) -> None:
         for rule in group["rules"]
     }
     assert written
-    assert eventually(lambda: set(live.rules()) == written, 15)
+    assert eventually(lambda: set(live.rules()) == written, 60)
 
 
 def test_every_rule_evaluates_without_error(live: Stack) -> None:
@@ -60,13 +60,13 @@ def test_every_rule_evaluates_without_error(live: Stack) -> None:
             if rule["health"] != "ok"
         }
 
-    eventually(lambda: not faulty(), 15)
+    eventually(lambda: not faulty(), 60)
     assert faulty() == {}
 
 
 def test_no_rule_evaluation_has_failed(live: Stack) -> None:
     failures = "sum(prometheus_rule_evaluation_failures_total)"
-    assert eventually(lambda: live.query(failures), 15)
+    assert eventually(lambda: live.query(failures), 60)
     assert live.value(failures) == 0
 
 
@@ -159,14 +159,14 @@ def host(live: Stack) -> Stack:
 def test_node_exporter_shows_the_memory_of_the_host(host: Stack) -> None:
     lines = Path("/proc/meminfo").read_text().splitlines()
     kibibytes = next(int(line.split()[1]) for line in lines if line.startswith("MemTotal:"))
-    eventually(lambda: host.query("node_memory_MemTotal_bytes"), 15)
+    eventually(lambda: host.query("node_memory_MemTotal_bytes"), 60)
     assert host.value("node_memory_MemTotal_bytes") == kibibytes * 1024
 
 
 def test_node_exporter_shows_when_the_host_was_started(host: Stack) -> None:
     lines = Path("/proc/stat").read_text().splitlines()
     started = next(int(line.split()[1]) for line in lines if line.startswith("btime"))
-    eventually(lambda: host.query("node_boot_time_seconds"), 15)
+    eventually(lambda: host.query("node_boot_time_seconds"), 60)
     assert host.value("node_boot_time_seconds") == pytest.approx(started, abs=1)
 
 
@@ -186,7 +186,7 @@ def test_node_exporter_shows_the_network_of_the_host(host: Stack) -> None:
         found = host.query("node_network_receive_bytes_total")
         return {series["metric"]["device"]: float(series["value"][1]) for series in found}
 
-    eventually(lambda: all(scraped().get(name, -1) >= before[name] for name in before), 15)
+    eventually(lambda: all(scraped().get(name, -1) >= before[name] for name in before), 60)
     found, after = scraped(), received()
     wrong = [name for name in before if not before[name] <= found.get(name, -1) <= after[name]]
     assert wrong == []

@@ -20,7 +20,7 @@ def stopped(live: Stack, site: Grafana) -> Iterator[Grafana]:
     backend = live.container("demo-backend")
     backend.stop(timeout=2)
     try:
-        assert eventually(lambda: live.query(GONE), 20)
+        assert eventually(lambda: live.query(GONE), 60)
         yield site
     finally:
         backend.start()
