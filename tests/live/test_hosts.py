@@ -113,6 +113,9 @@ def spread(
             placement=PLACED,
             prometheus={"replicas": len(PROMETHEUSES)},
             alertmanager={"replicas": len(ALERTMANAGERS)},
+            # postgres_exporter tries a database that is away for a second, for one scrape after the
+            # other: two Prometheuses that ask every 2 s may not get their answers in time.
+            scrapeInterval="5s",
             # The machines know no name server; a name would be looked for longer than a scrape.
             postgresAddress="127.0.0.1:5432",
             redisAddress="127.0.0.1:6379",
