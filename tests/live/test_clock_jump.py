@@ -106,7 +106,8 @@ def test_while_the_clock_is_an_hour_late_nothing_is_stored_and_all_is_well_once_
         # By a clock that is an hour late there is nothing: it was not scraped then.
         assert right.query("up") == []
     else:
-        # Seen in three of about forty runs: all is taken, as of an hour ago. Why is not known.
+        # In three of about forty runs. Where it was looked at, all was taken as of an hour ago; why
+        # is not known.
         past = right.ask("query", query="up{job='prometheus'}[10m]")["result"]
         tell(f"of the hour before, nothing was refused: {past}; the clock was {off:+.0f} s off")
     assert alerts(right)["Watchdog"] == "firing"
