@@ -20,6 +20,15 @@ def free_ports(*replicas: str) -> dict[str, int]:
     at this moment.
     """
     names = (*DEFAULT_PORTS, *replicas)
+    return dict(zip(names, _free(len(names)), strict=True))
+
+
+def free_port() -> int:
+    """One such port."""
+    return _free(1)[0]
+
+
+def _free(count: int) -> list[int]:
     process = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % PROCESSES
     first = FIRST + process * A_PROCESS
     found: list[int] = []
@@ -27,6 +36,6 @@ def free_ports(*replicas: str) -> dict[str, int]:
         with contextlib.suppress(OSError), socket.socket() as probe:
             probe.bind(("127.0.0.1", port))
             found.append(port)
-        if len(found) == len(names):
-            return dict(zip(names, found, strict=True))
-    raise AssertionError(f"fewer than {len(names)} ports are free from {first}")
+        if len(found) == count:
+            return found
+    raise AssertionError(f"fewer than {count} ports are free from {first}")

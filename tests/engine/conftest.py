@@ -15,10 +15,9 @@ import yaml
 from pulumi import automation
 
 from components.images import IMAGES
-from ops import rehearsal
 from tests.engine.program import ROOT, SECRETS, EngineStack
+from tests.local_images import local_images
 from tests.ports import free_ports
-from tests.turns import turn
 
 PROGRAM = ("__main__.py", "Pulumi.yaml", ".dockerignore")
 FOLDERS = (
@@ -49,8 +48,7 @@ def images(docker_client: docker.DockerClient, cli: None) -> dict[str, str]:
     """Made of Debian's packages; with LIVE_IMAGES=pinned the program's own, which `up` pulls."""
     if os.environ.get("LIVE_IMAGES") == "pinned":
         return {service: image.reference for service, image in IMAGES.items()}
-    with turn("images"):
-        found = rehearsal.local_images(docker_client, print)
+    found = local_images(docker_client, print)
     if "grafana" not in found:
         unavailable("there is no image of Grafana here")
     return found

@@ -16,12 +16,11 @@ import docker
 import pytest
 
 from components.images import IMAGES
-from ops import rehearsal
 from tests.engine.conftest import copy_program, make_stack
 from tests.engine.program import SECRETS, EngineStack
 from tests.live import own_engine
 from tests.live.own_engine import Machine
-from tests.turns import turn
+from tests.local_images import local_images
 
 STACK = "engine-hosts"
 FAR = "far"
@@ -81,8 +80,7 @@ def without_grafana(folder: Path) -> Path:
 def local(docker_client: docker.DockerClient, cli: None) -> dict[str, str]:
     if os.environ.get("LIVE_IMAGES") == "pinned":
         return {service: image.reference for service, image in IMAGES.items()}
-    with turn("images"):
-        return rehearsal.local_images(docker_client, print, demo=False)
+    return local_images(docker_client, print, demo=False)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import socket
 import tarfile
 from collections.abc import Iterator
 
@@ -17,12 +16,6 @@ from components.routing import CONFIG_DIR
 from components.settings import Settings
 from tests.live import stack as stacks
 from tests.live.stack import eventually
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager

@@ -23,6 +23,7 @@ from components.config_files_provider import ConfigFilesProvider
 from components.images import IMAGES
 from components.settings import Settings
 from ops import access, program, rehearsal
+from tests.local_images import local_images
 from tests.ports import free_ports
 from tests.turns import turn
 
@@ -68,8 +69,7 @@ def images(client: docker.DockerClient) -> dict[str, str]:
     """
     chosen = os.environ.get("LIVE_IMAGES", "{}")
     if chosen != "pinned":
-        with turn("images"):
-            return rehearsal.local_images(client, say) | json.loads(chosen)
+        return local_images(client, say) | json.loads(chosen)
     for image in IMAGES.values():
         client.images.pull(image.reference)
     return {}

@@ -20,8 +20,9 @@ from components import routing, settings_loader
 from components.settings import Settings
 from ops import drill
 from ops.drill import command
-from tests.live.alertmanager import free_port, running
+from tests.live.alertmanager import running
 from tests.live.stack import SECRETS
+from tests.ports import free_port
 
 STACK = "live-drill"
 PATIENCE_SECONDS = 6

@@ -16,7 +16,7 @@ import requests
 from ops import rehearsal
 from tests.live import stack as stacks
 from tests.live.stack import SECRETS, TIMEOUT_SECONDS, Stack, eventually
-from tests.turns import turn
+from tests.local_images import local_images
 
 NAME = "live-grafana-pair"
 NETWORK = f"{NAME}-database"
@@ -43,8 +43,7 @@ class Pair:
 
 @pytest.fixture(scope="module")
 def pair(docker_client: docker.DockerClient) -> Iterator[Pair]:
-    with turn("images"):
-        images = rehearsal.local_images(docker_client, stacks.say, uncommon=True)
+    images = local_images(docker_client, stacks.say, uncommon=True)
     if "grafana" not in images:
         pytest.skip("no image of Grafana is here")
     with stacks.alone(NETWORK, docker_client), stacks.alone(NAME, docker_client):

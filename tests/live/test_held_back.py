@@ -20,9 +20,10 @@ import pytest
 import yaml
 
 from components import routing, settings_loader
-from tests.live.alertmanager import free_port, running
+from tests.live.alertmanager import running
 from tests.live.stack import SECRETS, not_of_this_machine
 from tests.live.test_inhibitions import STACK, alert, firing, post
+from tests.ports import free_port
 
 BACKEND_DOWN = alert("BackendDown", "critical", "backend")
 ERRORS = alert("HighErrorRate", "critical", "backend", instance="")

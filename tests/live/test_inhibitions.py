@@ -12,8 +12,9 @@ import pytest
 import requests
 
 from components import routing, settings_loader
-from tests.live.alertmanager import free_port, running
+from tests.live.alertmanager import running
 from tests.live.stack import SECRETS, TIMEOUT_SECONDS, eventually
+from tests.ports import free_port
 
 STACK = "live-inhibit"
 Labels = dict[str, str]

@@ -6,7 +6,6 @@ import contextlib
 import io
 import json
 import re
-import socket
 import tarfile
 import time
 from collections.abc import Iterator, Mapping
@@ -26,6 +25,7 @@ from ops import access, program, rehearsal
 from tests.issued import issued
 from tests.live import stack as stacks
 from tests.live.stack import TIMEOUT_SECONDS, Stack, eventually
+from tests.ports import free_port
 
 STACK = "live-remotewrite"
 RECEIVER = "live-remotewrite-receiver"
@@ -83,7 +83,7 @@ def receiver(docker_client: docker.DockerClient, images: dict[str, str]) -> Iter
     labels = {"vitalstream.stack": RECEIVER}
     with stacks.alone(RECEIVER, docker_client):
         docker_client.networks.create(RECEIVER, driver="bridge", labels=labels)
-        port = _free_port()
+        port = free_port()
         made = docker_client.containers.create(
             image,
             [
@@ -152,13 +152,6 @@ def sent(writing: Stack, receiver: Receiver) -> Sent:
     # Some scrapes more, so that what was there before and after the outage is compared too.
     time.sleep(5 * stacks.SCRAPE_SECONDS)
     return Sent(writing, receiver, time.time() - stacks.SCRAPE_SECONDS, lag or 0)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _receiver_files(served: Mapping[str, str]) -> dict[str, str]:

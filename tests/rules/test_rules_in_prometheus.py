@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import time
 import urllib.error
@@ -17,17 +16,12 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.ports import free_port
+
 RULES = Path(__file__).resolve().parents[2] / "rules"
 NEVER = "0001-01-01T00:00:00Z"
 """`lastEvaluation` of a rule before its first evaluation."""
 PATIENCE_SECONDS = 60
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def _rules(port: int) -> list[dict[str, Any]]:
@@ -59,7 +53,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Pat
             pytest.fail(message)
         pytest.skip(message)
     folder = tmp_path_factory.mktemp("prometheus")
-    port = _free_port()
+    port = free_port()
     config = {
         "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
         "rule_files": [f"{RULES}/*.yml"],
