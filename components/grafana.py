@@ -158,8 +158,7 @@ class GrafanaObjects(pulumi.ComponentResource):
             if settings.protect_data or settings.grafana.database
             else servers[0].data,
         )
-        folder = grafana.oss.Folder("folder", title="VitalStream", uid=FOLDER_UID, opts=child)
-        grafana.oss.DataSource(
+        data_source = grafana.oss.DataSource(
             "prometheus",
             name="Prometheus",
             type="prometheus",
@@ -173,13 +172,21 @@ class GrafanaObjects(pulumi.ComponentResource):
             secure_json_data_encoded=_data_source_secrets(settings),
             opts=child,
         )
+        # Written alone, before the rest. Where SQLite was busy with the dashboards, Grafana 9.4
+        # tried again with a key that the database had rolled back and only its memory still had:
+        # with the next restart the password was lost, and no update of the data source succeeded.
+        # https://github.com/grafana/grafana/issues/63419
+        after = pulumi.ResourceOptions.merge(
+            child, pulumi.ResourceOptions(depends_on=[data_source])
+        )
+        folder = grafana.oss.Folder("folder", title="VitalStream", uid=FOLDER_UID, opts=after)
         for name, text in dashboards.items():
             grafana.oss.Dashboard(
-                name, folder=folder.uid, config_json=text, overwrite=True, opts=child
+                name, folder=folder.uid, config_json=text, overwrite=True, opts=after
             )
         if own_dashboards:
             own_folder = grafana.oss.Folder(
-                "own-folder", title="Own dashboards", uid=OWN_FOLDER_UID, opts=child
+                "own-folder", title="Own dashboards", uid=OWN_FOLDER_UID, opts=after
             )
             for uid, text in own_dashboards.items():
                 grafana.oss.Dashboard(
@@ -187,7 +194,7 @@ class GrafanaObjects(pulumi.ComponentResource):
                     folder=own_folder.uid,
                     config_json=text,
                     overwrite=True,
-                    opts=child,
+                    opts=after,
                 )
         self.register_outputs({"folder": folder.uid})
 

@@ -14,6 +14,8 @@ import yaml
 from docker.models.containers import Container
 from pulumi import automation
 
+from components.own_dashboards import DATA_SOURCE_UID
+from components.settings import Settings
 from ops import access, rehearsal
 from ops.program import StackConfig
 
@@ -94,17 +96,34 @@ class EngineStack:
         return found
 
     def get(self, service: str, path: str) -> Any:
-        config = StackConfig.of_values({**self.values, **self.secrets}, set(self.secrets))
-        settings = config.settings(self.stack.name)
+        settings = self._settings()
         with access.session(settings) as session:
             answer = session.get(settings.local_url(service) + path, timeout=10)
         answer.raise_for_status()
         return answer.json()
 
+    def through_grafana(self, expr: str) -> list[float]:
+        """The values of an instant query, asked as a panel does."""
+        query = {"refId": "A", "datasource": {"uid": DATA_SOURCE_UID}, "expr": expr}
+        body = {"queries": [query | {"instant": True}], "from": "now-1m", "to": "now"}
+        settings = self._settings()
+        with access.session(settings) as session:
+            password = settings.grafana_admin_password.get_secret_value()
+            session.auth = (settings.grafana_admin_user, password)
+            url = settings.local_url("grafana") + "/api/ds/query"
+            answer = session.post(url, json=body, timeout=10)
+        assert answer.ok, answer.text
+        frames = answer.json()["results"]["A"]["frames"]
+        return [value for frame in frames for value in frame["data"]["values"][1]]
+
     def rule(self, name: str) -> dict[str, Any]:
         """A rule as the running Prometheus has it."""
         groups = self.get("prometheus", "/api/v1/rules")["data"]["groups"]
         return next(rule for group in groups for rule in group["rules"] if rule["name"] == name)
+
+    def _settings(self) -> Settings:
+        config = StackConfig.of_values({**self.values, **self.secrets}, set(self.secrets))
+        return config.settings(self.stack.name)
 
     @property
     def _ours(self) -> dict[str, Any]:

@@ -109,6 +109,10 @@ def test_a_new_web_password_replaces_nothing_and_is_in_force(up: EngineStack) ->
         assert session.get(address, timeout=10).status_code == 401
 
 
+def test_grafana_restarted_still_knows_the_data_sources_password(up: EngineStack) -> None:
+    assert up.through_grafana("vector(46)") == [46]
+
+
 def test_after_that_too_a_second_up_changes_nothing(up: EngineStack) -> None:
     assert up.up() == {}
 

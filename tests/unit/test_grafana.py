@@ -88,6 +88,12 @@ def test_an_object_waits_for_grafana_to_be_healthy(kind: str, view: Any) -> None
         assert any(d.endswith("container:Container::grafana") for d in found.dependencies)
 
 
+@pytest.mark.parametrize("kind", [kind for kind in OBJECTS if kind != "DataSource"])
+def test_the_data_source_is_written_before_the_rest(kind: str, view: Any) -> None:
+    for found in view.all(kind).values():
+        assert any(d.endswith("DataSource::prometheus") for d in found.dependencies)
+
+
 @every_kind
 def test_an_object_is_made_by_the_stacks_own_provider(kind: str, view: Any) -> None:
     for found in view.all(kind).values():
