@@ -5,9 +5,9 @@ through the Docker SDK and Grafana's HTTP API. It only creates and removes: diff
 place and state are the engine's. It pulls no image.
 """
 
-from ops.rehearsal.errors import RehearsalError
+from ops.rehearsal.errors import RehearsalError, StaleNetworkError
 from ops.rehearsal.local import local_images
 from ops.rehearsal.removal import down
 from ops.rehearsal.run import Result, up
 
-__all__ = ["RehearsalError", "Result", "down", "local_images", "up"]
+__all__ = ["RehearsalError", "Result", "StaleNetworkError", "down", "local_images", "up"]

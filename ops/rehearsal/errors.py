@@ -11,6 +11,13 @@ class RehearsalError(ProgramError):
     """The stack is not up; the message says why, in plain words."""
 
 
+class StaleNetworkError(RehearsalError):
+    """Docker counts a connection to a network that nothing has any more, and does not remove it.
+
+    https://github.com/moby/moby/issues/42119
+    """
+
+
 class StoppedError(RehearsalError):
     """Not gone on with, because another part of the stack failed."""
 

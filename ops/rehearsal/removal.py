@@ -16,7 +16,7 @@ from docker.models.volumes import Volume
 from components.obstacles import STACK_LABEL
 from components.service import DATA_SUFFIX
 from components.volume_files import HELPER_LABEL
-from ops.rehearsal.errors import RehearsalError, docker_words
+from ops.rehearsal.errors import RehearsalError, StaleNetworkError, docker_words
 
 STOPPED_AT_ONCE = 8
 
@@ -28,7 +28,8 @@ def down(client: docker.DockerClient, stack: str, *, volumes: bool) -> tuple[str
     """Removes what the engine or a rehearsal made of a stack; `volumes`: its data too.
 
     Containers are given their own grace period to stop. Returns the names of what is gone. Raises
-    RehearsalError when Docker refuses, as when a container of someone else still uses a network.
+    RehearsalError when Docker refuses, as when a container of someone else still uses a network,
+    and StaleNetworkError, with all the rest gone, where only a new start of Docker frees one.
     """
     mine: Filters = {"label": f"{STACK_LABEL}={stack}"}
     there = client.volumes.list(filters=mine)
@@ -38,10 +39,16 @@ def down(client: docker.DockerClient, stack: str, *, volumes: bool) -> tuple[str
         helpers: Filters = {"label": f"{HELPER_LABEL}={volume.name}"}
         found += client.containers.list(all=True, ignore_removed=True, filters=helpers)
     gone = _all(found, _remove_container)
-    gone += _all(client.networks.list(filters=mine), _remove_network)
+    stale: StaleNetworkError | None = None
+    try:
+        gone += _all(client.networks.list(filters=mine), _remove_network)
+    except StaleNetworkError as error:
+        stale = error
     # The others have configuration and passwords, which the next `up` writes anew.
     unwanted = [found for found in there if volumes or not str(found.name).endswith(DATA_SUFFIX)]
     gone += _all(unwanted, lambda volume: volume.remove())
+    if stale:
+        raise stale
     return tuple(gone)
 
 
@@ -55,7 +62,8 @@ def _all(things: Iterable[Thing], remove: Callable[[Thing], None]) -> list[str]:
         return str(thing.name)
 
     with ThreadPoolExecutor(STOPPED_AT_ONCE) as pool:
-        return list(pool.map(attempt, things))
+        attempts = [pool.submit(attempt, thing) for thing in things]
+    return [one.result() for one in attempts]
 
 
 def _remove_container(container: Container) -> None:
@@ -72,4 +80,12 @@ def _remove_network(network: Network) -> None:
             f"The network {network.name} is still used by {users}, not of this stack: "
             f"`docker network disconnect {network.name} NAME` first."
         )
-    network.remove()
+    try:
+        network.remove()
+    except docker.errors.APIError as error:
+        if "active endpoints" not in docker_words(error):
+            raise
+        raise StaleNetworkError(
+            f"The network {network.name} cannot be removed: Docker counts a connection to it that "
+            "no container has (moby#42119). Restart Docker, and do this again."
+        ) from None

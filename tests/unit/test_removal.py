@@ -1,0 +1,78 @@
+"""Removing a stack from an engine that does not let go of a network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import docker.errors
+import pytest
+
+from ops import rehearsal
+
+STALE = "error while removing network: network alertmanager id 87b93 has active endpoints"
+
+
+@dataclass
+class Thing:
+    """A network or a volume, and what Docker says where it shall go."""
+
+    name: str
+    refusal: str = ""
+    containers: list[Any] = field(default_factory=list)
+    gone: bool = False
+
+    def reload(self) -> None:
+        """What docker-py calls a fresh look at the network."""
+
+    def remove(self) -> None:
+        if self.refusal:
+            raise docker.errors.APIError("403", explanation=self.refusal)
+        self.gone = True
+
+
+@dataclass
+class Collection:
+    things: list[Thing]
+
+    def list(self, **_: object) -> list[Thing]:
+        return self.things
+
+
+@dataclass
+class Engine:
+    networks: Collection
+    volumes: Collection
+    containers: Collection = field(default_factory=lambda: Collection([]))
+
+
+def down(engine: Any) -> None:
+    rehearsal.down(engine, "ward", volumes=True)
+
+
+def test_a_stale_connection_is_told_with_the_way_out() -> None:
+    engine = Engine(Collection([Thing("alertmanager", STALE)]), Collection([]))
+    with pytest.raises(rehearsal.StaleNetworkError, match=r"network alertmanager .*Restart Docker"):
+        down(engine)
+
+
+def test_for_a_stale_connection_nothing_else_stays() -> None:
+    networks = [Thing("alertmanager", STALE), *(Thing(f"network-{n}") for n in range(20))]
+    volume = Thing("prometheus-data")
+    with pytest.raises(rehearsal.StaleNetworkError):
+        down(Engine(Collection(networks), Collection([volume])))
+    assert [thing.name for thing in (*networks, volume) if not thing.gone] == ["alertmanager"]
+
+
+def test_another_refusal_is_told_in_dockers_words() -> None:
+    engine = Engine(Collection([Thing("alertmanager", "permission denied")]), Collection([]))
+    with pytest.raises(rehearsal.RehearsalError, match=r"alertmanager cannot be .*: permission de"):
+        down(engine)
+
+
+def test_for_another_refusal_the_data_stay() -> None:
+    volume = Thing("prometheus-data")
+    engine = Engine(Collection([Thing("alertmanager", "no")]), Collection([volume]))
+    with pytest.raises(rehearsal.RehearsalError):
+        down(engine)
+    assert not volume.gone
