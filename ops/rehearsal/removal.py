@@ -39,16 +39,16 @@ def down(client: docker.DockerClient, stack: str, *, volumes: bool) -> tuple[str
         helpers: Filters = {"label": f"{HELPER_LABEL}={volume.name}"}
         found += client.containers.list(all=True, ignore_removed=True, filters=helpers)
     gone = _all(found, _remove_container)
-    stale: StaleNetworkError | None = None
-    try:
-        gone += _all(client.networks.list(filters=mine), _remove_network)
-    except StaleNetworkError as error:
-        stale = error
+    stale: list[str] = []
+    gone += _all(client.networks.list(filters=mine), lambda one: _remove_network(one, stale))
     # The others have configuration and passwords, which the next `up` writes anew.
     unwanted = [found for found in there if volumes or not str(found.name).endswith(DATA_SUFFIX)]
     gone += _all(unwanted, lambda volume: volume.remove())
     if stale:
-        raise stale
+        raise StaleNetworkError(
+            f"The network {', '.join(sorted(stale))} cannot be removed: Docker counts a connection "
+            "to it that no container has (moby#42119). Restart Docker, and do this again."
+        )
     return tuple(gone)
 
 
@@ -62,8 +62,7 @@ def _all(things: Iterable[Thing], remove: Callable[[Thing], None]) -> list[str]:
         return str(thing.name)
 
     with ThreadPoolExecutor(STOPPED_AT_ONCE) as pool:
-        attempts = [pool.submit(attempt, thing) for thing in things]
-    return [one.result() for one in attempts]
+        return list(pool.map(attempt, things))
 
 
 def _remove_container(container: Container) -> None:
@@ -72,7 +71,7 @@ def _remove_container(container: Container) -> None:
     container.remove(v=True, force=True)
 
 
-def _remove_network(network: Network) -> None:
+def _remove_network(network: Network, stale: list[str]) -> None:
     network.reload()
     if network.containers:
         users = ", ".join(sorted(container.name or "?" for container in network.containers))
@@ -85,7 +84,4 @@ def _remove_network(network: Network) -> None:
     except docker.errors.APIError as error:
         if "active endpoints" not in docker_words(error):
             raise
-        raise StaleNetworkError(
-            f"The network {network.name} cannot be removed: Docker counts a connection to it that "
-            "no container has (moby#42119). Restart Docker, and do this again."
-        ) from None
+        stale.append(str(network.name))

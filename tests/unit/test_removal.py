@@ -70,9 +70,10 @@ def test_another_refusal_is_told_in_dockers_words() -> None:
         down(engine)
 
 
-def test_for_another_refusal_the_data_stay() -> None:
+@pytest.mark.parametrize("first", [[], [Thing("targets", STALE)]], ids=["alone", "after a stale"])
+def test_for_another_refusal_the_data_stay(first: list[Thing]) -> None:
     volume = Thing("prometheus-data")
-    engine = Engine(Collection([Thing("alertmanager", "no")]), Collection([volume]))
+    engine = Engine(Collection([*first, Thing("alertmanager", "no")]), Collection([volume]))
     with pytest.raises(rehearsal.RehearsalError):
         down(engine)
     assert not volume.gone
