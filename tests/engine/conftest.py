@@ -43,12 +43,16 @@ def cli() -> None:
         unavailable("no Pulumi CLI is on PATH")
 
 
-@pytest.fixture(scope="session")
-def images(docker_client: docker.DockerClient, cli: None) -> dict[str, str]:
+def chosen_images(client: docker.DockerClient, *, demo: bool = True) -> dict[str, str]:
     """Made of Debian's packages; with LIVE_IMAGES=pinned the program's own, which `up` pulls."""
     if os.environ.get("LIVE_IMAGES") == "pinned":
         return {service: image.reference for service, image in IMAGES.items()}
-    found = local_images(docker_client, print)
+    return local_images(client, print, demo=demo)
+
+
+@pytest.fixture(scope="session")
+def images(docker_client: docker.DockerClient, cli: None) -> dict[str, str]:
+    found = chosen_images(docker_client)
     if "grafana" not in found:
         unavailable("there is no image of Grafana here")
     return found

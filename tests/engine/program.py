@@ -14,10 +14,10 @@ import yaml
 from docker.models.containers import Container
 from pulumi import automation
 
-from components.own_dashboards import DATA_SOURCE_UID
 from components.settings import Settings
 from ops import access, rehearsal
 from ops.program import StackConfig
+from tests import through_grafana
 
 ROOT = Path(__file__).resolve().parents[2]
 # Made up for these tests, and looked for wherever they must not be.
@@ -104,17 +104,11 @@ class EngineStack:
 
     def through_grafana(self, expr: str) -> list[float]:
         """The values of an instant query, asked as a panel does."""
-        query = {"refId": "A", "datasource": {"uid": DATA_SOURCE_UID}, "expr": expr}
-        body = {"queries": [query | {"instant": True}], "from": "now-1m", "to": "now"}
         settings = self._settings()
+        password = settings.grafana_admin_password.get_secret_value()
+        login = (settings.grafana_admin_user, password)
         with access.session(settings) as session:
-            password = settings.grafana_admin_password.get_secret_value()
-            session.auth = (settings.grafana_admin_user, password)
-            url = settings.local_url("grafana") + "/api/ds/query"
-            answer = session.post(url, json=body, timeout=10)
-        assert answer.ok, answer.text
-        frames = answer.json()["results"]["A"]["frames"]
-        return [value for frame in frames for value in frame["data"]["values"][1]]
+            return through_grafana.values(session, settings.local_url("grafana"), login, expr)
 
     def rule(self, name: str) -> dict[str, Any]:
         """A rule as the running Prometheus has it."""

@@ -15,12 +15,10 @@ from pathlib import Path
 import docker
 import pytest
 
-from components.images import IMAGES
-from tests.engine.conftest import copy_program, make_stack
+from tests.engine.conftest import chosen_images, copy_program, make_stack
 from tests.engine.program import SECRETS, EngineStack
 from tests.live import own_engine
 from tests.live.own_engine import Machine
-from tests.local_images import local_images
 
 STACK = "engine-hosts"
 FAR = "far"
@@ -78,9 +76,7 @@ def without_grafana(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def local(docker_client: docker.DockerClient, cli: None) -> dict[str, str]:
-    if os.environ.get("LIVE_IMAGES") == "pinned":
-        return {service: image.reference for service, image in IMAGES.items()}
-    return local_images(docker_client, print, demo=False)
+    return chosen_images(docker_client, demo=False)
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,9 @@ import yaml
 
 from components.catalog import DEFAULT_PORTS
 from components.config_files_provider import ConfigFilesProvider
-from components.own_dashboards import DATA_SOURCE_UID
 from components.tls_settings import served_names
 from ops import access, program, rehearsal
+from tests import through_grafana
 from tests.issued import issued
 from tests.live import stack as stacks
 from tests.live.stack import SECRETS, TIMEOUT_SECONDS, Stack, edited, eventually
@@ -87,18 +87,10 @@ def test_a_rule_goes_live_and_its_alert_is_delivered(tls: Stack) -> None:
 def test_the_data_source_answers_with_what_prometheus_has(
     tls: Stack, url: Callable[[str], str]
 ) -> None:
-    query = {"refId": "A", "datasource": {"uid": DATA_SOURCE_UID}, "expr": "vector(46)"}
-    body = {"queries": [query | {"instant": True}], "from": "now-1m", "to": "now"}
+    grafana = url("grafana").removesuffix("/metrics")
+    login = ("admin", SECRETS["grafanaAdminPassword"])
     with access.trusting(tls.settings.tls_ca) as session:
-        answer = session.post(
-            url("grafana").removesuffix("/metrics") + "/api/ds/query",
-            json=body,
-            auth=("admin", SECRETS["grafanaAdminPassword"]),
-            timeout=TIMEOUT_SECONDS,
-        )
-    assert answer.ok, answer.text
-    _, values = answer.json()["results"]["A"]["frames"][0]["data"]["values"]
-    assert values == [46]
+        assert through_grafana.values(session, grafana, login, "vector(46)") == [46]
 
 
 @every_service

@@ -10,6 +10,7 @@ import requests
 from components.dashboards import DashboardSettings, render_all
 from components.grafana import FOLDER_UID, OWN_FOLDER_UID
 from components.own_dashboards import DATA_SOURCE_UID
+from tests import through_grafana
 from tests.live.stack import SCRAPE_SECONDS, SECRETS, TIMEOUT_SECONDS, Stack
 
 LOGIN = ("admin", SECRETS["grafanaAdminPassword"])
@@ -45,14 +46,8 @@ def test_a_dashboard_of_the_users_own_has_the_data_source_of_the_stack(grafana: 
 
 
 def test_the_data_source_answers_with_what_prometheus_has(grafana: str) -> None:
-    query = {"refId": "A", "datasource": {"uid": DATA_SOURCE_UID}, "expr": "vector(46)"}
-    body = {"queries": [query | {"instant": True}], "from": "now-1m", "to": "now"}
-    answer = requests.post(
-        f"{grafana}/api/ds/query", json=body, auth=LOGIN, timeout=TIMEOUT_SECONDS
-    )
-    assert answer.ok, answer.text
-    _, values = answer.json()["results"]["A"]["frames"][0]["data"]["values"]
-    assert values == [46]
+    with requests.Session() as session:
+        assert through_grafana.values(session, grafana, LOGIN, "vector(46)") == [46]
 
 
 def test_the_data_source_follows_the_scrape_interval(grafana: str) -> None:
