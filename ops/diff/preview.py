@@ -34,7 +34,12 @@ _SECRET_ROUTES = (
     "Alertmanager's file is a secret as a whole, for its heartbeatUrl: who is told cannot be read "
     "from this preview. A comparison of commits can (--base without --preview)."
 )
+_STOPPED = (
+    "The engine stopped {} after the preview was whole, for it did not end within 5 seconds; of "
+    "that alone is its `exited prematurely`."
+)
 HOW = "pulumi preview --json --show-sames > FILE"
+_EXITED = re.compile(r"Detected that (?:.*[/\\])?(\S+) exited prematurely")
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m|<\{%[a-z]+%\}>")
 _OPS = {
     "create": Op.CREATE,
@@ -92,13 +97,16 @@ def compare(path: Path) -> Comparison:
     found = Snapshot(after, _settings(document))
     told = plan.steps(Snapshot(before), found)
     secret_routes = steps and routing.read(found) is None and any(found.of_type(CONFIG_FILES))
+    notes = [_SECRET_ROUTES] if secret_routes else []
+    if stopped := _stopped(document):
+        notes.append(_STOPPED.format(" and ".join(stopped)))
     return Comparison(
         stack=stack,
         origin=origin,
         before=Snapshot(before),
         after=found,
         steps={at: _because(step, told.get(at, step)) for at, step in steps.items()},
-        notes=(_SECRET_ROUTES,) if secret_routes else (),
+        notes=tuple(notes),
     )
 
 
@@ -137,12 +145,28 @@ def _stack(document: Mapping[str, Any], path: Path) -> str:
 
 
 def _errors(document: Mapping[str, Any]) -> str:
-    found = [
+    return "" if _stopped(document) else "\n".join(_told(document))
+
+
+def _told(document: Mapping[str, Any]) -> list[str]:
+    return [
         _ESCAPES.sub("", str(one.get("message", ""))).strip().removeprefix("error: ")
         for one in document.get("diagnostics") or ()
         if one.get("severity") == "error"
     ]
-    return "\n".join(found)
+
+
+def _stopped(document: Mapping[str, Any]) -> list[str]:
+    """The plugins that the engine stopped at the end of a whole preview.
+
+    Pulumi 3.260 gives a plugin 5 seconds to answer its Cancel, which on a busy machine is not
+    enough; it says the same of one that crashed, but then it fails, with another error or without a
+    `changeSummary`. (Each was tried: a plugin held by SIGSTOP at the end, one killed in between.)
+    """
+    found = [_EXITED.match(words) for words in _told(document)]
+    if "changeSummary" not in document or not all(found):
+        return []
+    return sorted({one[1] for one in found if one})
 
 
 def _planned(address: Address, raw: Mapping[str, Any]) -> _Planned:

@@ -268,6 +268,7 @@ def test_what_is_changed_by_hand_is_told_and_put_back(up: EngineStack) -> None:
     )
     up.container("redis-exporter").remove(force=True)
     found = _report(previewed(up, "--refresh"))
+    assert found.faults == ()
     drift = {item.subject for item in found.sections[Section.DRIFT]}
     assert drift == {"redis-exporter", "prometheus-config"}
     (alert,) = found.sections[Section.ALERTS]

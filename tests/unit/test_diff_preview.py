@@ -159,6 +159,45 @@ def test_the_engines_own_resources_are_no_change(prod: Snapshot, tmp_path: Path)
     assert not report_of(document, tmp_path).changes
 
 
+# As the engine says it of a plugin that it stopped, whole preview or not.
+EXITED = (
+    "error: Detected that /plugins/resource-grafana-v2.44.0/pulumi-resource-grafana exited "
+    "prematurely. \n       This is *always* a bug in the provider. Please report the issue to the "
+    "provider author as appropriate.\n"
+)
+
+
+def test_a_plugin_stopped_after_all_was_planned_fails_no_preview(
+    prod: Snapshot, tmp_path: Path
+) -> None:
+    document = whole(prod)
+    document["diagnostics"] = [{"message": EXITED, "severity": "error"}] * 2
+    found = report_of(document, tmp_path)
+    assert not found.failed
+    assert not found.changes
+    assert "The engine stopped pulumi-resource-grafana after" in stacks.told(found)
+
+
+def test_a_plugin_that_crashed_fails_the_preview(prod: Snapshot, tmp_path: Path) -> None:
+    document = whole(prod)
+    others = {"message": "error: error reading from server: EOF\n", "severity": "error"}
+    document["diagnostics"] = [{"message": EXITED, "severity": "error"}, others]
+    found = report_of(document, tmp_path)
+    assert found.failed
+    assert "error reading from server: EOF" in stacks.told(found)
+
+
+def test_a_plugin_that_crashed_before_anything_was_planned_fails_the_preview(
+    prod: Snapshot, tmp_path: Path
+) -> None:
+    document = whole(prod)
+    document["diagnostics"] = [{"message": EXITED, "severity": "error"}]
+    del document["changeSummary"]
+    found = report_of(document, tmp_path)
+    assert found.failed
+    assert "exited prematurely" in stacks.told(found)
+
+
 def test_a_preview_that_failed_is_told_in_its_words(prod: Snapshot, tmp_path: Path) -> None:
     document = whole(prod)
     document["diagnostics"] = [
