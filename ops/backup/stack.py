@@ -13,6 +13,7 @@ from docker.models.containers import Container
 from components.config_files_provider import ConfigFilesError, connect
 from components.container import container_name
 from ops import access
+from ops.backup import shell
 from ops.backup.errors import BackupError
 from ops.backup.kept import KEPT, Kept
 
@@ -48,10 +49,7 @@ class Member:
 
     def run(self, script: str, *arguments: str) -> tuple[int, str]:
         """A shell script's status and output, run in the container as the service's user."""
-        status, output = self.container.exec_run(["sh", "-c", script, "ops", *arguments])
-        assert isinstance(output, bytes)
-        assert status is not None
-        return status, output.decode(errors="replace").strip()
+        return shell.run(self.container, script, *arguments)
 
     def wait(self, seconds: float = HEALTHY_SECONDS) -> None:
         """Until it is healthy. Raises BackupError with its last words."""

@@ -19,6 +19,7 @@ from docker.types import Mount
 
 from components.container import container_name
 from components.volume_files import HELPER_LABEL
+from ops.backup import shell
 from ops.backup.errors import BackupError
 
 OWNER_LABEL = "vitalstream.backup.owner"
@@ -36,9 +37,7 @@ class Hand:
 
     def run(self, script: str, *arguments: str) -> str:
         """A shell script's output. Raises BackupError with its last words."""
-        status, output = self._container.exec_run(["sh", "-c", script, "ops", *arguments])
-        assert isinstance(output, bytes)
-        words = output.decode(errors="replace").strip()
+        status, words = shell.run(self._container, script, *arguments)
         if status != 0:
             raise BackupError(f"A step in the stack's volumes failed: {words or status}.")
         return words

@@ -15,7 +15,7 @@ import requests
 from rich.console import Console
 
 from ops import backup, rehearsal
-from ops.backup import turn
+from ops.backup import shell, turn
 from tests.live import backup_stack as backups
 from tests.live import stack as stacks
 from tests.live.backup_stack import HISTORY, LOGIN, Facts, Listener
@@ -84,6 +84,11 @@ def test_no_scrape_is_missed_while_a_backup_is_taken(stack: Stack, kept: Kept) -
 def test_a_backup_restarts_neither_prometheus_nor_grafana(stack: Stack, kept: Kept) -> None:
     for service in {"prometheus", "grafana"} & set(stack.result.urls):
         assert stack.container(service).attrs["State"]["StartedAt"] < iso(kept.began), service
+
+
+def test_what_a_script_warns_of_in_a_container_is_no_part_of_its_answer(stack: Stack) -> None:
+    script = "echo warning >&2; echo answer; echo warning >&2"
+    assert shell.run(stack.container("prometheus"), script) == (0, "answer")
 
 
 def iso(moment: float) -> str:

@@ -1,0 +1,41 @@
+"""What a script in a container says, of which Docker keeps two streams in no order."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+from docker.models.containers import Container
+
+from ops.backup import shell
+
+# As busybox says it of Grafana's plugins, which are of root's group.
+WARNING = b"cp: can't preserve ownership of 'plugins': Operation not permitted\n"
+
+
+class Said:
+    """A container whose every script says the same."""
+
+    def __init__(self, status: int, output: bytes | None, errors: bytes | None) -> None:
+        self._answer = status, (output, errors)
+
+    def exec_run(self, _command: list[str], *, demux: bool) -> Any:
+        assert demux
+        return self._answer
+
+
+def run(status: int, output: bytes | None, errors: bytes | None) -> tuple[int, str]:
+    return shell.run(cast(Container, Said(status, output, errors)), "script")
+
+
+def test_a_warning_of_a_script_that_did_its_work_is_no_part_of_its_answer() -> None:
+    assert run(0, b"45025.61 45025.62\n", WARNING) == (0, "45025.61 45025.62")
+
+
+def test_a_script_that_failed_says_why() -> None:
+    assert run(1, b"half\n", b"no room\n") == (1, "half\nno room")
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_a_script_may_say_nothing(status: int) -> None:
+    assert run(status, None, None) == (status, "")
