@@ -175,7 +175,7 @@ def _last_words(client: docker.DockerClient) -> str:
     """The log of each container that is not well: the engine only says that it waited."""
     words = ""
     for container in client.containers.list(
-        all=True, filters={"label": f"vitalstream.stack={STACK}"}
+        all=True, ignore_removed=True, filters={"label": f"vitalstream.stack={STACK}"}
     ):
         if container.status != "running" or container.health != "healthy":
             log = container.logs(tail=5).decode(errors="replace").strip()

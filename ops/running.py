@@ -88,7 +88,11 @@ def clear(stack: str) -> tuple[str, ...]:
 
 
 def _containers() -> list[Container]:
-    return list(_client().containers.list(all=True, filters={"label": "vitalstream.service"}))
+    return list(
+        _client().containers.list(
+            all=True, ignore_removed=True, filters={"label": "vitalstream.service"}
+        )
+    )
 
 
 def _client() -> docker.DockerClient:

@@ -113,7 +113,9 @@ def members(client: docker.DockerClient, stack: str) -> list[Member]:
     if not found:
         there = {
             container.labels[STACK_LABEL]
-            for container in client.containers.list(all=True, filters={"label": STACK_LABEL})
+            for container in client.containers.list(
+                all=True, ignore_removed=True, filters={"label": STACK_LABEL}
+            )
         }
         raise BackupError(
             f"There is no stack {stack} on this Docker Engine (there are: "

@@ -157,7 +157,8 @@ def left_in_volumes(there: Hand) -> list[str]:
 
 def left_containers(stack: Stack) -> list[str]:
     name = f"vitalstream-{stack.name}-backup"
-    containers = stack.client.containers.list(all=True, filters={"name": name})
+    mine = {"name": name}
+    containers = stack.client.containers.list(all=True, ignore_removed=True, filters=mine)
     return [str(container.name) for container in containers]
 
 

@@ -121,7 +121,7 @@ class Stack:
 
     def containers(self) -> list[Container]:
         return self.client.containers.list(
-            all=True, filters={"label": f"vitalstream.stack={self.name}"}
+            all=True, ignore_removed=True, filters={"label": f"vitalstream.stack={self.name}"}
         )
 
     def address(self, service: str) -> str:
