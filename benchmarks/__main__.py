@@ -21,13 +21,14 @@ import typer
 from rich.console import Console
 
 from benchmarks import instrumentation, load_report, measurements, stack, storage, thirty_days
-from benchmarks.circumstances import circumstances, load
+from benchmarks.environment import circumstances, load
 from benchmarks.figures import Aim, Figure, Report
 from benchmarks.measurements import Bench
 from benchmarks.projects import BenchmarkError
-from ops import demo, machine
-from ops.local_images import LocalImagesError
-from ops.program import ProgramError
+from ops import dev_machine
+from ops.demo import demo
+from ops.offline.images import LocalImagesError
+from ops.offline.program import ProgramError
 
 INSTRUMENTATION_ROUNDS = 60
 INSTRUMENTATION_REQUESTS = 300
@@ -94,7 +95,7 @@ def measure(wanted: frozenset[Measurement], rounds: int) -> tuple[Report, bool]:
         progress.print("the instrumentation's cost")
         measure_instrumentation(report)
     of_stacks = wanted - {Measurement.instrumentation}
-    client = machine.docker_client() if of_stacks else None
+    client = dev_machine.docker_client() if of_stacks else None
     plan = None
     if client:
         try:

@@ -17,11 +17,16 @@ from typing import Any
 import yaml
 
 from benchmarks.projects import UP_SECONDS, BenchmarkError
-from components.volume_files import PUBLIC_MODE, SECRET_MODE
-from ops import program
-from ops.program import Registration, unwrap
-from ops.rehearsal.creator import CONFIG_FILES
-from ops.rehearsal.plan import CONTAINER, IMAGE, NETWORK, VOLUME
+from components.docker.volume_files import PUBLIC_MODE, SECRET_MODE
+from ops.offline import program
+from ops.offline.local_deploy.creator import CONFIG_FILES
+from ops.offline.local_deploy.plan import (
+    CONTAINER,
+    IMAGE,
+    NETWORK,
+    VOLUME,
+)
+from ops.offline.program import Registration, unwrap
 
 # Of the provider alone: Compose has `--wait` and stop_grace_period for them.
 NOT_COMPOSE = frozenset(("wait", "waitTimeout", "destroyGraceSeconds"))

@@ -24,8 +24,8 @@ from benchmarks.projects import BenchmarkError
 from benchmarks.prometheus_containers import FOLDER, Prometheus, PrometheusContainers
 from benchmarks.raw_expressions import recording_rules
 from benchmarks.stack import LOAD, configuration
-from components.obstacles import STACK_LABEL
-from ops import render
+from components.preflight.conflicts import STACK_LABEL
+from ops.offline import render
 
 MEMORY = "8g"
 SCRAPED_SECONDS = 120

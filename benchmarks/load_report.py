@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from statistics import median
 
 from benchmarks import load, stack
-from benchmarks.circumstances import load as machine_load
+from benchmarks.environment import load as machine_load
 from benchmarks.figures import Grid
 from benchmarks.load_seen import Loaded, Size, fit
 from benchmarks.load_watch import Asked
 from benchmarks.measurements import Bench
-from components.images import IMAGES
+from components.catalog.images import IMAGES
 from ops.size.demand import DAY_SECONDS, Demand, Load
 
 MEGABYTE = 1e6

@@ -18,7 +18,7 @@ from benchmarks.figures import Aim, Figure, Report
 from benchmarks.projects import Project, copy_of_program, empty_program
 from benchmarks.rule_edit import RuleEdits
 from benchmarks.stack import DEV, PROD, REHEARSAL, Configuration, configuration
-from ops import rehearsal
+from ops.offline import local_deploy
 
 UP_AIM = Aim(1.5)
 AGAIN_AIM = Aim(2)
@@ -174,7 +174,7 @@ def bring_up(bench: Bench, folder: str, config: Configuration, name: str | None 
     if bench.cli:
         copy_of_program(bench.cli, bench.folder / folder, name, config).up()
     else:
-        rehearsal.up(name, config.for_mocks(), bench.say)
+        local_deploy.up(name, config.for_mocks(), bench.say)
     return name
 
 
@@ -200,7 +200,7 @@ def _compose_and_away(project: ComposeProject) -> float:
 
 def _rehearse(bench: Bench, config: Configuration) -> float:
     started = monotonic()
-    rehearsal.up(REHEARSAL, config.for_mocks(), lambda _: None)
+    local_deploy.up(REHEARSAL, config.for_mocks(), lambda _: None)
     seconds = monotonic() - started
     stack.all_healthy(bench.client, REHEARSAL)
     stack.remove(bench.client, REHEARSAL)

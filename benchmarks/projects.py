@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 import yaml
 
-from ops.program import PROJECT, ROOT
+from ops.offline.program import PROJECT, ROOT
 
 PROGRAM = ("__main__.py", "Pulumi.yaml", ".dockerignore")
 FOLDERS = ("app", "components", "demo", "rules", "templates")

@@ -22,11 +22,11 @@ from docker.models.containers import Container
 from docker.types import Mount
 
 from benchmarks.projects import BenchmarkError
-from components.catalog import SERVICES
-from components.images import IMAGES
-from components.obstacles import STACK_LABEL
-from components.prometheus import DATA_DIR
-from components.prometheus_config import PORT
+from components.catalog.images import IMAGES
+from components.catalog.services import SERVICES
+from components.preflight.conflicts import STACK_LABEL
+from components.prometheus.config import PORT
+from components.prometheus.prometheus import DATA_DIR
 
 FOLDER = "/bench"
 READY_SECONDS = 120

@@ -14,8 +14,8 @@ import yaml
 from docker.models.containers import Container
 
 from benchmarks.projects import BenchmarkError
-from components.catalog import DEFAULT_PORTS
-from ops import program, rehearsal
+from components.catalog.services import DEFAULT_PORTS
+from ops.offline import local_deploy, program
 
 DEV, PROD, COMPOSE, REHEARSAL = "bench-dev", "bench-prod", "bench-compose", "bench-rehearsal"
 ALL_METRICS, HISTORY, LOAD = "bench-all-metrics", "bench-history", "bench-load"
@@ -75,7 +75,7 @@ def all_healthy(client: docker.DockerClient, stack: str) -> None:
 def remove(client: docker.DockerClient, *stacks: str) -> None:
     """Containers, networks and volumes, those of an earlier run that was killed too."""
     for stack in stacks:
-        rehearsal.down(client, stack, volumes=True)
+        local_deploy.down(client, stack, volumes=True)
 
 
 def _free_ports() -> dict[str, int]:

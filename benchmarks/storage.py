@@ -10,9 +10,9 @@ from benchmarks.history import DAY_SECONDS
 from benchmarks.measurements import Bench, bring_up
 from benchmarks.prometheus_containers import Prometheus, PrometheusContainers
 from benchmarks.stack import ALL_METRICS, Configuration, configuration
-from components.container import container_name
-from components.images import IMAGES
-from components.service import DATA_SUFFIX
+from components.catalog.images import IMAGES
+from components.docker.container import container_name
+from components.docker.service import DATA_SUFFIX
 
 AIM = Aim(25)
 # Of VitalStream's document.

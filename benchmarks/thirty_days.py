@@ -15,8 +15,8 @@ from benchmarks.projects import BenchmarkError
 from benchmarks.prometheus_containers import Prometheus, PrometheusContainers
 from benchmarks.raw_expressions import expanded, recorded_in, recording_rules
 from benchmarks.stack import HISTORY, configuration
-from components.images import IMAGES
-from ops import render
+from components.catalog.images import IMAGES
+from ops.offline import render
 
 RATIO_AIM = Aim(0.1)
 TIME_AIM = Aim(300)

@@ -10,10 +10,10 @@ from pathlib import Path
 import pulumi
 import pulumi_docker as docker
 
-from components.config_files import RestartOnChange
-from components.container import ContainerSpec, Network
-from components.service import Service, ServiceFiles, ServiceSpec
-from components.settings import Settings
+from components.docker.config_files import RestartOnChange
+from components.docker.container import ContainerSpec, Network
+from components.docker.service import Service, ServiceFiles, ServiceSpec
+from components.settings.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ("app", "demo")

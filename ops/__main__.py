@@ -9,20 +9,22 @@ from typing import Annotated
 
 import typer
 
-from ops import access, machine, program, rehearsal, running, workspace
 from ops import backup as backup_
-from ops import certs as certs_
-from ops import comment as comment_
-from ops import demo as demo_
+from ops import connections, containers, dev_machine
 from ops import drill as drill_
-from ops import policy as policy_
-from ops import preview as preview_
-from ops import render as render_
 from ops import size as size_
-from ops.diff import command as diff_
-from ops.diff.comparison import DiffError
-from ops.github import GitHub, GitHubError
-from ops.local_images import LocalImagesError
+from ops.certs import certs as certs_
+from ops.demo import demo as demo_
+from ops.demo import workspace
+from ops.offline import local_deploy, program
+from ops.offline import render as render_
+from ops.offline.images import LocalImagesError
+from ops.review import comment as comment_
+from ops.review import policy as policy_
+from ops.review import preview as preview_
+from ops.review.diff import command as diff_
+from ops.review.diff.comparison import DiffError
+from ops.review.github import GitHub, GitHubError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -141,7 +143,7 @@ def down(
     volumes: Annotated[bool, typer.Option(help="Remove the data volumes too.")] = False,
 ) -> None:
     """Remove the dev stack from this machine."""
-    running.down(volumes=volumes)
+    containers.down(volumes=volumes)
 
 
 @app.command()
@@ -157,7 +159,7 @@ def clear(
         typer.confirm(
             f"Nothing watches and alerts on {stack} until the next up. Go on?", abort=True
         )
-    for name in running.clear(stack):
+    for name in containers.clear(stack):
         typer.echo(f"removed {name}")
     typer.echo("Data volumes are kept. docs/reliability.md says how to go on.")
 
@@ -165,7 +167,7 @@ def clear(
 @app.command()
 def ps() -> None:
     """Show what runs."""
-    running.show()
+    containers.show()
 
 
 @app.command()
@@ -173,7 +175,7 @@ def logs(
     service: Annotated[str, typer.Argument(help="Such as prometheus.")] = "",
 ) -> None:
     """Follow a service's log."""
-    running.logs(service)
+    containers.logs(service)
 
 
 @app.command()
@@ -190,7 +192,7 @@ def drill(
     ] = False,
 ) -> None:
     """Send a test alert to every receiver of a running stack, and say who got it."""
-    settings = access.settings_of(stack)
+    settings = connections.settings_of(stack)
     if not drill_.run(settings, url, patience, until_resolved=until_resolved):
         raise typer.Exit(1)
 
@@ -275,8 +277,8 @@ def size(
 @app.command("machine")
 def prepare_machine() -> None:
     """Install and start what the tests need: the Docker Engine, promtool and amtool."""
-    machine.ensure_docker(typer.echo)
-    machine.ensure_tools(typer.echo)
+    dev_machine.ensure_docker(typer.echo)
+    dev_machine.ensure_tools(typer.echo)
 
 
 def _end_as_if_interrupted() -> None:
@@ -296,10 +298,10 @@ def run() -> None:
         GitHubError,
         DiffError,
         LocalImagesError,
-        machine.MachineError,
+        dev_machine.MachineError,
         preview_.PreviewError,
         program.ProgramError,
-        rehearsal.RehearsalError,
+        local_deploy.RehearsalError,
         size_.SizeError,
         workspace.WorkspaceError,
     ) as error:

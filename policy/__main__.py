@@ -22,7 +22,7 @@ from pulumi_policy.proxy import UnknownValueError
 # The engine runs this file by its path: the repository is not on the path then.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from components import settings_loader
+from components.settings import loader
 from policy.rules import POLICIES, Policy
 from policy.subject import Subject
 
@@ -30,9 +30,9 @@ from policy.subject import Subject
 def _secret_values() -> frozenset[str]:
     """The stack's own secrets, which the engine hands to a pack with the rest of its config."""
     config: dict[str, str] = json.loads(os.environ.get("PULUMI_CONFIG", "{}"))
-    prefix = f"{settings_loader.NAMESPACE}:"
+    prefix = f"{loader.NAMESPACE}:"
     own = {key.removeprefix(prefix): text for key, text in config.items() if key.startswith(prefix)}
-    return frozenset(settings_loader.secret_values(own).values())
+    return frozenset(loader.secret_values(own).values())
 
 
 class _Props(Mapping[str, Any]):

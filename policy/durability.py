@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from components.alert_overrides import PROD
+from components.common.quantities import duration_seconds
 from components.exporters.node import TEXTFILE
-from components.quantities import duration_seconds
+from components.rules.overrides import PROD
 from policy.subject import Subject
 
 DAY_SECONDS = 86400
@@ -34,7 +34,7 @@ def limits(subject: Subject) -> Iterator[str]:
     if without:
         yield (
             f"It has no limit of {' and '.join(without)}, so that one leak takes the whole host: "
-            "give it one in components/catalog.py, or in a stack under vitalstream:limits."
+            "give it one in components/catalog/services.py, or in a stack under vitalstream:limits."
         )
 
 
@@ -60,7 +60,7 @@ def digests(subject: Subject) -> Iterator[str]:
     if reference and not _DIGEST.fullmatch(reference.rpartition("@")[2]):
         yield (
             f"{reference} has no digest, so that it may be another image tomorrow: write "
-            "NAME:TAG@sha256:... in components/images.py or under vitalstream:images "
+            "NAME:TAG@sha256:... in components/catalog/images.py or under vitalstream:images "
             "(docs/decisions/0003-image-digests.md says how to find it)."
         )
 

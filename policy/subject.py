@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from components.alert_overrides import PROD
+from components.rules.overrides import PROD
 
 
 @dataclass(frozen=True)

@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from ops import issuing
+from ops.certs import ca
 
 HOUR = timedelta(hours=1)
 YEAR = timedelta(days=365)
 
 
-def validity(begins: timedelta = -HOUR, ends: timedelta = YEAR) -> issuing.Validity:
+def validity(begins: timedelta = -HOUR, ends: timedelta = YEAR) -> ca.Validity:
     """From and until so long from now."""
     now = datetime.now(UTC)
-    return issuing.Validity(now + begins, now + ends)
+    return ca.Validity(now + begins, now + ends)
 
 
 def issued(
-    hosts: Sequence[str], lasts: issuing.Validity | None = None, by: issuing.Issued | None = None
+    hosts: Sequence[str], lasts: ca.Validity | None = None, by: ca.Issued | None = None
 ) -> dict[str, str]:
     """The three settings, with a certificate of a new authority or of the one named."""
-    authority = by or issuing.authority("VitalStream tests", validity())
-    made = issuing.server(authority, hosts, lasts or validity())
+    authority = by or ca.authority("VitalStream tests", validity())
+    made = ca.server(authority, hosts, lasts or validity())
     return {
         "tlsCa": authority.certificate,
         "tlsCertificate": made.certificate,

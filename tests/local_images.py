@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ops import rehearsal
+from ops.offline import local_deploy
 from tests.turns import turn
 
 # The others wait for the first, and find what it made.
-local_images = turn("images")(rehearsal.local_images)
+local_images = turn("images")(local_deploy.local_images)

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 import docker
 
-from components.images import IMAGES
+from components.catalog.images import IMAGES
 from ops.backup.stack import Version
-from ops.local_images.recipes import REPOSITORY_PREFIX
+from ops.offline.images.recipes import REPOSITORY_PREFIX
 
 UPGRADED = ("prometheus", "alertmanager", "grafana")
 # The last of the major version before, or some releases before the pinned one.

@@ -7,7 +7,7 @@ import os
 import random
 import socket
 
-from components.catalog import DEFAULT_PORTS
+from components.catalog.services import DEFAULT_PORTS
 
 # Below those that the kernel gives to outgoing connections, which would take one between now and
 # the start of its container. Each process of `pytest -n` has its own, for the same reason.

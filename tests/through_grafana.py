@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import requests
 
-from components.own_dashboards import DATA_SOURCE_UID
+from components.user_files.dashboards import DATA_SOURCE_UID
 
 TIMEOUT_SECONDS = 10
 

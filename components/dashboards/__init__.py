@@ -2,15 +2,15 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
+from components.catalog.monitored import Monitored
 from components.dashboards import api, ecg, host, monitoring, overview, postgresql, redis, stacks
 from components.dashboards.frame import Sheet, framed
 from components.dashboards.settings import DashboardSettings
 from components.dashboards.thresholds import AlertBounds
-from components.watch import Watchable
 
 __all__ = ["DashboardSettings", "render_all"]
 
-_OF: Mapping[Callable[[AlertBounds], Sheet], Watchable] = {
+_OF: Mapping[Callable[[AlertBounds], Sheet], Monitored] = {
     api.sheet: "backend",
     ecg.sheet: "backend",
     postgresql.sheet: "postgresql",

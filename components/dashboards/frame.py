@@ -11,10 +11,10 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard, prometheus
 
-from components import own_series
 from components.dashboards.links import UID_PREFIX
 from components.dashboards.panels import DATASOURCE
 from components.dashboards.settings import DashboardSettings
+from components.rules import federation_labels
 
 TAG: Final = "vitalstream"
 OVERVIEW: Final = "overview"
@@ -99,7 +99,7 @@ def framed(sheet: Sheet, settings: DashboardSettings) -> str:
         if narrowed:
             for target in panel.targets or ():
                 assert isinstance(target, prometheus.Dataquery)
-                target.expr = own_series.of_expression(target.expr)
+                target.expr = federation_labels.of_expression(target.expr)
         built.with_panel(panel_builder)
     content = json.loads(json.dumps(built.build(), cls=JSONEncoder))
     _trim_links(content)
@@ -132,7 +132,7 @@ def _datasource_variable() -> builders.DatasourceVariable:
 
 
 def _query_variable(variable: Variable, narrowed: bool) -> builders.QueryVariable:
-    series = own_series.of_expression(variable.series) if narrowed else variable.series
+    series = federation_labels.of_expression(variable.series) if narrowed else variable.series
     query = f"label_values({series}, {variable.label})"
     return (
         builders.QueryVariable(variable.name)

@@ -6,11 +6,11 @@ from grafana_foundation_sdk.builders import timeseries
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard
 
+from components.catalog.monitored import Monitored
 from components.dashboards import overrides, panels, redis
 from components.dashboards.links import Link
 from components.dashboards.panels import At, Face, Query
 from components.dashboards.thresholds import AlertBounds, Bound
-from components.watch import Watchable
 
 _HOST = Link("host", "Host", "var-node_instance=${__field.labels.instance}")
 _POSTGRESQL = Link("postgresql", "PostgreSQL", "var-postgres_instance=${__field.labels.instance}")
@@ -18,10 +18,10 @@ _REDIS = Link("redis", "Redis", "var-redis_instance=${__field.labels.instance}")
 
 
 def row(
-    alerts: AlertBounds, watch: Sequence[Watchable], y: int
+    alerts: AlertBounds, watch: Sequence[Monitored], y: int
 ) -> Iterator[Builder[dashboard.Panel]]:
     """At the height `y`; those that are there share its width."""
-    makers: Sequence[tuple[Watchable, Callable[[At, Bound], timeseries.Panel], str]] = (
+    makers: Sequence[tuple[Monitored, Callable[[At, Bound], timeseries.Panel], str]] = (
         ("host", _cpu, "HighCPUUsage"),
         ("host", _memory, "HighMemoryUsage"),
         ("postgresql", _connections, "PostgreSQLTooManyConnections"),

@@ -6,13 +6,13 @@ from grafana_foundation_sdk.builders import piechart, stat, table, timeseries
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard
 
+from components.catalog.monitored import ALL_MONITORED, Monitored
 from components.dashboards import machines, overrides, panels
 from components.dashboards.alert_strip import alert_list, alert_strip
 from components.dashboards.frame import OVERVIEW, OVERVIEW_TITLE, Sheet
 from components.dashboards.links import Link
 from components.dashboards.panels import At, Face, Query
 from components.dashboards.thresholds import AlertBounds, Bound, colour_steps, up_or_down
-from components.watch import EVERYTHING, Watchable
 
 _API = Link("api", "API: every endpoint")
 _API_ENDPOINT = Link(
@@ -23,7 +23,7 @@ _ECG = Link("ecg", "ECG and anomalies")
 _JUST_STARTED_SECONDS = 300
 
 
-def sheet(alerts: AlertBounds, watch: Sequence[Watchable] = EVERYTHING) -> Sheet:
+def sheet(alerts: AlertBounds, watch: Sequence[Monitored] = ALL_MONITORED) -> Sheet:
     """Patients and anomalies first, then the service, then the machines: of what is watched."""
     return Sheet(
         stem=OVERVIEW,

@@ -4,7 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from components.watch import EVERYTHING, Watchable
+from components.catalog.monitored import ALL_MONITORED, Monitored
+from components.common.quantities import duration_seconds
+from components.rules import overrides
+from components.settings.settings import Settings
 
 _MINUTE: Final = 60
 _HOUR: Final = 60 * _MINUTE
@@ -55,7 +58,7 @@ class DashboardSettings:
     scrape_interval: str
     alert_overrides: Mapping[str, float] = field(default_factory=dict)
     alert_severities: Mapping[str, str] = field(default_factory=dict)
-    watch: Sequence[Watchable] = EVERYTHING
+    watch: Sequence[Monitored] = ALL_MONITORED
     federates: bool = False
 
     def __post_init__(self) -> None:
@@ -64,6 +67,19 @@ class DashboardSettings:
                 f"retention_seconds is {self.retention_seconds}: the dashboards open with the last "
                 f"hour and need a retention of {_HOUR} seconds at least"
             )
+
+    @classmethod
+    def of(cls, settings: Settings) -> "DashboardSettings":
+        """Return what the dashboards need of a stack's settings."""
+        return cls(
+            stack=settings.stack,
+            retention_seconds=int(duration_seconds(settings.history)),
+            scrape_interval=settings.scrape_interval,
+            alert_overrides=overrides.thresholds(settings.alerts),
+            alert_severities=overrides.severities(settings.alerts),
+            watch=settings.watch,
+            federates=bool(settings.federation),
+        )
 
     @property
     def quick_ranges(self) -> tuple[QuickRange, ...]:

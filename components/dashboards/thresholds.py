@@ -10,8 +10,8 @@ import yaml
 from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.models import dashboard as models
 
-from components.alert_overrides import DISABLED
-from components.rule_files import RULES_DIR, TRAILING_BOUND
+from components.rules.overrides import DISABLED
+from components.rules.rule_files import RULES_DIR, TRAILING_BOUND
 
 # libyaml's parser where PyYAML has it: every `pulumi up` reads the rules.
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

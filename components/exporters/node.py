@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
-
 import pulumi_docker as docker
 
-from components import replica_names, web
-from components.config_files import NoticesItself
-from components.container import ContainerSpec, busybox_probe
-from components.exporters.exporter import Exporter
-from components.service import ServiceFiles, ServiceSpec
+from components.catalog import replicas
+from components.catalog.exporters import NODE
+from components.catalog.replicas import MAIN
+from components.docker import tls_files
+from components.docker.config_files import NoticesItself
+from components.docker.container import ContainerSpec, busybox_probe
+from components.docker.service import ServiceFiles, ServiceSpec
+from components.settings.settings import Settings
 
-if TYPE_CHECKING:
-    from components.settings import Settings
-
-PORT = 9100
 HOST_ROOT = "/host"
 CONFIG_DIR = "/etc/node_exporter"
 # The volume in which `ops backup` leaves word of the last backup.
@@ -47,10 +43,10 @@ LINK_PROC = (
 )
 
 
-def _spec(settings: Settings, host: str = "") -> ServiceSpec:
+def spec(settings: Settings, host: str = MAIN) -> ServiceSpec:
     """That of a host of `vitalstream:hosts`, or of the one where all else runs."""
-    service = replica_names.node_exporter(host)
-    files = web.server_files(settings, service=service, password=False)
+    service = replicas.node_exporter(host)
+    files = tls_files.server_files(settings, service=service, password=False)
     return ServiceSpec(
         ContainerSpec(
             service=service,
@@ -70,10 +66,10 @@ def _spec(settings: Settings, host: str = "") -> ServiceSpec:
                 # A figure for every protocol, which nothing here asks for.
                 "--no-collector.netstat",
                 "--no-collector.sockstat",
-                *web.server_flags(settings, CONFIG_DIR),
+                *tls_files.server_flags(settings, CONFIG_DIR),
             ],
-            probe=busybox_probe(PORT, "/", tls=settings.tls),
-            port=PORT,
+            probe=busybox_probe(NODE.port, "/", tls=settings.tls),
+            port=NODE.port,
             # The host's, read-only: what the exporter is for (docs/decisions/0002-hardening.md).
             # No propagation is named: Docker then takes rslave where / is a shared mount, as
             # systemd makes it, and private elsewhere. Named, one or the other does not start.
@@ -91,18 +87,4 @@ def _spec(settings: Settings, host: str = "") -> ServiceSpec:
         if files
         else None,
         inboxes={} if host else {TEXTFILE: TEXTFILE_DIR},
-    )
-
-
-EXPORTER = Exporter(
-    service="node-exporter", job="node", watches="host", port=PORT, spec=_spec, of_application=False
-)
-
-
-def on_host(host: str) -> Exporter:
-    """That of a host of `vitalstream:hosts`."""
-    return replace(
-        EXPORTER,
-        service=replica_names.node_exporter(host),
-        spec=lambda settings: _spec(settings, host),
     )

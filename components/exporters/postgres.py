@@ -2,49 +2,41 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from components.catalog.exporters import POSTGRES
+from components.catalog.replicas import MAIN
+from components.docker import tls_files
+from components.docker.config_files import NoticesItself, RestartOnChange
+from components.docker.container import ContainerSpec, busybox_probe
+from components.docker.service import ServiceFiles, ServiceSpec
+from components.exporters.exporter import QUICK_LOOKUPS
+from components.settings.settings import Settings
 
-from components import web
-from components.config_files import NoticesItself, RestartOnChange
-from components.container import ContainerSpec, busybox_probe
-from components.exporters.exporter import QUICK_LOOKUPS, Exporter
-from components.service import ServiceFiles, ServiceSpec
-
-if TYPE_CHECKING:
-    from components.settings import Settings
-
-PORT = 9187
 SECRETS_DIR = "/etc/postgres_exporter"
 
 
-def _spec(settings: Settings) -> ServiceSpec:
+def spec(settings: Settings, _host: str = MAIN) -> ServiceSpec:
     address = settings.postgres_address
     query = f"sslmode={settings.postgres_sslmode}"
     return ServiceSpec(
         ContainerSpec(
             service="postgres-exporter",
-            command=web.server_flags(settings, SECRETS_DIR),
+            command=tls_files.server_flags(settings, SECRETS_DIR),
             envs=[
                 f"DATA_SOURCE_URI={address}/{settings.postgres_database}?{query}",
                 f"DATA_SOURCE_USER={settings.postgres_user}",
                 f"DATA_SOURCE_PASS_FILE={SECRETS_DIR}/password",
             ],
-            probe=busybox_probe(PORT, "/", tls=settings.tls),
-            port=PORT,
+            probe=busybox_probe(POSTGRES.port, "/", tls=settings.tls),
+            port=POSTGRES.port,
             dns_opts=QUICK_LOOKUPS,
         ),
         files=ServiceFiles(
             target=SECRETS_DIR,
             secret_files={
                 "password": settings.postgres_password.get_secret_value(),
-                **web.server_files(settings, service="postgres-exporter", password=False),
+                **tls_files.server_files(settings, service="postgres-exporter", password=False),
             },
             on_change=RestartOnChange(),
-            on_change_below={web.FOLDER: NoticesItself()},
+            on_change_below={tls_files.FOLDER: NoticesItself()},
         ),
     )
-
-
-EXPORTER = Exporter(
-    service="postgres-exporter", job="postgres", watches="postgresql", port=PORT, spec=_spec
-)

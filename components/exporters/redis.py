@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
-from components import web
-from components.config_files import NoticesItself, RestartOnChange
-from components.container import ContainerSpec, http_probe
-from components.exporters.exporter import QUICK_LOOKUPS, Exporter
-from components.service import ServiceFiles, ServiceSpec
+from components.catalog.exporters import REDIS
+from components.catalog.replicas import MAIN
+from components.docker import tls_files
+from components.docker.config_files import NoticesItself, RestartOnChange
+from components.docker.container import ContainerSpec, http_probe
+from components.docker.service import ServiceFiles, ServiceSpec
+from components.exporters.exporter import QUICK_LOOKUPS
+from components.settings.settings import Settings
 
-if TYPE_CHECKING:
-    from components.settings import Settings
-
-PORT = 9121
 SECRETS_DIR = "/etc/redis_exporter"
 
 
-def _spec(settings: Settings) -> ServiceSpec:
+def spec(settings: Settings, _host: str = MAIN) -> ServiceSpec:
     password = settings.redis_password.get_secret_value()
     user = settings.redis_user
     # The exporter looks its password up by address; newer ones by user and address.
@@ -35,24 +33,21 @@ def _spec(settings: Settings) -> ServiceSpec:
                 f"--redis.password-file={SECRETS_DIR}/passwords.json",
                 *(
                     [
-                        f"--tls-server-cert-file={SECRETS_DIR}/{web.CERTIFICATE}",
-                        f"--tls-server-key-file={SECRETS_DIR}/{web.KEY}",
+                        f"--tls-server-cert-file={SECRETS_DIR}/{tls_files.CERTIFICATE}",
+                        f"--tls-server-key-file={SECRETS_DIR}/{tls_files.KEY}",
                     ]
                     if settings.tls
                     else []
                 ),
             ],
-            probe=http_probe(PORT, "/health", tls=settings.tls),
-            port=PORT,
+            probe=http_probe(REDIS.port, "/health", tls=settings.tls),
+            port=REDIS.port,
             dns_opts=QUICK_LOOKUPS,
         ),
         files=ServiceFiles(
             target=SECRETS_DIR,
-            secret_files={"passwords.json": json.dumps(passwords), **web.key_pair(settings)},
+            secret_files={"passwords.json": json.dumps(passwords), **tls_files.key_pair(settings)},
             on_change=RestartOnChange(),
-            on_change_below={web.FOLDER: NoticesItself()},
+            on_change_below={tls_files.FOLDER: NoticesItself()},
         ),
     )
-
-
-EXPORTER = Exporter(service="redis-exporter", job="redis", watches="redis", port=PORT, spec=_spec)

@@ -1,22 +1,29 @@
-"""An exporter's container, made from its `Exporter`."""
+"""An exporter's container, made from its facts and its module's `spec`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 import pulumi
 
-from components.exporters.exporter import Exporter
-from components.service import Service
+from components.catalog import exporters as catalog
+from components.catalog.exporters import Exporter
+from components.catalog.replicas import MAIN
+from components.docker.container import Network
+from components.docker.service import Service, ServiceSpec
+from components.exporters import node, postgres, redis
+from components.settings.settings import Settings
 
-if TYPE_CHECKING:
-    from components.container import Network
-    from components.settings import Settings
+SPECS: Final[Mapping[str, Callable[[Settings, str], ServiceSpec]]] = {
+    catalog.NODE.service: node.spec,
+    catalog.POSTGRES.service: postgres.spec,
+    catalog.REDIS.service: redis.spec,
+}
 
 
 class ExporterService(Service):
-    """One exporter, in the networks of what it looks at."""
+    """One exporter, in the networks of what it monitors; `host` is where it runs."""
 
     def __init__(
         self,
@@ -24,11 +31,13 @@ class ExporterService(Service):
         settings: Settings,
         networks: Sequence[Network],
         opts: pulumi.ResourceOptions | None = None,
+        *,
+        host: str = MAIN,
     ) -> None:
         super().__init__(
             "vitalstream:exporters:ExporterService",
             settings,
-            exporter.spec(settings),
+            SPECS[exporter.service](settings, host),
             networks,
             opts,
         )

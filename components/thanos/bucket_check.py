@@ -9,8 +9,8 @@ from __future__ import annotations
 import pulumi
 from pulumi.dynamic import Resource
 
-from components.settings import Settings
-from components.thanos import members
+from components.catalog import thanos as members
+from components.settings.settings import Settings
 from components.thanos.bucket_check_provider import BucketCheckProvider
 
 

@@ -13,8 +13,13 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from components import obstacles
-from components.thanos.bucket_trial import Bucket, BucketError, UnreachableError, attempt
+from components.docker.engines import is_local
+from components.thanos.bucket_probe import (
+    Bucket,
+    BucketError,
+    UnreachableError,
+    attempt,
+)
 
 
 class BucketCheckProvider(ResourceProvider):
@@ -46,7 +51,7 @@ def refused(props: dict[str, Any]) -> str | None:
         attempt(Bucket.of(props))
     except UnreachableError as error:
         # Where Docker is another machine, it may reach what this one does not.
-        return str(error) if obstacles.is_local(props["docker_host"]) else None
+        return str(error) if is_local(props["docker_host"]) else None
     except BucketError as error:
         return str(error)
     return None

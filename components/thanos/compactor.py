@@ -5,10 +5,11 @@ One a bucket: two of them would work against each other.
 
 from __future__ import annotations
 
-from components.service import ServiceSpec
-from components.settings import Settings
-from components.thanos import object_storage, serving
-from components.thanos.members import COMPACTOR
+from components.catalog.thanos import COMPACTOR
+from components.docker.service import ServiceSpec
+from components.settings.settings import Settings
+from components.thanos import object_storage
+from components.thanos import spec as serving
 
 WORK_DIR = "/var/thanos/compact"
 

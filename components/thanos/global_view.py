@@ -6,11 +6,18 @@ from collections.abc import Sequence
 
 import pulumi
 
-from components.network import StackNetworks
-from components.prometheus import Prometheus
-from components.service import Service, ServiceSpec, pulled_image
-from components.settings import Settings
-from components.thanos import compactor, members, object_storage, querier, sidecar, store
+from components.catalog import thanos
+from components.docker.network import StackNetworks
+from components.docker.service import Service, ServiceSpec, pulled_image
+from components.prometheus.prometheus import Prometheus
+from components.settings.settings import Settings
+from components.thanos import (
+    compactor,
+    object_storage,
+    querier,
+    sidecar,
+    store,
+)
 
 
 class GlobalView(pulumi.ComponentResource):
@@ -23,9 +30,9 @@ class GlobalView(pulumi.ComponentResource):
         networks: StackNetworks,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        super().__init__("vitalstream:thanos:GlobalView", members.IMAGE, None, opts)
+        super().__init__("vitalstream:thanos:GlobalView", thanos.IMAGE, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        image = pulled_image(members.IMAGE, settings.image(members.IMAGE), child)
+        image = pulled_image(thanos.IMAGE, settings.image(thanos.IMAGE), child)
         bucket = object_storage.volume(settings, child)
 
         def make(kind: str, spec: ServiceSpec, after: Sequence[pulumi.Resource]) -> None:
@@ -39,7 +46,7 @@ class GlobalView(pulumi.ComponentResource):
                 after=[*bucket, *after],
             )
 
-        beside = zip(members.sidecars(settings).items(), prometheuses, strict=True)
+        beside = zip(settings.thanos_sidecars.items(), prometheuses, strict=True)
         for (name, server), prometheus in beside:
             # One that comes before its Prometheus looks again only after half a minute.
             make("Sidecar", sidecar.spec(settings, name, server), [prometheus.container])

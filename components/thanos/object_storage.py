@@ -9,10 +9,10 @@ import pulumi
 import pulumi_docker as docker
 import yaml
 
-from components.container import container_name, volume_mount
-from components.service import data_volume
-from components.settings import Settings
-from components.thanos.serving import CONFIG_DIR
+from components.docker.container import container_name, volume_mount
+from components.docker.service import data_volume
+from components.settings.settings import Settings
+from components.thanos.spec import CONFIG_DIR
 
 FILE = "objstore.yml"
 CA_FILE = "objstore-ca.pem"

@@ -6,12 +6,16 @@ from typing import Any
 
 import yaml
 
-from components import web
-from components.prometheus_config import REPLICA_LABEL
-from components.service import ServiceSpec
-from components.settings import Settings
-from components.thanos import serving
-from components.thanos.members import GRPC_PORT, QUERIER, STORE, store_apis
+from components.catalog.thanos import (
+    GRPC_PORT,
+    QUERIER,
+    STORE,
+)
+from components.docker import tls_files
+from components.docker.service import ServiceSpec
+from components.prometheus.config import REPLICA_LABEL
+from components.settings.settings import Settings
+from components.thanos import spec as serving
 
 ENDPOINTS = "endpoints.yml"
 
@@ -28,14 +32,16 @@ def spec(settings: Settings) -> ServiceSpec:
             f"--endpoint.sd-config-file={serving.CONFIG_DIR}/{ENDPOINTS}",
         ],
         files={ENDPOINTS: render_endpoints(settings)},
-        secret_files={web.AUTHORITY: f"{settings.tls_ca.strip()}\n"} if settings.tls else {},
+        secret_files={tls_files.AUTHORITY: f"{settings.tls_ca.strip()}\n"} if settings.tls else {},
         grpc=True,
     )
 
 
 def render_endpoints(settings: Settings) -> str:
     """Whom it asks. `dns+` looks the name up again: a container made anew has another address."""
-    endpoints = [{"address": f"dns+{name}:{GRPC_PORT}"} for name in store_apis(settings)]
+    endpoints = [
+        {"address": f"dns+{name}:{GRPC_PORT}"} for name in (*settings.thanos_sidecars, STORE)
+    ]
     config = {**_asking(settings), "endpoints": endpoints}
     return yaml.safe_dump(config, sort_keys=False)
 
@@ -46,7 +52,7 @@ def _asking(settings: Settings) -> dict[str, Any]:
     """
     if not settings.tls:
         return {}
-    authority = f"{serving.CONFIG_DIR}/{web.AUTHORITY}"
+    authority = f"{serving.CONFIG_DIR}/{tls_files.AUTHORITY}"
     return {
         "default_client_config": {
             "tls_config": {"enabled": True, "ca_file": authority},

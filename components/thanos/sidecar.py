@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import yaml
 
-from components import web
-from components.container import container_name, volume_mount
-from components.prometheus import DATA_DIR
-from components.prometheus_config import PORT as PROMETHEUS_PORT
-from components.service import DATA_SUFFIX, ServiceSpec
-from components.settings import Settings
-from components.thanos import object_storage, serving
+from components.docker import tls_files
+from components.docker.container import container_name, volume_mount
+from components.docker.service import DATA_SUFFIX, ServiceSpec
+from components.prometheus.config import PORT as PROMETHEUS_PORT
+from components.prometheus.prometheus import DATA_DIR
+from components.settings.settings import Settings
+from components.thanos import object_storage
+from components.thanos import spec as serving
 
-CLIENT = f"{web.FOLDER}/prometheus.yml"
+CLIENT = f"{tls_files.FOLDER}/prometheus.yml"
 
 
 def spec(settings: Settings, service: str, prometheus: str) -> ServiceSpec:
@@ -46,9 +47,9 @@ def _client_files(settings: Settings) -> dict[str, str]:
     """How Prometheus is asked; nothing without TLS."""
     if not settings.tls:
         return {}
-    config = web.client_config(settings, serving.CONFIG_DIR, "prometheus", password=True)
+    config = tls_files.client_config(settings, serving.CONFIG_DIR, "prometheus", password=True)
     return {
-        web.AUTHORITY: f"{settings.tls_ca.strip()}\n",
-        web.PASSWORD: settings.web_password.get_secret_value(),
+        tls_files.AUTHORITY: f"{settings.tls_ca.strip()}\n",
+        tls_files.PASSWORD: settings.web_password.get_secret_value(),
         CLIENT: yaml.safe_dump(config, sort_keys=False),
     }

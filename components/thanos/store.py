@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from components.service import ServiceSpec
-from components.settings import Settings
-from components.thanos import object_storage, serving
-from components.thanos.members import STORE
+from components.catalog.thanos import STORE
+from components.docker.service import ServiceSpec
+from components.settings.settings import Settings
+from components.thanos import object_storage
+from components.thanos import spec as serving
 
 CACHE_DIR = "/var/thanos/store"
-# What answers are made of at once, in the memory limit of components/catalog.py; the default of
-# 2 GB is for other machines. Beside it cached parts of indexes take up to 250 MB.
+# What answers are made of at once, in the memory limit of components/catalog/services.py; the
+# default of 2 GB is for other machines. Beside it cached parts of indexes take up to 250 MB.
 CHUNK_POOL = "256MB"
 
 

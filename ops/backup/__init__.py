@@ -4,10 +4,10 @@ Prometheus' samples, Grafana's database, and Alertmanager's silences and notific
 their volumes and the Docker API alone: no service is asked over HTTP.
 """
 
-from ops.backup.bring_back import restore
+from ops.backup.backup import backup
 from ops.backup.errors import BackupError
 from ops.backup.progress import Teller
+from ops.backup.restore import restore
 from ops.backup.stack import engine
-from ops.backup.take import backup
 
 __all__ = ["BackupError", "Teller", "backup", "engine", "restore"]

@@ -10,7 +10,7 @@ from typing import IO
 
 from ops.backup import members
 from ops.backup.errors import BackupError
-from ops.backup.kept import DATABASE
+from ops.backup.sources import DATABASE
 from ops.backup.writer import PartWriter
 
 # Password hashes and session tokens are in it.

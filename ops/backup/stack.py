@@ -10,12 +10,12 @@ import docker
 import docker.errors
 from docker.models.containers import Container
 
-from components.config_files_provider import ConfigFilesError, connect
-from components.container import container_name
-from ops import access
+from components.docker.config_files_provider import ConfigFilesError, connect
+from components.docker.container import container_name
+from ops import connections
 from ops.backup import shell
 from ops.backup.errors import BackupError
-from ops.backup.kept import KEPT, Kept
+from ops.backup.sources import KEPT, Kept
 
 STACK_LABEL = "vitalstream.stack"
 # Docker answers some calls only when it is done: a restart, a folder's upload.
@@ -88,7 +88,7 @@ def engine(stack: str) -> docker.DockerClient:
     """A patient client of the stack's engine. Raises BackupError, also where something of what is
     kept runs on another.
     """
-    placement = access.placement(stack)
+    placement = connections.placement(stack)
     if elsewhere := [kept.service for kept in KEPT if kept.service in placement]:
         raise BackupError(
             f"{' and '.join(elsewhere)} of {stack} "
@@ -97,7 +97,7 @@ def engine(stack: str) -> docker.DockerClient:
             "there is no obstacle: docs/hosts.md"
         )
     try:
-        client = connect(access.docker_host(stack))
+        client = connect(connections.docker_host(stack))
     except ConfigFilesError as error:
         raise BackupError(str(error)) from None
     client.api.timeout = PATIENCE_SECONDS

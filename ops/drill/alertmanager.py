@@ -11,7 +11,7 @@ import requests
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from components.quantities import duration_seconds
+from components.common.quantities import duration_seconds
 
 TIMEOUT_SECONDS = 10
 _CONFIGS = "_configs"

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.table import Table
 
-from components import routing
-from components.settings import Settings
-from ops import access
+from components.alertmanager import routing
+from components.settings.settings import Settings
+from ops import connections
 from ops.drill.alertmanager import Alertmanager, Receiver
-from ops.drill.conduct import Delivery, Drill
 from ops.drill.log import Log
 from ops.drill.plan import DrillAlert, plan
+from ops.drill.runner import Delivery, Drill
 
 console = Console(highlight=False)
 
@@ -26,7 +26,9 @@ def run(settings: Settings, url: str, patience: float, *, until_resolved: bool) 
     looked for. Raises DrillError.
     """
     stack = settings.stack
-    alertmanager = Alertmanager(url or settings.local_url("alertmanager"), access.session(settings))
+    alertmanager = Alertmanager(
+        url or settings.local_url("alertmanager"), connections.session(settings)
+    )
     receivers = alertmanager.receivers()
     alerts = plan(stack, datetime.now(UTC))
     reachable = [
@@ -46,7 +48,7 @@ def run(settings: Settings, url: str, patience: float, *, until_resolved: bool) 
     missed = [
         *nowhere(alerts, receivers, settings),
         *(
-            Delivery(name, "", "", why="no row of components/routing.py: not tried")
+            Delivery(name, "", "", why="no row of components/alertmanager/routing.py: not tried")
             for name in sorted(set(receivers) - {alert.receiver for alert in alerts})
         ),
     ]

@@ -9,10 +9,10 @@ from datetime import datetime
 import docker
 from docker.errors import DockerException
 
-from components.config_files_provider import ConfigFilesError, connect_to
-from components.container import container_name
-from components.engines import engine_of
-from components.settings import Settings
+from components.docker.config_files_provider import ConfigFilesError, connect_to
+from components.docker.container import container_name
+from components.docker.engines import engine_of
+from components.settings.settings import Settings
 
 _ERROR = re.compile(r'\berr=("(?:\\.|[^"\\])*"|\S+)')
 # What the log puts before the reason: `critical/slack[0]: notify retry canceled after 2 attempts:`.

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from components import routing
-from components.quantities import duration_seconds
-from components.routing import Destination
+from components.alertmanager import routing
+from components.alertmanager.routing import Destination
+from components.common.quantities import duration_seconds
 
 ALERT = "Drill"
 DRILL_LABEL = "drill"

@@ -7,8 +7,12 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-from components.quantities import duration_seconds
-from components.settings import MAX_INTERVAL_SECONDS, MIN_INTERVAL_SECONDS, MIN_RETENTION_SECONDS
+from components.common.quantities import duration_seconds
+from components.settings.settings import (
+    MAX_INTERVAL_SECONDS,
+    MIN_INTERVAL_SECONDS,
+    MIN_RETENTION_SECONDS,
+)
 from ops.size.current import current
 from ops.size.demand import Demand, Load
 from ops.size.measured import SAMPLE_BYTES

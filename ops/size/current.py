@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.catalog import SERVICES
-from components.settings import Settings
-from components.settings_loader import SettingsError
-from ops import program
+from components.catalog.services import SERVICES
+from components.settings.loader import SettingsError
+from components.settings.settings import Settings
+from ops.offline import program
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from components.quantities import memory_mebibytes, size_bytes
+from components.common.quantities import memory_mebibytes, size_bytes
 from ops.size.current import Current
 from ops.size.demand import GIBIBYTE, MEBIBYTE, Demand
 from ops.size.measured import MOST_SERIES

@@ -18,11 +18,10 @@ import docker
 import requests
 import typer
 
-from components import replica_names
-from components.images import IMAGES
-from components.thanos import members as thanos
-from ops import rehearsal
-from ops.rehearsal.local import NOT_MADE
+from components.catalog import replicas, thanos
+from components.catalog.images import IMAGES
+from ops.offline import local_deploy
+from ops.offline.local_deploy.local import NOT_MADE
 from tests.contract.recording import Recording, load, metrics_in
 from tests.live import stack as stacks
 from tests.live.stack import Stack
@@ -66,7 +65,7 @@ def main(
         thanos={"directory": True} if thanos.IMAGE in images else {},
     )
     with stacks.alone(STACK, client):
-        stack = Stack(STACK, client, config, rehearsal.up(STACK, config, stacks.say))
+        stack = Stack(STACK, client, config, local_deploy.up(STACK, config, stacks.say))
         texts = [exposed(stack)]
         time.sleep(RUN_SECONDS)
         texts.append(exposed(stack))
@@ -98,7 +97,7 @@ def exposed(stack: Stack) -> dict[str, str]:
     found = {
         service: requests.get(f"{url}/metrics", timeout=30).text
         for service, url in urls.items()
-        if service == replica_names.base(service)
+        if service == replicas.base(service)
     }
     if not stack.settings.demo:
         return found

@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 import yaml
 
-from components.exporters import EXPORTERS
-from components.images import IMAGES
-from components.keep_list import keep_list
-from components.promql import read_by
-from components.thanos import members as thanos
+from components.catalog import thanos
+from components.catalog.exporters import EXPORTERS
+from components.catalog.images import IMAGES
+from components.promql.metric_allowlist import keep_list
+from components.promql.metrics import read_by
 from tests import panels
 from tests.contract.reading import ITS_OWN, Reader
 from tests.contract.recording import Recording, load

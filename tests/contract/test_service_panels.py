@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from components.promql import read_by
+from components.promql.metrics import read_by
 from tests import panels
 from tests.contract.reading import Reader
 from tests.contract.test_contract import BOARDS, JOBS, NEWEST, RECORDED, ROOT

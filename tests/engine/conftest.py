@@ -14,7 +14,7 @@ import pytest
 import yaml
 from pulumi import automation
 
-from components.images import IMAGES
+from components.catalog.images import IMAGES
 from tests.engine.program import ROOT, SECRETS, EngineStack
 from tests.local_images import local_images
 from tests.ports import free_ports

@@ -14,9 +14,10 @@ import yaml
 from docker.models.containers import Container
 from pulumi import automation
 
-from components.settings import Settings
-from ops import access, rehearsal
-from ops.program import StackConfig
+from components.settings.settings import Settings
+from ops import connections
+from ops.offline import local_deploy
+from ops.offline.program import StackConfig
 from tests import through_grafana
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,7 +68,7 @@ class EngineStack:
 
     def remove(self) -> None:
         """Whatever a test left: by the stack's label, so nothing of anybody else's."""
-        rehearsal.down(self.client, self.stack.name, volumes=True)
+        local_deploy.down(self.client, self.stack.name, volumes=True)
 
     def container(self, service: str) -> Container:
         return self.client.containers.get(f"vitalstream-{self.stack.name}-{service}")
@@ -97,7 +98,7 @@ class EngineStack:
 
     def get(self, service: str, path: str) -> Any:
         settings = self._settings()
-        with access.session(settings) as session:
+        with connections.session(settings) as session:
             answer = session.get(settings.local_url(service) + path, timeout=10)
         answer.raise_for_status()
         return answer.json()
@@ -107,7 +108,7 @@ class EngineStack:
         settings = self._settings()
         password = settings.grafana_admin_password.get_secret_value()
         login = (settings.grafana_admin_user, password)
-        with access.session(settings) as session:
+        with connections.session(settings) as session:
             return through_grafana.values(session, settings.local_url("grafana"), login, expr)
 
     def rule(self, name: str) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ops.diff.comparison import Comparison
-from ops.diff.snapshot import Resource, Snapshot
+from ops.review.diff.comparison import Comparison
+from ops.review.diff.snapshot import Resource, Snapshot
 
 FOLDER = Path(__file__).resolve().parents[1] / "recordings"
 SERVICES = ("prometheus", "alertmanager", "grafana", "postgres-exporter")

@@ -13,7 +13,7 @@ import subprocess
 import pytest
 import requests
 
-from ops import rehearsal
+from ops.offline import local_deploy
 from tests.engine.program import SECRETS, EngineStack, eventually
 
 STACK = "engine-faults"
@@ -101,7 +101,7 @@ def test_of_two_ups_at_once_one_waits_to_be_run_again(up: EngineStack) -> None:
 
 def clear(engine: EngineStack) -> None:
     """`python -m ops clear`, but for the stack's file, which is not in the project's folder."""
-    rehearsal.down(engine.client, STACK, volumes=False)
+    local_deploy.down(engine.client, STACK, volumes=False)
 
 
 def test_an_up_that_was_killed_half_way_is_mended_by_cancel_clear_and_up(up: EngineStack) -> None:

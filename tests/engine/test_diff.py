@@ -14,10 +14,16 @@ from typing import Any
 
 import pytest
 
-from ops.diff import as_json, base, compose, plan, preview
-from ops.diff.comparison import Comparison, Op
-from ops.diff.report import Report, Section
-from ops.diff.snapshot import CONTAINER
+from ops.review.diff import (
+    as_json,
+    base,
+    compose,
+    plan,
+    preview,
+)
+from ops.review.diff.comparison import Comparison, Op
+from ops.review.diff.report import Report, Section
+from ops.review.diff.snapshot import CONTAINER
 from tests.engine import recording
 from tests.engine.program import ROOT, EngineStack
 
@@ -166,7 +172,7 @@ def containers(comparison: Comparison) -> dict[str, Any]:
 
 
 def test_the_table_says_what_the_engine_does_with_each_input(edited: EngineStack) -> None:
-    edit(edited, "components/container.py", HOOK, "return _changed(")
+    edit(edited, "components/docker/container.py", HOOK, "return _changed(")
     with (edited.folder / "components" / "container.py").open("a") as file:
         file.write(CHANGED_INPUTS)
     document = json.loads(previewed(edited).read_text())
@@ -191,11 +197,11 @@ def test_the_table_says_what_the_engine_does_with_each_input(edited: EngineStack
 def make_edits(engine: EngineStack) -> None:
     edit(engine, "rules/backend.yml", "ratio_rate5m > 5", "ratio_rate5m > 7")
     edit(engine, "rules/redis.yml", "for: 15m", "for: 20m")
-    edit(engine, "components/routing.py", 'repeat="1h"', 'repeat="3h"')
+    edit(engine, "components/alertmanager/routing.py", 'repeat="1h"', 'repeat="3h"')
     edit(engine, "components/dashboards/redis.py", 'unit="bytes"', 'unit="decbytes"')
     edit(
         engine,
-        "components/network.py",
+        "components/docker/network.py",
         "internal=internal,",
         'internal=internal or name == "grafana",',
     )
@@ -278,7 +284,7 @@ def test_what_is_changed_by_hand_is_told_and_put_back(up: EngineStack) -> None:
 def test_a_protected_volume_that_would_go_is_told_in_the_engines_words(
     edited: EngineStack,
 ) -> None:
-    edit(edited, "components/service.py", 'DATA_SUFFIX = "-data"', 'DATA_SUFFIX = "-store"')
+    edit(edited, "components/docker/service.py", 'DATA_SUFFIX = "-data"', 'DATA_SUFFIX = "-store"')
     found = _report(previewed(edited))
     assert "because it is protected" in found.faults[0].words
 

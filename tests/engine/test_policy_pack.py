@@ -7,7 +7,7 @@ import json
 import docker
 import pytest
 
-from ops.preview import Engine, PreviewError, by_engine
+from ops.review.preview import Engine, PreviewError, by_engine
 from policy.rules import POLICIES
 from tests.engine.conftest import copy_program, make_stack
 from tests.engine.program import SECRETS, EngineStack

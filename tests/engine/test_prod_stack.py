@@ -8,8 +8,8 @@ import pytest
 import requests
 from pulumi import automation
 
-from components.tls_settings import served_names
-from ops import access
+from components.settings.tls import served_names
+from ops import connections
 from tests.engine.program import EngineStack, eventually
 from tests.issued import HOUR, issued, validity
 
@@ -92,7 +92,10 @@ def test_a_new_certificate_replaces_nothing_and_is_in_force(up: EngineStack) -> 
     after = up.started()
     assert {name for name in before if before[name] != after[name]} == RESTARTED_FOR_A_CERTIFICATE
     assert eventually(lambda: every_target_is_up(up))
-    with access.trusting(SERVED["tlsCa"]) as session, pytest.raises(requests.exceptions.SSLError):
+    with (
+        connections.trusting(SERVED["tlsCa"]) as session,
+        pytest.raises(requests.exceptions.SSLError),
+    ):
         session.get(f"https://127.0.0.1:{up.values['ports']['prometheus']}/", timeout=10)
 
 
@@ -103,7 +106,7 @@ def test_a_new_web_password_replaces_nothing_and_is_in_force(up: EngineStack) ->
     after = up.started()
     assert {name for name in before if before[name] != after[name]} == RESTARTED_FOR_A_CERTIFICATE
     assert eventually(lambda: every_target_is_up(up))
-    with access.trusting(str(up.values["tlsCa"])) as session:
+    with connections.trusting(str(up.values["tlsCa"])) as session:
         session.auth = ("vitalstream", MORE_SECRETS["webPassword"])
         address = f"https://127.0.0.1:{up.values['ports']['prometheus']}/-/ready"
         assert session.get(address, timeout=10).status_code == 401

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 import docker
 import requests
 
-from components import alertmanager
-from components.container import container_name
-from components.routing import CONFIG_DIR
-from components.settings import Settings
+from components.alertmanager import alertmanager
+from components.alertmanager.routing import CONFIG_DIR
+from components.docker.container import container_name
+from components.settings.settings import Settings
 from tests.live import stack as stacks
 from tests.live.stack import eventually
 

@@ -16,11 +16,11 @@ import docker
 import requests
 import yaml
 
-from components.images import IMAGES
-from ops.backup import manifest, turn
+from components.catalog.images import IMAGES
+from ops.backup import lock, manifest
 from ops.backup import stack as stacks_kept
+from ops.backup.lock import Hand
 from ops.backup.reader import ArchiveReader
-from ops.backup.turn import Hand
 from tests import backup_archives as archives
 from tests.live.stack import SECRETS, TIMEOUT_SECONDS, Stack, edited
 
@@ -124,7 +124,7 @@ def hand(stack: Stack) -> Iterator[Hand]:
     found = stacks_kept.members(stack.client, stack.name)
     image = found[0].container.attrs["Image"]
     volumes = {member.service: member.volume for member in found}
-    with turn.turn(stack.client, stack.name, image, volumes) as there:
+    with lock.turn(stack.client, stack.name, image, volumes) as there:
         yield there
 
 
@@ -135,7 +135,7 @@ def wipe(stack: Stack) -> None:
         member.container.stop()
     with hand(stack) as there:
         for member in found:
-            there.run('cd "$1" && rm -rf ./* ./.[!.]*', f"{turn.ROOT}/{member.service}")
+            there.run('cd "$1" && rm -rf ./* ./.[!.]*', f"{lock.ROOT}/{member.service}")
     # Not Grafana, which takes its time to make a new database.
     started = [member for member in found if member.service != "grafana"]
     for member in started:
@@ -152,7 +152,7 @@ def leftovers(stack: Stack) -> list[str]:
 
 
 def left_in_volumes(there: Hand) -> list[str]:
-    return there.run(f"find {turn.ROOT} -name '.vitalstream*'").split()
+    return there.run(f"find {lock.ROOT} -name '.vitalstream*'").split()
 
 
 def left_containers(stack: Stack) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import docker
 import pytest
 
-from ops.local_images import LocalImagesError
+from ops.offline.images import LocalImagesError
 from tests.figures import DELAY, MEASURED, Tell
 from tests.live import stack as stacks
 

@@ -15,7 +15,7 @@ import docker
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from ops import rehearsal
+from ops.offline import local_deploy
 from tests.certificates import Authority
 from tests.figures import DELAYS
 from tests.live import stack as stacks
@@ -253,5 +253,5 @@ def subject(
             deliveryCa=dict.fromkeys(("slack", "mail", "heartbeat"), trusted),
             **values,
         )
-        result = rehearsal.up(name, config, stacks.say, leave_out=leave_out)
+        result = local_deploy.up(name, config, stacks.say, leave_out=leave_out)
         yield Subject(Stack(name, client, config, result), found, pace)

@@ -24,7 +24,7 @@ CONNECTIONS = 81
 GOOD, BAD, MORE_BAD = 200, 16, 64
 LATENCY_SECONDS = 1.5
 
-# As settled in components/settings.py, rules/ and components/routing.py.
+# As settled in components/settings/settings.py, rules/ and components/alertmanager/routing.py.
 REAL = Pace(scrape=15, evaluation=15, group=60)
 REAL_DELAY = 60
 

@@ -17,11 +17,11 @@ import docker
 import requests
 import yaml
 
-from components import alert_overrides
-from components.alert_overrides import AlertOverride
-from components.config_files_provider import ConfigFilesProvider
-from ops import program
-from ops.rehearsal import containers
+from components.docker.config_files_provider import ConfigFilesProvider
+from components.rules import overrides as alert_overrides
+from components.rules.overrides import AlertOverride
+from ops.offline import program
+from ops.offline.local_deploy import containers
 from tests.certificates import authority
 from tests.live import faults
 from tests.live.delivery import Act, Expected, Outcome, Pace, Subject, record, subject

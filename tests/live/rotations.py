@@ -13,8 +13,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from components.tls_settings import served_names
-from ops import access
+from components.settings.tls import served_names
+from ops import connections
 from tests.issued import issued
 from tests.live.delivery import CRITICAL, MAIL, Subject, messages_of
 from tests.live.stack import TIMEOUT_SECONDS, Stack, eventually
@@ -70,7 +70,7 @@ def serves_only_the_new_password(was: Rotating, now: Stack) -> None:
         url = f"{now.result.urls[service]}/metrics"
         statuses = []
         for stack in (was.stack, now):
-            with access.session(stack.settings) as session:
+            with connections.session(stack.settings) as session:
                 statuses.append(session.get(url, timeout=TIMEOUT_SECONDS).status_code)
         assert statuses == [401, 200], service
 
@@ -93,7 +93,7 @@ def grafana_lets_in_with_the_new_password(was: Rotating, now: Stack) -> None:
     statuses = []
     for stack in (was.stack, now):
         login = ("admin", value(stack, "grafanaAdminPassword"))
-        with access.trusting(stack.settings.tls_ca) as session:
+        with connections.trusting(stack.settings.tls_ca) as session:
             statuses.append(session.get(url, auth=login, timeout=TIMEOUT_SECONDS).status_code)
     assert statuses == [401, 200]
 

@@ -20,10 +20,11 @@ import docker
 import requests
 from docker.models.containers import Container
 
-from components.config_files_provider import ConfigFilesProvider
-from components.images import IMAGES
-from components.settings import Settings
-from ops import access, program, rehearsal
+from components.catalog.images import IMAGES
+from components.docker.config_files_provider import ConfigFilesProvider
+from components.settings.settings import Settings
+from ops import connections
+from ops.offline import local_deploy, program
 from tests.local_images import local_images
 from tests.ports import free_ports
 from tests.turns import turn
@@ -96,13 +97,13 @@ def config(images: dict[str, str], **values: Any) -> program.StackConfig:
 def alone(stack: str, client: docker.DockerClient) -> Iterator[None]:
     """Nothing of the stack is there before and nothing after; another run's turn comes then."""
     with turn(stack):
-        rehearsal.down(client, stack, volumes=True)
+        local_deploy.down(client, stack, volumes=True)
         try:
             yield
         finally:
             try:
-                rehearsal.down(client, stack, volumes=True)
-            except rehearsal.StaleNetworkError as error:
+                local_deploy.down(client, stack, volumes=True)
+            except local_deploy.StaleNetworkError as error:
                 # A fault of Docker's own, which says nothing of the stack: shown, not failed for.
                 warnings.warn(str(error), stacklevel=1)
 
@@ -114,7 +115,7 @@ class Stack:
     name: str
     client: docker.DockerClient
     config: program.StackConfig
-    result: rehearsal.Result
+    result: local_deploy.Result
 
     def container(self, service: str) -> Container:
         return self.client.containers.get(f"vitalstream-{self.name}-{service}")
@@ -142,7 +143,7 @@ class Stack:
 
     def session(self) -> requests.Session:
         """As the stack's settings say: for Prometheus and Alertmanager."""
-        return access.session(self.settings)
+        return connections.session(self.settings)
 
     @functools.cached_property
     def settings(self) -> Settings:

@@ -14,8 +14,9 @@ import pytest
 import requests
 from rich.console import Console
 
-from ops import backup, rehearsal
-from ops.backup import shell, turn
+from ops import backup
+from ops.backup import lock, shell
+from ops.offline import local_deploy
 from tests.live import backup_stack as backups
 from tests.live import stack as stacks
 from tests.live.backup_stack import HISTORY, LOGIN, Facts, Listener
@@ -31,7 +32,7 @@ def stack(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterato
     config = stacks.config(images, keepAllMetrics=True)
     with stacks.alone(NAME, docker_client):
         backups.add_history(docker_client, images.get("prometheus"), NAME)
-        result = rehearsal.up(NAME, config, stacks.say)
+        result = local_deploy.up(NAME, config, stacks.say)
         yield Stack(NAME, docker_client, config, result)
 
 
@@ -270,7 +271,7 @@ def test_a_damaged_archive_is_refused_before_anything_is_touched(
 def test_without_room_for_both_nothing_is_begun(
     stack: Stack, kept: Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turn.Hand, "free_bytes", lambda _self, _path: 10**6)
+    monkeypatch.setattr(lock.Hand, "free_bytes", lambda _self, _path: 10**6)
     assert "the Docker host has 1.0 MB left" in refusal(stack, kept.archive)
 
 
@@ -278,7 +279,7 @@ def test_without_room_for_both_nothing_is_begun(
 def test_without_room_for_an_archive_none_is_begun(
     stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ops.backup.take.SPARE_BYTES", 10**18)
+    monkeypatch.setattr("ops.backup.backup.SPARE_BYTES", 10**18)
     with pytest.raises(backup.BackupError, match=r"may need 1000000\.0 TB"):
         backup.backup(stack.client, NAME, tmp_path, None, TELLER)
     assert list(tmp_path.iterdir()) == []

@@ -18,10 +18,11 @@ import docker
 import pytest
 from rich.console import Console
 
-from ops import backup, rehearsal
-from ops.backup import mend, still, turn
+from ops import backup
+from ops.backup import lock, recover, snapshot
 from ops.backup import stack as stacks_kept
 from ops.backup.stack import Member
+from ops.offline import local_deploy
 from tests import backup_archives as archives
 from tests.live import backup_stack as backups
 from tests.live import stack as stacks
@@ -86,7 +87,7 @@ def stack(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterato
     config = stacks.config(images, keepAllMetrics=True)
     with stacks.alone(NAME, docker_client):
         alone = OTHERS | {"redis-exporter"}
-        result = rehearsal.up(NAME, config, stacks.say, leave_out=alone)
+        result = local_deploy.up(NAME, config, stacks.say, leave_out=alone)
         yield Stack(NAME, docker_client, config, result)
 
 
@@ -126,7 +127,7 @@ def mended(stack: Stack) -> set[str]:
     """The silences once what is left of a killed command is mended."""
     there = member(stack)
     with backups.hand(stack) as hand:
-        mend.mend([there], hand, TELLER)
+        recover.mend([there], hand, TELLER)
         assert backups.left_in_volumes(hand) == []
     there.wait(60)
     assert backups.left_containers(stack) == []
@@ -208,7 +209,7 @@ def test_one_of_another_machine_is_not_taken_for_dead(stack: Stack, tmp_path: Pa
     there = stack.client.containers.create(
         stack.container("alertmanager").attrs["Image"],
         name=f"vitalstream-{NAME}-backup",
-        labels={turn.OWNER_LABEL: "elsewhere 1 1"},
+        labels={lock.OWNER_LABEL: "elsewhere 1 1"},
     )
     try:
         with pytest.raises(backup.BackupError, match=r"by process 1 on elsewhere.*docker rm -f"):
@@ -246,8 +247,8 @@ def slowly(stack: Stack, also: str = "") -> Slow:
     try:
         script = SLOW_CP.replace("{also}", also)
         there.run(f'mkdir {folder} && cd {folder} && echo "$1" >cp && chmod 755 cp', script)
-        still_sh = (turn.SCRIPTS / "still.sh").read_text()
-        arguments = ("/alertmanager", still.STAGE, str(GUARD_SECONDS), ".slow", "", "")
+        still_sh = (lock.SCRIPTS / "still.sh").read_text()
+        arguments = ("/alertmanager", snapshot.STAGE, str(GUARD_SECONDS), ".slow", "", "")
         status, words = there.run(f"PATH={folder}:$PATH\n{still_sh}", *arguments)
         assert eventually(lambda: there.run(f"cat {folder}/after")[0] == 0, 30)
         states = [there.run(f"cat {folder}/{when}")[1] for when in ("during", "after")]
@@ -255,7 +256,7 @@ def slowly(stack: Stack, also: str = "") -> Slow:
     finally:
         there.run(f"rm -rf {folder}")
         with backups.hand(stack) as hand:
-            still.remove(there, hand)
+            snapshot.remove(there, hand)
 
 
 def is_stopped(states: str) -> bool:

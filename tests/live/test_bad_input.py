@@ -18,11 +18,13 @@ from typing import Any
 import docker
 import pytest
 
-from components.container import container_name
-from components.images import IMAGES
-from components.project_files import PROJECT_DIR
+from components.catalog.images import IMAGES
+from components.docker.container import container_name
+from components.user_files.paths import PROJECT_DIR
 from ops import __main__ as command_line
-from ops import backup, demo, program, rehearsal
+from ops import backup
+from ops.demo import demo
+from ops.offline import local_deploy, program
 from tests import backup_archives
 from tests.live import own_engine
 from tests.live import stack as stacks
@@ -207,7 +209,7 @@ def test_wrong_settings_and_files_end_the_command_and_touch_nothing(
         {"dockerHost": machine.url, **given, **values}, set(program.SECRETS)
     )
     # What `make demo` does where there is no Pulumi engine, with these settings.
-    monkeypatch.setattr(demo, "up", lambda: rehearsal.up(STACK, config, stacks.say))
+    monkeypatch.setattr(demo, "up", lambda: local_deploy.up(STACK, config, stacks.say))
     status, said = ended(capsys, "demo")
     assert status == 1
     assert said.startswith("error: ")

@@ -8,8 +8,8 @@ from pathlib import Path
 import docker
 import pytest
 
-from components.images import IMAGES
-from ops import rehearsal
+from components.catalog.images import IMAGES
+from ops.offline import local_deploy
 from tests.live import stack as stacks
 from tests.live.stack import Stack, eventually
 
@@ -48,7 +48,7 @@ def stack(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterato
             applicationNetworks=[APPLICATION],
             backendTargets=[f"{name}:8000" for name in names],
         )
-        result = rehearsal.up(STACK, config, stacks.say, leave_out=LEFT_OUT)
+        result = local_deploy.up(STACK, config, stacks.say, leave_out=LEFT_OUT)
         yield Stack(STACK, docker_client, config, result)
 
 

@@ -15,7 +15,7 @@ import pytest
 import requests
 import yaml
 
-from ops import rehearsal
+from ops.offline import local_deploy
 from tests.figures import Tell
 from tests.live import clocks
 from tests.live import stack as stacks
@@ -49,7 +49,7 @@ def stack(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterato
         pytest.skip(reason)
     with stacks.alone(STACK, docker_client):
         config = stacks.config(images)
-        result = rehearsal.up(STACK, config, stacks.say, leave_out=frozenset({"grafana"}))
+        result = local_deploy.up(STACK, config, stacks.say, leave_out=frozenset({"grafana"}))
         found = Stack(STACK, docker_client, config, result)
         assert eventually(lambda: found.query(BEATING), 60)
         assert eventually(lambda: all_scraped(found), 30)

@@ -14,10 +14,10 @@ import pytest
 from docker.models.containers import Container
 from docker.models.networks import Network
 
+from components.catalog.images import IMAGES
 from components.demo import ROOT, source_hash
-from components.images import IMAGES
-from components.project_files import PROJECT_DIR
-from ops import rehearsal
+from components.user_files.paths import PROJECT_DIR
+from ops.offline import local_deploy
 from tests.live import stack as stacks
 from tests.live.stack import SCRAPE_SECONDS, Stack, edited, eventually, say
 
@@ -90,7 +90,7 @@ def stack(
             backendTargetFiles=[os.path.relpath(targets, PROJECT_DIR)],
             keepMetrics=[RELOADED],
         )
-        result = rehearsal.up(STACK, config, say, leave_out=LEFT_OUT)
+        result = local_deploy.up(STACK, config, say, leave_out=LEFT_OUT)
         yield Stack(STACK, docker_client, config, result)
 
 

@@ -16,8 +16,9 @@ import pytest
 import requests
 import yaml
 
-from components import routing, settings_loader
-from components.settings import Settings
+from components.alertmanager import routing
+from components.settings import loader
+from components.settings.settings import Settings
 from ops import drill
 from ops.drill import command
 from tests.live.alertmanager import running
@@ -67,7 +68,7 @@ def settings() -> Settings:
         "heartbeatUrl": "https://beats.invalid/LIVE-Secret-6",
         "ports": json.dumps({"alertmanager": free_port()}),
     }
-    return settings_loader.parse(STACK, values, list(values))
+    return loader.parse(STACK, values, list(values))
 
 
 def configuration(settings: Settings, webhooks: Webhooks) -> str:

@@ -12,7 +12,7 @@ import docker
 import pytest
 import requests
 
-from ops import rehearsal
+from ops.offline import local_deploy
 from tests.figures import Tell
 from tests.live import own_engine
 from tests.live import stack as stacks
@@ -50,7 +50,7 @@ def powered(docker_client: docker.DockerClient, images: dict[str, str]) -> Itera
         machine = network.machine(sorted(tags & there))
         reached = {"dockerHost": machine.url, "bindAddress": machine.address}
         config = stacks.config(images, keepMetrics=[CORRUPTIONS], **reached)
-        result = rehearsal.up(STACK, config, stacks.say)
+        result = local_deploy.up(STACK, config, stacks.say)
         client = machine.client()
         try:
             yield Powered(Stack(STACK, client, config, result), machine)

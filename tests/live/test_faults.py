@@ -20,7 +20,7 @@ import requests
 import yaml
 from docker.models.containers import Container
 
-from ops import rehearsal
+from ops.offline import local_deploy
 from tests.figures import Tell
 from tests.live import stack as stacks
 from tests.live.ingestion import BEATING, JOBS, answering, gap, scraped_until
@@ -55,13 +55,13 @@ def stack(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterato
         try:
             looked_at = ["prometheus_tsdb_wal_corruptions_total"]
             config = stacks.config(images, keepMetrics=looked_at)
-            result = rehearsal.up(STACK, config, stacks.say)
+            result = local_deploy.up(STACK, config, stacks.say)
             found = Stack(STACK, docker_client, config, result)
             assert eventually(lambda: found.query(BEATING), 60)
             assert eventually(lambda: len(found.query("up == 1")) >= len(JOBS) - 1, 60)
             yield found
         finally:
-            rehearsal.down(docker_client, STACK, volumes=False)
+            local_deploy.down(docker_client, STACK, volumes=False)
             keeper.remove(force=True)
 
 

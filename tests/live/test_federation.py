@@ -11,9 +11,9 @@ import docker
 import pytest
 
 from components.dashboards import DashboardSettings, render_all
-from components.federation import NAMES
-from components.tls_settings import served_names
-from ops import program, rehearsal
+from components.prometheus.federation import NAMES
+from components.settings.tls import served_names
+from ops.offline import local_deploy, program
 from tests.issued import issued
 from tests.live import stack as stacks
 from tests.live.stack import SCRAPE_SECONDS, Stack, eventually, say
@@ -46,7 +46,7 @@ def source(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterat
     served = {"tls": True, "webPassword": WEB_PASSWORD, **issued(served_names("127.0.0.1", ""))}
     with stacks.alone(SOURCE, docker_client):
         config = stacks.config(images, demo=True, **served)
-        result = rehearsal.up(SOURCE, config, say, leave_out=LEFT_OUT)
+        result = local_deploy.up(SOURCE, config, say, leave_out=LEFT_OUT)
         yield Stack(SOURCE, docker_client, config, result)
 
 
@@ -61,7 +61,7 @@ def everywhere(
         network.connect(source.container("prometheus"), aliases=[ALIAS])
         try:
             config = _config(images, source)
-            result = rehearsal.up(GLOBAL, config, say, leave_out=LEFT_OUT)
+            result = local_deploy.up(GLOBAL, config, say, leave_out=LEFT_OUT)
             yield Stack(GLOBAL, docker_client, config, result)
         finally:
             network.disconnect(source.container("prometheus"), force=True)

@@ -13,7 +13,7 @@ import docker
 import pytest
 import requests
 
-from ops import rehearsal
+from ops.offline import local_deploy
 from tests.live import stack as stacks
 from tests.live.stack import SECRETS, TIMEOUT_SECONDS, Stack, eventually
 from tests.local_images import local_images
@@ -74,7 +74,7 @@ def up(client: docker.DockerClient, images: dict[str, str]) -> Pair:
         grafana={"replicas": 2, "database": where},
         grafanaDatabasePassword=PASSWORD,
     )
-    result = rehearsal.up(NAME, config, stacks.say, leave_out=LEFT_OUT)
+    result = local_deploy.up(NAME, config, stacks.say, leave_out=LEFT_OUT)
     url = result.urls["grafana"]
     session = requests.Session()
     session.trust_env = False

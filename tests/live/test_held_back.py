@@ -19,7 +19,8 @@ import docker
 import pytest
 import yaml
 
-from components import routing, settings_loader
+from components.alertmanager import routing
+from components.settings import loader
 from tests.live.alertmanager import running
 from tests.live.stack import SECRETS, not_of_this_machine
 from tests.live.test_inhibitions import STACK, alert, firing, post
@@ -82,7 +83,7 @@ def url(hook: Hook, docker_client: docker.DockerClient, images: dict[str, str]) 
         "images": json.dumps(images),
         "ports": json.dumps({"alertmanager": free_port()}),
     }
-    settings = settings_loader.parse(STACK, values | {"slackWebhookUrl": ""}, list(SECRETS))
+    settings = loader.parse(STACK, values | {"slackWebhookUrl": ""}, list(SECRETS))
     config: dict[str, Any] = yaml.safe_load(routing.render_config(settings))
     with hook.listening() as address:
         config["receivers"] = [

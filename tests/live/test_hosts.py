@@ -14,12 +14,13 @@ import docker
 import pytest
 from docker.models.containers import Container
 
-from components.host_settings import GOSSIP_PORT
-from components.preflight_provider import PreflightProvider
-from components.replica_names import names
-from components.settings import Settings
-from components.tls_settings import served_names
-from ops import access, program, rehearsal
+from components.catalog.replicas import names
+from components.preflight.provider import PreflightProvider
+from components.settings.hosts import GOSSIP_PORT
+from components.settings.settings import Settings
+from components.settings.tls import served_names
+from ops import connections
+from ops.offline import local_deploy, program
 from tests import hardening
 from tests.hardening import Finding
 from tests.issued import issued
@@ -51,7 +52,7 @@ class Spread:
 
     machines: dict[str, Machine]
     config: program.StackConfig
-    result: rehearsal.Result
+    result: local_deploy.Result
 
     @functools.cached_property
     def settings(self) -> Settings:
@@ -60,13 +61,13 @@ class Spread:
     def get(self, service: str, path: str, **params: Any) -> Any:
         """A service's JSON answer, asked where people reach it."""
         url = self.settings.local_url(service) + path
-        with access.session(self.settings) as session:
+        with connections.session(self.settings) as session:
             answer = session.get(url, params=params, timeout=TIMEOUT_SECONDS)
         assert answer.ok, f"{url}: {answer.text}"
         return answer.json()
 
     def post(self, service: str, path: str, body: Any) -> Any:
-        with access.session(self.settings) as session:
+        with connections.session(self.settings) as session:
             answer = session.post(
                 self.settings.local_url(service) + path, json=body, timeout=TIMEOUT_SECONDS
             )
@@ -121,7 +122,7 @@ def spread(
             redisAddress="127.0.0.1:6379",
             **served,
         )
-        result = rehearsal.up(STACK, config, stacks.say)
+        result = local_deploy.up(STACK, config, stacks.say)
         yield Spread({"near": near, FAR: far}, config, result)
 
 
@@ -234,8 +235,8 @@ def test_a_machine_that_is_gone_is_told_and_the_other_one_not_touched(spread: Sp
     spread.machines[FAR].stop_engine()
     try:
         [told] = spread.preflight()
-        with pytest.raises(rehearsal.RehearsalError, match=f"hosts.{FAR}.docker"):
-            rehearsal.up(STACK, spread.config, stacks.say)
+        with pytest.raises(local_deploy.RehearsalError, match=f"hosts.{FAR}.docker"):
+            local_deploy.up(STACK, spread.config, stacks.say)
     finally:
         spread.machines[FAR].start_engine()
     assert told.startswith(f"No Docker Engine answers on the host {FAR}, at unix://")

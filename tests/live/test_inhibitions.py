@@ -11,7 +11,8 @@ import docker
 import pytest
 import requests
 
-from components import routing, settings_loader
+from components.alertmanager import routing
+from components.settings import loader
 from tests.live.alertmanager import running
 from tests.live.stack import SECRETS, TIMEOUT_SECONDS, eventually
 from tests.ports import free_port
@@ -64,9 +65,9 @@ def url(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterator[
         "images": json.dumps(images),
         "ports": json.dumps({"alertmanager": free_port()}),
     }
-    settings = settings_loader.parse(STACK, values, list(SECRETS))
+    settings = loader.parse(STACK, values, list(SECRETS))
     # Nobody is to be told: whether an alert is held back is known without.
-    unset = settings_loader.parse(STACK, values | {"slackWebhookUrl": ""}, list(SECRETS))
+    unset = loader.parse(STACK, values | {"slackWebhookUrl": ""}, list(SECRETS))
     with running(docker_client, settings, routing.render_config(unset)) as found:
         yield found
 

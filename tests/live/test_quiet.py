@@ -14,7 +14,7 @@ import docker
 import pytest
 import requests
 
-from ops import rehearsal
+from ops.offline import local_deploy
 from tests import through_grafana
 from tests.live import stack as stacks
 from tests.live.stack import SECRETS, TIMEOUT_SECONDS, Stack, eventually
@@ -38,7 +38,7 @@ def heard(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterato
         pytest.skip(elsewhere)
     config = stacks.config(images)
     with stacks.alone(NAME, docker_client):
-        result = rehearsal.up(NAME, config, stacks.say, leave_out=LEFT_OUT)
+        result = local_deploy.up(NAME, config, stacks.say, leave_out=LEFT_OUT)
         stack = Stack(NAME, docker_client, config, result)
         stack.container("grafana").restart(timeout=10)
         with listening(stack) as listener:

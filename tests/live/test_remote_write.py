@@ -19,9 +19,10 @@ import requests
 import yaml
 from docker.models.containers import Container
 
-from components.config_files_provider import ConfigFilesProvider
-from components.images import IMAGES
-from ops import access, program, rehearsal
+from components.catalog.images import IMAGES
+from components.docker.config_files_provider import ConfigFilesProvider
+from ops import connections
+from ops.offline import local_deploy, program
 from tests.issued import issued
 from tests.live import stack as stacks
 from tests.live.stack import TIMEOUT_SECONDS, Stack, eventually
@@ -50,7 +51,7 @@ class Receiver:
     authority: str
 
     def get(self, path: str, **params: Any) -> Any:
-        with access.trusting(self.authority) as session:
+        with connections.trusting(self.authority) as session:
             url = f"{self.url}/api/v1/{path}"
             answer = session.get(url, params=params, auth=(USER, PASSWORD), timeout=TIMEOUT_SECONDS)
         assert answer.ok, f"{url}: {answer.text}"
@@ -136,7 +137,7 @@ def writing(
     secrets = (*config.secret_keys, f"{program.PROJECT}:remoteWrite")
     config = program.StackConfig(config.values, secrets)
     with stacks.alone(STACK, docker_client):
-        result = rehearsal.up(STACK, config, stacks.say, leave_out=frozenset({"grafana"}))
+        result = local_deploy.up(STACK, config, stacks.say, leave_out=frozenset({"grafana"}))
         yield Stack(STACK, docker_client, config, result)
 
 

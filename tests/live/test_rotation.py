@@ -13,10 +13,10 @@ from typing import Any
 import docker
 import pytest
 
-from components.config_files_provider import ConfigFilesProvider
-from components.settings import Settings
-from ops import program, rehearsal
-from ops.rehearsal.plan import CONTAINER
+from components.docker.config_files_provider import ConfigFilesProvider
+from components.settings.settings import Settings
+from ops.offline import local_deploy, program
+from ops.offline.local_deploy.plan import CONTAINER
 from tests.certificates import authority
 from tests.figures import Tell
 from tests.issued import issued
@@ -107,7 +107,7 @@ def changed(stack: Stack, values: dict[str, str]) -> Stack:
     prefixed = {f"vitalstream:{key}": new for key, new in values.items()}
     config = program.StackConfig({**stack.config.values, **prefixed}, stack.config.secret_keys)
     made = tuple(program.run(stack.name, config))
-    return Stack(stack.name, stack.client, config, rehearsal.Result(stack.result.urls, (), made))
+    return Stack(stack.name, stack.client, config, local_deploy.Result(stack.result.urls, (), made))
 
 
 def of_type(stack: Stack, kind: str) -> dict[str, dict[str, Any]]:

@@ -18,7 +18,7 @@ import docker
 import pytest
 import yaml
 
-from components.config_files_provider import ConfigFilesProvider
+from components.docker.config_files_provider import ConfigFilesProvider
 from tests.certificates import authority
 from tests.figures import Tell
 from tests.live.delivery import (

@@ -16,9 +16,10 @@ import requests
 from docker.models.containers import Container
 from rich.console import Console
 
-from components.tls_settings import served_names
-from ops import backup, rehearsal
-from ops.program import ProgramError
+from components.settings.tls import served_names
+from ops import backup
+from ops.offline import local_deploy
+from ops.offline.program import ProgramError
 from tests import hardening, object_store, panels
 from tests.issued import issued
 from tests.live import stack as stacks
@@ -87,7 +88,7 @@ def view(docker_client: docker.DockerClient, images: dict[str, str], image: str)
         docker_client.volumes.create(volume, labels={"vitalstream.stack": NAME})
         past = thanos.history(DAYS, ends)
         thanos.add_blocks(docker_client, images.get("prometheus"), volume, past)
-        result = rehearsal.up(NAME, config, stacks.say)
+        result = local_deploy.up(NAME, config, stacks.say)
         stack = Stack(NAME, docker_client, config, result)
         yield View(stack, store, Querier(stack), ends)
 
@@ -261,7 +262,7 @@ def test_a_bucket_that_is_not_there_is_refused_and_nothing_touched(view: View) -
         {**values, "vitalstream:thanos": place}, view.stack.config.secret_keys
     )
     with pytest.raises(ProgramError, match=r"There is no bucket nowhere .*\nNothing was touched"):
-        rehearsal.up(NAME, wrong, stacks.say)
+        local_deploy.up(NAME, wrong, stacks.say)
     assert {found.id for found in view.stack.containers()} == before
 
 
@@ -274,7 +275,7 @@ def over_tls(
     served = {"tls": True, "webPassword": "live-web-Password-6", **issued(names)}
     config = stacks.config(images, thanos={"directory": True}, **served)
     with stacks.alone(TLS_NAME, docker_client):
-        result = rehearsal.up(TLS_NAME, config, stacks.say)
+        result = local_deploy.up(TLS_NAME, config, stacks.say)
         yield Querier(Stack(TLS_NAME, docker_client, config, result))
 
 

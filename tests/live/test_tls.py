@@ -13,10 +13,11 @@ import pytest
 import requests
 import yaml
 
-from components.catalog import DEFAULT_PORTS
-from components.config_files_provider import ConfigFilesProvider
-from components.tls_settings import served_names
-from ops import access, program, rehearsal
+from components.catalog.services import DEFAULT_PORTS
+from components.docker.config_files_provider import ConfigFilesProvider
+from components.settings.tls import served_names
+from ops import connections
+from ops.offline import local_deploy, program
 from tests import through_grafana
 from tests.issued import issued
 from tests.live import stack as stacks
@@ -36,7 +37,7 @@ def tls(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterator[
     served = {"tls": True, "webPassword": WEB_PASSWORD, **issued(HOSTS)}
     config = stacks.config(images, publishExporters=True, **served)
     with stacks.alone("live-tls", docker_client):
-        result = rehearsal.up("live-tls", config, stacks.say)
+        result = local_deploy.up("live-tls", config, stacks.say)
         yield Stack("live-tls", docker_client, config, result)
 
 
@@ -53,7 +54,7 @@ def url(tls: Stack) -> Callable[[str], str]:
 
 
 def status(url: str, authority: str, login: tuple[str, str] | None = None) -> int:
-    with access.trusting(authority) as session:
+    with connections.trusting(authority) as session:
         return session.get(url, auth=login, timeout=TIMEOUT_SECONDS).status_code
 
 
@@ -89,7 +90,7 @@ def test_the_data_source_answers_with_what_prometheus_has(
 ) -> None:
     grafana = url("grafana").removesuffix("/metrics")
     login = ("admin", SECRETS["grafanaAdminPassword"])
-    with access.trusting(tls.settings.tls_ca) as session:
+    with connections.trusting(tls.settings.tls_ca) as session:
         assert through_grafana.values(session, grafana, login, "vector(46)") == [46]
 
 
@@ -142,7 +143,7 @@ def test_with_the_password_they_do(service: str, tls: Stack, url: Callable[[str]
 
 def test_grafana_lets_nobody_sign_up(tls: Stack, url: Callable[[str], str]) -> None:
     form = {"email": "a@example.com", "username": "a", "password": "a-long-password", "orgName": ""}
-    with access.trusting(tls.settings.tls_ca) as session:
+    with connections.trusting(tls.settings.tls_ca) as session:
         answer = session.post(
             url("grafana").removesuffix("/metrics") + "/api/user/signup/step2",
             json=form,
@@ -155,7 +156,7 @@ def test_grafanas_session_is_a_secure_and_strict_cookie(
     tls: Stack, url: Callable[[str], str]
 ) -> None:
     login = {"user": "admin", "password": SECRETS["grafanaAdminPassword"]}
-    with access.trusting(tls.settings.tls_ca) as session:
+    with connections.trusting(tls.settings.tls_ca) as session:
         answer = session.post(
             url("grafana").removesuffix("/metrics") + "/login", json=login, timeout=TIMEOUT_SECONDS
         )
@@ -203,7 +204,7 @@ def renewed(tls: Stack, **changes: Any) -> program.StackConfig:
 def applied(tls: Stack, config: program.StackConfig) -> Stack:
     """The files of another configuration put in place, as by an `up` that replaces nothing."""
     now = tuple(program.run(tls.name, config))
-    after = Stack(tls.name, tls.client, config, rehearsal.Result(tls.result.urls, (), now))
+    after = Stack(tls.name, tls.client, config, local_deploy.Result(tls.result.urls, (), now))
     provider = ConfigFilesProvider()
     for service in tls.result.urls:
         olds, news = tls.config_files(service), after.config_files(service)

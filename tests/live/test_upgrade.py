@@ -12,7 +12,8 @@ import docker
 import pytest
 from rich.console import Console
 
-from ops import backup, rehearsal
+from ops import backup
+from ops.offline import local_deploy
 from tests import newer_images
 from tests.live import backup_stack as backups
 from tests.live import stack as stacks
@@ -67,7 +68,7 @@ def up(client: docker.DockerClient, images: dict[str, str], newer: dict[str, str
     """The services that have a newer image, and what they need."""
     config = stacks.config(images, keepAllMetrics=True)
     without = EXPORTERS if "grafana" in newer else EXPORTERS | {"grafana"}
-    result = rehearsal.up(NAME, config, stacks.say, leave_out=without)
+    result = local_deploy.up(NAME, config, stacks.say, leave_out=without)
     return Stack(NAME, client, config, result)
 
 

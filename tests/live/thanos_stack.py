@@ -12,8 +12,8 @@ from typing import Any
 import docker
 import requests
 
-from components.images import IMAGES
-from components.thanos.members import HTTP_PORT, QUERIER
+from components.catalog.images import IMAGES
+from components.catalog.thanos import HTTP_PORT, QUERIER
 from tests import backup_archives as archives
 from tests.live.stack import TIMEOUT_SECONDS, Stack
 from tests.object_store import ObjectStore

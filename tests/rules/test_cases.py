@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components.promql import read_by
+from components.promql.metrics import read_by
 from tests.rules.test_rules import ALERTS, TEST_FILES, _rules
 
 # `0+6x40`, `1x5`, `_x12`, `stale`, as promtool has them.

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components import own_series, rule_files, watch
+from components.rules import federation_labels, rule_files, selection
 
 TESTS = Path(__file__).resolve().parent
 UP = {f'up{{job="{job}",instance="{job}:1"}}': "1x60" for job in ("alertmanager", "grafana")}
@@ -33,7 +33,7 @@ def _written(folder: Path, *, narrowed: bool) -> Path:
     rules = folder / "rules"
     rules.mkdir(parents=True)
     for name, text in rule_files.load(thanos=True).items():
-        (rules / name).write_text(own_series.of_rules(text) if narrowed else text)
+        (rules / name).write_text(federation_labels.of_rules(text) if narrowed else text)
     return rules
 
 
@@ -53,7 +53,7 @@ def _broken_elsewhere(folder: Path, *, narrowed: bool) -> Path:
     be.
     """
     rules = _written(folder, narrowed=narrowed)
-    monitoring = watch.rules(rule_files.load(), ())
+    monitoring = selection.select(rule_files.load(), ())
     recorded = {
         rule["record"]
         for text in monitoring.values()

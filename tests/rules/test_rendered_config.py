@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from components import web
-from components.project_files import PROJECT_DIR
-from ops import render
-from ops.program import SECRETS, StackConfig
+from components.docker import tls_files
+from components.user_files.paths import PROJECT_DIR
+from ops.offline import render
+from ops.offline.program import SECRETS, StackConfig
 from tests.certificates import authority
 
 STACKS = ("dev", "prod")
@@ -71,8 +71,8 @@ def _rendered(stack: str, folder: Path, **changes: Any) -> Path:
         path = folder / name
         path.write_text(re.sub(r"/etc/(prometheus|alertmanager)/", f"{folder}/", path.read_text()))
     # Secrets are no part of a rendering; promtool asks for the files.
-    (folder / web.FOLDER).mkdir()
-    for name in (web.AUTHORITY, web.PASSWORD):
+    (folder / tls_files.FOLDER).mkdir()
+    for name in (tls_files.AUTHORITY, tls_files.PASSWORD):
         (folder / name).touch()
     return folder
 

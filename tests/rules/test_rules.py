@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components.extra_rules import RUNBOOKS_URL
+from components.user_files.rules import RUNBOOKS_URL
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / "rules"

@@ -14,12 +14,12 @@ import pytest
 from pydantic import SecretStr
 from pydantic.alias_generators import to_camel
 
-from components import settings_loader
-from components.settings import Settings
-from components.settings_loader import SettingsError
-from components.tls_settings import served_names
-from ops import placeholders, program
-from ops.program import Registration, StackConfig
+from components.settings import loader
+from components.settings.loader import SettingsError
+from components.settings.settings import Settings
+from components.settings.tls import served_names
+from ops.offline import placeholders, program
+from ops.offline.program import Registration, StackConfig
 from tests.issued import issued
 
 STACKS = ("dev", "prod")
@@ -187,7 +187,7 @@ def _parse(
 ) -> Settings:
     required = {key: SECRETS[key] for key in ("grafanaAdminPassword", "postgresPassword")}
     texts = {key: _text(value) for key, value in {**required, **values}.items()}
-    return settings_loader.parse(stack, texts, secret_keys)
+    return loader.parse(stack, texts, secret_keys)
 
 
 @pytest.fixture(scope="session")

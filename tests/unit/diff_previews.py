@@ -7,8 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ops.diff.comparison import Comparison, Op
-from ops.diff.snapshot import CONTAINER, Address, Resource, is_secret
+from ops.review.diff.comparison import Comparison, Op
+from ops.review.diff.snapshot import (
+    CONTAINER,
+    Address,
+    Resource,
+    is_secret,
+)
 
 # What pulumi-docker fills in for a container, and names in `__defaults`.
 FILLED_IN = {"mustRun": True, "networkMode": "bridge", "removeVolumes": True, "start": True}

@@ -11,11 +11,17 @@ from typing import Any
 
 import yaml
 
-from ops.diff import base, compose, plan, text
-from ops.diff.comparison import Comparison
-from ops.diff.recorder import Recorder
-from ops.diff.report import Report, Section
-from ops.diff.snapshot import (
+from ops.offline.program import ROOT
+from ops.review.diff import (
+    base,
+    compose,
+    plan,
+    text,
+)
+from ops.review.diff.comparison import Comparison
+from ops.review.diff.recorder import Recorder
+from ops.review.diff.report import Report, Section
+from ops.review.diff.snapshot import (
     CONFIG_FILES,
     CONTAINER,
     DASHBOARD,
@@ -24,7 +30,6 @@ from ops.diff.snapshot import (
     Setting,
     Snapshot,
 )
-from ops.program import ROOT
 from tests.unit.conftest import stack_config
 
 Inputs = dict[str, Any]

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from ops.github import GitHub
+from ops.review.github import GitHub
 
 BOT = "github-actions[bot]"
 TOKEN = "canary-github-token-5c1d"

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from ops import access
-from ops.program import ProgramError, committed_values
+from ops import connections
+from ops.offline.program import ProgramError, committed_values
 from tests.unit.conftest import SECRETS, SERVED
 
 
@@ -40,7 +40,7 @@ class Cli:
 @pytest.fixture
 def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
     found = Cli(tmp_path)
-    monkeypatch.setattr("ops.pulumi_cli.find", lambda: str(found.path))
+    monkeypatch.setattr("ops.demo.pulumi_cli.find", lambda: str(found.path))
     return found
 
 
@@ -48,48 +48,50 @@ def test_a_stack_that_asks_for_no_password_needs_none_of_its_secrets(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(subprocess, "run", pytest.fail)
-    assert access.settings_of("dev").stack == "dev"
+    assert connections.settings_of("dev").stack == "dev"
 
 
 def test_a_stack_with_a_password_is_asked_with_its_own(cli: Cli) -> None:
     values = {**SERVED, **SECRETS, "ports": '{"grafana": 3333}', "mailUsername": "monitoring"}
     cli.answers(values, {*SECRETS})
-    found = access.settings_of("prod")
+    found = connections.settings_of("prod")
     assert found.web_password.get_secret_value() == SECRETS["webPassword"]
     assert found.local_url("grafana") == "https://127.0.0.1:3333"
 
 
 def test_what_the_stack_does_not_set_is_as_committed(cli: Cli) -> None:
     cli.answers({**SERVED, **SECRETS, "mailUsername": "monitoring"}, {*SECRETS})
-    assert access.settings_of("prod").retention_time == committed_values("prod")["retentionTime"]
+    assert (
+        connections.settings_of("prod").retention_time == committed_values("prod")["retentionTime"]
+    )
 
 
 def test_without_a_cli_it_is_said_who_could_have_read_the_password(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("ops.pulumi_cli.find", lambda: None)
+    monkeypatch.setattr("ops.demo.pulumi_cli.find", lambda: None)
     with pytest.raises(ProgramError, match=r"Stack prod asks for a password .*no Pulumi CLI here"):
-        access.settings_of("prod")
+        connections.settings_of("prod")
 
 
 def test_what_the_cli_has_against_it_is_told_in_its_words(cli: Cli) -> None:
     cli.fails("no stack named prod found")
     with pytest.raises(ProgramError, match=r"cannot be read from its configuration: no stack na"):
-        access.settings_of("prod")
+        connections.settings_of("prod")
 
 
 def test_settings_that_are_wrong_are_told_like_anywhere(cli: Cli) -> None:
     cli.answers({**SECRETS, "mailUsername": "monitoring"}, {*SECRETS})
     with pytest.raises(ProgramError, match=r"vitalstream:tlsCa[^\n]*\n    is missing"):
-        access.settings_of("prod")
+        connections.settings_of("prod")
 
 
 def test_a_session_has_no_login_for_who_asks_for_none() -> None:
-    assert access.session(access.settings_of("dev")).auth is None
+    assert connections.session(connections.settings_of("dev")).auth is None
 
 
 def test_a_session_takes_nothing_of_this_users_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.invalid:3128")
-    assert access.trusting("").trust_env is False
+    assert connections.trusting("").trust_env is False

@@ -17,12 +17,12 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from components import rule_files
-from components.alert_overrides import AlertOverride, applied, number
 from components.dashboards.thresholds import AlertBounds
-from components.prometheus import render_rules
-from components.remote_write import RULE_FILE
-from components.settings import Settings
+from components.prometheus.prometheus import render_rules
+from components.prometheus.remote_write import RULE_FILE
+from components.rules import rule_files
+from components.rules.overrides import AlertOverride, applied, number
+from components.settings.settings import Settings
 
 Make = Callable[..., Settings]
 Refused = Callable[..., str]

@@ -16,11 +16,11 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 
-from components.engines import Engine
-from ops import access
+from components.docker.engines import Engine
+from ops import connections
 from ops.backup import database, retention, stack
+from ops.backup.backup_metric import Mark
 from ops.backup.errors import BackupError
-from ops.backup.mark import Mark
 from ops.backup.progress import Teller, human
 from ops.backup.stack import Version
 from tests import backup_archives as archives
@@ -239,7 +239,7 @@ def test_a_stack_runs_where_its_settings_say(tmp_path: Path) -> None:
     (tmp_path / "Pulumi.yaml").write_text(declared)
     (tmp_path / "Pulumi.far.yaml").write_text("config: {'vitalstream:dockerHost': ssh://me@far}")
     (tmp_path / "Pulumi.near.yaml").write_text("config: {}")
-    hosts = {name: access.docker_host(name, tmp_path) for name in ("far", "near", "unknown")}
+    hosts = {name: connections.docker_host(name, tmp_path) for name in ("far", "near", "unknown")}
     assert hosts == {
         "far": "ssh://me@far",
         "near": "unix:///var/run/docker.sock",
@@ -255,17 +255,17 @@ def test_a_stack_runs_on_all_hosts_of_its_settings(tmp_path: Path) -> None:
     }
     (tmp_path / "Pulumi.yaml").write_text("config: {}")
     (tmp_path / "Pulumi.spread.yaml").write_text(yaml.safe_dump({"config": spread}))
-    assert access.engines("spread", tmp_path) == [
+    assert connections.engines("spread", tmp_path) == [
         Engine("ssh://me@near"),
         Engine("tcp://10.0.0.2:2376", "far", "/certs"),
     ]
-    assert access.engines("unknown", tmp_path) == [Engine("unix:///var/run/docker.sock")]
-    assert access.placement("spread", tmp_path) == {"alertmanager-2": "far"}
+    assert connections.engines("unknown", tmp_path) == [Engine("unix:///var/run/docker.sock")]
+    assert connections.placement("spread", tmp_path) == {"alertmanager-2": "far"}
 
 
 def test_a_backup_of_what_runs_elsewhere_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     placed = {"alertmanager": "far", "prometheus-2": "far"}
-    monkeypatch.setattr(access, "placement", lambda _stack: placed)
+    monkeypatch.setattr(connections, "placement", lambda _stack: placed)
     with pytest.raises(BackupError, match=r"^alertmanager of prod runs on another host"):
         stack.engine("prod")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ops.backup.aside import ASIDE
-from ops.backup.turn import SCRIPTS
+from ops.backup.lock import SCRIPTS
+from ops.backup.staging import ASIDE
 
 OLD = {"wal/00000000": "old", "01GSYJ/meta.json": "old", ".hidden": "old", "lock": "old"}
 NEW = {"wal/00000007": "new", "01HSYJ/meta.json": "new", ".seen": "new"}

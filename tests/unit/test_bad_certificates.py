@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from components.settings import Settings
-from ops import issuing
+from components.settings.settings import Settings
+from ops.certs import ca
 from tests.issued import HOUR, issued, validity
 from tests.unit.conftest import SECRETS
 
@@ -43,10 +43,10 @@ def pem(key: CertificateIssuerPrivateKeyTypes, passphrase: bytes = b"") -> str:
 def by_hand(
     key: CertificateIssuerPrivateKeyTypes,
     *extensions: x509.ExtensionType,
-    issuer: issuing.Issued | None = None,
+    issuer: ca.Issued | None = None,
     name: str = "by hand",
 ) -> str:
-    """A certificate as `ops.issuing` makes none; signed by itself without an issuer."""
+    """A certificate as `ops.certs.ca` makes none; signed by itself without an issuer."""
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     signer: Any = key
     parent = subject
@@ -79,8 +79,8 @@ def ip(text: str) -> x509.IPAddress:
 
 
 @functools.cache
-def authority() -> issuing.Issued:
-    return issuing.authority("an authority", validity())
+def authority() -> ca.Issued:
+    return ca.authority("an authority", validity())
 
 
 def signed(key: CertificateIssuerPrivateKeyTypes, *extensions: x509.ExtensionType) -> Values:
@@ -97,7 +97,7 @@ def with_(**changes: str) -> Values:
 
 
 def expired_authority() -> Values:
-    old = issuing.authority("old", validity(-2 * HOUR, -HOUR))
+    old = ca.authority("old", validity(-2 * HOUR, -HOUR))
     return issued(LOOPBACK, by=old)
 
 
@@ -105,7 +105,7 @@ def below_an_intermediate(*, given: bool) -> Values:
     """Whether or not the intermediate certificate follows the server's own."""
     root, key = authority(), p256()
     between = by_hand(key, x509.BasicConstraints(True, None), issuer=root, name="between")
-    made = issuing.server(issuing.Issued(between, pem(key)), LOOPBACK, validity())
+    made = ca.server(ca.Issued(between, pem(key)), LOOPBACK, validity())
     chain = made.certificate + (between if given else "")
     return {"tlsCa": root.certificate, "tlsCertificate": chain, "tlsKey": made.key}
 
@@ -114,7 +114,7 @@ def signed_by_a_server() -> Values:
     """By a certificate that is properly signed, and no authority."""
     root, key = authority(), p256()
     server = by_hand(key, x509.BasicConstraints(False, None), issuer=root, name="a server")
-    made = issuing.server(issuing.Issued(server, pem(key)), LOOPBACK, validity())
+    made = ca.server(ca.Issued(server, pem(key)), LOOPBACK, validity())
     chain = made.certificate + server
     return {"tlsCa": root.certificate, "tlsCertificate": chain, "tlsKey": made.key}
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from components import settings_loader
-from components.settings_loader import SettingsError
+from components.settings import loader
+from components.settings.loader import SettingsError
 from tests.certificates import authority
 from tests.unit.conftest import SECRETS
 
@@ -214,18 +214,18 @@ RIGHT = [
 def test_a_right_receiver_is_taken(changes: dict[str, Any]) -> None:
     required = {key: SECRETS[key] for key in ("grafanaAdminPassword", "postgresPassword")}
     values = {**required, "remoteWrite": json.dumps([_receiver(**changes)])}
-    assert len(settings_loader.parse("test", values, SECRET_KEYS).remote_write) == 1
+    assert len(loader.parse("test", values, SECRET_KEYS).remote_write) == 1
 
 
 def test_the_settings_that_are_printed_show_no_secret() -> None:
     required = {key: SECRETS[key] for key in ("grafanaAdminPassword", "postgresPassword")}
     values = {**required, "remoteWrite": json.dumps([_receiver(**LOGIN)])}
-    assert CANARY not in repr(settings_loader.parse("test", values, SECRET_KEYS))
+    assert CANARY not in repr(loader.parse("test", values, SECRET_KEYS))
 
 
 def test_an_error_is_one_message_for_all_settings(refused: Refused) -> None:
     with pytest.raises(SettingsError, match="2 settings are wrong"):
-        settings_loader.parse(
+        loader.parse(
             "test",
             {
                 **{key: SECRETS[key] for key in ("grafanaAdminPassword", "postgresPassword")},

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from components import settings_loader
-from components.settings_loader import SettingsError
+from components.settings import loader
+from components.settings.loader import SettingsError
 from tests.unit.conftest import SECRETS
 
 Refused = Callable[..., str]
@@ -89,7 +89,7 @@ def test_the_way_to_mend_a_secret_asks_for_it_at_the_prompt(refused: Refused) ->
 
 def test_a_missing_password_is_told_where_nothing_is_set() -> None:
     with pytest.raises(SettingsError, match="grafanaAdminPassword\n    is missing"):
-        settings_loader.parse("test", {}, ())
+        loader.parse("test", {}, ())
 
 
 def test_a_mail_user_without_a_password_is_told_with_the_other_faults(refused: Refused) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from ops import program
-from ops.program import ProgramError, StackConfig
+from ops.offline import program
+from ops.offline.program import ProgramError, StackConfig
 from tests.unit.conftest import stack_config
 
 Refused = Callable[..., str]

@@ -12,8 +12,13 @@ from benchmarks.figures import Aim, Figure, Report
 from benchmarks.memory import without_file_cache
 from benchmarks.projects import BenchmarkError
 from benchmarks.rule_edit import EXPRESSION, RULE, RULE_FILE
-from ops.program import ROOT, Registration, StackConfig, run
-from ops.rehearsal.plan import CONTAINER
+from ops.offline.local_deploy.plan import CONTAINER
+from ops.offline.program import (
+    ROOT,
+    Registration,
+    StackConfig,
+    run,
+)
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ from benchmarks.projects import BenchmarkError
 from benchmarks.prometheus_containers import Prometheus
 from benchmarks.raw_expressions import expanded, recorded_in, recording_rules
 from benchmarks.storage import BLOCKS_A_DAY, Day
-from components import rule_files
 from components.dashboards import DashboardSettings, render_all
+from components.rules import rule_files
 
 RULES = recording_rules(rule_files.load())
 MONTH = 30 * DAY_SECONDS

@@ -21,9 +21,9 @@ from benchmarks.load_seen import MOST_A_TARGET, Loaded, Size, fit
 from benchmarks.load_watch import Asked, Moment
 from benchmarks.prometheus_containers import FOLDER, Block
 from benchmarks.raw_expressions import expanded, recording_rules
-from components import rule_files
-from components.prometheus import render_rules
-from components.settings import Settings
+from components.prometheus.prometheus import render_rules
+from components.rules import rule_files
+from components.settings.settings import Settings
 
 RULES = recording_rules(rule_files.load())
 ADDRESS = "127.0.0.1"

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from components.thanos import bucket_check_provider, bucket_trial
+from components.thanos import bucket_check_provider, bucket_probe
 from components.thanos.bucket_check_provider import BucketCheckProvider
 from tests import object_store
 from tests.issued import issued
@@ -101,7 +101,7 @@ def test_a_store_whose_name_is_unknown_is_told_so(props: Props) -> None:
 def test_a_store_that_says_nothing_is_not_waited_for(
     props: Props, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bucket_trial, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(bucket_probe, "ANSWER_SECONDS", 0.2)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()

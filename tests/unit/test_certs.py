@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from components import certificates, settings_loader
-from ops import certs, program
-from ops.certs import CertsError
+from components.common import certificates
+from components.settings import loader
+from ops.certs import certs
+from ops.certs.certs import CertsError
+from ops.offline import program
 from tests.unit.conftest import SECRETS
 
 FILES = {"ca.key", "ca.pem", "certificate.pem", "key.pem"}
@@ -70,7 +72,7 @@ def test_the_program_takes_them_as_they_are(make: Callable[..., None], folder: P
     required = ("grafanaAdminPassword", "postgresPassword", "webPassword")
     values = {key: SECRETS[key] for key in required} | {"tls": "true"}
     values |= {key: (folder / name).read_text() for key, name in certs.FILES.items()}
-    assert settings_loader.parse("prod", values, {*required, "tlsKey"}).tls
+    assert loader.parse("prod", values, {*required, "tlsKey"}).tls
 
 
 @pytest.mark.parametrize("host", [*SERVICES, "redis-exporter", "localhost", "127.0.0.1"])
@@ -85,7 +87,7 @@ def test_it_is_for_the_hosts_of_the_stack(
     make: Callable[..., None], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     committed = {"bindAddress": "192.0.2.7", "publicHost": "mon.example.com"}
-    monkeypatch.setattr("ops.program.committed_values", lambda _stack: committed)
+    monkeypatch.setattr("ops.offline.program.committed_values", lambda _stack: committed)
     make()
     text = (folder / "certificate.pem").read_text()
     assert [certificates.covers(text, host) for host in committed.values()] == [True, True]
@@ -143,7 +145,7 @@ def test_hosts_that_came_later_are_told(
 ) -> None:
     make()
     later = {"bindAddress": "127.0.0.1", "publicHost": "mon.example.com"}
-    monkeypatch.setattr("ops.program.committed_values", lambda _stack: later)
+    monkeypatch.setattr("ops.offline.program.committed_values", lambda _stack: later)
     make()
     assert "It is not for mon.example.com: renew it." in said
 
@@ -186,7 +188,7 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     heard, path = tmp_path / "heard", tmp_path / "pulumi"
     path.write_text(f'#!/bin/sh\n{{ echo "$@"; cat; }} >>{shlex.quote(str(heard))}\n')
     path.chmod(0o755)
-    monkeypatch.setattr("ops.pulumi_cli.find", lambda: str(path))
+    monkeypatch.setattr("ops.demo.pulumi_cli.find", lambda: str(path))
     return heard
 
 
@@ -203,7 +205,7 @@ def test_asked_to_it_sets_them_itself(make: Callable[..., None], folder: Path, c
 def test_without_a_cli_nothing_can_be_set(
     make: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ops.pulumi_cli.find", lambda: None)
+    monkeypatch.setattr("ops.demo.pulumi_cli.find", lambda: None)
     with pytest.raises(CertsError, match="no Pulumi CLI here"):
         make(set_=True)
 

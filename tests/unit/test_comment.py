@@ -10,9 +10,15 @@ from pathlib import Path
 import pytest
 
 from ops import __main__ as command
-from ops import comment
-from ops.comment import CommentError, PullRequest, Report, fitted, post
-from ops.github import GitHub, GitHubError
+from ops.review import comment
+from ops.review.comment import (
+    CommentError,
+    PullRequest,
+    Report,
+    fitted,
+    post,
+)
+from ops.review.github import GitHub, GitHubError
 from tests.unit.fake_github import BOT, HEAD, TOKEN, FakeGitHub, Fault, serving
 
 MARKER = "<!-- vitalstream-preview: prod -->"

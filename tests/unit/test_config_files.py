@@ -11,8 +11,8 @@ import pytest
 from pulumi.dynamic import CheckResult
 from pulumi.dynamic.dynamic import serialize_provider
 
-from components import config_files_provider
-from components.config_files_provider import ConfigFilesError, ConfigFilesProvider
+from components.docker import config_files_provider
+from components.docker.config_files_provider import ConfigFilesError, ConfigFilesProvider
 from tests.unit.fake_docker import FakeDocker, Running, Stored
 
 SERVICE = "vitalstream-test-prometheus"
@@ -69,7 +69,7 @@ def _reasons(result: CheckResult) -> list[str]:
 
 def test_the_provider_is_in_the_state_by_its_name_alone() -> None:
     stored = serialize_provider(ConfigFilesProvider())
-    assert b"components.config_files_provider" in base64.b64decode(stored)
+    assert b"components.docker.config_files_provider" in base64.b64decode(stored)
 
 
 def test_the_provider_is_small_in_the_state() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pulumi.dynamic import ConfigureRequest
 
-from components import config_files_provider
-from components.config_files_provider import ConfigFilesError, ConfigFilesProvider
+from components.docker import config_files_provider
+from components.docker.config_files_provider import ConfigFilesError, ConfigFilesProvider
 from tests.unit.fake_docker import FakeDocker, Running
 
 SERVICE = "vitalstream-test-prometheus"

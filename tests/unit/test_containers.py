@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from components.container import STEADY_PAUSE_SECONDS, _healthcheck
-from components.images import IMAGES
-from components.quantities import duration_seconds
+from components.catalog.images import IMAGES
+from components.common.quantities import duration_seconds
+from components.docker.container import STEADY_PAUSE_SECONDS, _healthcheck
 
 MONITORING = (
     "prometheus",

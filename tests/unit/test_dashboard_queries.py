@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from components.dashboard_queries import read_by_dashboard
-from components.promql import UnknownMetricsError
+from components.promql.dashboard_metrics import read_by_dashboard
+from components.promql.metrics import UnknownMetricsError
 
 
 def board(*panels: dict[str, Any], **parts: Any) -> str:

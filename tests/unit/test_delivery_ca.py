@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from components import alertmanager, routing
-from components.settings import Settings
+from components.alertmanager import alertmanager, routing
+from components.settings.settings import Settings
 from tests.certificates import authority
 
 SettingsOf = Callable[..., Settings]

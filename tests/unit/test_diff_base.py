@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-from ops import issuing, placeholders, program
-from ops.diff import command
-from ops.diff.command import Exit, Format, Options
-from ops.diff.comparison import DiffError
+from ops.certs import ca
+from ops.offline import placeholders, program
+from ops.review.diff import command
+from ops.review.diff.command import Exit, Format, Options
+from ops.review.diff.comparison import DiffError
 
 PROJECT = {
     "name": "vitalstream",
@@ -34,13 +35,13 @@ pulumi.CustomResource("a:b:Reader", "reader", {"password": secret})
 
 
 class Repository:
-    """A small program under version control, run by this version's `ops.program`."""
+    """A small program under version control, run by this version's `ops.offline.program`."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         (root / "ops").mkdir()
         (root / "ops" / "__init__.py").touch()
-        for module in (program, placeholders, issuing):
+        for module in (program, placeholders, ca):
             shutil.copy(str(module.__file__), root / "ops")
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(program.ROOT / "components", root / "components", ignore=ignored)

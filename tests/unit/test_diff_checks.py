@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from ops.diff import checks
-from ops.diff.comparison import DiffError
-from ops.diff.report import Check, Status
-from ops.diff.snapshot import Snapshot
+from ops.review.diff import checks
+from ops.review.diff.comparison import DiffError
+from ops.review.diff.report import Check, Status
+from ops.review.diff.snapshot import Snapshot
 from tests.unit import diff_stacks as stacks
 
 

@@ -10,9 +10,24 @@ import pytest
 from typer.testing import CliRunner
 
 from ops.__main__ import app
-from ops.diff import command
-from ops.diff.command import Exit, FailOn, Format, Options
-from ops.diff.report import Check, Fault, Field, Item, Kind, Mark, Report, Section, Status
+from ops.review.diff import command
+from ops.review.diff.command import (
+    Exit,
+    FailOn,
+    Format,
+    Options,
+)
+from ops.review.diff.report import (
+    Check,
+    Fault,
+    Field,
+    Item,
+    Kind,
+    Mark,
+    Report,
+    Section,
+    Status,
+)
 
 
 def report(mark: Mark | None = None, stack: str = "prod", **more: Any) -> Report:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ops.diff.snapshot import (
+from ops.review.diff.snapshot import (
     CONFIG_FILES,
     CONTAINER,
     DATA_SOURCE,

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from ops.diff import interruptions
-from ops.diff.preview_state import resource
-from ops.diff.report import Mark, Section
-from ops.diff.snapshot import CONTAINER, DOCKER_PROVIDER, VOLUME, Address
+from ops.review.diff import interruptions
+from ops.review.diff.preview_state import resource
+from ops.review.diff.report import Mark, Section
+from ops.review.diff.snapshot import (
+    CONTAINER,
+    DOCKER_PROVIDER,
+    VOLUME,
+    Address,
+)
 from tests.unit import diff_stacks as stacks
 from tests.unit.test_hosts import FAR, HOSTS, SPREAD, THIRD
 

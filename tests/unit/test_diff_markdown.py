@@ -9,9 +9,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from ops.diff import markdown, safe, text
-from ops.diff.comparison import DiffError
-from ops.diff.report import (
+from ops.review.diff import markdown, safe, text
+from ops.review.diff.comparison import DiffError
+from ops.review.diff.report import (
     Check,
     Fault,
     Field,

@@ -12,8 +12,13 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ops.diff.report import Section
-from ops.diff.snapshot import PREFLIGHT, Address, Snapshot, is_secret
+from ops.review.diff.report import Section
+from ops.review.diff.snapshot import (
+    PREFLIGHT,
+    Address,
+    Snapshot,
+    is_secret,
+)
 from tests.unit import diff_stacks as stacks
 
 FEW = settings(max_examples=15, deadline=None, derandomize=True)

@@ -9,10 +9,15 @@ from typing import Any
 
 import pytest
 
-from ops.diff import compose, preview
-from ops.diff.comparison import DiffError, Op
-from ops.diff.report import Report, Section
-from ops.diff.snapshot import CONFIG_FILES, CONTAINER, DASHBOARD, Snapshot
+from ops.review.diff import compose, preview
+from ops.review.diff.comparison import DiffError, Op
+from ops.review.diff.report import Report, Section
+from ops.review.diff.snapshot import (
+    CONFIG_FILES,
+    CONTAINER,
+    DASHBOARD,
+    Snapshot,
+)
 from tests.unit import diff_previews as previews
 from tests.unit import diff_stacks as stacks
 from tests.unit.test_diff_edits import EDITS

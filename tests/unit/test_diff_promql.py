@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ops.diff import promql
-from ops.diff.promql import Threshold
+from ops.review.diff import promql
+from ops.review.diff.promql import Threshold
 
 SAME = {
     "white space": ("sum by (job) (up)", "sum  by(job)(\n  up\n)"),

@@ -15,10 +15,17 @@ from pathlib import Path
 
 import pytest
 
-from ops.diff import base, compose, markdown, plan, preview, text
-from ops.diff.comparison import Comparison
-from ops.diff.report import Report, Section
-from ops.diff.snapshot import Snapshot
+from ops.review.diff import (
+    base,
+    compose,
+    markdown,
+    plan,
+    preview,
+    text,
+)
+from ops.review.diff.comparison import Comparison
+from ops.review.diff.report import Report, Section
+from ops.review.diff.snapshot import Snapshot
 
 RECORDINGS = Path(__file__).resolve().parents[1] / "recordings"
 STACK = "engine-diff"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ops.diff.report import Section
+from ops.review.diff.report import Section
 from tests.unit import diff_stacks as stacks
 from tests.unit.conftest import SECRETS
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from ops.diff import routes
-from ops.diff.routes import Hold, Truth
+from ops.review.diff import routes
+from ops.review.diff.routes import Hold, Truth
 
 KNOWN = {"alertname": "High", "severity": "critical", "service": "backend"}
 

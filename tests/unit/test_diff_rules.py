@@ -10,7 +10,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ops.diff import rules
+from ops.review.diff import rules
 from tests.unit import diff_stacks as stacks
 
 # Together below 10 s on a machine that does other things as well.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from components.project_files import PROJECT_DIR
+from components.user_files.paths import PROJECT_DIR
 from tests.unit import diff_stacks as stacks
 
 BEFORE = [{"targets": ["api-1:8000", "api-2:8000"]}]

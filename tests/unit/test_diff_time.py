@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ops.diff.command import Exit
-from ops.program import ROOT
+from ops.offline.program import ROOT
+from ops.review.diff.command import Exit
 
 # Of the processor and not of the clock, which tells how busy the machine is as well. Whoever has
 # two cores waits for less.

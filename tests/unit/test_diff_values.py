@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from ops.diff import values
-from ops.diff.values import ABSENT
+from ops.review.diff import values
+from ops.review.diff.values import ABSENT
 
 
 def where(old: Any, new: Any) -> list[str]:

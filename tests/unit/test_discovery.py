@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 import yaml
 
-from components import discovery, prometheus_config
-from components.project_files import PROJECT_DIR
-from ops import render
+from components.prometheus import config as prometheus_config
+from components.settings import discovery
+from components.settings import warnings as setting_warnings
+from components.user_files.paths import PROJECT_DIR
+from ops.offline import render
 from tests.unit.conftest import stack_config
 
 Refused = Callable[..., str]
@@ -185,7 +187,9 @@ def test_a_wrong_source_does_not_make_the_empty_list_wrong(refused: Refused) -> 
 
 def test_files_without_a_target_are_warned_of(settings: Callable[..., Any], tmp_path: Path) -> None:
     path = _file(tmp_path, "- {targets: []}")
-    (warning,) = discovery.warnings(settings(backendTargetFiles=[path], backendTargets=[]))
+    (warning,) = setting_warnings.no_targets_in_files(
+        settings(backendTargetFiles=[path], backendTargets=[])
+    )
     assert f"{path} name no target. BackendDown fires" in warning
 
 
@@ -198,4 +202,4 @@ def test_where_targets_come_from_elsewhere_an_empty_file_is_no_news(
     others: dict[str, Any], settings: Callable[..., Any], tmp_path: Path
 ) -> None:
     path = _file(tmp_path, "[]")
-    assert discovery.warnings(settings(backendTargetFiles=[path], **others)) == []
+    assert setting_warnings.no_targets_in_files(settings(backendTargetFiles=[path], **others)) == []

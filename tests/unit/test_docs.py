@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from components import routing
-from components.settings import SlackChannels
+from components.alertmanager import routing
+from components.settings.settings import SlackChannels
 from ops.drill import plan
 
 ROOT = Path(__file__).resolve().parents[2]

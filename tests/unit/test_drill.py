@@ -12,12 +12,12 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from components import routing
-from components.settings import Settings
+from components.alertmanager import routing
+from components.settings.settings import Settings
 from ops import __main__ as ops_main
 from ops import drill
 from ops.drill import command
-from ops.drill import conduct as conduct_
+from ops.drill import runner as conduct_
 from tests.unit.fake_alertmanager import FakeAlertmanager, serving
 
 EVERYBODY = {
@@ -199,7 +199,10 @@ def test_without_a_heartbeat_nobody_is_missed(
     ("live", "words"),
     [
         ([], "backend - 0 0 not in the live configuration"),
-        ([{"name": "backend"}, {"name": "pager"}], "pager - 0 0 no row of components/routing.py"),
+        (
+            [{"name": "backend"}, {"name": "pager"}],
+            "pager - 0 0 no row of components/alertmanager/routing.py",
+        ),
     ],
 )
 def test_a_live_configuration_of_other_receivers_is_told(

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from components import routing
-from components.routing import Destination
-from components.settings import Settings
+from components.alertmanager import routing
+from components.alertmanager.routing import Destination
+from components.settings.settings import Settings
 from ops.drill.plan import DrillAlert, plan
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
-from components.exporters import EXPORTERS, postgres, redis
+from components.catalog.exporters import EXPORTERS
+from components.catalog.images import IMAGES
+from components.exporters import postgres, redis
 from components.exporters.node import (
     HOST_ROOT,
     IGNORED_FILESYSTEMS,
@@ -20,9 +22,8 @@ from components.exporters.node import (
     LINK_PROC,
     PROC,
 )
-from components.images import IMAGES
-from components.prometheus_config import SCRAPE_TIMEOUT_SECONDS
-from components.settings import Settings
+from components.prometheus.config import SCRAPE_TIMEOUT_SECONDS
+from components.settings.settings import Settings
 
 SettingsOf = Callable[..., Settings]
 
@@ -50,7 +51,7 @@ def test_postgres_exporter_reads_its_password_from_a_file(everything_set: Any) -
 
 
 def test_postgres_exporter_connects_where_the_settings_say(settings: SettingsOf) -> None:
-    spec = postgres.EXPORTER.spec(
+    spec = postgres.spec(
         settings(
             postgresAddress="db.example.com:6432",
             postgresDatabase="vitals",
@@ -69,7 +70,7 @@ def test_redis_exporter_connects_where_and_as_whom_the_settings_say(
     user: str, flags: list[str], settings: SettingsOf
 ) -> None:
     """A user in the address, without a password there, would be taken for the password."""
-    spec = redis.EXPORTER.spec(settings(redisAddress="cache:6380", redisUser=user))
+    spec = redis.spec(settings(redisAddress="cache:6380", redisUser=user))
     assert next(iter(spec.container.command)) == "--redis.addr=redis://cache:6380"
     assert [flag for flag in spec.container.command if "redis.user" in flag] == flags
 
@@ -85,7 +86,7 @@ def test_redis_exporter_finds_its_password_by_address_and_by_user_and_address(
     user: str, keys: set[str], settings: SettingsOf
 ) -> None:
     """Older exporters look for the first, newer ones for the second."""
-    spec = redis.EXPORTER.spec(settings(redisUser=user, redisPassword="canary-of-redis-1"))
+    spec = redis.spec(settings(redisUser=user, redisPassword="canary-of-redis-1"))
     assert spec.files is not None
     assert set(json.loads(spec.files.secret_files["passwords.json"])) == keys
 

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 import yaml
 
-from components import extra_rules, remote_write, rule_files
-from components.extra_rules import PREFIX, RUNBOOKS_URL
-from components.project_files import PROJECT_DIR
-from ops import render
+from components.prometheus import remote_write
+from components.rules import rule_files
+from components.user_files import rules as extra_rules
+from components.user_files.paths import PROJECT_DIR
+from components.user_files.rules import PREFIX, RUNBOOKS_URL
+from ops.offline import render
 from tests.unit.conftest import stack_config
 
 Refused = Callable[..., str]

@@ -11,9 +11,13 @@ from typing import Any
 import pytest
 import yaml
 
-from components import federation, prometheus, prometheus_config, rule_files, settings_loader
-from components.settings import Settings
-from ops import program
+from components.prometheus import config as prometheus_config
+from components.prometheus import prometheus
+from components.prometheus.federation import NAMES
+from components.rules import rule_files
+from components.settings import loader
+from components.settings.settings import Settings
+from ops.offline import program
 from tests.certificates import authority
 from tests.unit.conftest import SECRETS, View, stack_config
 
@@ -40,7 +44,7 @@ def both() -> Settings:
         "watch": "[]",
         "grafanaAdminPassword": SECRETS["grafanaAdminPassword"],
     }
-    return settings_loader.parse("global", values, ["federation", "grafanaAdminPassword"])
+    return loader.parse("global", values, ["federation", "grafanaAdminPassword"])
 
 
 def _jobs(settings: Any) -> dict[str, dict[str, Any]]:
@@ -62,14 +66,14 @@ def test_the_names_that_are_asked_for_are_those_that_rules_record() -> None:
         if "record" in rule
     ]
     assert recorded
-    assert [name for name in recorded if not re.fullmatch(federation.NAMES, name)] == []
+    assert [name for name in recorded if not re.fullmatch(NAMES, name)] == []
 
 
 @pytest.mark.parametrize(
     "name", ["up", "ALERTS", "ALERTS_FOR_STATE", "http_requests_total", "job:x", "A:b:c", "a:b:c:d"]
 )
 def test_no_other_name_is_asked_for(name: str) -> None:
-    assert re.fullmatch(federation.NAMES, name) is None
+    assert re.fullmatch(NAMES, name) is None
 
 
 @pytest.mark.parametrize("stack", ["prod", "clinic"])
@@ -79,8 +83,8 @@ def test_only_recorded_series_are_asked_for_and_taken(stack: str, both: Any) -> 
     kept = job["metric_relabel_configs"][0]
     assert (job["metrics_path"], matched, kept["regex"]) == (
         "/federate",
-        f'{{__name__=~"{federation.NAMES}"}}',
-        federation.NAMES,
+        f'{{__name__=~"{NAMES}"}}',
+        NAMES,
     )
 
 

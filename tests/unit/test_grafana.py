@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pulumi.runtime import rpc
 
-from ops import program
+from ops.offline import program
 
 OBJECTS = ("Folder", "DataSource", "Dashboard")
 UIDS = {

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 import yaml
 
-from components import certificates, preflight_provider, prometheus_config, reach_settings
-from components.config_files_provider import ConfigFilesError
-from components.preflight_provider import PreflightProvider
-from components.settings import Settings
-from ops import placeholders
+from components.common import certificates
+from components.docker.config_files_provider import ConfigFilesError
+from components.preflight import provider as preflight_provider
+from components.preflight.provider import PreflightProvider
+from components.settings import warnings as setting_warnings
+from components.settings.settings import Settings
+from ops.offline import placeholders
 
 FAR, THIRD = "monitor-2", "monitor-3"
 HOSTS = {
@@ -243,14 +245,14 @@ def test_the_certificate_of_a_rendering_is_for_every_host() -> None:
 
 
 def test_clear_text_between_hosts_is_warned_of(settings: Make) -> None:
-    told = reach_settings.warnings(settings(**SPREAD))
+    told = setting_warnings.traffic_between_hosts(settings(**SPREAD))
     assert any("vitalstream:tls is off" in words for words in told)
     assert any("tell each other of silences" in words for words in told)
-    assert reach_settings.warnings(settings()) == []
+    assert setting_warnings.traffic_between_hosts(settings()) == []
 
 
 def test_a_backend_that_another_host_cannot_find_is_warned_of(settings: Make) -> None:
-    found = prometheus_config.out_of_reach
+    found = setting_warnings.unresolvable_targets
     [words] = found(settings(**SPREAD))
     assert words.startswith(f"prometheus-2 on the host {FAR} asks for backend:8000")
     assert found(settings(**SPREAD, backendTargets=["10.0.0.9:8000"])) == []

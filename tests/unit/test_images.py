@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from components.images import IMAGES, Image
-from components.settings import Settings
+from components.catalog.images import IMAGES, Image
+from components.settings.settings import Settings
 
 every_image = pytest.mark.parametrize("image", IMAGES.values(), ids=list(IMAGES))
 every_service = pytest.mark.parametrize("service", IMAGES)

@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 import yaml
 
-from components import prometheus_config, rule_files, rule_queries
-from components.dashboard_queries import read_by_dashboard
-from components.keep_list import KeepList, keep_list
-from components.promql import UnknownMetricsError
-from ops import program, render
+from components.prometheus import config
+from components.promql import rule_metrics
+from components.promql.dashboard_metrics import read_by_dashboard
+from components.promql.metric_allowlist import KeepList, keep_list
+from components.promql.metrics import UnknownMetricsError
+from components.rules import rule_files
+from ops.offline import program, render
 from tests.unit.conftest import STACKS, stack_config
 
 MADE_BY_PROMETHEUS = re.compile("up|scrape_.*|ALERTS|ALERTS_FOR_STATE")
@@ -58,7 +60,7 @@ def test_every_metric_of_every_rule_and_panel_survives(rendered: dict[str, Any])
         boards = [text for path, text in files.items() if path.startswith("dashboards/")]
         assert rules
         assert boards
-        understood = [rule_queries.read(text) for text in rules]
+        understood = [rule_metrics.read(text) for text in rules]
         recorded = {name for found in understood for name in found.recorded}
         read = {name for found in understood for name in found.reads.names}
         read |= {name for text in boards for name in read_by_dashboard(text).names}
@@ -95,7 +97,7 @@ def test_the_list_is_written_out_once(rendered: dict[str, Any]) -> None:
 
 def test_another_panel_is_one_line_more(settings: Callable[..., Any]) -> None:
     texts = [
-        prometheus_config.render_config(settings(), keep_list(rule_files.load(), boards))
+        config.render_config(settings(), keep_list(rule_files.load(), boards))
         for boards in ({}, {"first": dashboard("aaa")}, {"last": dashboard("zzz")})
     ]
     for after in texts[1:]:
@@ -172,7 +174,7 @@ def test_what_a_message_asks_for_is_kept(template: str, name: str) -> None:
 )
 def test_a_message_whose_query_is_not_in_it_is_a_doubt(template: str) -> None:
     with pytest.raises(UnknownMetricsError, match="Beds"):
-        rule_queries.read(rule_file("a", summary=template))
+        rule_metrics.read(rule_file("a", summary=template))
 
 
 @pytest.mark.parametrize(
@@ -234,7 +236,5 @@ def test_the_settings_names_reach_prometheus(run_program: Callable[..., Any]) ->
 
 def test_an_alias_stands_for_nothing_but_the_list(settings: Callable[..., Any]) -> None:
     targets = ["a:1", "b:2"]
-    text = prometheus_config.render_config(
-        settings(backendTargets=targets), keep_list(rule_files.load(), {})
-    )
+    text = config.render_config(settings(backendTargets=targets), keep_list(rule_files.load(), {}))
     assert set(re.findall(r"[&*]\w+", text)) == {"&keep_list", "*keep_list"}

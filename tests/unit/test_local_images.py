@@ -13,9 +13,14 @@ from typing import Any
 import docker.errors
 import pytest
 
-from ops import local_images
-from ops.local_images import LocalImagesError, build, debian, wheels
-from ops.local_images.recipes import ENTRYPOINTS, LABEL, RECIPES
+from ops.offline import images
+from ops.offline.images import (
+    LocalImagesError,
+    build,
+    debian,
+    wheels,
+)
+from ops.offline.images.recipes import ENTRYPOINTS, LABEL, RECIPES
 
 
 class FakeImages:
@@ -38,7 +43,7 @@ class FakeClient:
 
 
 def ensure(client: FakeClient, *services: str) -> dict[str, str]:
-    return local_images.ensure(services, client, lambda line: None)  # type: ignore[arg-type]
+    return images.ensure(services, client, lambda line: None)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -68,7 +73,7 @@ def test_a_tag_is_the_upstream_version(version: str, upstream: str) -> None:
 
 
 def test_an_image_with_the_recipe_s_hash_is_not_made_again() -> None:
-    label = f"{LABEL}={local_images.recipe_hash('redis')}"
+    label = f"{LABEL}={images.recipe_hash('redis')}"
     client = FakeClient({label: ["vitalstream-local/redis:7.0.15"]})
     assert ensure(client, "redis") == {"redis": "vitalstream-local/redis:7.0.15"}
 
@@ -183,10 +188,10 @@ def test_what_an_image_leaves_out_is_installed_in_apt_s_eyes(
 def test_another_entrypoint_is_another_recipe(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    before = local_images.recipe_hash("redis")
-    monkeypatch.setattr(local_images, "ENTRYPOINTS", tmp_path)
+    before = images.recipe_hash("redis")
+    monkeypatch.setattr(images, "ENTRYPOINTS", tmp_path)
     (tmp_path / "redis.sh").write_text("exec true")
-    assert local_images.recipe_hash("redis") != before
+    assert images.recipe_hash("redis") != before
 
 
 def test_other_requirements_are_another_recipe(
@@ -194,9 +199,9 @@ def test_other_requirements_are_another_recipe(
 ) -> None:
     monkeypatch.setattr(wheels, "REQUIREMENTS", tmp_path / "requirements.txt")
     wheels.REQUIREMENTS.write_text("httpx==0.28.1")
-    before = local_images.recipe_hash("python")
+    before = images.recipe_hash("python")
     wheels.REQUIREMENTS.write_text("httpx==0.28.0")
-    assert local_images.recipe_hash("python") != before
+    assert images.recipe_hash("python") != before
 
 
 def test_every_entrypoint_file_is_there() -> None:

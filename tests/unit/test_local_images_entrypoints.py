@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.local_images.recipes import ENTRYPOINTS
+from ops.offline.images.recipes import ENTRYPOINTS
 
 
 def executable(path: Path, script: str) -> None:

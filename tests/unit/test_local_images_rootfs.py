@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ops.local_images import rootfs
-from ops.local_images.recipes import RECIPES
+from ops.offline.images import rootfs
+from ops.offline.images.recipes import RECIPES
 
 pytestmark = pytest.mark.skipif(
     shutil.which("dpkg-deb") is None, reason="dpkg-deb is not on PATH: no package can be made"

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from components import alertmanager, routing
-from components.settings import Settings
+from components.alertmanager import alertmanager, routing
+from components.settings.settings import Settings
 
 SettingsOf = Callable[..., Settings]
 Written = Callable[..., str]

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from components import own_dashboards
 from components.dashboards import DashboardSettings, render_all
-from components.own_dashboards import RESERVED_PREFIX
-from components.project_files import PROJECT_DIR
-from ops import render
+from components.user_files import dashboards
+from components.user_files.dashboards import RESERVED_PREFIX
+from components.user_files.paths import PROJECT_DIR
+from ops.offline import render
 from tests.unit.conftest import stack_config
 
 Refused = Callable[..., str]
@@ -40,12 +40,12 @@ def _write(folder: Path, content: Any, name: str = "ward.json") -> None:
 
 
 def _problems(folder: Path) -> list[str]:
-    return [fault.problem for fault in own_dashboards.faults(folder.name, folder.parent)]
+    return [fault.problem for fault in dashboards.faults(folder.name, folder.parent)]
 
 
 def _loaded(folder: Path) -> dict[str, Any]:
     assert _problems(folder) == []
-    found = own_dashboards.load(folder.name, folder.parent)
+    found = dashboards.load(folder.name, folder.parent)
     return {uid: json.loads(text) for uid, text in found.items()}
 
 
@@ -58,7 +58,7 @@ def _from_project(path: Path) -> str:
 
 
 def test_without_a_folder_there_are_none() -> None:
-    assert (own_dashboards.faults(""), own_dashboards.load("")) == ([], {})
+    assert (dashboards.faults(""), dashboards.load("")) == ([], {})
 
 
 def test_a_dashboard_is_taken_as_it_is(folder: Path) -> None:
@@ -84,9 +84,9 @@ def test_what_grafanas_api_answers_is_taken(folder: Path) -> None:
 
 def test_the_text_does_not_depend_on_the_order_of_its_keys(folder: Path) -> None:
     _write(folder, WARD)
-    first = own_dashboards.load(folder.name, folder.parent)
+    first = dashboards.load(folder.name, folder.parent)
     _write(folder, dict(reversed(WARD.items())))
-    assert own_dashboards.load(folder.name, folder.parent) == first
+    assert dashboards.load(folder.name, folder.parent) == first
 
 
 def test_a_file_with_a_byte_order_mark_is_taken(folder: Path) -> None:
@@ -198,7 +198,7 @@ def test_a_dashboard_in_a_deeper_folder_is_not_left_out_in_silence(folder: Path)
 )
 def test_a_path_that_leads_to_no_folder_is_refused(path: str, words: str, tmp_path: Path) -> None:
     (tmp_path / "file.json").write_text("{}")
-    (fault,) = own_dashboards.faults(path, tmp_path)
+    (fault,) = dashboards.faults(path, tmp_path)
     assert words in fault.problem
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components import own_series, rule_files
+from components.rules import federation_labels, rule_files
 
 EXPRESSIONS = [
     ("a:b:c", 'a:b:c{stack=""}'),
@@ -26,7 +26,7 @@ EXPRESSIONS = [
 
 @pytest.mark.parametrize(("expr", "narrowed"), EXPRESSIONS, ids=[e for e, _ in EXPRESSIONS])
 def test_every_recorded_name_is_narrowed_and_nothing_else(expr: str, narrowed: str) -> None:
-    assert own_series.of_expression(expr) == narrowed
+    assert federation_labels.of_expression(expr) == narrowed
 
 
 def _rules(text: str) -> list[dict[str, Any]]:
@@ -38,14 +38,14 @@ def test_rules_record_and_alert_under_the_same_names(name: str) -> None:
     text = rule_files.load()[name]
     kept = [
         [{key: rule.get(key) for key in ("record", "alert", "for", "labels")} for rule in _rules(t)]
-        for t in (text, own_series.of_rules(text))
+        for t in (text, federation_labels.of_rules(text))
     ]
     assert kept[0] == kept[1]
 
 
 @pytest.mark.parametrize("name", rule_files.load())
 def test_no_rule_of_ours_reads_what_others_recorded(name: str) -> None:
-    text = own_series.of_rules(rule_files.load()[name])
+    text = federation_labels.of_rules(rule_files.load()[name])
     recorded = {r["record"] for t in rule_files.load().values() for r in _rules(t) if "record" in r}
     for rule in _rules(text):
         asked = [rule["expr"], *(rule.get("annotations") or {}).values()]
@@ -60,4 +60,4 @@ def test_no_rule_of_ours_reads_what_others_recorded(name: str) -> None:
 
 
 def test_comments_stay_as_they_are() -> None:
-    assert own_series.of_rules("  # a:b:c is ours\n") == "  # a:b:c is ours\n"
+    assert federation_labels.of_rules("  # a:b:c is ours\n") == "  # a:b:c is ours\n"

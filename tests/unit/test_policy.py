@@ -10,10 +10,11 @@ import pytest
 from pulumi.runtime import rpc
 from typer.testing import CliRunner
 
-from components.settings_loader import secret_settings
-from ops import policy, program
+from components.settings.loader import secret_settings
 from ops.__main__ import app
-from ops.program import Registration, StackConfig
+from ops.offline import program
+from ops.offline.program import Registration, StackConfig
+from ops.review import policy
 from policy.rules import POLICIES, violations
 from policy.subject import Subject
 from tests.unit.conftest import SECRETS, SERVED, STACKS, stack_config

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from components import preflight_provider
-from components.config_files_provider import ConfigFilesError
+from components.docker.config_files_provider import ConfigFilesError
+from components.preflight import provider as preflight_provider
 
 PORT = 9093
 

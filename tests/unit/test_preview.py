@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from ops import preview, pulumi_cli
-from ops.preview import PreviewError, by_engine
+from ops.demo import pulumi_cli
+from ops.review import preview
+from ops.review.preview import PreviewError, by_engine
 from policy.rules import Violation
 from tests.unit.conftest import stack_config
 
@@ -141,7 +142,7 @@ def test_a_broken_policy_is_an_error_after_the_report(
     diff: Diff, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = stack_config("prod", {"protectData": False})
-    monkeypatch.setattr("ops.program.StackConfig.of_stack", lambda *_: config)
+    monkeypatch.setattr("ops.offline.program.StackConfig.of_stack", lambda *_: config)
     with pytest.raises(PreviewError, match="pulumi config set protectData true"):
         run()
     assert {found["policy"] for found in diff.results} == {"protected-data"}

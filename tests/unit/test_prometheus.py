@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from components import prometheus_config, rule_files
-from components.quantities import duration_seconds
+from components.common.quantities import duration_seconds
+from components.prometheus import config as prometheus_config
+from components.rules import rule_files
 
 TARGETS = {
     "prometheus": ["localhost:9090"],

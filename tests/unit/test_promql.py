@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from components.grafana_variables import read_by_query
-from components.promql import UnknownMetricsError, check_pattern, read_by
+from components.promql.grafana_variables import read_by_query
+from components.promql.metrics import UnknownMetricsError, check_pattern, read_by
 
 NAMED = [
     ("up", {"up"}),

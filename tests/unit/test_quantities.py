@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from components.quantities import duration_seconds, go_duration, memory_mebibytes, size_bytes
+from components.common.quantities import (
+    duration_seconds,
+    go_duration,
+    memory_mebibytes,
+    size_bytes,
+)
 
 
 @pytest.mark.parametrize(

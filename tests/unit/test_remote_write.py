@@ -10,9 +10,9 @@ import pytest
 import yaml
 from pulumi.runtime import rpc
 
-from ops import program, render
-from ops.policy import check
-from ops.program import StackConfig
+from ops.offline import program, render
+from ops.offline.program import StackConfig
+from ops.review.policy import check
 from tests.certificates import authority
 from tests.unit.conftest import View, stack_config
 

@@ -8,7 +8,7 @@ from typing import Any
 import docker.errors
 import pytest
 
-from ops import rehearsal
+from ops.offline import local_deploy
 
 STALE = "error while removing network: network alertmanager id 87b93 has active endpoints"
 
@@ -47,26 +47,30 @@ class Engine:
 
 
 def down(engine: Any) -> None:
-    rehearsal.down(engine, "ward", volumes=True)
+    local_deploy.down(engine, "ward", volumes=True)
 
 
 def test_a_stale_connection_is_told_with_the_way_out() -> None:
     engine = Engine(Collection([Thing("alertmanager", STALE)]), Collection([]))
-    with pytest.raises(rehearsal.StaleNetworkError, match=r"network alertmanager .*Restart Docker"):
+    with pytest.raises(
+        local_deploy.StaleNetworkError, match=r"network alertmanager .*Restart Docker"
+    ):
         down(engine)
 
 
 def test_for_a_stale_connection_nothing_else_stays() -> None:
     networks = [Thing("alertmanager", STALE), *(Thing(f"network-{n}") for n in range(20))]
     volume = Thing("prometheus-data")
-    with pytest.raises(rehearsal.StaleNetworkError):
+    with pytest.raises(local_deploy.StaleNetworkError):
         down(Engine(Collection(networks), Collection([volume])))
     assert [thing.name for thing in (*networks, volume) if not thing.gone] == ["alertmanager"]
 
 
 def test_another_refusal_is_told_in_dockers_words() -> None:
     engine = Engine(Collection([Thing("alertmanager", "permission denied")]), Collection([]))
-    with pytest.raises(rehearsal.RehearsalError, match=r"alertmanager cannot be .*: permission de"):
+    with pytest.raises(
+        local_deploy.RehearsalError, match=r"alertmanager cannot be .*: permission de"
+    ):
         down(engine)
 
 
@@ -74,6 +78,6 @@ def test_another_refusal_is_told_in_dockers_words() -> None:
 def test_for_another_refusal_the_data_stay(first: list[Thing]) -> None:
     volume = Thing("prometheus-data")
     engine = Engine(Collection([*first, Thing("alertmanager", "no")]), Collection([volume]))
-    with pytest.raises(rehearsal.RehearsalError):
+    with pytest.raises(local_deploy.RehearsalError):
         down(engine)
     assert not volume.gone

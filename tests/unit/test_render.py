@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from components import rule_files
-from ops import render
-from ops.program import ProgramError, StackConfig
+from components.rules import rule_files
+from ops.offline import render
+from ops.offline.program import ProgramError, StackConfig
 from tests.unit.conftest import SECRETS, SERVED, STACKS, stack_config, trace
 
 ROOT = Path(__file__).resolve().parents[2]

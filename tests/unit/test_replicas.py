@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-from components import grafana_balancer, prometheus_config, replica_settings
-from components.settings import Settings
+from components.grafana import balancer
+from components.prometheus import config as prometheus_config
+from components.settings import replicas
+from components.settings import warnings as setting_warnings
+from components.settings.settings import Settings
 from tests.unit.conftest import SECRETS
 
 DATABASE = {"address": "db.example.com:5432", "sslmode": "verify-full", "network": "databases"}
@@ -129,7 +132,7 @@ def test_the_peers_network_has_no_way_out_and_the_addresses_it_gives(pairs: Any)
     network = pairs.inputs("Network")["gossip"]
     [config] = network["ipamConfigs"]
     assert network["internal"]
-    assert ipaddress.ip_network(config["subnet"]).prefixlen == replica_settings.GOSSIP_PREFIX
+    assert ipaddress.ip_network(config["subnet"]).prefixlen == replicas.GOSSIP_PREFIX
 
 
 def test_stacks_have_peers_in_other_networks(settings: Make) -> None:
@@ -171,7 +174,7 @@ def test_objects_in_a_shared_database_are_not_taken_for_gone_with_a_volume(
 
 
 def test_the_balancer_asks_every_grafana_whether_it_is_well(settings: Make) -> None:
-    config = grafana_balancer.render_config(settings(**PAIRS))
+    config = balancer.render_config(settings(**PAIRS))
     assert "option httpchk GET /api/health" in config
     assert "server grafana grafana:3000 check" in config
     assert "server grafana-2 grafana-2:3000 check" in config
@@ -205,7 +208,7 @@ def test_a_limit_is_for_each_replica(settings: Make) -> None:
 def test_an_even_number_of_alertmanagers_is_warned_of(
     settings: Make, count: int, warned: int
 ) -> None:
-    found = replica_settings.warnings(settings(alertmanager={"replicas": count}))
+    found = setting_warnings.even_alertmanagers(settings(alertmanager={"replicas": count}))
     assert len(found) == warned
 
 

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 import yaml
 
-from components import routing
-from components.quantities import duration_seconds
-from components.routing import Destination
-from components.settings import Settings
+from components.alertmanager import routing
+from components.alertmanager.routing import Destination
+from components.common.quantities import duration_seconds
+from components.settings import warnings as setting_warnings
+from components.settings.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 HOOK = "https://canary-slack_webhook_url.example/hook"
@@ -281,20 +282,21 @@ def test_what_is_not_set_up_is_in_no_receiver(
     ("missing", "words"), [("slackWebhookUrl", "no Slack webhook"), ("mailSmarthost", "no mail")]
 )
 def test_what_is_not_set_up_is_told(missing: str, words: str, settings: SettingsOf) -> None:
-    assert [text[: len(words)] for text in routing.unreachable(_without(missing, settings))] == [
-        words
-    ]
+    assert [
+        text[: len(words)]
+        for text in setting_warnings.missing_receivers(_without(missing, settings))
+    ] == [words]
 
 
 @pytest.mark.parametrize("missing", ["slackWebhookUrl", "mailSmarthost"])
 def test_what_is_not_set_up_is_told_with_the_setting_that_does_it(
     missing: str, settings: SettingsOf
 ) -> None:
-    assert missing in routing.unreachable(_without(missing, settings))[0]
+    assert missing in setting_warnings.missing_receivers(_without(missing, settings))[0]
 
 
 def test_nothing_is_told_where_everybody_can_be_reached(settings: SettingsOf) -> None:
-    assert routing.unreachable(settings(**REACHABLE)) == []
+    assert setting_warnings.missing_receivers(settings(**REACHABLE)) == []
 
 
 def test_the_heartbeat_is_repeated_a_minute_after_the_last_one(config: dict[str, Any]) -> None:
@@ -318,6 +320,6 @@ def test_without_a_heartbeat_address_the_beat_goes_nowhere(config: dict[str, Any
 
 
 def test_the_placeholder_of_prods_mail_server_is_told(settings: SettingsOf) -> None:
-    placeholder = {**REACHABLE, "mailSmarthost": f"{routing.PLACEHOLDER_SMARTHOST}:587"}
-    (words,) = routing.unreachable(settings(**placeholder))
+    placeholder = {**REACHABLE, "mailSmarthost": f"{setting_warnings.PLACEHOLDER_SMARTHOST}:587"}
+    (words,) = setting_warnings.missing_receivers(settings(**placeholder))
     assert words.startswith("mailSmarthost is the placeholder smtp.example.com:587")

@@ -11,11 +11,11 @@ import pytest
 import yaml
 from pydantic import BaseModel, SecretStr
 
-from components import secret_parts, settings_loader
-from ops import placeholders, program, render
-from ops.diff import base
-from ops.diff.recorder import Recorder
-from ops.program import ROOT, ProgramError, StackConfig
+from components.settings import loader, secrets
+from ops.offline import placeholders, program, render
+from ops.offline.program import ROOT, ProgramError, StackConfig
+from ops.review.diff import base
+from ops.review.diff.recorder import Recorder
 from tests.unit import diff_stacks
 
 URL = "https://mimir.example.com/api/v1/push"
@@ -42,7 +42,7 @@ VALUE = {
 
 
 def test_secrets_are_found_by_the_types_alone() -> None:
-    assert dict(secret_parts.of(Outer, VALUE)) == {
+    assert dict(secrets.of(Outer, VALUE)) == {
         ("many", "0", "key"): "a",
         ("by_name", "x", "key"): "7",
     }
@@ -60,12 +60,12 @@ def test_secrets_are_found_by_the_types_alone() -> None:
     ],
 )
 def test_a_part_is_known_to_have_secrets_or_none(path: tuple[str, ...], has: bool) -> None:
-    assert secret_parts.has_any(secret_parts.at(Outer, path)) is has
+    assert secrets.has_any(secrets.at(Outer, path)) is has
 
 
 @pytest.mark.parametrize("path", [("many", "x"), ("plain", "0", "y"), ("nothing",)])
 def test_what_the_types_do_not_have_is_not_known(path: tuple[str, ...]) -> None:
-    assert secret_parts.at(Outer, path) is None
+    assert secrets.at(Outer, path) is None
 
 
 def _receiver(password: Any = ONE, **changes: Any) -> dict[str, Any]:
@@ -133,7 +133,7 @@ def test_a_text_without_secrets_has_none_of_a_list_either() -> None:
 
 def test_secrets_are_named_as_pulumi_names_them() -> None:
     values = {"remoteWrite": json.dumps([_receiver("x")]), "redisPassword": "y", "demo": "true"}
-    found = settings_loader.secret_values(values)
+    found = loader.secret_values(values)
     assert found == {"remoteWrite[0].password": "x", "redisPassword": "y"}
 
 

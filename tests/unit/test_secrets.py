@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pulumi.runtime import rpc
 
-from ops import program
+from ops.offline import program
 from tests.unit.conftest import SECRETS, trace
 
 every_secret = pytest.mark.parametrize("key", SECRETS)

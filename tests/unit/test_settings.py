@@ -13,10 +13,10 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_core import to_jsonable_python
 
-from components import settings_loader
-from components.catalog import SERVICES
-from components.settings import Settings
-from ops.program import SECRETS, StackConfig
+from components.catalog.services import SERVICES
+from components.settings import loader
+from components.settings.settings import Settings
+from ops.offline.program import SECRETS, StackConfig
 from tests.unit.conftest import trace
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,7 +93,7 @@ def test_a_committed_stack_is_right_once_its_secrets_are_set(stack: str) -> None
     config = StackConfig.of_stack(stack)
     values = {key.removeprefix("vitalstream:"): text for key, text in config.values.items()}
     secrets = [key.removeprefix("vitalstream:") for key in config.secret_keys]
-    assert settings_loader.parse(stack, values, secrets).stack == stack
+    assert loader.parse(stack, values, secrets).stack == stack
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])

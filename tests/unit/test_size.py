@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from components.quantities import memory_mebibytes, size_bytes
-from components.settings import Settings
+from components.common.quantities import memory_mebibytes, size_bytes
+from components.settings.settings import Settings
 from ops import __main__ as ops_main
 from ops import size
-from ops.program import ROOT
+from ops.offline.program import ROOT
 from ops.size import command, measured
 from ops.size.current import current
 from ops.size.demand import GIBIBYTE, MEBIBYTE, Demand, Load

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from components import rule_files, slo_objective
-from components.prometheus import render_rules
-from components.settings import Settings
+from components.prometheus.prometheus import render_rules
+from components.rules import rule_files, slo
+from components.settings.settings import Settings
 
 Make = Callable[..., Settings]
 Refused = Callable[..., str]
@@ -26,8 +26,8 @@ def _objective(text: str) -> str:
 
 
 def test_the_default_is_the_objective_of_the_rule_file() -> None:
-    text = SHIPPED[slo_objective.RULE_FILE]
-    assert slo_objective.applied(text, slo_objective.DEFAULT) == text
+    text = SHIPPED[slo.RULE_FILE]
+    assert slo.applied(text, slo.DEFAULT) == text
 
 
 @pytest.mark.parametrize(
@@ -115,4 +115,4 @@ def test_a_threshold_that_no_budget_can_reach_is_refused(refused: Refused) -> No
 @pytest.mark.parametrize("text", ["groups: []\n", SHIPPED["slo.yml"] * 2], ids=["none", "two"])
 def test_a_rule_file_without_one_place_for_the_objective_is_an_error(text: str) -> None:
     with pytest.raises(ValueError, match="rules slo:objective:ratio"):
-        slo_objective.applied(text, "99.5")
+        slo.applied(text, "99.5")

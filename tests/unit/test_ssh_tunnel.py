@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from components import ssh_tunnel
-from components.config_files_provider import ConfigFilesError, connect
-from components.ssh_tunnel import TunnelError, local_url
+from components.docker import ssh_tunnel
+from components.docker.config_files_provider import ConfigFilesError, connect
+from components.docker.ssh_tunnel import TunnelError, local_url
 
 Install = Callable[[str], Path]
 HOST = "ssh://ops@10.0.0.2:2222"

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from pulumi.runtime import mocks, rpc
 
-from ops import program
-from ops.program import Registration, StackConfig
+from ops.offline import program
+from ops.offline.program import Registration, StackConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 MONITORING = {

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
-from components import rule_files
-from components.quantities import duration_seconds
-from components.thanos import settings as thanos_settings
-from components.thanos.settings import ThanosSettings
+from components.common.quantities import duration_seconds
+from components.rules import rule_files
+from components.settings import thanos as thanos_settings
+from components.settings.thanos import ThanosSettings
 from tests.unit.conftest import SECRETS, SERVED
 
 PARTS = {"thanos-sidecar", "thanos-store", "thanos-compact", "thanos-query"}

@@ -10,8 +10,9 @@ import docker
 import docker.errors
 import pytest
 
-from ops import backup, demo, running
+from ops import backup, containers
 from ops.backup import stack
+from ops.demo import demo
 
 LABELS = {"vitalstream.stack": "prod", "vitalstream.service": "grafana"}
 GONE = "gone"
@@ -23,7 +24,7 @@ def client(monkeypatch: pytest.MonkeyPatch) -> docker.DockerClient:
     found = docker.DockerClient(base_url="tcp://127.0.0.1:9", version="1.41")
     monkeypatch.setattr(found.api, "containers", lambda **_: [{"Id": "there"}, {"Id": GONE}])
     monkeypatch.setattr(found.api, "inspect_container", _inspect)
-    monkeypatch.setattr(running, "docker_client", lambda: found)
+    monkeypatch.setattr(containers, "docker_client", lambda: found)
     return found
 
 
@@ -46,11 +47,11 @@ def test_a_stack_that_is_not_there_is_told_with_those_that_are(client: docker.Do
 
 @pytest.mark.usefixtures("client")
 def test_what_runs_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    running.show()
+    containers.show()
     assert "prod   grafana" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("client")
 def test_a_service_that_is_not_there_is_told_with_those_that_are() -> None:
     with pytest.raises(demo.DemoError, match="There are: grafana"):
-        running.logs("redis")
+        containers.logs("redis")

@@ -11,16 +11,18 @@ from typing import Any
 import pytest
 import yaml
 
-from components import rule_files, watch
+from components.catalog.exporters import EXPORTERS
+from components.catalog.monitored import ALL_MONITORED
 from components.dashboards import DashboardSettings, render_all
-from components.exporters import EXPORTERS
+from components.rules import rule_files, selection
+from components.settings import warnings as setting_warnings
 from tests.unit import diff_stacks as stacks
 
 SOURCE = {"stack": "clinic", "target": "192.0.2.7:9090"}
 SUBSETS = [
     list(some)
-    for count in range(1, len(watch.EVERYTHING) + 1)
-    for some in itertools.combinations(watch.EVERYTHING, count)
+    for count in range(1, len(ALL_MONITORED) + 1)
+    for some in itertools.combinations(ALL_MONITORED, count)
 ]
 SHEETS = {
     "backend": {"api", "ecg"},
@@ -58,11 +60,11 @@ def _boards(view: Any) -> dict[str, dict[str, Any]]:
 
 
 def test_every_exporter_is_of_something_that_can_be_watched() -> None:
-    assert {exporter.watches for exporter in EXPORTERS} <= set(watch.EVERYTHING)
+    assert {exporter.monitors for exporter in EXPORTERS} <= set(ALL_MONITORED)
 
 
 def test_every_rule_file_is_loaded_where_everything_is_watched() -> None:
-    assert watch.rules(rule_files.load(), watch.EVERYTHING) == rule_files.load()
+    assert selection.select(rule_files.load(), ALL_MONITORED) == rule_files.load()
 
 
 def test_what_is_not_watched_has_no_container_and_no_network(nothing: Any) -> None:
@@ -107,7 +109,7 @@ def test_dashboards_are_those_of_what_is_watched(some: list[Any]) -> None:
 def test_no_panel_reads_what_no_loaded_rule_records(some: list[Any]) -> None:
     recorded = {
         rule["record"]
-        for text in watch.rules(rule_files.load(), some).values()
+        for text in selection.select(rule_files.load(), some).values()
         for group in yaml.safe_load(text)["groups"]
         for rule in group["rules"]
         if "record" in rule
@@ -204,14 +206,16 @@ def test_the_order_in_the_stack_file_is_no_change(settings: Callable[..., Any]) 
 def test_settings_that_nothing_reads_are_warned_of(
     values: dict[str, Any], words: str, settings: Callable[..., Any]
 ) -> None:
-    (warning,) = watch.warnings(settings(**values))
+    (warning,) = setting_warnings.ignored_settings(settings(**values))
     assert words in warning
 
 
 def test_a_stack_that_watches_everything_is_warned_of_nothing(
     settings: Callable[..., Any],
 ) -> None:
-    assert list(watch.warnings(settings(alerts={"RedisDown": {"for": "5m"}}))) == []
+    assert (
+        list(setting_warnings.ignored_settings(settings(alerts={"RedisDown": {"for": "5m"}}))) == []
+    )
 
 
 def test_the_demo_needs_all_of_it(refused: Callable[..., str]) -> None:
@@ -258,4 +262,4 @@ def test_a_rule_file_that_is_wrong_is_left_to_promtools_words(
     broken = "groups: [{name: broken, rules: [{alert: Broken, expr: 'up =='}]}]\n"
     read = settings()
     monkeypatch.setattr(rule_files, "load", lambda: {"broken.yml": broken})
-    assert list(watch.warnings(read)) == []
+    assert list(setting_warnings.ignored_settings(read)) == []

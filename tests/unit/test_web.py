@@ -10,9 +10,10 @@ import bcrypt
 import pytest
 import yaml
 
-from components import web
-from components.settings import Settings
-from components.tls_settings import served_names, warnings
+from components.docker import tls_files
+from components.settings.settings import Settings
+from components.settings.tls import served_names
+from components.settings.warnings import expiring_certificates
 from tests.issued import HOUR, issued, validity
 from tests.unit.conftest import SECRETS, SERVED
 
@@ -91,7 +92,9 @@ def test_the_password_is_kept_as_a_hash_of_ten_rounds(service: str, everything_s
 
 
 def test_the_hash_is_the_same_in_every_run(over_tls: Callable[..., Settings]) -> None:
-    files = [web.server_files(over_tls(), service="prometheus", password=True) for _ in range(2)]
+    files = [
+        tls_files.server_files(over_tls(), service="prometheus", password=True) for _ in range(2)
+    ]
     assert files[0] == files[1]
 
 
@@ -316,17 +319,17 @@ def test_where_the_certificate_has_no_names_of_services_they_are_asked_by_the_pu
 
 
 def test_a_certificate_that_lasts_is_not_warned_of(over_tls: Callable[..., Settings]) -> None:
-    assert warnings(over_tls()) == []
+    assert expiring_certificates(over_tls()) == []
 
 
 def test_a_certificate_that_ends_within_30_days_is_warned_of(
     over_tls: Callable[..., Settings],
 ) -> None:
     ending = issued(served_names("127.0.0.1", ""), validity(ends=29 * DAY))
-    (words,) = warnings(over_tls(**ending))
+    (words,) = expiring_certificates(over_tls(**ending))
     assert words.startswith("tlsCertificate is valid until ")
     assert "make certs STACK=test RENEW=1" in words
 
 
 def test_without_tls_no_certificate_is_warned_of(settings: Callable[..., Settings]) -> None:
-    assert warnings(settings(tlsCertificate="anything")) == []
+    assert expiring_certificates(settings(tlsCertificate="anything")) == []

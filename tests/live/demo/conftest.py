@@ -8,7 +8,7 @@ from typing import Any
 import docker
 import pytest
 
-from ops import rehearsal
+from ops.offline import local_deploy
 from tests.live import pages
 from tests.live import stack as stacks
 from tests.live.stack import Stack
@@ -19,7 +19,7 @@ def live(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterator
     """With the demo and a dashboard of the user's own; with Grafana where there is an image."""
     config = stacks.config(images, demo=True, dashboardsFolder="tests/live/dashboards")
     with stacks.alone("live", docker_client):
-        result = rehearsal.up("live", config, stacks.say)
+        result = local_deploy.up("live", config, stacks.say)
         yield Stack("live", docker_client, config, result)
 
 
@@ -28,7 +28,7 @@ def bare(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterator
     """Without the demo, and without an image of Grafana."""
     config = stacks.config({**images, "grafana": "vitalstream-local/grafana:none-of-that-tag"})
     with stacks.alone("live-bare", docker_client):
-        result = rehearsal.up("live-bare", config, stacks.say)
+        result = local_deploy.up("live-bare", config, stacks.say)
         yield Stack("live-bare", docker_client, config, result)
 
 

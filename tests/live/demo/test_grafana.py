@@ -8,8 +8,8 @@ import pytest
 import requests
 
 from components.dashboards import DashboardSettings, render_all
-from components.grafana import FOLDER_UID, OWN_FOLDER_UID
-from components.own_dashboards import DATA_SOURCE_UID
+from components.grafana.objects import FOLDER_UID, OWN_FOLDER_UID
+from components.user_files.dashboards import DATA_SOURCE_UID
 from tests import through_grafana
 from tests.live.stack import SCRAPE_SECONDS, SECRETS, TIMEOUT_SECONDS, Stack
 

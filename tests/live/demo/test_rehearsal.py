@@ -10,10 +10,10 @@ import docker
 import docker.errors
 import pytest
 
-from components.images import IMAGES
-from ops import rehearsal
-from ops.rehearsal import RehearsalError, containers
-from ops.rehearsal.removal import Filters
+from components.catalog.images import IMAGES
+from ops.offline import local_deploy
+from ops.offline.local_deploy import RehearsalError, containers
+from ops.offline.local_deploy.removal import Filters
 from tests.live import stack as stacks
 from tests.live.stack import Stack, eventually, say
 from tests.ports import free_ports
@@ -29,7 +29,7 @@ def again(bare: Stack) -> tuple[Stack, str, float, str]:
     assert eventually(lambda: bare.query("up"), 60)
     silenced, moment = stacks.silence(bare, "Watchdog", "survives"), time.time()
     before = bare.container("alertmanager").id
-    result = rehearsal.up(bare.name, bare.config, say)
+    result = local_deploy.up(bare.name, bare.config, say)
     return Stack(bare.name, bare.client, bare.config, result), silenced, moment, str(before)
 
 
@@ -81,7 +81,7 @@ def test_down_removes_what_is_of_the_stack_and_nothing_else(
     theirs = docker_client.volumes.create(name)
     try:
         docker_client.volumes.create(f"{name}-2", labels={"vitalstream.stack": scratch})
-        assert rehearsal.down(docker_client, scratch, volumes=True) == (f"{name}-2",)
+        assert local_deploy.down(docker_client, scratch, volumes=True) == (f"{name}-2",)
         assert docker_client.volumes.get(name)
     finally:
         theirs.remove()
@@ -92,7 +92,7 @@ def test_down_keeps_the_volumes_unless_asked(
 ) -> None:
     labels = {"vitalstream.stack": scratch}
     volume = docker_client.volumes.create(f"vitalstream-{scratch}-data", labels=labels)
-    assert rehearsal.down(docker_client, scratch, volumes=False) == ()
+    assert local_deploy.down(docker_client, scratch, volumes=False) == ()
     volume.reload()
 
 
@@ -105,7 +105,7 @@ def test_a_port_that_is_taken_is_named_with_the_setting(
         port = taken.getsockname()[1]
         config = stacks.config(images, ports={**free_ports(), "prometheus": port})
         with pytest.raises(RehearsalError, match=rf"Port {port} .* prometheus .*ports\.prometheus"):
-            rehearsal.up(scratch, config, say)
+            local_deploy.up(scratch, config, say)
     assert nothing_of(docker_client, scratch)
 
 
@@ -116,7 +116,7 @@ def test_a_port_of_another_container_names_that_container(
     config = stacks.config(images, ports={**free_ports(), "prometheus": port})
     holder = "vitalstream-live-bare-alertmanager"
     with pytest.raises(RehearsalError, match=rf"Port {port} .* prometheus .* taken by {holder}"):
-        rehearsal.up(scratch, config, say)
+        local_deploy.up(scratch, config, say)
 
 
 def test_a_name_of_someone_else_is_refused(
@@ -125,7 +125,7 @@ def test_a_name_of_someone_else_is_refused(
     theirs = docker_client.volumes.create(f"vitalstream-{scratch}-prometheus-data")
     try:
         with pytest.raises(RehearsalError, match=r"prometheus-data is there and does not belong"):
-            rehearsal.up(scratch, stacks.config(images), say)
+            local_deploy.up(scratch, stacks.config(images), say)
     finally:
         theirs.remove()
     assert nothing_of(docker_client, scratch)
@@ -137,14 +137,14 @@ def test_a_stack_of_the_engine_is_not_replaced(
     labels = {"vitalstream.stack": scratch}
     network = docker_client.networks.create(f"vitalstream-{scratch}-alertmanager", labels=labels)
     with pytest.raises(RehearsalError, match="made by `pulumi up`"):
-        rehearsal.up(scratch, stacks.config(images), say)
+        local_deploy.up(scratch, stacks.config(images), say)
     network.reload()
 
 
 def test_an_image_that_is_not_there_is_named(images: dict[str, str], scratch: str) -> None:
     config = stacks.config({**images, "prometheus": "vitalstream-local/prometheus:none"})
     with pytest.raises(RehearsalError, match="no image vitalstream-local/prometheus:none"):
-        rehearsal.up(scratch, config, say)
+        local_deploy.up(scratch, config, say)
 
 
 def test_where_no_docker_answers_the_host_and_its_setting_are_named(
@@ -154,7 +154,7 @@ def test_where_no_docker_answers_the_host_and_its_setting_are_named(
     with pytest.raises(
         RehearsalError, match=r"unix:///nowhere/docker.sock.*vitalstream:dockerHost"
     ):
-        rehearsal.up("live-scratch", config, say)
+        local_deploy.up("live-scratch", config, say)
 
 
 def test_a_container_that_does_not_stay_up_is_shown_with_its_log(
@@ -165,7 +165,7 @@ def test_a_container_that_does_not_stay_up_is_shown_with_its_log(
     with pytest.raises(
         RehearsalError, match=r"(?s)does not stay up.*last words:.*node_exporter: not found"
     ):
-        rehearsal.up(scratch, config, say, leave_out=ALL_BUT_NODE_EXPORTER)
+        local_deploy.up(scratch, config, say, leave_out=ALL_BUT_NODE_EXPORTER)
 
 
 def test_what_a_failure_leaves_behind_down_removes(
@@ -174,8 +174,8 @@ def test_what_a_failure_leaves_behind_down_removes(
     wrong = images.get("redis-exporter", IMAGES["redis-exporter"].reference)
     config = stacks.config({**images, "node-exporter": wrong})
     with pytest.raises(RehearsalError):
-        rehearsal.up(scratch, config, say)
-    rehearsal.down(docker_client, scratch, volumes=True)
+        local_deploy.up(scratch, config, say)
+    local_deploy.down(docker_client, scratch, volumes=True)
     assert nothing_of(docker_client, scratch)
 
 
@@ -200,7 +200,9 @@ def test_a_container_that_never_gets_healthy_is_shown_with_its_log(
 
 def test_a_service_to_leave_out_has_to_be_one(images: dict[str, str]) -> None:
     with pytest.raises(RehearsalError, match="no grafanna to leave out"):
-        rehearsal.up("live-scratch", stacks.config(images), say, leave_out=frozenset({"grafanna"}))
+        local_deploy.up(
+            "live-scratch", stacks.config(images), say, leave_out=frozenset({"grafanna"})
+        )
 
 
 def filters(*labels: str) -> Filters:

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from components.exporters.node import IGNORED_INTERFACES
-from ops import program
+from ops.offline import program
 from tests.live.stack import SECRETS, Stack, eventually, not_of_this_machine
 
 CONTAINER = "docker:index/container:Container"

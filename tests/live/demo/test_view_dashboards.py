@@ -15,7 +15,7 @@ from playwright.sync_api import Page
 
 from components.dashboards import DashboardSettings, render_all
 from components.dashboards.links import UID_PREFIX
-from ops import program
+from ops.offline import program
 from tests.live import pages
 from tests.live.pages import Grafana, SeenPanel, query_of, uid_of
 from tests.live.stack import Stack

@@ -1,0 +1,148 @@
+"""Alertmanager: the container, its routes as files, and silences that survive it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pulumi
+
+from components.alertmanager import routing
+from components.docker import tls_files
+from components.docker.config_files import NoticesItself, ReloadOnChange
+from components.docker.container import (
+    ContainerSpec,
+    Network,
+    PublishedPort,
+    http_probe,
+)
+from components.docker.service import Service, ServiceFiles, ServiceSpec
+from components.settings.hosts import GOSSIP_PORT
+from components.settings.settings import Settings
+
+PORT = 9093
+SNAPSHOT_INTERVAL = "15s"
+DATA_DIR = "/alertmanager"
+TEMPLATES = Path(__file__).resolve().parents[2] / "templates" / "notifications.tmpl"
+
+
+def render_templates(settings: Settings) -> str:
+    """The notification templates, with links to this stack's Grafana."""
+    return TEMPLATES.read_text().replace("GRAFANA_URL", settings.url("grafana"))
+
+
+def spec(settings: Settings, name: str = "alertmanager") -> ServiceSpec:
+    """One of the servers; with several, the addresses by which they find each other."""
+    files = {
+        "notifications.tmpl": render_templates(settings),
+        **{_below(path): pem for path, pem in routing.ca_files(settings).items()},
+    }
+    secret_files = {
+        _below(path): secret.get_secret_value()
+        for path, secret in (
+            (routing.SLACK_URL_FILE, settings.slack_webhook_url),
+            (routing.MAIL_PASSWORD_FILE, settings.mail_password),
+        )
+        if secret.get_secret_value()
+    }
+    config = secret_files if routing.has_heartbeat(settings) else files
+    config["alertmanager.yml"] = routing.render_config(settings)
+    return ServiceSpec(
+        ContainerSpec(
+            service=name,
+            command=[
+                f"--config.file={routing.CONFIG_DIR}/alertmanager.yml",
+                f"--storage.path={DATA_DIR}",
+                # How much of its silences, and of what it has already told, a crash may cost it.
+                # The default is a quarter of an hour: a silence gone, a page repeated.
+                f"--data.maintenance-interval={SNAPSHOT_INTERVAL}",
+                # Where the links in messages lead.
+                f"--web.external-url={settings.url(name)}",
+                *_cluster_flags(settings, name),
+                *tls_files.server_flags(settings, routing.CONFIG_DIR),
+            ],
+            probe=_probe(settings),
+            port=PORT,
+            more_ports=[
+                PublishedPort(GOSSIP_PORT, settings.gossip_port(name), protocol)
+                # Over TLS it is all TCP.
+                for protocol in (("tcp",) if settings.tls else ("tcp", "udp"))
+                if name in settings.gossip_peers
+            ],
+        ),
+        files=ServiceFiles(
+            target=routing.CONFIG_DIR,
+            files=files,
+            secret_files={
+                **secret_files,
+                **tls_files.server_files(settings, service=name, password=True),
+                **tls_files.client_files(settings, routing.CONFIG_DIR, "alertmanager"),
+                **(
+                    tls_files.gossip_files(settings, routing.CONFIG_DIR, "alertmanager")
+                    if settings.gossip_peers
+                    else {}
+                ),
+            },
+            checker=("amtool", "check-config", f"{routing.CONFIG_DIR}/alertmanager.yml"),
+            on_change=ReloadOnChange(),
+            on_change_below={tls_files.FOLDER: NoticesItself()},
+        ),
+        data_dir=DATA_DIR,
+    )
+
+
+def _below(path: str) -> str:
+    return path.removeprefix(f"{routing.CONFIG_DIR}/")
+
+
+def _cluster_flags(settings: Settings, name: str) -> list[str]:
+    if elsewhere := dict(settings.gossip_peers):
+        return [
+            f"--cluster.listen-address=0.0.0.0:{GOSSIP_PORT}",
+            # Its own is one of Docker's, which no other host knows.
+            f"--cluster.advertise-address={elsewhere.pop(name)}",
+            *(f"--cluster.peer={address}" for address in elsewhere.values()),
+            *tls_files.gossip_flags(settings, routing.CONFIG_DIR),
+        ]
+    peers = dict(settings.gossip_addresses)
+    if not peers:
+        # One Alertmanager has no peers to gossip with.
+        return ["--cluster.listen-address="]
+    own = peers.pop(name)
+    # By address: a name is looked up at the start alone, when others may not be there yet.
+    return [
+        f"--cluster.listen-address={own}:{GOSSIP_PORT}",
+        *(f"--cluster.peer={address}:{GOSSIP_PORT}" for address in peers.values()),
+    ]
+
+
+def _probe(settings: Settings) -> str:
+    """With peers it is ready once it has heard from them what is silenced and what was sent."""
+    settled = " | grep -q ready" if len(settings.replicas("alertmanager")) > 1 else ""
+    if not settings.tls:
+        ready = http_probe(PORT, "/-/ready")
+        status = f"wget -q -O - http://127.0.0.1:{PORT}/api/v2/status"
+        return f"{status}{settled}" if settled else ready
+    config = f"--http.config.file={routing.CONFIG_DIR}/{tls_files.CLIENT}"
+    return f"amtool {config} --alertmanager.url=https://localhost:{PORT} cluster show{settled}"
+
+
+class Alertmanager(Service):
+    """One of the servers, its silences and its configuration."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        name: str,
+        networks: Sequence[Network],
+        after: Sequence[pulumi.Resource] = (),
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(
+            "vitalstream:alertmanager:Alertmanager",
+            settings,
+            spec(settings, name),
+            networks,
+            opts,
+            after=after,
+        )

@@ -1,0 +1,112 @@
+"""Files that a container reads: checked, put into a volume and taken up without a replacement.
+
+The provider's own `uploads` would replace the container at every edit, and fail on a read-only
+root file system.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+from pulumi.dynamic import Resource
+
+from components.docker.config_files_provider import ConfigFilesProvider
+from components.docker.container import container_name
+from components.docker.engines import engine_of
+from components.settings.settings import Settings
+
+
+@dataclass(frozen=True)
+class NoticesItself:
+    """For a service that reads its files whenever it needs them."""
+
+    def as_props(self) -> dict[str, Any]:
+        return {}
+
+
+@dataclass(frozen=True)
+class ReloadOnChange:
+    """SIGHUP, for Prometheus and Alertmanager: their log says whether the reload succeeded."""
+
+    def as_props(self) -> dict[str, Any]:
+        return {"reload": True}
+
+
+@dataclass(frozen=True)
+class RunOnChange:
+    """A command run inside the container."""
+
+    command: tuple[str, ...]
+
+    def as_props(self) -> dict[str, Any]:
+        return {"run": list(self.command)}
+
+
+@dataclass(frozen=True)
+class RestartOnChange:
+    """For a service that reads its files only when it starts."""
+
+    def as_props(self) -> dict[str, Any]:
+        return {"restart": True}
+
+
+OnChange = NoticesItself | ReloadOnChange | RunOnChange | RestartOnChange
+
+
+@dataclass(frozen=True)
+class ConfigFilesArgs:
+    """`files` by path below `target`; `secret_files` likewise, mode 0400 and encrypted in state.
+
+    `on_change` is for all files but those at or below the paths of `on_change_below`, which have
+    ways of their own. `checker` is a command of the service's own image, run on the files at
+    `target`; empty where the service has none. `owned` are other volumes, by name, and where the
+    service mounts them: their roots are made its user's before it starts.
+    """
+
+    service: str
+    volume: str
+    target: str
+    image: str
+    uid: int
+    on_change: OnChange
+    on_change_below: Mapping[str, OnChange] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    secret_files: Mapping[str, str] = field(default_factory=dict)
+    checker: Sequence[str] = ()
+    owned: Mapping[str, str] = field(default_factory=dict)
+
+
+class ConfigFiles(Resource, module="vitalstream", name="ConfigFiles"):
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        args: ConfigFilesArgs,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(
+            ConfigFilesProvider(),
+            name,
+            {
+                **engine_of(settings, args.service).props,
+                "volume": args.volume,
+                "target": args.target,
+                "image": args.image,
+                "uid": args.uid,
+                "container": container_name(settings.stack, args.service),
+                "files": dict(args.files),
+                "secret_files": pulumi.Output.secret(dict(args.secret_files))
+                if args.secret_files
+                else {},
+                "checker": list(args.checker),
+                "on_change": args.on_change.as_props(),
+                "on_change_below": {
+                    path: how.as_props() for path, how in args.on_change_below.items()
+                },
+                **({"owned": dict(args.owned)} if args.owned else {}),
+            },
+            opts,
+        )

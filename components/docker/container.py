@@ -1,0 +1,217 @@
+"""The one hardened way to make a container.
+
+Every value is written in the form in which the Docker provider reads it back, so that a second
+`up` changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pulumi
+import pulumi_docker as docker
+
+from components.catalog import replicas
+from components.catalog.images import IMAGES
+from components.common.quantities import go_duration, memory_mebibytes
+from components.settings.settings import Settings
+
+HEALTHY_MARK = "/tmp/healthy"
+STEADY_PAUSE_SECONDS = 15
+PROBE_SECONDS = 5
+MAX_OPEN_FILES = 8192
+# pulumi-docker 5.2.0 has no PIDs limit. This one counts all processes of the uid on the host, other
+# containers' too, hence the room.
+MAX_PROCESSES = 4096
+# Planned as an update by the provider and never applied (pulumi-docker 5.2.0).
+NEVER_UPDATED_IN_PLACE = ["healthcheck", "tmpfs", "init", "mounts"]
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network to join, the names to be found by in it, and an address of one's own there."""
+
+    name: pulumi.Input[str]
+    aliases: tuple[str, ...] = ()
+    ipv4: str | None = None
+
+
+@dataclass(frozen=True)
+class PublishedPort:
+    """One more port for other hosts, beside the service's own; `protocol` is tcp or udp."""
+
+    internal: int
+    external: int
+    protocol: str
+
+
+@dataclass(frozen=True)
+class ContainerSpec:
+    """What one service needs beyond what all of them get.
+
+    `probe` is a shell command that succeeds once the service serves. A service with a `port` is
+    published, if the settings publish it, on the address and at the port they give it: that of
+    `published_as`, for who stands in front of others. `image` is its key in the table of images,
+    where that is not the service's own name.
+    """
+
+    service: str
+    command: Sequence[str]
+    probe: str
+    image: str | None = None
+    port: int | None = None
+    published_as: str | None = None
+    more_ports: Sequence[PublishedPort] = ()
+    envs: Sequence[str] = ()
+    entrypoint: Sequence[str] | None = None
+    mounts: Sequence[docker.ContainerMountArgs] = ()
+    tmpfs: Mapping[str, str] = field(default_factory=dict)
+    pid_mode: str | None = None
+    dns_opts: Sequence[str] = ()
+    stop_seconds: int = 10
+    wait_seconds: int = 60
+
+    @property
+    def uid(self) -> int:
+        """The user that the service runs as, which owns its files."""
+        return IMAGES[self.image_key].uid
+
+    @property
+    def image_key(self) -> str:
+        return self.image or replicas.base(self.service)
+
+    @property
+    def published(self) -> str:
+        """The name by which the settings give it a port."""
+        return self.published_as or self.service
+
+
+def container_name(stack: str, service: str) -> str:
+    return f"vitalstream-{stack}-{service}"
+
+
+def volume_mount(
+    volume: pulumi.Input[str], target: str, *, read_only: bool
+) -> docker.ContainerMountArgs:
+    """A named volume. `mounts` are read back by the provider, `volumes` are not."""
+    return docker.ContainerMountArgs(
+        type="volume", source=volume, target=target, read_only=read_only
+    )
+
+
+def http_probe(port: int, path: str, *, tls: bool = False) -> str:
+    """Asks on the loopback: over TLS too there is nobody in between, and nothing to verify."""
+    if tls:
+        return f"wget -q -O /dev/null --no-check-certificate https://127.0.0.1:{port}{path}"
+    return f"wget -q -O /dev/null http://127.0.0.1:{port}{path}"
+
+
+def busybox_probe(port: int, path: str, *, tls: bool) -> str:
+    """For images whose wget is BusyBox' own, which up to 1.36 cannot agree on TLS with servers made
+    by newer Go (docker-library/busybox#162). Those servers tell a client that speaks plain HTTP
+    that it should not: then it is known that one listens, and speaks TLS.
+    """
+    asked = http_probe(port, path, tls=tls)
+    if not tls:
+        return asked
+    plain = f"wget -O /dev/null http://127.0.0.1:{port}{path} 2>&1 | grep -q '400 Bad Request'"
+    return f"{{ {asked} || {plain}; }}"
+
+
+def hardened_container(
+    settings: Settings,
+    spec: ContainerSpec,
+    image_id: pulumi.Input[str],
+    networks: Sequence[Network],
+    opts: pulumi.ResourceOptions,
+) -> docker.Container:
+    """`spec` as a running container, healthy before Pulumi goes on."""
+    limit = settings.limit(spec.service)
+    memory = memory_mebibytes(limit.memory)
+    return docker.Container(
+        spec.service,
+        name=container_name(settings.stack, spec.service),
+        image=image_id,
+        # An empty list would be read back as the image's own command, and replaced for it.
+        command=list(spec.command) or None,
+        entrypoints=list(spec.entrypoint) if spec.entrypoint else None,
+        envs=list(spec.envs),
+        user=f"{spec.uid}:{spec.uid}",
+        networks_advanced=[
+            docker.ContainerNetworksAdvancedArgs(
+                name=network.name,
+                aliases=[*network.aliases, spec.service],
+                ipv4_address=network.ipv4,
+            )
+            for network in networks
+        ],
+        ports=_ports(settings, spec) or None,
+        mounts=list(spec.mounts),
+        tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=16m", **spec.tmpfs},
+        labels=[
+            docker.ContainerLabelArgs(label="vitalstream.service", value=spec.service),
+            docker.ContainerLabelArgs(label="vitalstream.stack", value=settings.stack),
+        ],
+        # Both: with `memory` alone the provider plans an update at every preview.
+        memory=memory,
+        memory_swap=memory,
+        # "1.0" and "0.25": other ways to write the number are a replacement at every preview.
+        cpus=str(float(limit.cpus)),
+        read_only=True,
+        capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"]),
+        # Docker itself adds the first where the pid namespace is the host's.
+        security_opts=[*(["label=disable"] if spec.pid_mode else []), "no-new-privileges:true"],
+        pid_mode=spec.pid_mode,
+        dns_opts=list(spec.dns_opts) or None,
+        ulimits=[_ulimit("nofile", MAX_OPEN_FILES), _ulimit("nproc", MAX_PROCESSES)],
+        init=True,
+        # Monitoring comes back after a reboot and never gives up: `on-failure` does neither.
+        restart="unless-stopped",
+        log_driver="json-file",
+        log_opts={"max-size": "10m", "max-file": "3"},
+        healthcheck=_healthcheck(spec.probe),
+        wait=True,
+        wait_timeout=spec.wait_seconds,
+        # The provider's default of 0 is SIGKILL.
+        destroy_grace_seconds=spec.stop_seconds,
+        stop_timeout=spec.stop_seconds,
+        opts=pulumi.ResourceOptions.merge(
+            opts, pulumi.ResourceOptions(replace_on_changes=NEVER_UPDATED_IN_PLACE)
+        ),
+    )
+
+
+def _ports(settings: Settings, spec: ContainerSpec) -> list[docker.ContainerPortArgs]:
+    found = [*spec.more_ports]
+    if spec.port and spec.published in settings.published:
+        found.insert(0, PublishedPort(spec.port, settings.published[spec.published], "tcp"))
+    return [
+        docker.ContainerPortArgs(
+            internal=port.internal,
+            external=port.external,
+            ip=settings.bound_to(spec.published),
+            protocol=port.protocol,
+        )
+        for port in found
+    ]
+
+
+def _ulimit(name: str, limit: int) -> docker.ContainerUlimitArgs:
+    return docker.ContainerUlimitArgs(name=name, soft=limit, hard=limit)
+
+
+def _healthcheck(probe: str) -> docker.ContainerHealthcheckArgs:
+    """Once a second until the service serves, then every 16 s.
+
+    Docker's own `start_interval` needs Engine 25. Here a probe that has once succeeded sleeps
+    before it looks again, which every engine understands; /tmp is emptied by a restart.
+    """
+    test = f"[ -e {HEALTHY_MARK} ] && sleep {STEADY_PAUSE_SECONDS}; {probe} && touch {HEALTHY_MARK}"
+    return docker.ContainerHealthcheckArgs(
+        tests=["CMD-SHELL", test],
+        interval=go_duration(1),
+        timeout=go_duration(STEADY_PAUSE_SECONDS + PROBE_SECONDS),
+        start_period=go_duration(60),
+        retries=3,
+    )

@@ -1,0 +1,20 @@
+"""The Docker providers: one for each engine that the stack runs on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pulumi
+import pulumi_docker as docker
+
+from components.docker.engines import Engine
+
+
+def docker_provider(engine: Engine, after: Sequence[pulumi.Resource]) -> docker.Provider:
+    """`after` has been looked at before anything is made by it."""
+    return docker.Provider(
+        engine.provider_name,
+        host=engine.url,
+        cert_path=engine.certificates or None,
+        opts=pulumi.ResourceOptions(depends_on=list(after)) if after else None,
+    )

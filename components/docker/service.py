@@ -1,0 +1,180 @@
+"""A service of the stack: its image, volumes, files and container, in the order they need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import pulumi
+import pulumi_docker as docker
+
+from components.docker.config_files import ConfigFiles, ConfigFilesArgs, OnChange
+from components.docker.container import (
+    ContainerSpec,
+    Network,
+    container_name,
+    hardened_container,
+    volume_mount,
+)
+from components.settings.settings import Settings
+
+DATA_SUFFIX = "-data"
+# A changed label or option is a deletion and a new, empty volume.
+FROZEN = ["labels", "driver", "driverOpts"]
+
+
+@dataclass(frozen=True)
+class ServiceFiles:
+    """The files of a service: see `ConfigFilesArgs`."""
+
+    target: str
+    on_change: OnChange
+    on_change_below: Mapping[str, OnChange] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    secret_files: Mapping[str, str] = field(default_factory=dict)
+    checker: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class ServiceSpec:
+    """`data_dir` is where the service keeps what must survive its container, `scratch_dir` what it
+    can make anew. `inboxes` are volumes that others write into, by name, and where the service
+    reads them. `owned` are volumes, by their whole names, and where it has them mounted to write:
+    their roots are made its user's, as `scratch_dir` is, since no image has a folder there.
+    """
+
+    container: ContainerSpec
+    files: ServiceFiles | None = None
+    data_dir: str | None = None
+    scratch_dir: str | None = None
+    inboxes: Mapping[str, str] = field(default_factory=dict)
+    owned: Mapping[str, str] = field(default_factory=dict)
+
+
+class Service(pulumi.ComponentResource):
+    """`image` is one that is built here or shared; without it, the service's own is pulled. What is
+    in `after` is there, and healthy, before the service's files or container are touched.
+    """
+
+    container: docker.Container
+    data: docker.Volume | None = None
+
+    def __init__(
+        self,
+        token: str,
+        settings: Settings,
+        spec: ServiceSpec,
+        networks: Sequence[Network],
+        opts: pulumi.ResourceOptions | None = None,
+        *,
+        image: docker.RemoteImage | None = None,
+        after: Sequence[pulumi.Resource] = (),
+    ) -> None:
+        service = spec.container.service
+        super().__init__(token, service, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        image_name = settings.image(spec.container.image_key)
+        image = image or pulled_image(service, image_name, child)
+        needed: list[pulumi.Resource] = [*after]
+        mounts = [*spec.container.mounts]
+        if spec.data_dir:
+            self.data = data_volume(settings, service, child)
+            mounts.append(volume_mount(self.data.name, spec.data_dir, read_only=False))
+        if spec.scratch_dir:
+            scratch = _named_volume(settings, *_scratch(service), child)
+            needed.append(scratch)
+            mounts.append(volume_mount(scratch.name, spec.scratch_dir, read_only=False))
+        for name, target in spec.inboxes.items():
+            inbox = _named_volume(settings, name, f"{name}-volume", child)
+            mounts.append(volume_mount(inbox.name, target, read_only=True))
+        if spec.files:
+            files = _config_files(settings, spec, image_name, [image, *needed], child)
+            needed.append(files)
+            mounts.append(
+                volume_mount(
+                    _config_volume_name(settings, service), spec.files.target, read_only=True
+                )
+            )
+        self.container = hardened_container(
+            settings,
+            replace(spec.container, mounts=mounts),
+            image.image_id,
+            networks,
+            pulumi.ResourceOptions(parent=self, depends_on=needed),
+        )
+        self.register_outputs({"container": self.container.name})
+
+
+def pulled_image(service: str, name: str, opts: pulumi.ResourceOptions) -> docker.RemoteImage:
+    """Pulled if it is not there. Kept on destroy: other stacks of the host may run it."""
+    return docker.RemoteImage(f"{service}-image", name=name, keep_locally=True, opts=opts)
+
+
+def data_volume(settings: Settings, service: str, opts: pulumi.ResourceOptions) -> docker.Volume:
+    """What must survive."""
+    return docker.Volume(
+        f"{service}{DATA_SUFFIX}",
+        name=f"{container_name(settings.stack, service)}{DATA_SUFFIX}",
+        labels=[docker.VolumeLabelArgs(label="vitalstream.stack", value=settings.stack)],
+        opts=pulumi.ResourceOptions.merge(
+            opts,
+            pulumi.ResourceOptions(protect=settings.protect_data, ignore_changes=FROZEN),
+        ),
+    )
+
+
+def _named_volume(
+    settings: Settings, name: str, resource: str, opts: pulumi.ResourceOptions
+) -> docker.Volume:
+    """One whose content can be made anew."""
+    return docker.Volume(
+        resource,
+        name=container_name(settings.stack, name),
+        labels=[docker.VolumeLabelArgs(label="vitalstream.stack", value=settings.stack)],
+        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(ignore_changes=FROZEN)),
+    )
+
+
+def _scratch(service: str) -> tuple[str, str]:
+    return f"{service}-scratch", f"{service}-scratch-volume"
+
+
+def _config_volume_name(settings: Settings, service: str) -> str:
+    return f"{container_name(settings.stack, service)}-config"
+
+
+def _config_files(
+    settings: Settings,
+    spec: ServiceSpec,
+    image: str,
+    depends_on: Sequence[pulumi.Resource],
+    opts: pulumi.ResourceOptions,
+) -> ConfigFiles:
+    assert spec.files is not None
+    service = spec.container.service
+    name = _config_volume_name(settings, service)
+    volume = _named_volume(settings, f"{service}-config", f"{service}-config-volume", opts)
+    owned = dict(spec.owned)
+    if spec.scratch_dir:
+        owned[container_name(settings.stack, _scratch(service)[0])] = spec.scratch_dir
+    return ConfigFiles(
+        f"{service}-config",
+        settings,
+        ConfigFilesArgs(
+            service=service,
+            # Literal names, not outputs: a preview then knows them and can check the files.
+            volume=name,
+            image=image,
+            uid=spec.container.uid,
+            target=spec.files.target,
+            files=spec.files.files,
+            secret_files=spec.files.secret_files,
+            checker=spec.files.checker,
+            on_change=spec.files.on_change,
+            on_change_below=spec.files.on_change_below,
+            owned=owned,
+        ),
+        pulumi.ResourceOptions.merge(
+            opts, pulumi.ResourceOptions(depends_on=[volume, *depends_on])
+        ),
+    )

@@ -1,0 +1,158 @@
+"""How a service is served, and how others ask it: in clear text, or over TLS and with a password.
+
+What a service needs for it lies in the folder `tls/` of its files, all of it readable by that
+service alone.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import Any
+
+import bcrypt
+import yaml
+
+from components.settings.settings import Settings
+
+FOLDER = "tls"
+CERTIFICATE = f"{FOLDER}/certificate.pem"
+KEY = f"{FOLDER}/key.pem"
+AUTHORITY = f"{FOLDER}/ca.pem"
+PASSWORD = f"{FOLDER}/password"
+SERVER = f"{FOLDER}/web.yml"
+CLIENT = f"{FOLDER}/client.yml"
+GOSSIP = f"{FOLDER}/gossip.yml"
+WITH_PASSWORD = ("prometheus", "alertmanager", "grafana", "thanos-query")
+"""Who asks for `webPassword`: Grafana for its metrics alone, it has a login of its own."""
+# 2**10 rounds, some 0.1 s: once for each who asks, since the servers remember the answer.
+BCRYPT_COST = 10
+
+
+def key_pair(settings: Settings) -> dict[str, str]:
+    """The certificate and its key, by path; nothing without TLS."""
+    if not settings.tls:
+        return {}
+    return {
+        CERTIFICATE: _lines(settings.tls_certificate),
+        KEY: _lines(settings.tls_key.get_secret_value()),
+    }
+
+
+def authority(settings: Settings) -> dict[str, str]:
+    """The authority alone, for who asks without a password; nothing without TLS."""
+    return {AUTHORITY: _lines(settings.tls_ca)} if settings.tls else {}
+
+
+def server_files(settings: Settings, *, password: bool, service: str) -> dict[str, str]:
+    """The files of a server that reads a `web.config.file`; nothing without TLS.
+
+    Format: https://prometheus.io/docs/prometheus/latest/configuration/https/. Paths in it are seen
+    from its own folder.
+    """
+    if not settings.tls:
+        return {}
+    config: dict[str, Any] = {
+        "tls_server_config": {
+            "cert_file": CERTIFICATE.removeprefix(f"{FOLDER}/"),
+            "key_file": KEY.removeprefix(f"{FOLDER}/"),
+            "min_version": "TLS12",
+        }
+    }
+    if password:
+        config["basic_auth_users"] = {settings.web_user: _hashed(settings, service)}
+    return {**key_pair(settings), SERVER: yaml.safe_dump(config, sort_keys=False)}
+
+
+def server_flags(settings: Settings, folder: str) -> list[str]:
+    """The flag that names the server's file in `folder`; none without TLS."""
+    return [f"--web.config.file={folder}/{SERVER}"] if settings.tls else []
+
+
+def gossip_files(settings: Settings, folder: str, service: str) -> dict[str, str]:
+    """The file for Alertmanagers that talk from host to host; nothing without TLS.
+
+    Format: https://prometheus.io/docs/alertmanager/latest/https/#gossip-traffic. The certificate is
+    a server's and says nothing of a client, so who connects stays unknown.
+    """
+    if not settings.tls:
+        return {}
+    config = {
+        "tls_server_config": {
+            "cert_file": f"{folder}/{CERTIFICATE}",
+            "key_file": f"{folder}/{KEY}",
+        },
+        "tls_client_config": {
+            "ca_file": f"{folder}/{AUTHORITY}",
+            "server_name": settings.server_name(service),
+        },
+    }
+    return {GOSSIP: yaml.safe_dump(config, sort_keys=False)}
+
+
+def gossip_flags(settings: Settings, folder: str) -> list[str]:
+    """The flag that names that file in `folder`; none without TLS."""
+    return [f"--cluster.tls-config={folder}/{GOSSIP}"] if settings.tls else []
+
+
+def client_files(settings: Settings, folder: str, service: str) -> dict[str, str]:
+    """The files of who asks `service`, with a `http.config.file` among them; nothing without TLS.
+
+    Format: `http_config` of Prometheus and Alertmanager, of which promtool and amtool read a file.
+    """
+    if not settings.tls:
+        return {}
+    config = {
+        **client_config(settings, folder, service, password=True),
+        # Alertmanager 0.25 logs a panic where amtool leaves off before the end of an HTTP/2 stream.
+        "enable_http2": False,
+    }
+    return {
+        AUTHORITY: _lines(settings.tls_ca),
+        PASSWORD: settings.web_password.get_secret_value(),
+        CLIENT: yaml.safe_dump(config, sort_keys=False),
+    }
+
+
+def client_config(
+    settings: Settings, folder: str, service: str, *, password: bool
+) -> dict[str, Any]:
+    """How `service` is asked by who has the `client_files` in `folder`; nothing without TLS."""
+    if not settings.tls:
+        return {}
+    config: dict[str, Any] = {
+        "tls_config": {
+            "ca_file": f"{folder}/{AUTHORITY}",
+            "server_name": settings.server_name(service),
+        }
+    }
+    if password:
+        config["basic_auth"] = {
+            "username": settings.web_user,
+            "password_file": f"{folder}/{PASSWORD}",
+        }
+    return config
+
+
+def _hashed(settings: Settings, service: str) -> str:
+    """The password as the server keeps it.
+
+    The salt is not random, or the file would be another in every preview. It comes from the
+    certificate, which no other installation has, and from the names of stack and service; not from
+    the password, of which a fast hash must not stand in the file.
+    """
+    parts = (settings.tls_certificate, settings.stack, service)
+    digest = hashlib.sha256("\0".join(parts).encode()).digest()[:16]
+    salt = f"$2b${BCRYPT_COST:02}$".encode() + _bcrypt_base64(digest)
+    return bcrypt.hashpw(settings.web_password.get_secret_value().encode(), salt).decode()
+
+
+def _bcrypt_base64(digest: bytes) -> bytes:
+    """Base64 in bcrypt's own alphabet and without padding: 22 characters for 16 bytes."""
+    standard = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    theirs = b"./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+    return base64.b64encode(digest).rstrip(b"=").translate(bytes.maketrans(standard, theirs))
+
+
+def _lines(text: str) -> str:
+    return f"{text.strip()}\n"

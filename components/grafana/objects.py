@@ -1,0 +1,130 @@
+"""What the Grafana provider makes: folders, the data source and the dashboards."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+import pulumi
+import pulumiverse_grafana as grafana
+
+from components.catalog.thanos import HTTP_PORT, QUERIER
+from components.docker.service import Service
+from components.settings.settings import Settings
+from components.user_files.dashboards import DATA_SOURCE_UID
+
+FOLDER_UID = "vitalstream"
+OWN_FOLDER_UID = "vitalstream-own"
+
+
+class GrafanaObjects(pulumi.ComponentResource):
+    """The folders, the data source and the dashboards, with fixed uids.
+
+    `servers` are the Grafanas and what stands in front of them. `dashboards` are by resource name,
+    `own_dashboards`, the user's, by uid and in a folder of their own: in one folder, a title that
+    is there twice is one dashboard to Grafana.
+
+    The provider is configured from literals: from outputs of the container, a replacement of it
+    would show an update of every object.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        servers: Sequence[Service],
+        dashboards: Mapping[str, str],
+        own_dashboards: Mapping[str, str],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("vitalstream:grafana:GrafanaObjects", "grafana-objects", None, opts)
+        containers = [server.container for server in servers]
+        password = settings.grafana_admin_password.get_secret_value()
+        provider = grafana.Provider(
+            "grafana",
+            url=settings.local_url("grafana"),
+            ca_cert=settings.tls_ca if settings.tls else None,
+            auth=pulumi.Output.secret(f"{settings.grafana_admin_user}:{password}"),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=containers),
+        )
+        child = pulumi.ResourceOptions(
+            parent=self,
+            provider=provider,
+            depends_on=containers,
+            # They live in Grafana's database: a destroy that deletes it need not ask Grafana, which
+            # may be down. One that keeps it must, or the next `up` meets them as strangers; and
+            # `destroy --exclude-protected` takes a protected volume for a deleted one.
+            deleted_with=None
+            if settings.protect_data or settings.grafana.database
+            else servers[0].data,
+        )
+        data_source = grafana.oss.DataSource(
+            "prometheus",
+            name="Prometheus",
+            type="prometheus",
+            uid=DATA_SOURCE_UID,
+            url=_data_source_url(settings),
+            access_mode="proxy",
+            is_default=True,
+            json_data_encoded=json.dumps(_data_source(settings)),
+            basic_auth_enabled=settings.tls or None,
+            basic_auth_username=settings.web_user if settings.tls else None,
+            secure_json_data_encoded=_data_source_secrets(settings),
+            opts=child,
+        )
+        # Written alone, before the rest. Where SQLite was busy with the dashboards, Grafana 9.4
+        # tried again with a key that the database had rolled back and only its memory still had:
+        # with the next restart the password was lost, and no update of the data source succeeded.
+        # https://github.com/grafana/grafana/issues/63419
+        after = pulumi.ResourceOptions.merge(
+            child, pulumi.ResourceOptions(depends_on=[data_source])
+        )
+        folder = grafana.oss.Folder("folder", title="VitalStream", uid=FOLDER_UID, opts=after)
+        for name, text in dashboards.items():
+            grafana.oss.Dashboard(
+                name, folder=folder.uid, config_json=text, overwrite=True, opts=after
+            )
+        if own_dashboards:
+            own_folder = grafana.oss.Folder(
+                "own-folder", title="Own dashboards", uid=OWN_FOLDER_UID, opts=after
+            )
+            for uid, text in own_dashboards.items():
+                grafana.oss.Dashboard(
+                    f"own-{uid}",
+                    folder=own_folder.uid,
+                    config_json=text,
+                    overwrite=True,
+                    opts=after,
+                )
+        self.register_outputs({"folder": folder.uid})
+
+
+def _data_source_url(settings: Settings) -> str:
+    """With Thanos, of who knows all Prometheus servers and what they have no more."""
+    if settings.thanos.on:
+        return f"{settings.scheme}://{QUERIER}:{HTTP_PORT}"
+    return f"{settings.scheme}://{settings.reach('prometheus', from_='grafana')}"
+
+
+def _asked(settings: Settings) -> str:
+    return QUERIER if settings.thanos.on else "prometheus"
+
+
+def _data_source(settings: Settings) -> dict[str, str | bool]:
+    options: dict[str, str | bool] = {
+        "httpMethod": "POST",
+        "timeInterval": settings.scrape_interval,
+    }
+    if settings.thanos.on:
+        options["prometheusType"] = "Thanos"
+    if settings.tls:
+        options |= {"tlsAuthWithCACert": True, "serverName": settings.server_name(_asked(settings))}
+    return options
+
+
+def _data_source_secrets(settings: Settings) -> pulumi.Output[str] | None:
+    if not settings.tls:
+        return None
+    password = settings.web_password.get_secret_value()
+    return pulumi.Output.secret(
+        json.dumps({"basicAuthPassword": password, "tlsCACert": settings.tls_ca})
+    )

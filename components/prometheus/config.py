@@ -1,0 +1,192 @@
+"""`prometheus.yml`: what is scraped and how, who is told of alerts, and where samples go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import yaml
+
+from components.catalog import thanos
+from components.catalog.balancer import METRICS_PORT
+from components.catalog.exporters import EXPORTERS
+from components.common.quantities import duration_seconds
+from components.docker import tls_files
+from components.prometheus import discovery, federation, remote_write
+from components.prometheus.scrape_limits import scrape_limits
+from components.promql.metric_allowlist import KEEP_ALL, KeepList
+from components.settings.settings import Settings
+
+PORT = 9090
+CONFIG_DIR = "/etc/prometheus"
+# What tells a pair apart; a global view leaves it out (Thanos: --query.replica-label).
+REPLICA_LABEL = "replica"
+# Prometheus' own default; a scrape cannot take longer than its interval.
+SCRAPE_TIMEOUT_SECONDS = 10
+# The services of the stack by their jobs.
+SERVED_BY = {
+    **{job: job for job in ("prometheus", "alertmanager", "grafana")},
+    **{exporter.job: exporter.service for exporter in EXPORTERS},
+    **{service: service for service in thanos.SERVICES},
+}
+
+
+def scrape_jobs(settings: Settings, name: str = "prometheus") -> dict[str, dict[str, Any]]:
+    """Each scrape job and where the Prometheus of that name finds its targets."""
+    own = {
+        "prometheus": _prometheuses(settings),
+        "alertmanager": [f"{name}:9093" for name in settings.replicas("alertmanager")],
+        "grafana": [f"{name}:3000" for name in settings.replicas("grafana")],
+        **({"grafana-lb": [f"grafana-lb:{METRICS_PORT}"]} if settings.has_balancer else {}),
+        **{
+            one.job: [f"{target}:{one.port}" for target in settings.names_of(one)]
+            for one in settings.exporters
+        },
+        **_thanos_jobs(settings),
+    }
+    jobs: dict[str, dict[str, Any]] = {
+        job: {"static_configs": _static_configs(settings, name, targets)}
+        for job, targets in own.items()
+    }
+    if "backend" in settings.watch:
+        jobs["backend"] = discovery.service_discovery(
+            settings.backend_targets,
+            settings.backend_dns,
+            settings.backend_target_files,
+            CONFIG_DIR,
+        )
+    return jobs
+
+
+def _thanos_jobs(settings: Settings) -> dict[str, list[str]]:
+    """Each scrape job, named as its service, and its targets; none where Thanos is off."""
+    if not settings.thanos.on:
+        return {}
+    jobs = {
+        thanos.SIDECAR: [*settings.thanos_sidecars],
+        **{name: [name] for name in thanos.SERVICES if name != thanos.SIDECAR},
+    }
+    return {job: [f"{name}:{thanos.HTTP_PORT}" for name in names] for job, names in jobs.items()}
+
+
+def _prometheuses(settings: Settings) -> list[str]:
+    """Each looks at itself and at the others, and all of them at the same targets."""
+    names = settings.replicas("prometheus")
+    return [f"{name}:{PORT}" for name in names] if len(names) > 1 else [f"localhost:{PORT}"]
+
+
+class _KeepRules(list[dict[str, Any]]):
+    """Written out once, and then referred to by its name."""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Text of several lines as a block, and no aliases but those of `_KeepRules`."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return not isinstance(data, _KeepRules)
+
+    def generate_anchor(self, node: yaml.Node) -> str:
+        return "keep_list"
+
+
+_Dumper.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar(
+        "tag:yaml.org,2002:str", text, style="|" if "\n" in text else None
+    ),
+)
+_Dumper.add_representer(_KeepRules, yaml.SafeDumper.represent_list)
+
+
+def render_config(settings: Settings, keep: KeepList = KEEP_ALL, name: str = "prometheus") -> str:
+    """`prometheus.yml` of one of the replicas; what is in no entry of `keep` is dropped when it is
+    scraped, but of what is federated.
+    """
+    timeout = min(SCRAPE_TIMEOUT_SECONDS, duration_seconds(settings.scrape_interval))
+    rule = {"action": "keep", "source_labels": ["__name__"], "regex": keep.regex}
+    relabelled = {"metric_relabel_configs": _KeepRules([rule])} if keep.regex else {}
+    alertmanagers = settings.replicas("alertmanager")
+    limits = scrape_limits(settings.sample_limit, settings.body_size_limit)
+    config: dict[str, Any] = {
+        "global": {
+            "scrape_interval": settings.scrape_interval,
+            "scrape_timeout": f"{round(timeout * 1000)}ms",
+            "evaluation_interval": settings.evaluation_interval,
+            "external_labels": {"stack": settings.stack, **_replica(settings, name)},
+        },
+        "rule_files": [f"{CONFIG_DIR}/rules/*.yml"],
+        "alerting": {
+            **_as_one(settings),
+            # Every one of them: a balancer in between would part what they have to compare.
+            "alertmanagers": [
+                {
+                    **_asking(settings, "alertmanager"),
+                    "static_configs": [
+                        {"targets": [settings.reach(other, from_=name) for other in alertmanagers]}
+                    ],
+                }
+            ],
+        },
+        "scrape_configs": [
+            {
+                "job_name": job,
+                **_asking(settings, SERVED_BY.get(job)),
+                **limits,
+                **found,
+                **relabelled,
+            }
+            for job, found in scrape_jobs(settings, name).items()
+        ]
+        + federation.scrape_configs(settings.federation, limits, CONFIG_DIR, REPLICA_LABEL),
+        **remote_write.rendered(settings.remote_write, CONFIG_DIR),
+    }
+    return yaml.dump(config, Dumper=_Dumper, sort_keys=False)
+
+
+def _static_configs(settings: Settings, name: str, targets: Sequence[str]) -> list[dict[str, Any]]:
+    """Every Prometheus gives a series the same `instance`, wherever it asks for it: an alert of a
+    pair would else be two.
+    """
+    asked = {target: _asked(settings, name, target) for target in targets}
+    near = [target for target, address in asked.items() if address == target]
+    return [
+        *([{"targets": near}] if near else []),
+        *(
+            {"targets": [address], "labels": {"instance": target}}
+            for target, address in asked.items()
+            if address != target
+        ),
+    ]
+
+
+def _asked(settings: Settings, name: str, target: str) -> str:
+    service = target.partition(":")[0]
+    elsewhere = service in settings.services and settings.host_of(service) != settings.host_of(name)
+    return settings.reach(service, from_=name) if elsewhere else target
+
+
+def _replica(settings: Settings, name: str) -> dict[str, str]:
+    return {REPLICA_LABEL: name} if _told_apart(settings) else {}
+
+
+def _told_apart(settings: Settings) -> bool:
+    """With Thanos one alone has the label too: a second that comes later is then another."""
+    return settings.thanos.on or len(settings.replicas("prometheus")) > 1
+
+
+def _as_one(settings: Settings) -> dict[str, Any]:
+    """Alerts of a pair are the same alert only without what tells the two apart."""
+    if not _told_apart(settings):
+        return {}
+    return {"alert_relabel_configs": [{"action": "labeldrop", "regex": REPLICA_LABEL}]}
+
+
+def _asking(settings: Settings, service: str | None) -> dict[str, Any]:
+    """How a service of the stack is asked; what is not of the stack is asked in clear text."""
+    if not settings.tls or service is None:
+        return {}
+    password = service in tls_files.WITH_PASSWORD
+    return {
+        "scheme": "https",
+        **tls_files.client_config(settings, CONFIG_DIR, service, password=password),
+    }

@@ -1,0 +1,155 @@
+"""Prometheus: its rules, how long it keeps samples, and the container that does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pulumi
+
+from components.docker import tls_files
+from components.docker.config_files import NoticesItself, ReloadOnChange
+from components.docker.container import ContainerSpec, Network, http_probe
+from components.docker.service import Service, ServiceFiles, ServiceSpec
+from components.prometheus import discovery, federation, remote_write
+from components.prometheus.config import CONFIG_DIR, PORT, render_config
+from components.promql.metric_allowlist import KEEP_ALL, KeepList
+from components.rules import (
+    certificate_expiry,
+    federation_labels,
+    rule_files,
+    selection,
+)
+from components.rules import (
+    overrides as alert_overrides,
+)
+from components.rules import (
+    slo as slo_objective,
+)
+from components.rules.overrides import AlertOverride
+from components.settings.discovery import FOLDER as TARGETS_FOLDER
+from components.settings.settings import Settings
+from components.user_files import rules as extra_rules
+
+DATA_DIR = "/prometheus"
+
+
+def render_rules(settings: Settings) -> dict[str, str]:
+    """The rule files by name: those of `rules/` with the stack's own values, and its own files.
+
+    A stack that sets none of them gets `rules/` byte for byte, less the files on remote write and
+    Thanos, and the alert that asks for a backup where no data is protected.
+    """
+    rules = rule_files.load(thanos=settings.thanos.on)
+    if not settings.remote_write:
+        del rules[remote_write.RULE_FILE]
+    unasked = {} if settings.protect_data else {"BackupMissing": AlertOverride(enabled=False)}
+    overrides = {**unasked, **settings.alerts}
+    slo = slo_objective.RULE_FILE
+    rules[slo] = slo_objective.applied(rules[slo], settings.slo_objective)
+    own = certificate_expiry.RULE_FILE
+    rules[own] = certificate_expiry.applied(rules[own], settings.served_certificates)
+    ours = {
+        name: alert_overrides.applied(text, overrides)
+        for name, text in selection.select(rules, settings.watch).items()
+    }
+    if settings.federation:
+        ours = {name: federation_labels.of_rules(text) for name, text in ours.items()}
+    return ours | extra_rules.load(settings.extra_rules)
+
+
+def spec(
+    settings: Settings,
+    rules: Mapping[str, str],
+    keep: KeepList = KEEP_ALL,
+    name: str = "prometheus",
+) -> ServiceSpec:
+    """One of the servers with its configuration; `rules` are texts of rule files by file name."""
+    return ServiceSpec(
+        ContainerSpec(
+            service=name,
+            command=[
+                f"--config.file={CONFIG_DIR}/prometheus.yml",
+                f"--storage.tsdb.path={DATA_DIR}",
+                f"--storage.tsdb.retention.time={settings.prometheus_retention}",
+                f"--storage.tsdb.retention.size={settings.retention_size}",
+                *_block_flags(settings),
+                # Where the links in alerts lead. The admin and lifecycle APIs stay off: a reload
+                # is a signal, so that nobody on the network can stop the server or delete data.
+                f"--web.external-url={settings.url(name)}",
+                *tls_files.server_flags(settings, CONFIG_DIR),
+            ],
+            probe=_probe(settings),
+            port=PORT,
+            stop_seconds=30,
+        ),
+        files=ServiceFiles(
+            target=CONFIG_DIR,
+            files={
+                "prometheus.yml": render_config(settings, keep, name),
+                **{f"rules/{name}": text for name, text in rules.items()},
+                **federation.files(settings.federation),
+                **remote_write.files(settings.remote_write),
+                **discovery.load(settings.backend_target_files),
+            },
+            secret_files={
+                **tls_files.server_files(settings, service=name, password=True),
+                **tls_files.client_files(settings, CONFIG_DIR, "prometheus"),
+                **remote_write.secret_files(settings.remote_write),
+                **federation.secret_files(settings.federation),
+            },
+            checker=("promtool", "check", "config", f"{CONFIG_DIR}/prometheus.yml"),
+            on_change=ReloadOnChange(),
+            on_change_below={
+                path: NoticesItself()
+                for path, used in (
+                    (tls_files.FOLDER, True),
+                    # Named only where they are used: other stacks' inputs stay as they were.
+                    (TARGETS_FOLDER, settings.backend_target_files),
+                    (remote_write.FOLDER, settings.remote_write),
+                    (federation.FOLDER, settings.federation),
+                )
+                if used
+            },
+        ),
+        data_dir=DATA_DIR,
+    )
+
+
+def _block_flags(settings: Settings) -> list[str]:
+    """With Thanos blocks are left as they are: what the sidecar has uploaded, its compactor merges.
+
+    https://thanos.io/tip/components/sidecar.md/#sidecar
+    """
+    if not settings.thanos.on:
+        return []
+    return [f"--storage.tsdb.{bound}-block-duration=2h" for bound in ("min", "max")]
+
+
+def _probe(settings: Settings) -> str:
+    if not settings.tls:
+        return http_probe(PORT, "/-/ready")
+    config = f"{CONFIG_DIR}/{tls_files.CLIENT}"
+    return f"promtool check ready --http.config.file={config} --url=https://localhost:{PORT}"
+
+
+class Prometheus(Service):
+    """One of the servers, its data and its configuration."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        name: str,
+        rules: Mapping[str, str],
+        keep: KeepList,
+        networks: Sequence[Network],
+        after: Sequence[pulumi.Resource] = (),
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(
+            "vitalstream:prometheus:Prometheus",
+            settings,
+            spec(settings, rules, keep, name),
+            networks,
+            opts,
+            after=after,
+        )

@@ -1,0 +1,144 @@
+"""Which scraped metrics are stored: those that a rule or a dashboard reads, and no others.
+
+docs/decisions/0008-only-what-is-read-is-stored.md says why one list serves every job.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Final, TypeVar
+
+from pydantic import AfterValidator
+
+from components.promql import rule_metrics
+from components.promql.dashboard_metrics import read_by_dashboard
+from components.promql.metrics import Metrics, UnknownMetricsError, check_pattern
+
+# Prometheus makes these itself, after the relabelling of what it scraped.
+_MADE_BY_PROMETHEUS: Final = re.compile(r"up|scrape_\w+|ALERTS|ALERTS_FOR_STATE")
+_NAME: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+# `node_*`, as a shell would have it.
+_GLOB: Final = re.compile(r"\w\*")
+# A newline no times over, as RE2 has no white space without a meaning: each entry is a line, and
+# one more is one line more, since what stands first is never taken out.
+_NEXT_LINE: Final = "\n{0}|"
+_FIRST: Final = "up"
+
+Read = TypeVar("Read")
+
+
+@dataclass(frozen=True)
+class KeepList:
+    """`entries` are regular expressions (RE2), each of which matches whole names.
+
+    `doubts` are queries of which nobody can say what they read: with one of them there is no list,
+    and everything is stored.
+    """
+
+    entries: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
+
+    @property
+    def regex(self) -> str:
+        """All entries, a line each, or nothing where everything is stored."""
+        return _NEXT_LINE.join((_FIRST, *self.entries)) if self.entries and not self.doubts else ""
+
+    @property
+    def warning(self) -> str:
+        """What the user is to know of the doubts, or nothing."""
+        if not self.doubts:
+            return ""
+        return "\n".join(
+            (
+                "Every scraped metric is stored, because it cannot be said which ones are read by:",
+                *(f"  {doubt}" for doubt in self.doubts),
+                "Name the metrics there, or set keepAllMetrics to true to have it so.",
+            )
+        )
+
+
+KEEP_ALL: Final = KeepList(())
+
+
+def keep_list(
+    rules: Mapping[str, str], dashboards: Mapping[str, str], extra: Sequence[str] = ()
+) -> KeepList:
+    """What the texts of rule files and of dashboards read, by their names, and `extra`.
+
+    `extra` are names, which stand for the series of a histogram or summary too, and regular
+    expressions.
+    """
+    doubts: list[str] = []
+    files = list(_understood(rules, "rules/{}", rule_metrics.read, doubts))
+    boards = list(_understood(dashboards, "the dashboard {}", read_by_dashboard, doubts))
+    found = Metrics()
+    for metrics in (*(file.reads for file in files), *boards):
+        found |= metrics
+    # A colon is for recorded names alone; without one it may be scraped as well.
+    recorded = {name for file in files for name in file.recorded if ":" in name}
+    names = {
+        re.escape(name)
+        for name in found.names - recorded
+        if not _MADE_BY_PROMETHEUS.fullmatch(name)
+    }
+    entries = names | {f"(?:{pattern})" for pattern in found.patterns} | set(map(series_of, extra))
+    return KeepList(tuple(sorted(entries)), tuple(doubts))
+
+
+def _understood(
+    texts: Mapping[str, str], called: str, read: Callable[[str], Read], doubts: list[str]
+) -> Iterator[Read]:
+    for name, text in texts.items():
+        try:
+            yield read(text)
+        except UnknownMetricsError as error:
+            doubts.append(f"{called.format(name)}: {error}")
+
+
+def series_of(entry: str) -> str:
+    """The regular expression for an entry: a name stands for the series of a histogram too."""
+    return f"{entry}(_bucket|_count|_sum)?" if _NAME.fullmatch(entry) else f"(?:{entry})"
+
+
+def _metric(text: str) -> str:
+    _check_form(text)
+    if _matches_everything(text):
+        raise ValueError("matches every name: set keepAllMetrics to true instead")
+    return text
+
+
+def _written_metric(text: str) -> str:
+    _check_form(text)
+    if _matches_everything(text):
+        raise ValueError("matches every name, and so tells none from another")
+    return text
+
+
+def _check_form(text: str) -> None:
+    if _NAME.fullmatch(text):
+        return
+    if "{" in text and "=" in text:
+        raise ValueError("is a selector: the name alone decides what is stored")
+    if _GLOB.search(text):
+        raise ValueError("repeats the letter before its star; a regular expression has .* for that")
+    try:
+        check_pattern(text)
+        re.compile(text)
+    except (UnknownMetricsError, re.error):
+        known = False
+    else:
+        known = bool(text) and not re.search(r"\s", text)
+    if not known:
+        raise ValueError(
+            "is neither a metric's name nor a regular expression of names, such as pg_stat_.*"
+        )
+
+
+def _matches_everything(pattern: str) -> bool:
+    return any(re.fullmatch(pattern, name) for name in ("", "any_name:at_all"))
+
+
+KeptMetric = Annotated[str, AfterValidator(_metric)]
+WrittenMetric = Annotated[str, AfterValidator(_written_metric)]

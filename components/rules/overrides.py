@@ -1,0 +1,177 @@
+"""A stack's own values for the alerts of `rules/`: threshold, `for`, severity, on or off."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
+
+from components.common import quantities
+from components.common.problems import PartFault
+from components.rules import rule_files
+from components.rules.rule_files import Alert, Bound, Edit
+
+PROD = "prod"
+"""The stack in which an alert that pages is not disabled without a reason: told by its name, so
+that no other setting (`protectData`, say) opens the way."""
+
+DISABLED = "disabled"
+"""What stands for the severity of an alert that is off."""
+
+# Not Watchdog's `none`: without Watchdog nobody outside notices that Prometheus is dead.
+_CAN_GO_WITHOUT_REASON = "warning"
+_PERCENT = "100 *"
+
+
+def _known_alert(name: str) -> str:
+    known = rule_files.shipped_alerts()
+    if name in known:
+        return name
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    raise ValueError(
+        "is no alert of rules/*.yml" + (f"; did you mean {close[0]}?" if close else "")
+    )
+
+
+def _delay(text: str) -> str:
+    quantities.duration_seconds(text)
+    return text
+
+
+def _not_a_boolean(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("is not a number")
+    return value
+
+
+AlertName = Annotated[str, AfterValidator(_known_alert)]
+# `pulumi config set --path` writes 2.5 as text: text is taken.
+Threshold = Annotated[float, BeforeValidator(_not_a_boolean), Field(allow_inf_nan=False)]
+Delay = Annotated[str, AfterValidator(_delay)]
+
+
+class AlertOverride(BaseModel):
+    """What is other than in the rule file; what is not given stays.
+
+    `threshold` is in the unit of the alert's expression, `for` (`delay`) is a Prometheus duration,
+    0s to fire at once. `reason` says why an alert is disabled.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    threshold: Threshold | None = None
+    delay: Delay | None = Field(default=None, alias="for")
+    severity: Literal["critical", "warning"] | None = None
+    enabled: StrictBool = True
+    reason: str = ""
+
+
+def faults(stack: str, overrides: Mapping[str, AlertOverride]) -> list[PartFault]:
+    """What is wrong with overrides that are right each in itself."""
+    if not overrides:
+        return []
+    known = rule_files.shipped_alerts()
+    return [
+        fault
+        for name, override in overrides.items()
+        for fault in _faults(stack, known[name], override)
+    ]
+
+
+def thresholds(overrides: Mapping[str, AlertOverride]) -> dict[str, float]:
+    """The thresholds that are set, by alert: what the dashboards are to show."""
+    return {
+        name: override.threshold
+        for name, override in overrides.items()
+        if override.threshold is not None
+    }
+
+
+def severities(overrides: Mapping[str, AlertOverride]) -> dict[str, str]:
+    """The severities that are other than in the rule file, by alert; `disabled` where it is off."""
+    return {
+        name: override.severity if override.enabled and override.severity else DISABLED
+        for name, override in overrides.items()
+        if override.severity or not override.enabled
+    }
+
+
+def applied(text: str, overrides: Mapping[str, AlertOverride]) -> str:
+    """A rule file's text with the overrides of its alerts; all other text stays as it is."""
+    # What no override names is not even read: a fault in it is for promtool to word.
+    if not any(name in text for name in overrides):
+        return text
+    return rule_files.edited(
+        text,
+        (
+            edit
+            for name, alert in rule_files.alerts_of(text).items()
+            if name in overrides
+            for edit in _edits(alert, overrides[name])
+        ),
+    )
+
+
+def _faults(stack: str, alert: Alert, override: AlertOverride) -> Iterator[PartFault]:
+    if override.threshold is not None:
+        if alert.bound is None:
+            problem = f"is no setting of {alert.name}, whose expression has no threshold to set"
+        else:
+            problem = _pointless(alert, alert.bound, override.threshold)
+        if problem:
+            yield PartFault((alert.name, "threshold"), problem)
+    if override.severity and alert.severity not in ("critical", "warning"):
+        yield PartFault(
+            (alert.name, "severity"),
+            f"is no setting of {alert.name}, which always fires and is for the heartbeat alone",
+        )
+    if (
+        stack == PROD
+        and not override.enabled
+        and alert.severity != _CAN_GO_WITHOUT_REASON
+        and not override.reason.strip()
+    ):
+        what = "a critical alert" if alert.severity == "critical" else "the sign of life"
+        yield PartFault(
+            (alert.name, "reason"),
+            f"is missing: {alert.name} is {what}, and is disabled in {PROD} only with a reason",
+        )
+
+
+def _pointless(alert: Alert, bound: Bound, threshold: float) -> str:
+    """Why the alert would be silent, or fire, whatever happens; empty where it is neither.
+
+    Nothing that the alerts compare is ever negative, and what is in percent is at most 100.
+    """
+    most = 100 if alert.expr.startswith(_PERCENT) else float("inf")
+    if bound.fires_below:
+        never, always = threshold <= 0, threshold > most
+    else:
+        never, always = threshold >= most, threshold < 0
+    unit = " (it is in percent)" if most == 100 else ""
+    if never:
+        return f"would keep {alert.name} silent whatever happens{unit}"
+    return f"would make {alert.name} fire whatever happens{unit}" if always else ""
+
+
+def _edits(alert: Alert, override: AlertOverride) -> Iterator[Edit]:
+    if not override.enabled:
+        yield Edit(alert.whole, "")
+        return
+    if override.threshold is not None and alert.bound is not None:
+        yield Edit(alert.bound.span, number(override.threshold))
+    if override.delay is not None and alert.delay is not None:
+        yield Edit(alert.delay, override.delay)
+    elif override.delay is not None:
+        yield Edit(alert.labels, f"for: {override.delay}\n{' ' * alert.column}")
+    if override.severity is not None:
+        yield Edit(alert.severity_span, override.severity)
+
+
+def number(value: float) -> str:
+    """As a person writes it in an expression: `3`, `2.5`, `0.0000001`."""
+    text = format(Decimal(repr(value)), "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text

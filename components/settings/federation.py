@@ -1,0 +1,83 @@
+"""The recorded series of other stacks, of which a global one keeps a copy.
+
+docs/decisions/0013-federation.md says what is fetched, and why by its own time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
+
+from components.common.model import Frozen
+from components.common.problems import PartFault
+from components.settings.types import (
+    Authorities,
+    HostName,
+    HostPort,
+    OneLine,
+    OptionalLogin,
+)
+
+_STACK = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,98}[A-Za-z0-9])?")
+
+
+def _stack(name: str) -> str:
+    if not _STACK.fullmatch(name):
+        raise ValueError("is not the name of a stack: letters, digits, `_`, `.` and `-`")
+    return name
+
+
+class FederationSource(Frozen):
+    """A stack's Prometheus. With its `tls`, `username` and `password` are its `webUser` and
+    `webPassword`; `ca` is PEM text, empty for the public authorities.
+    """
+
+    stack: Annotated[str, AfterValidator(_stack)]
+    target: HostPort
+    scheme: Literal["http", "https"] = "http"
+    ca: Authorities = ""
+    server_name: HostName = ""
+    username: OptionalLogin = ""
+    # Checked also by default: with a user it is required.
+    password: OneLine = Field(default=SecretStr(""), validate_default=True)
+
+    @field_validator("ca", "server_name")
+    @classmethod
+    def _is_of_https(cls, value: str, info: ValidationInfo) -> str:
+        if value and info.data.get("scheme") == "http":
+            raise ValueError("is set, and the scheme is http: it is for https")
+        return value
+
+    @field_validator("password")
+    @classmethod
+    def _goes_with_a_user(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        password, username = value.get_secret_value(), info.data.get("username")
+        if username and not password:
+            raise ValueError("is missing: username is set, and the two go together")
+        if password and username == "":
+            raise ValueError("is set without username: the two go together")
+        if password and info.data.get("scheme") == "http":
+            raise ValueError("would go over the network in clear text: it needs scheme https")
+        return value
+
+
+def faults(own: str, sources: Sequence[FederationSource]) -> list[PartFault]:
+    """What is wrong with them together, and beside the stack itself."""
+    names = Counter(source.stack for source in sources)
+    found: list[PartFault] = []
+    for index, source in enumerate(sources):
+        earlier = sources[:index]
+        if source.stack == own:
+            problem = f"is {own}, this stack itself: its series would be here twice"
+            found.append(PartFault((str(index), "stack"), problem))
+        elif names[source.stack] > 1 and source.stack in (one.stack for one in earlier):
+            problem = f"is {source.stack} as one before it, and nobody could tell their series"
+            found.append(PartFault((str(index), "stack"), problem))
+        if source.target in (one.target for one in earlier):
+            problem = "is that of one before it: the same series would be here twice"
+            found.append(PartFault((str(index), "target"), problem))
+    return found

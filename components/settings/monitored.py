@@ -1,0 +1,102 @@
+"""What a stack watches, and where that is found: a part of `Settings`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
+
+from components.catalog.exporters import EXPORTERS, Exporter
+from components.catalog.monitored import ALL_MONITORED, Monitored
+from components.common.problems import tell
+from components.settings import discovery, federation
+from components.settings.discovery import DnsSource
+from components.settings.endpoints import ReachSettings
+from components.settings.federation import FederationSource
+from components.settings.types import (
+    DatabaseName,
+    HostPort,
+    Login,
+    OptionalLogin,
+    OptionalPassword,
+)
+
+
+class WatchSettings(ReachSettings):
+    federation: tuple[FederationSource, ...] = ()
+    # After `federation`: without it, something is to be watched.
+    watch: tuple[Monitored, ...] = ALL_MONITORED
+
+    backend_dns: tuple[DnsSource, ...] = ()
+    backend_target_files: tuple[str, ...] = ()
+    # After the two others, which it may be empty beside.
+    backend_targets: tuple[HostPort, ...] = Field(default=("backend:8000",))
+    postgres_address: HostPort = "postgres:5432"
+    postgres_database: DatabaseName = "postgres"
+    postgres_user: Login = "postgres_exporter"
+    postgres_sslmode: Literal["disable", "require", "verify-ca", "verify-full"] = "disable"
+    # Checked also by default: it is required where PostgreSQL is watched.
+    postgres_password: OptionalPassword = Field(default=SecretStr(""), validate_default=True)
+    redis_address: HostPort = "redis:6379"
+    redis_user: OptionalLogin = ""
+    redis_password: OptionalPassword = SecretStr("")
+
+    @field_validator("federation")
+    @classmethod
+    def _are_other_stacks(
+        cls, sources: tuple[FederationSource, ...], info: ValidationInfo
+    ) -> tuple[FederationSource, ...]:
+        tell(federation.faults(info.data["stack"], sources))
+        return sources
+
+    @field_validator("watch")
+    @classmethod
+    def _is_something(
+        cls, watched: tuple[Monitored, ...], info: ValidationInfo
+    ) -> tuple[Monitored, ...]:
+        for what, count in Counter(watched).items():
+            if count > 1:
+                raise ValueError(f"has {what} twice")
+        if not watched and info.data.get("federation") == ():
+            raise ValueError("is empty, and there is no federation: there is nothing to look at")
+        # In our order, so that another one in the stack file is no change.
+        return tuple(what for what in ALL_MONITORED if what in watched)
+
+    @field_validator("postgres_password")
+    @classmethod
+    def _is_needed(cls, password: SecretStr, info: ValidationInfo) -> SecretStr:
+        if "postgresql" in info.data.get("watch", ()) and not password.get_secret_value():
+            raise ValueError("is missing")
+        return password
+
+    @field_validator("backend_dns")
+    @classmethod
+    def _each_name_once(cls, sources: tuple[DnsSource, ...]) -> tuple[DnsSource, ...]:
+        tell(discovery.dns_faults(sources))
+        return sources
+
+    @field_validator("backend_target_files")
+    @classmethod
+    def _are_files_of_targets(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
+        tell(discovery.file_faults(paths))
+        return paths
+
+    @field_validator("backend_targets")
+    @classmethod
+    def _are_found_somewhere(
+        cls, targets: tuple[str, ...], info: ValidationInfo
+    ) -> tuple[str, ...]:
+        known = (info.data.get(name) for name in ("backend_dns", "backend_target_files"))
+        tell(discovery.list_faults(targets, *known))
+        return targets
+
+    @property
+    def exporters(self) -> tuple[Exporter, ...]:
+        """Those that look at what is watched."""
+        return tuple(exporter for exporter in EXPORTERS if exporter.monitors in self.watch)
+
+    @property
+    def published(self) -> dict[str, int]:
+        left_out = {exporter.service for exporter in EXPORTERS if exporter not in self.exporters}
+        return {name: port for name, port in super().published.items() if name not in left_out}

@@ -1,0 +1,219 @@
+"""Where Prometheus sends a copy of what it stores: `remoteWrite`, checked and rendered.
+
+Format: https://prometheus.io/docs/prometheus/latest/configuration/configuration/#remote_write.
+docs/decisions/0012-remote-write.md says what is refused, and why.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any
+from urllib.parse import parse_qsl, urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StrictBool
+
+from components.common.model import Frozen
+from components.common.problems import PartFault, tell
+from components.common.quantities import duration_seconds
+from components.promql.metric_allowlist import WrittenMetric
+from components.settings.relabelling import RelabelRule
+from components.settings.types import (
+    Authorities,
+    HostName,
+    OneLine,
+    number,
+)
+
+TENANT_HEADER = "X-Scope-OrgID"
+
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
+_URL = re.compile(
+    r"https?://(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?"
+    r"(?:[/?](?:[^\s%#\"<>\\^`{|}]|%[0-9A-Fa-f]{2})*)?"
+)
+_HEADER = re.compile(r"[A-Za-z0-9!#$&'*+^_`|~-]+")
+# Prometheus itself refuses to have these set.
+_RESERVED = frozenset(
+    {
+        "accept-encoding", "authorization", "connection", "content-encoding", "content-length",
+        "content-type", "host", "keep-alive", "proxy-authenticate", "proxy-authorization",
+        "user-agent", "www-authenticate", "x-amz-content-sha256", "x-amz-date",
+        "x-amz-security-token", "x-prometheus-remote-read-version",
+        "x-prometheus-remote-write-version",
+    }
+)  # fmt: skip
+_OF_A_SECRET = re.compile(
+    r"pass|secret|token|cookie|api.?key|access.?key|auth|credential|signature"
+)
+
+
+def _as_text(value: Any) -> Any:
+    # `pulumi config set --path` makes a number of a tenant or a user that is one.
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _name(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise ValueError(
+            "is not a name, such as mimir: small letters, digits and `-`, 40 characters at most"
+        )
+    return text
+
+
+def _url(text: str) -> str:
+    if "@" in re.split("[/?#]", text.partition("://")[2])[0]:
+        problem = "has a user in it, which anybody reads in Prometheus: username and password"
+        tell([PartFault((), problem, hidden=True)])
+    if not _URL.fullmatch(text):
+        raise ValueError("is not a URL, such as https://mimir.example.com/api/v1/push")
+    url = urlsplit(text)
+    if any(_OF_A_SECRET.search(key.lower()) for key, _ in parse_qsl(url.query)):
+        problem = "has a secret in its query, which anybody reads in Prometheus: bearerToken"
+        tell([PartFault((), problem, hidden=True)])
+    host = url.hostname or ""
+    address = _address(host)
+    if host == "localhost" or (address and (address.is_loopback or address.is_unspecified)):
+        raise ValueError(
+            "is Prometheus' own container: name the receiver's container, or the host's address"
+        )
+    inside = address.is_private or address.is_link_local if address else "." not in host
+    if url.scheme == "http" and not inside:
+        raise ValueError(
+            "is http to a host that may be anywhere: https, or the private address or the "
+            "container's name of a receiver inside"
+        )
+    return text
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+def _header(name: str) -> str:
+    if not _HEADER.fullmatch(name):
+        raise ValueError("is not the name of a header")
+    problem = ""
+    if _OF_A_SECRET.search(name.lower()):
+        problem = (
+            "is no header to set: it is for a secret, and anybody could read it in Prometheus; "
+            "bearerToken is for that, or username and password"
+        )
+    elif name.lower() in _RESERVED:
+        problem = "is no header to set: Prometheus does so itself, and lets nobody else"
+    tell([PartFault((), problem, hidden=True)] if problem else [])
+    return name
+
+
+def _header_value(text: str) -> str:
+    if not text or not text.isprintable() or text != text.strip():
+        raise ValueError("is not the value of a header: one line, with no space around it")
+    return text
+
+
+def _user(text: str) -> str:
+    if not text.isprintable() or ":" in text:
+        raise ValueError("is not a user for basic authentication: one line without a colon")
+    return text
+
+
+def _between(least: str, most: str) -> AfterValidator:
+    def check(text: str) -> str:
+        if not duration_seconds(least) <= duration_seconds(text) <= duration_seconds(most):
+            raise ValueError(f"is not from {least} to {most}")
+        return text
+
+    return AfterValidator(check)
+
+
+Text = Annotated[str, BeforeValidator(_as_text)]
+HeaderValue = Annotated[Text, AfterValidator(_header_value)]
+
+
+def _count(least: int, most: int) -> Any:
+    return Annotated[int, BeforeValidator(number), Field(ge=least, le=most)]
+
+
+class Queue(Frozen):
+    """How samples wait for being sent; the defaults are those of Prometheus 3, but for 429.
+
+    Each of up to `max_shards` sends for itself, and keeps `capacity` samples beside the
+    `max_samples_per_send` that it is sending: all of them are in Prometheus' memory.
+    """
+
+    capacity: _count(100, 500_000) = 10_000  # type: ignore[valid-type]
+    max_shards: _count(1, 200) = 50  # type: ignore[valid-type]
+    min_shards: _count(1, 200) = 1  # type: ignore[valid-type]
+    max_samples_per_send: _count(10, 50_000) = 2_000  # type: ignore[valid-type]
+    batch_send_deadline: Annotated[str, _between("100ms", "5m")] = "5s"
+    min_backoff: Annotated[str, _between("10ms", "1m")] = "30ms"
+    max_backoff: Annotated[str, _between("100ms", "10m")] = "5s"
+    # Prometheus' own default loses what a receiver is too busy for.
+    retry_on_http_429: StrictBool = True
+
+    def faults(self, path: tuple[str, ...]) -> Iterator[PartFault]:
+        if self.min_shards > self.max_shards:
+            yield PartFault((*path, "minShards"), f"is more than maxShards, {self.max_shards}")
+        if self.max_samples_per_send > self.capacity:
+            problem = f"is more than capacity, {self.capacity}: it would never be reached"
+            yield PartFault((*path, "maxSamplesPerSend"), problem)
+        if duration_seconds(self.min_backoff) > duration_seconds(self.max_backoff):
+            yield PartFault((*path, "minBackoff"), f"is longer than maxBackoff, {self.max_backoff}")
+
+
+class RemoteWrite(Frozen):
+    """A receiver. `keep` and `drop` are metrics' names or regular expressions of whole names."""
+
+    name: Annotated[str, AfterValidator(_name)]
+    url: Annotated[str, AfterValidator(_url)]
+    username: Annotated[Text, AfterValidator(_user)] = ""
+    password: OneLine = SecretStr("")
+    bearer_token: OneLine = SecretStr("")
+    tenant: Annotated[Text, AfterValidator(lambda text: text and _header_value(text))] = ""
+    headers: dict[Annotated[str, AfterValidator(_header)], HeaderValue] = Field(default={})
+    ca: Authorities = ""
+    server_name: HostName = ""
+    queue: Queue = Queue()
+    keep: tuple[WrittenMetric, ...] = ()
+    drop: tuple[WrittenMetric, ...] = ()
+    write_relabel: tuple[RelabelRule, ...] = ()
+
+
+def faults(receivers: Sequence[RemoteWrite]) -> list[PartFault]:
+    """What is wrong with receivers whose parts are right each in itself."""
+    times = Counter(receiver.name for receiver in receivers)
+    found = [
+        PartFault((str(index), "name"), f"is {receiver.name} as of another receiver")
+        for index, receiver in enumerate(receivers)
+        if times[receiver.name] > 1
+    ]
+    for index, receiver in enumerate(receivers):
+        found += _faults(receiver, (str(index),))
+    return found
+
+
+def _faults(receiver: RemoteWrite, path: tuple[str, ...]) -> Iterator[PartFault]:
+    password, token = receiver.password.get_secret_value(), receiver.bearer_token.get_secret_value()
+    if receiver.username and not password:
+        yield PartFault((*path, "password"), "is missing: username is set")
+    if password and not receiver.username:
+        yield PartFault((*path, "username"), "is missing: password is set")
+    if token and (password or receiver.username):
+        yield PartFault((*path, "bearerToken"), "is set beside username and password: one of them")
+    if receiver.url.startswith("http://"):
+        if password or token:
+            problem = "would carry password or token in clear text, since it is http: https"
+            yield PartFault((*path, "url"), problem)
+        for key, value in (("ca", receiver.ca), ("serverName", receiver.server_name)):
+            if value:
+                yield PartFault((*path, key), "is of no use, since url is http")
+    if receiver.tenant and TENANT_HEADER.lower() in map(str.lower, receiver.headers):
+        yield PartFault((*path, "tenant"), f"is {TENANT_HEADER}, which is in headers too")
+    yield from receiver.queue.faults((*path, "queue"))
+    for index, rule in enumerate(receiver.write_relabel):
+        yield from rule.faults((*path, "writeRelabel", str(index)))

@@ -1,0 +1,278 @@
+"""Every knob of a stack: its name, type, default and bounds.
+
+A field `retention_time` is the config key `vitalstream:retentionTime`; `Pulumi.yaml` describes
+each for `pulumi config`. `settings_loader` reads them and words the errors; nothing else reads
+Pulumi config.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated
+
+from pydantic import Field, SecretStr, StrictBool, ValidationInfo, field_validator
+
+from components.catalog import replicas
+from components.catalog.images import IMAGES
+from components.catalog.monitored import ALL_MONITORED, not_monitored
+from components.catalog.services import SERVICES, Limit
+from components.common.model import Frozen, known_service
+from components.common.problems import tell
+from components.common.quantities import duration_seconds
+from components.promql.metric_allowlist import KeptMetric
+from components.rules import overrides as alert_overrides
+from components.rules import slo
+from components.rules.overrides import AlertName, AlertOverride
+from components.rules.slo import SloObjective
+from components.settings import remote_write
+from components.settings import thanos as thanos_settings
+from components.settings.hosts import PLACED_EXPORTERS
+from components.settings.monitored import WatchSettings
+from components.settings.remote_write import RemoteWrite
+from components.settings.thanos import ThanosSettings
+from components.settings.types import (
+    AdminLogin,
+    Authorities,
+    BodySize,
+    Cpus,
+    DockerHost,
+    Duration,
+    HttpsUrl,
+    Image,
+    MailAddress,
+    Memory,
+    NetworkName,
+    OneLine,
+    OptionalHostPort,
+    Password,
+    RegistryPrefix,
+    SampleLimit,
+    Size,
+    SlackChannel,
+)
+from components.user_files import dashboards, rules
+
+# Prometheus looks back 5 minutes for a sample: with a longer interval one missed scrape or
+# evaluation already makes a series stale, and every `rate(...[5m])` has too few points.
+MAX_INTERVAL_SECONDS = 120
+MIN_INTERVAL_SECONDS = 1
+MIN_RETENTION_SECONDS = 2 * 3600
+
+
+class SlackChannels(Frozen):
+    critical: SlackChannel = "#vitalstream-critical"
+    warnings: SlackChannel = "#vitalstream-warnings"
+    database: SlackChannel = "#vitalstream-database"
+    backend: SlackChannel = "#vitalstream-backend"
+
+
+class DeliveryCa(Frozen):
+    """Whose certificates Alertmanager takes from a destination, in PEM; empty: the public ones."""
+
+    slack: Authorities = ""
+    mail: Authorities = ""
+    heartbeat: Authorities = ""
+
+
+class LimitOverride(Frozen):
+    """What a container may use: memory as `512m`, CPUs as a number of cores."""
+
+    memory: Memory | None = None
+    cpus: Cpus | None = None
+
+
+LimitedService = Annotated[str, known_service(frozenset(SERVICES), "limits")]
+ImageService = Annotated[str, known_service(frozenset(IMAGES), "an image")]
+
+
+class Settings(WatchSettings):
+    """One stack's settings, checked. Secrets are `SecretStr`: printing the object shows none."""
+
+    demo: StrictBool = False
+    protect_data: StrictBool = False
+
+    retention_time: Duration = "7d"
+    retention_size: Size = "10GB"
+    scrape_interval: Duration = "15s"
+    evaluation_interval: Duration = "15s"
+    sample_limit: SampleLimit = 50_000
+    body_size_limit: BodySize = "32MB"
+    keep_metrics: tuple[KeptMetric, ...] = ()
+    keep_all_metrics: StrictBool = False
+    remote_write: tuple[RemoteWrite, ...] = ()
+
+    thanos: ThanosSettings = ThanosSettings()
+    thanos_access_key: OneLine = SecretStr("")
+    thanos_secret_key: OneLine = SecretStr("")
+
+    docker_host: DockerHost = "unix:///var/run/docker.sock"
+    application_networks: tuple[NetworkName, ...] = ()
+
+    grafana_admin_user: AdminLogin = "admin"
+    grafana_admin_password: Password
+    grafana_database_password: OneLine = Field(default=SecretStr(""), validate_default=True)
+
+    slack_webhook_url: HttpsUrl = SecretStr("")
+    slack_channels: SlackChannels = SlackChannels()
+    mail_smarthost: OptionalHostPort = ""
+    mail_from: MailAddress = "alertmanager@example.com"
+    mail_to: tuple[MailAddress, ...] = Field(default=("ops-team@example.com",), min_length=1)
+    mail_username: str = ""
+    mail_password: OneLine = SecretStr("")
+    mail_require_tls: StrictBool = True
+    heartbeat_url: HttpsUrl = SecretStr("")
+    delivery_ca: DeliveryCa = DeliveryCa()
+
+    alerts: dict[AlertName, AlertOverride] = {}
+    extra_rules: tuple[str, ...] = ()
+    dashboards_folder: str = ""
+    # Checked also by default: whether an alert can still fire depends on `alerts` too.
+    slo_objective: SloObjective = Field(default=slo.DEFAULT, validate_default=True)
+
+    images: dict[ImageService, Image] = {}
+    image_registry_mirror: RegistryPrefix = ""
+    limits: dict[LimitedService, LimitOverride] = {}
+
+    @field_validator("demo")
+    @classmethod
+    def _can_be_seen(cls, demo: bool, info: ValidationInfo) -> bool:
+        if demo and (left_out := not_monitored(info.data.get("watch", ALL_MONITORED))):
+            raise ValueError(
+                f"is true, and `watch` leaves out {' and '.join(left_out)}: the demo is of all four"
+            )
+        for name, host in info.data.get("placement", {}).items() if demo else ():
+            if name in PLACED_EXPORTERS:
+                raise ValueError(
+                    f"is on, and runs on dockerHost, where {name} on {host} cannot see it: take "
+                    f"placement.{name} out"
+                )
+        return demo
+
+    @field_validator("scrape_interval", "evaluation_interval")
+    @classmethod
+    def _looks_often_enough(cls, value: str) -> str:
+        seconds = duration_seconds(value)
+        if seconds > MAX_INTERVAL_SECONDS:
+            raise ValueError(
+                "is longer than 2m: Prometheus forgets a series after 5m without a sample, "
+                "so one that is missed would already open a gap"
+            )
+        if seconds < MIN_INTERVAL_SECONDS:
+            raise ValueError("is shorter than 1s, which would keep every target busy with answers")
+        return value
+
+    @field_validator("retention_time")
+    @classmethod
+    def _keeps_a_block(cls, value: str) -> str:
+        if duration_seconds(value) < MIN_RETENTION_SECONDS:
+            raise ValueError("is shorter than 2h, the length of Prometheus' first block")
+        return value
+
+    @field_validator("remote_write")
+    @classmethod
+    def _can_be_written_to(cls, receivers: tuple[RemoteWrite, ...]) -> tuple[RemoteWrite, ...]:
+        tell(remote_write.faults(receivers))
+        return receivers
+
+    @field_validator("thanos")
+    @classmethod
+    def _goes_together(cls, thanos: ThanosSettings, info: ValidationInfo) -> ThanosSettings:
+        tell(thanos_settings.faults(thanos))
+        for name, host in info.data.get("placement", {}).items() if thanos.on else ():
+            if replicas.base(name) in ("prometheus", "grafana"):
+                raise ValueError(
+                    f"is on, and runs on dockerHost, where it has no network in common with {name} "
+                    f"on {host}: take placement.{name} out"
+                )
+        return thanos
+
+    @field_validator("thanos_access_key", "thanos_secret_key")
+    @classmethod
+    def _opens_the_store(cls, key: SecretStr, info: ValidationInfo) -> SecretStr:
+        thanos = info.data.get("thanos")
+        if thanos and (fault := thanos_settings.key_fault(key, thanos)):
+            raise ValueError(fault)
+        return key
+
+    @field_validator("application_networks")
+    @classmethod
+    def _each_network_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name, count in Counter(names).items():
+            if count > 1:
+                raise ValueError(f"has {name} twice")
+        return names
+
+    @field_validator("grafana_database_password")
+    @classmethod
+    def _opens_a_database(cls, password: SecretStr, info: ValidationInfo) -> SecretStr:
+        grafana = info.data.get("grafana")
+        if grafana and grafana.database and not password.get_secret_value():
+            raise ValueError("is missing: grafana.database is set, and the two go together")
+        return password
+
+    # On the field and not on the whole model: that would be checked only once all else is right.
+    @field_validator("mail_password")
+    @classmethod
+    def _has_a_user(cls, password: SecretStr, info: ValidationInfo) -> SecretStr:
+        username = info.data.get("mail_username")
+        if username and not password.get_secret_value():
+            raise ValueError("is missing: mailUsername is set, and the two go together")
+        if username == "" and password.get_secret_value():
+            raise ValueError("is set without mailUsername: the two go together")
+        return password
+
+    @field_validator("alerts")
+    @classmethod
+    def _can_be_overridden(
+        cls, overrides: dict[str, AlertOverride], info: ValidationInfo
+    ) -> dict[str, AlertOverride]:
+        tell(alert_overrides.faults(info.data["stack"], overrides))
+        return overrides
+
+    @field_validator("extra_rules")
+    @classmethod
+    def _are_rule_files(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
+        tell(rules.faults(paths))
+        return paths
+
+    @field_validator("dashboards_folder")
+    @classmethod
+    def _has_dashboards(cls, folder: str) -> str:
+        tell(dashboards.faults(folder))
+        return folder
+
+    @field_validator("slo_objective")
+    @classmethod
+    def _can_be_missed(cls, percent: str, info: ValidationInfo) -> str:
+        tell(slo.faults(percent, info.data.get("alerts", {})))
+        return percent
+
+    @property
+    def prometheus_retention(self) -> str:
+        """How long Prometheus itself keeps samples."""
+        return self.thanos.local_retention if self.thanos.on else self.retention_time
+
+    @property
+    def history(self) -> str:
+        """How far back Grafana can ask: for aggregates, where there are some."""
+        if not self.thanos.on:
+            return self.retention_time
+        kept = self.thanos.retention
+        return kept.one_hour if self.thanos.downsampling else kept.raw
+
+    def limit(self, service: str) -> Limit:
+        service = replicas.base(service)
+        default = SERVICES[service].limit
+        override = self.limits.get(service, LimitOverride())
+        return Limit(
+            memory=override.memory or default.memory,
+            cpus=default.cpus if override.cpus is None else override.cpus,
+        )
+
+    def image(self, service: str) -> str:
+        """The image reference a service runs: the override, else the table's, by the mirror."""
+        if service in self.images:
+            return self.images[service]
+        reference = IMAGES[service].reference
+        mirror = self.image_registry_mirror
+        return f"{mirror}/{reference}" if mirror else reference

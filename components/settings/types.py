@@ -1,0 +1,288 @@
+"""The types of the settings' values: each says, on a wrong value, what a right one looks like."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Annotated, Any
+
+from cryptography import x509
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+
+from components.common import quantities
+
+# All of these are matched in full: with `$`, a line break at the end would pass.
+_HOST = r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?|\[[0-9a-fA-F:]+\])"
+_HOST_PORT = re.compile(rf"{_HOST}:(?P<port>[0-9]{{1,5}})")
+_HOST_NAME = re.compile(_HOST)
+# Stricter than Python's urlsplit: Alertmanager's words on a URL that it cannot parse quote it.
+_HTTPS_URL = re.compile(
+    rf"https://(?:[A-Za-z0-9._~!$&'()*+,;=:-]+@)?{_HOST}(?::[0-9]{{1,5}})?"
+    r"(?:[/?#](?:[^\s%\"<>\\^`{|}]|%[0-9A-Fa-f]{2})*)?"
+)
+_PUBLIC_URL = re.compile(rf"https?://{_HOST}(?::[0-9]{{1,5}})?")
+_MAIL = re.compile(r"[^@\s<>,;:\"]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
+# A Docker reference: host[:port]/ and path, in lower case; then the tag, then perhaps a digest.
+_REPOSITORY = (
+    r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?::[0-9]{1,5}(?=/))?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
+)
+_REGISTRY_PREFIX = re.compile(
+    r"[a-z0-9]+(?:[.-]+[a-z0-9]+)*(?::[0-9]{1,5})?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
+)
+_IMAGE = re.compile(
+    rf"{_REPOSITORY}:(?P<tag>[A-Za-z0-9_][A-Za-z0-9._-]{{0,127}})(?:@sha256:[0-9a-f]{{64}})?"
+)
+_CHANNEL = re.compile(r"[#@][A-Za-z0-9._-]{1,80}")
+_NETWORK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_DOCKER_HOST = re.compile(r"unix:///\S+|(?:tcp|ssh|https?)://[^/\s]+")
+_LOGIN = re.compile(r"[^\s:/?#@\\\"']+")
+_DATABASE = re.compile(r"[^\s/?#%&\\\"']+")
+
+# What people type first; the first was the default of older VitalStream documents.
+_COMMON_PASSWORDS = frozenset(
+    {
+        "admin123",
+        "123456789012",
+        "administrator",
+        "changemechangeme",
+        "grafanaadmin",
+        "password1234",
+        "passwordpassword",
+        "vitalstream123",
+    }
+)
+MIN_PASSWORD_LENGTH = 12
+# What bcrypt takes: it cuts off, or refuses, what is longer.
+MAX_WEB_PASSWORD_BYTES = 72
+
+
+def _duration(text: str) -> str:
+    if quantities.duration_seconds(text) <= 0:
+        raise ValueError("must be longer than zero")
+    return text
+
+
+def _size(text: str) -> str:
+    if quantities.size_bytes(text) < quantities.size_bytes("100MB"):
+        raise ValueError("is less than 100MB, which Prometheus' write-ahead log alone can fill")
+    return text
+
+
+def _body_size(text: str) -> str:
+    if (
+        not quantities.size_bytes("1MB")
+        <= quantities.size_bytes(text)
+        <= quantities.size_bytes("256MB")
+    ):
+        raise ValueError("is not from 1MB, which a healthy exporter may need, to 256MB")
+    return text
+
+
+def _memory(text: str) -> str:
+    # Docker itself refuses less than 6m.
+    if quantities.memory_mebibytes(text) < 6:
+        raise ValueError("is less than 6m, the least that Docker accepts")
+    return text
+
+
+def _ip_address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise ValueError("is not an IP address, such as 127.0.0.1 or 0.0.0.0") from None
+
+
+def _optional_ip_address(text: str) -> str:
+    return _ip_address(text) if text else text
+
+
+def host_port(text: str) -> str:
+    """Raises ValueError."""
+    match = _HOST_PORT.fullmatch(text)
+    if match is None or not 1 <= int(match["port"]) <= 65535:
+        raise ValueError("is not host:port, such as backend:8000 (no scheme, no path)")
+    return text
+
+
+def _optional_host_port(text: str) -> str:
+    return host_port(text) if text else text
+
+
+def _mail_address(text: str) -> str:
+    if not _MAIL.fullmatch(text):
+        raise ValueError("is not a mail address, such as ops-team@example.com")
+    return text
+
+
+def _image(text: str) -> str:
+    match = _IMAGE.fullmatch(text)
+    if match is None:
+        raise ValueError(
+            "is not an image with a tag, such as prom/prometheus:v3.5.0 "
+            "(a digest may follow: @sha256:...; `latest` and no tag are not reproducible)"
+        )
+    if match["tag"] == "latest":
+        raise ValueError("has the tag `latest`, which is another image tomorrow: name a version")
+    return text
+
+
+def _https_url(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    if text and not _HTTPS_URL.fullmatch(text):
+        raise ValueError("is not an https URL, such as https://hooks.slack.com/services/...")
+    return value
+
+
+def _password(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    if not text:
+        raise ValueError("is missing")
+    if text.lower() in _COMMON_PASSWORDS:
+        raise ValueError("is a default or a well-known password")
+    if len(text) < MIN_PASSWORD_LENGTH:
+        raise ValueError(f"is weak: it has fewer than {MIN_PASSWORD_LENGTH} characters")
+    if len(set(text)) < 5:
+        raise ValueError("is weak: it has fewer than 5 different characters")
+    if " " in text.strip():
+        # Seen: postgres_exporter 0.11 then logs "malformed dsn" with the password in clear.
+        raise ValueError("has a space in it, which the exporters' connection strings do not carry")
+    return _one_line(value)
+
+
+def _one_line(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    if not text.isprintable():
+        raise ValueError("has a line break or another control character in it")
+    if text != text.strip():
+        raise ValueError("begins or ends with a space, which readers of password files cut off")
+    return value
+
+
+def _optional_password(value: SecretStr) -> SecretStr:
+    return _password(value) if value.get_secret_value() else value
+
+
+def _web_password(value: SecretStr) -> SecretStr:
+    if len(value.get_secret_value().encode()) > MAX_WEB_PASSWORD_BYTES:
+        raise ValueError(f"is longer than the {MAX_WEB_PASSWORD_BYTES} bytes that bcrypt takes")
+    return value
+
+
+def _public_url(text: str) -> str:
+    if not _PUBLIC_URL.fullmatch(text):
+        raise ValueError(
+            "is not the address of a site, such as https://grafana.example.com (no path: the "
+            "services are at the root of theirs)"
+        )
+    return text
+
+
+def _channel(text: str) -> str:
+    if not _CHANNEL.fullmatch(text):
+        raise ValueError("is not a Slack channel, such as #vitalstream-critical")
+    return text
+
+
+def _network_name(text: str) -> str:
+    if not _NETWORK_NAME.fullmatch(text):
+        raise ValueError("is not a Docker network name (letters, digits, `_`, `.` and `-`)")
+    return text
+
+
+def _docker_host(text: str) -> str:
+    if not _DOCKER_HOST.fullmatch(text):
+        raise ValueError(
+            "is not a Docker host, such as unix:///var/run/docker.sock or ssh://user@host"
+        )
+    return text
+
+
+def _host_name(text: str) -> str:
+    if text and not _HOST_NAME.fullmatch(text):
+        raise ValueError("is not a host name, such as monitoring.example.com (no scheme, no port)")
+    return text
+
+
+def _registry_prefix(text: str) -> str:
+    if text and not _REGISTRY_PREFIX.fullmatch(text):
+        raise ValueError(
+            "is not a registry prefix: host[:port][/path], with no scheme and no last slash"
+        )
+    return text
+
+
+def _login(text: str) -> str:
+    if not _LOGIN.fullmatch(text):
+        raise ValueError("is not a user name that fits into an address: no space and no : / ? # @")
+    return text
+
+
+def _optional_login(text: str) -> str:
+    return _login(text) if text else text
+
+
+def _admin(text: str) -> str:
+    if not re.fullmatch(r"[^\s:]+", text):
+        raise ValueError("is not a user name for Grafana's API: no space and no colon")
+    return text
+
+
+def _database(text: str) -> str:
+    if not _DATABASE.fullmatch(text):
+        raise ValueError("is not a database name that fits into an address: no space and no / ? #")
+    return text
+
+
+def _authorities(text: str) -> str:
+    if "PRIVATE KEY" in text:
+        raise ValueError("has a private key in it: only the authority's certificate belongs here")
+    if not text:
+        return text
+    try:
+        x509.load_pem_x509_certificates(text.encode())
+    except ValueError:
+        raise ValueError(
+            "is not a certificate in PEM form, which begins with -----BEGIN CERTIFICATE----- "
+            "(its text, not its path: `pulumi config set --path deliveryCa.slack < ca.pem`)"
+        ) from None
+    return text
+
+
+def number(value: Any) -> Any:
+    # `true` is a number to Python; to a reader of the stack file it is a mistake.
+    if isinstance(value, bool):
+        raise ValueError("is not a number")
+    return value
+
+
+Duration = Annotated[str, AfterValidator(_duration)]
+Size = Annotated[str, AfterValidator(_size)]
+BodySize = Annotated[str, AfterValidator(_body_size)]
+SampleLimit = Annotated[int, BeforeValidator(number), Field(ge=1_000, le=10_000_000)]
+Memory = Annotated[str, AfterValidator(_memory)]
+Cpus = Annotated[float, BeforeValidator(number), Field(gt=0, le=256)]
+Port = Annotated[int, BeforeValidator(number), Field(ge=1, le=65535)]
+IpAddress = Annotated[str, AfterValidator(_ip_address)]
+OptionalIpAddress = Annotated[str, AfterValidator(_optional_ip_address)]
+HostPort = Annotated[str, AfterValidator(host_port)]
+OptionalHostPort = Annotated[str, AfterValidator(_optional_host_port)]
+MailAddress = Annotated[str, AfterValidator(_mail_address)]
+Image = Annotated[str, AfterValidator(_image)]
+HttpsUrl = Annotated[SecretStr, AfterValidator(_https_url)]
+Password = Annotated[SecretStr, AfterValidator(_password)]
+OptionalPassword = Annotated[SecretStr, AfterValidator(_optional_password)]
+WebPassword = Annotated[
+    SecretStr, AfterValidator(_optional_password), AfterValidator(_web_password)
+]
+PublicUrl = Annotated[str, AfterValidator(_public_url)]
+SlackChannel = Annotated[str, AfterValidator(_channel)]
+NetworkName = Annotated[str, AfterValidator(_network_name)]
+HostName = Annotated[str, AfterValidator(_host_name)]
+RegistryPrefix = Annotated[str, AfterValidator(_registry_prefix)]
+Login = Annotated[str, AfterValidator(_login)]
+OptionalLogin = Annotated[str, AfterValidator(_optional_login)]
+AdminLogin = Annotated[str, AfterValidator(_admin)]
+DatabaseName = Annotated[str, AfterValidator(_database)]
+OneLine = Annotated[SecretStr, AfterValidator(_one_line)]
+Authorities = Annotated[str, AfterValidator(_authorities)]
+DockerHost = Annotated[str, AfterValidator(_docker_host)]

@@ -1,0 +1,157 @@
+"""What a preview warns of: settings that are valid and will still hurt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from components.catalog.monitored import not_monitored
+from components.common import certificates
+from components.rules import rule_files, selection
+from components.settings.discovery import groups_of
+from components.settings.settings import Settings
+from components.user_files.paths import PROJECT_DIR
+
+EXPIRY_DAYS = 30
+# What Pulumi.prod.yaml comes with.
+PLACEHOLDER_SMARTHOST = "smtp.example.com"
+
+
+def warnings(settings: Settings) -> Iterator[str]:
+    """Yield each warning in words for the preview."""
+    yield from missing_receivers(settings)
+    yield from disabled_alerts(settings)
+    yield from expiring_certificates(settings)
+    yield from even_alertmanagers(settings)
+    yield from no_targets_in_files(settings)
+    yield from ignored_settings(settings)
+    yield from traffic_between_hosts(settings)
+    yield from unresolvable_targets(settings)
+
+
+def missing_receivers(settings: Settings) -> list[str]:
+    """What is not set up, in words for the preview. Empty where every receiver can be reached."""
+    missing = []
+    if not settings.slack_webhook_url.get_secret_value():
+        missing.append(
+            "no Slack webhook: until `pulumi config set --secret slackWebhookUrl` no channel hears "
+            "of any alert"
+        )
+    if settings.mail_smarthost.partition(":")[0] == PLACEHOLDER_SMARTHOST:
+        missing.append(
+            f"mailSmarthost is the placeholder {settings.mail_smarthost}: set yours, or no mail "
+            "arrives for critical alerts"
+        )
+    if not settings.mail_smarthost:
+        missing.append(
+            "no mail server: until `pulumi config set mailSmarthost HOST:PORT` no mail is sent for "
+            "critical alerts"
+        )
+    return missing
+
+
+def disabled_alerts(settings: Settings) -> list[str]:
+    """What a preview ought to remind of: the alerts that are off, and why."""
+    off = [
+        f"{name} ({override.reason.strip() or 'no reason is given'})"
+        for name, override in settings.alerts.items()
+        if not override.enabled
+    ]
+    what = "1 alert is" if len(off) == 1 else f"{len(off)} alerts are"
+    return [f"{what} disabled and will tell nobody: {'; '.join(off)}"] if off else []
+
+
+def expiring_certificates(settings: Settings) -> list[str]:
+    """What will soon be a fault, in words for the preview."""
+    if not settings.tls:
+        return []
+    soon = datetime.now(UTC) + timedelta(days=EXPIRY_DAYS)
+    return [
+        f"{key} is valid until {ends:%Y-%m-%d}, less than {EXPIRY_DAYS} days: "
+        f"`make certs STACK={settings.stack} RENEW=1`, or a new one of your own"
+        for key, text in (("tlsCa", settings.tls_ca), ("tlsCertificate", settings.tls_certificate))
+        if (ends := certificates.expiry(text)) < soon
+    ]
+
+
+def even_alertmanagers(settings: Settings) -> list[str]:
+    """In words for the preview."""
+    count = settings.alertmanager.replicas
+    if count % 2 or count == 1:
+        return []
+    return [
+        f"vitalstream:alertmanager.replicas is {count}, an even number: a network that is cut in "
+        f"the middle leaves equal halves, of which each sends every message; {count + 1} is usual"
+    ]
+
+
+def no_targets_in_files(settings: Settings) -> list[str]:
+    """What pages as soon as it is live, and is no fault of the settings."""
+    paths = settings.backend_target_files
+    if settings.backend_targets or settings.backend_dns or not paths:
+        return []
+    if "backend" not in settings.watch:
+        return []
+    if any(group["targets"] for path in paths for group in groups_of(PROJECT_DIR, path)):
+        return []
+    return [
+        f"vitalstream:backendTargetFiles: {' and '.join(paths)} name no target. "
+        "BackendDown fires until one is in them."
+    ]
+
+
+def ignored_settings(settings: Settings) -> Iterator[str]:
+    """Settings of what is not watched, which nothing reads."""
+    if "backend" not in settings.watch:
+        for key, value in (
+            ("backendDns", settings.backend_dns),
+            ("backendTargetFiles", settings.backend_target_files),
+        ):
+            if value:
+                yield f"vitalstream:{key} is set, and the backend is not watched: nothing reads it."
+    loaded = {
+        alert
+        for text in selection.select(rule_files.load(), settings.watch).values()
+        for alert in rule_files.alert_names(text)
+    }
+    if left_out := [name for name in settings.alerts if name not in loaded]:
+        yield (
+            f"vitalstream:alerts: {', '.join(left_out)} would be of what is not watched "
+            f"({', '.join(not_monitored(settings.watch))}), and is not loaded."
+        )
+
+
+def traffic_between_hosts(settings: Settings) -> list[str]:
+    """Of what passes between the hosts, in words for the preview."""
+    found = gossip_between_hosts(settings)
+    if settings.hosts and not settings.tls:
+        found.append(
+            "vitalstream:tls is off: what the hosts say to each other passes the network in clear "
+            "text, and whoever is on it can read and ask everything"
+        )
+    return found
+
+
+def gossip_between_hosts(settings: Settings) -> list[str]:
+    """Of what passes between the hosts, in words for the preview."""
+    return [
+        f"{' and '.join(peers)} tell each other of silences and of what was sent: whoever reaches "
+        "those ports can join in, so let only the hosts reach them (docs/hosts.md)"
+        for peers in [settings.gossip_peers.values()]
+        if peers
+    ]
+
+
+def unresolvable_targets(settings: Settings) -> list[str]:
+    """Targets by a name that only Docker's networks on another host know, in words."""
+    listed = settings.backend_targets if "backend" in settings.watch else ()
+    names = [target for target in listed if "." not in target.rpartition(":")[0]]
+    return [
+        f"{name} on the host {host} asks for {', '.join(names)} (vitalstream:backendTargets), "
+        "which no network of Docker's there makes known: give addresses that every host reaches, "
+        f"or hosts.{host}.applicationNetworks"
+        for name in settings.replicas("prometheus")
+        if (host := settings.host_of(name))
+        and names
+        and not settings.hosts[host].application_networks
+    ]

@@ -1,0 +1,175 @@
+"""Rule files of the user's own, which Prometheus gets beside those of `rules/`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+
+from components.common.problems import PartFault
+from components.rules import rule_files
+from components.user_files import paths as project_files
+from components.user_files.paths import PROJECT_DIR, ProjectFileError
+
+PREFIX = "extra-"
+"""No file of `rules/` begins like this."""
+RUNBOOKS_URL = "https://github.com/vitalstream/monitoring/blob/main/docs/runbooks/"
+"""Where the pages of docs/runbooks are read."""
+SEVERITIES = ("critical", "warning")
+_FILE_NAME = re.compile(r"(?P<stem>[A-Za-z0-9][A-Za-z0-9_.-]*)\.ya?ml")
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """A rule as it is written, and how a message names it."""
+
+    content: dict[str, Any]
+    called: str
+
+    def name(self, kind: str) -> str | None:
+        name = self.content.get(kind)
+        return name if isinstance(name, str) and name else None
+
+    def part(self, key: str) -> dict[str, Any]:
+        part = self.content.get(key)
+        return part if isinstance(part, dict) else {}
+
+
+def load(paths: Sequence[str], project: Path = PROJECT_DIR) -> dict[str, str]:
+    """The texts by the names under which Prometheus gets them, `extra-<name>.yml`, as they stand.
+
+    Paths are relative to the project.
+    """
+    return {_target(path): (project / path).read_text("utf-8") for path in paths}
+
+
+def faults(paths: Sequence[str], project: Path = PROJECT_DIR) -> list[PartFault]:
+    """What is wrong with the files, by the place of the path in the list.
+
+    Told is what promtool does not know: an alert that no route or dashboard understands, a name
+    that is taken. Whether the expressions are right promtool says before the files go live.
+    """
+    found: list[PartFault] = []
+    taken = _shipped_names() if paths else {}
+    targets: dict[str, str] = {}
+    for index, path in enumerate(paths):
+        place = (str(index),)
+        try:
+            target = _target(path)
+            if target in targets:
+                raise ProjectFileError(
+                    f"would be rules/{target}, which {targets[target]} is: rename one of them"
+                )
+            targets[target] = path
+            rules = list(_rules(_parsed(project, path)))
+        except ProjectFileError as error:
+            found.append(PartFault(place, str(error)))
+            continue
+        found += [
+            PartFault(place, problem, mend=f"edit {path}")
+            for rule in rules
+            for problem in _problems(rule, path, taken)
+        ]
+    return found
+
+
+def _target(path: str) -> str:
+    match = _FILE_NAME.fullmatch(Path(path).name)
+    if match is None:
+        raise ProjectFileError(
+            "is not named like a rule file: letters, digits, `_`, `.` and `-`, and .yml at the end"
+        )
+    return f"{PREFIX}{match['stem']}.yml"
+
+
+def _shipped_names() -> dict[tuple[str, str], str]:
+    """Where each alert and each recorded series of ours is, by kind and name."""
+    return {
+        (kind, rule[kind]): f"rules/{file}"
+        for file, text in rule_files.load(thanos=True).items()
+        for group in yaml.safe_load(text)["groups"]
+        for rule in group["rules"]
+        for kind in ("alert", "record")
+        if kind in rule
+    }
+
+
+def _parsed(project: Path, path: str) -> Any:
+    file = project_files.resolved(path, project)
+    if not file.is_file():
+        raise ProjectFileError(f"is no file; looked for in {project}, the folder of Pulumi.yaml")
+    if file.resolve().parent == rule_files.RULES_DIR:
+        raise ProjectFileError("is in rules/, whose files Prometheus gets anyway")
+    try:
+        return yaml.safe_load(project_files.text_of(file))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" in line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "it cannot be parsed"
+        raise ProjectFileError(f"is not YAML: {problem}{where}") from None
+
+
+def _rules(content: Any) -> Iterator[_Rule]:
+    groups = content.get("groups") if isinstance(content, dict) else None
+    if not isinstance(groups, list) or not groups:
+        raise ProjectFileError("is no rule file: it has no list `groups`")
+    for number, group in enumerate(groups, start=1):
+        rules = group.get("rules") if isinstance(group, dict) else None
+        if not isinstance(rules, list):
+            raise ProjectFileError(f"is no rule file: its group {number} has no list `rules`")
+        for position, rule in enumerate(rules, start=1):
+            called = f"rule {position} of group {group.get('name', number)}"
+            yield _Rule(rule if isinstance(rule, dict) else {}, called)
+
+
+def _problems(rule: _Rule, path: str, taken: dict[tuple[str, str], str]) -> Iterator[str]:
+    alert, record = rule.name("alert"), rule.name("record")
+    if alert:
+        yield from _alert_problems(alert, rule)
+        if ("alert", alert) in taken:
+            yield f"has the alert {alert}, a name that {taken['alert', alert]} has already"
+        taken["alert", alert] = path
+    elif record:
+        # Among the user's own files a series may well be recorded in parts, by label.
+        if ("record", record) in taken:
+            yield f"records {record}, which {taken['record', record]} records already"
+    else:
+        yield f"has a rule with neither an alert's nor a record's name: {rule.called}"
+
+
+def _alert_problems(alert: str, rule: _Rule) -> Iterator[str]:
+    labels = rule.part("labels")
+    severity = labels.get("severity")
+    if severity is None:
+        yield f"has the alert {alert} without severity, which no receiver hears of as it should"
+    elif severity not in SEVERITIES:
+        known = " and ".join(SEVERITIES)
+        yield f"has the alert {alert} with severity {severity}; there are {known}"
+    service = labels.get("service")
+    if not isinstance(service, str) or not service.strip():
+        yield f"has the alert {alert} without service, by which alerts are routed and held back"
+    runbook = rule.part("annotations").get("runbook_url")
+    if runbook is not None and not _is_https_url(runbook):
+        yield f"has the alert {alert} with a runbook_url that is no https URL"
+    elif runbook and runbook.startswith(RUNBOOKS_URL) and not _is_page(runbook):
+        yield f"has the alert {alert} with a runbook_url that leads to no page of docs/runbooks"
+
+
+def _is_page(url: str) -> bool:
+    page = url.removeprefix(RUNBOOKS_URL).partition("#")[0]
+    return "/" not in page and (PROJECT_DIR / "docs" / "runbooks" / page).is_file()
+
+
+def _is_https_url(value: Any) -> bool:
+    if not isinstance(value, str) or re.search(r"[\s<>\"{}]", value):
+        return False
+    try:
+        url = urlsplit(value)
+    except ValueError:
+        return False
+    return url.scheme == "https" and bool(url.hostname)

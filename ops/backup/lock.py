@@ -1,0 +1,137 @@
+"""One backup or restore of a stack at a time, with a hand in its volumes.
+
+The hand is a container of a fixed name that has the volumes mounted and does nothing by itself. Two
+of one name cannot be, so it is the lock as well, on whichever machine the commands are run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import docker
+import docker.errors
+from docker.models.containers import Container
+from docker.types import Mount
+
+from components.docker.container import container_name
+from components.docker.volume_files import HELPER_LABEL
+from ops.backup import shell
+from ops.backup.errors import BackupError
+
+OWNER_LABEL = "vitalstream.backup.owner"
+ROOT = "/volumes"
+# It goes by itself, should nobody be left to remove it.
+SECONDS_TO_LIVE = 2 * 24 * 3600
+SCRIPTS = Path(__file__).parent / "scripts"
+
+
+class Hand:
+    """Reads and writes below `/volumes/SERVICE`, as root without most of root's rights."""
+
+    def __init__(self, container: Container) -> None:
+        self._container = container
+
+    def run(self, script: str, *arguments: str) -> str:
+        """A shell script's output. Raises BackupError with its last words."""
+        status, words = shell.run(self._container, script, *arguments)
+        if status != 0:
+            raise BackupError(f"A step in the stack's volumes failed: {words or status}.")
+        return words
+
+    def script(self, name: str, *arguments: str) -> str:
+        return self.run((SCRIPTS / name).read_text(), *arguments)
+
+    def read(self, path: str) -> Iterator[bytes]:
+        """A folder as Docker's tar archive of it, chunk by chunk."""
+        stream, _ = self._container.get_archive(path)
+        yield from stream
+
+    def write(self, path: str, archive: Iterable[bytes]) -> None:
+        """Unpacks a tar archive into a folder."""
+        if not self._container.put_archive(path, iter(archive)):
+            raise BackupError(f"Docker did not take the files for {path}.")
+
+    def free_bytes(self, path: str) -> int:
+        blocks, size = self.run('stat -f -c "%a %S" "$1"', path).split()
+        return int(blocks) * int(size)
+
+
+@contextlib.contextmanager
+def turn(
+    client: docker.DockerClient, stack: str, image: str, volumes: Mapping[str, str]
+) -> Iterator[Hand]:
+    """`volumes` by the name they get below `/volumes`. Raises BackupError while another has it."""
+    name = container_name(stack, "backup")
+    container = _claim(client, stack, name, image, volumes)
+    try:
+        container.start()
+        yield Hand(container)
+    finally:
+        with contextlib.suppress(docker.errors.NotFound):
+            container.remove(force=True, v=True)
+
+
+def _claim(
+    client: docker.DockerClient, stack: str, name: str, image: str, volumes: Mapping[str, str]
+) -> Container:
+    while True:
+        try:
+            return client.containers.create(
+                image,
+                name=name,
+                entrypoint=["sleep"],
+                command=[str(SECONDS_TO_LIVE)],
+                user="0:0",
+                cap_drop=["ALL"],
+                cap_add=["CHOWN", "DAC_OVERRIDE", "FOWNER"],
+                security_opt=["no-new-privileges:true"],
+                network_mode="none",
+                auto_remove=True,
+                labels={OWNER_LABEL: _me(), HELPER_LABEL: next(iter(volumes.values()))},
+                mounts=[
+                    Mount(f"{ROOT}/{key}", volume, type="volume", no_copy=True)
+                    for key, volume in volumes.items()
+                ],
+            )
+        except docker.errors.APIError as error:
+            if error.status_code != 409:
+                raise
+        _clear(client, stack, name)
+
+
+def _clear(client: docker.DockerClient, stack: str, name: str) -> None:
+    """Removes what a killed command left. Raises BackupError where the command may be alive."""
+    with contextlib.suppress(docker.errors.NotFound):
+        there = client.containers.get(name)
+        owner = str(there.labels.get(OWNER_LABEL, ""))
+        host, _, process = owner.partition(" ")
+        if host != socket.gethostname() or _is_alive(process):
+            who = f"process {process.split()[0]} on {host}" if process else "somebody"
+            raise BackupError(
+                f"A backup or restore of {stack} is under way, by {who}. If it is not: "
+                f"`docker rm -f {name}`, and start again."
+            )
+        there.remove(force=True, v=True)
+
+
+def _me() -> str:
+    """This process, so that another of the same number is not taken for it."""
+    return f"{socket.gethostname()} {os.getpid()} {_started(os.getpid())}"
+
+
+def _is_alive(process: str) -> bool:
+    number, _, started = process.partition(" ")
+    return number.isdigit() and _started(int(number)) == started
+
+
+def _started(process: int) -> str:
+    """When a process was started, in the kernel's clock ticks; empty where there is none."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if fields[0] == "Z" else fields[19]

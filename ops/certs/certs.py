@@ -1,0 +1,161 @@
+"""`make certs`: a private authority and a certificate for a stack, for those who have none."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from components.common import certificates
+from components.settings.tls import served_by
+from ops.certs import ca
+from ops.demo import pulumi_cli
+from ops.dev_machine import PRIVATE, ROOT, Report
+from ops.offline import program
+
+AUTHORITY_DAYS = 3650
+# What every browser still takes, also of a private authority.
+CERTIFICATE_DAYS = 397
+# The clocks of the machines that look at it may be a little behind.
+EARLIER = timedelta(hours=1)
+FILES = {"tlsCa": "ca.pem", "tlsCertificate": "certificate.pem", "tlsKey": "key.pem"}
+"""The settings, and the files in a stack's folder that they are read from."""
+AUTHORITY_KEY = "ca.key"
+
+
+class CertsError(Exception):
+    """No certificate was made, or it was not set; the message says why."""
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A stack's authority and certificate on this machine, readable by their owner alone."""
+
+    stack: str
+    path: Path
+
+    @classmethod
+    def of(cls, stack: str) -> Folder:
+        return cls(stack, PRIVATE / "certs" / stack)
+
+    @property
+    def exists(self) -> bool:
+        return (self.path / AUTHORITY_KEY).exists()
+
+    def text(self, name: str) -> str:
+        """A file of it. Raises CertsError."""
+        try:
+            return (self.path / name).read_text()
+        except OSError as error:
+            raise CertsError(f"{_shown(self.path / name)}: {error.strerror}.") from None
+
+    def make(self, hosts: list[str]) -> None:
+        """An authority and a certificate, where there is none yet."""
+        authority = ca.authority(f"VitalStream {self.stack} authority", _from_now(AUTHORITY_DAYS))
+        self._write(AUTHORITY_KEY, authority.key)
+        self._write(FILES["tlsCa"], authority.certificate)
+        self._issue(authority, hosts)
+
+    def renew(self, hosts: list[str]) -> None:
+        """A new certificate with a new key, by the authority that is there. Raises CertsError."""
+        authority = ca.Issued(self.text(FILES["tlsCa"]), self.text(AUTHORITY_KEY))
+        ends = certificates.expiry(authority.certificate)
+        if ends < _from_now(CERTIFICATE_DAYS).ends:
+            raise CertsError(
+                f"The authority ends on {ends:%Y-%m-%d}, before a new certificate would: move "
+                f"{_shown(self.path)} away and make a new one. All clients then need its ca.pem."
+            )
+        self._issue(authority, hosts)
+
+    def _issue(self, authority: ca.Issued, hosts: list[str]) -> None:
+        made = ca.server(authority, hosts, _from_now(CERTIFICATE_DAYS))
+        self._write(FILES["tlsKey"], made.key)
+        self._write(FILES["tlsCertificate"], made.certificate)
+
+    def _write(self, name: str, text: str) -> None:
+        PRIVATE.mkdir(mode=0o700, exist_ok=True)
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path, aside = self.path / name, self.path / f".{name}"
+        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(text)
+        if path.exists():
+            path.rename(self.path / f"{name}.old")
+        aside.rename(path)
+
+
+def run(stack: str, report: Report, *, renew: bool, set_: bool) -> None:
+    """Makes or renews a stack's certificate and says, or with `set_` does, what is to be set.
+
+    What is there is not made again without `renew`. Raises CertsError and ProgramError.
+    """
+    folder = Folder.of(stack)
+    values = program.committed_values(stack)
+    hosts = served_by(values)
+    if not folder.exists:
+        folder.make(hosts)
+        report(f"An authority and a certificate for {', '.join(hosts)} in {_shown(folder.path)}.")
+        report(
+            "Whoever has ca.key there can pose as every service: keep it from others, and do not "
+            "lose it. People's browsers need ca.pem."
+        )
+    elif renew:
+        folder.renew(hosts)
+        report(f"A new certificate for {', '.join(hosts)} in {_shown(folder.path)}; the one before")
+        report("is kept with the ending .old.")
+    else:
+        _tell_of(folder, hosts, report)
+    if set_:
+        _set(folder, report)
+    else:
+        report("To give it to the stack (or have it done: `SET=1`), and then `pulumi up`:")
+        for key, name in FILES.items():
+            report(f"  {_command(stack, key)} < {shlex.quote(_shown(folder.path / name))}")
+
+
+def _tell_of(folder: Folder, hosts: list[str], report: Report) -> None:
+    """That nothing is made again, and what of it may no longer fit."""
+    certificate = folder.text(FILES["tlsCertificate"])
+    report(
+        f"There is a certificate in {_shown(folder.path)}, valid until "
+        f"{certificates.expiry(certificate):%Y-%m-%d}; `RENEW=1` makes a new one by its authority."
+    )
+    if missing := [host for host in hosts if not certificates.covers(certificate, host)]:
+        report(f"It is not for {', '.join(missing)}: renew it.")
+
+
+def _set(folder: Folder, report: Report) -> None:
+    cli = pulumi_cli.find()
+    if cli is None:
+        raise CertsError("There is no Pulumi CLI here to set the stack's configuration with.")
+    for key, name in FILES.items():
+        command = _command(folder.stack, key)
+        done = subprocess.run(
+            [cli, *shlex.split(command)[1:], "--non-interactive"],
+            cwd=ROOT,
+            input=folder.text(name),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise CertsError(f"`{command}` failed: {done.stderr.strip().removeprefix('error: ')}")
+    report(
+        f"{', '.join(FILES)} are set in Pulumi.{folder.stack}.yaml; `pulumi up` puts them to use."
+    )
+
+
+def _command(stack: str, key: str) -> str:
+    secret = "--secret " if key == "tlsKey" else ""
+    return f"pulumi config set {secret}{key} --stack {stack}"
+
+
+def _from_now(days: int) -> ca.Validity:
+    now = datetime.now(UTC)
+    return ca.Validity(now - EARLIER, now + timedelta(days=days))
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)

@@ -1,0 +1,125 @@
+"""How a command here reaches the services of a stack that runs: where, and over what session."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from components.docker.engines import Engine
+from components.settings.loader import SettingsError
+from components.settings.settings import Settings
+from ops.demo import pulumi_cli
+from ops.offline import program
+
+
+class _Trusting(HTTPAdapter):
+    """Trusts an authority beside those of the system."""
+
+    def __init__(self, authority: str) -> None:
+        self._authority = authority
+        super().__init__()
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        context = ssl.create_default_context()
+        context.load_verify_locations(cadata=self._authority)
+        super().init_poolmanager(*arguments, ssl_context=context, **options)
+
+    def cert_verify(self, *_arguments: Any) -> None:
+        """Left to the context: requests would put its own list of authorities in its place."""
+
+
+def docker_host(stack: str, root: Path = program.ROOT) -> str:
+    """Where the stack's settings say it runs; without a stack file here, the local engine."""
+    known = (root / f"Pulumi.{stack}.yaml").is_file()
+    values = program.committed_values(stack, root) if known else {}
+    return str(values.get("dockerHost") or "unix:///var/run/docker.sock")
+
+
+def engines(stack: str, root: Path = program.ROOT) -> list[Engine]:
+    """All of those that the stack's settings name, that of `dockerHost` first."""
+    return [
+        Engine(docker_host(stack, root)),
+        *(
+            Engine(str(host.get("docker")), name, str(host.get("certPath") or ""))
+            for name, host in _structure(stack, "hosts", root).items()
+            if isinstance(host, dict)
+        ),
+    ]
+
+
+def placement(stack: str, root: Path = program.ROOT) -> dict[str, Any]:
+    """Which services run on which of the hosts, by the stack's settings."""
+    return _structure(stack, "placement", root)
+
+
+def _structure(stack: str, key: str, root: Path) -> dict[str, Any]:
+    known = (root / f"Pulumi.{stack}.yaml").is_file()
+    found = program.committed_values(stack, root).get(key) if known else None
+    return found if isinstance(found, dict) else {}
+
+
+def settings_of(stack: str) -> Settings:
+    """A stack's settings: the committed ones, with placeholders for its secrets.
+
+    A stack with TLS asks for a password: its own secrets are then read by the Pulumi CLI, which
+    must know the stack. Raises ProgramError.
+    """
+    config = program.StackConfig.of_stack(stack)
+    if json.loads(config.values[f"{program.PROJECT}:tls"]):
+        config = _with_its_secrets(stack)
+    try:
+        return config.settings(stack)
+    except SettingsError as error:
+        raise program.ProgramError(str(error)) from None
+
+
+def session(settings: Settings) -> requests.Session:
+    """What Prometheus and Alertmanager of a stack are asked over, at `settings.local_url(service)`.
+
+    Grafana has logins of its own: `session.auth = (user, password)`.
+    """
+    made = trusting(settings.tls_ca)
+    if settings.tls:
+        made.auth = (settings.web_user, settings.web_password.get_secret_value())
+    return made
+
+
+def trusting(authority: str) -> requests.Session:
+    """A session that also takes certificates of that authority, in PEM; empty: none."""
+    made = requests.Session()
+    # A proxy of this user's does not lead to the stack, and a .netrc is for others.
+    made.trust_env = False
+    if authority:
+        made.mount("https://", _Trusting(authority))
+    return made
+
+
+def _with_its_secrets(stack: str) -> program.StackConfig:
+    cli = pulumi_cli.find()
+    if cli is None:
+        raise program.ProgramError(
+            f"Stack {stack} asks for a password (vitalstream:tls), and there is no Pulumi CLI here "
+            "that could read it from the stack's configuration."
+        )
+    command = [cli, "config", "--show-secrets", "--json", "--stack", stack, "--non-interactive"]
+    done = subprocess.run(command, cwd=program.ROOT, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise program.ProgramError(
+            f"Stack {stack} asks for a password (vitalstream:tls), which cannot be read from its "
+            f"configuration: {done.stderr.strip().removeprefix('error: ')}"
+        )
+    found: dict[str, Any] = json.loads(done.stdout)
+    own = {
+        key.removeprefix(f"{program.PROJECT}:"): entry
+        for key, entry in found.items()
+        if key.startswith(f"{program.PROJECT}:")
+    }
+    values = {key: entry["value"] for key, entry in own.items()}
+    secrets = {key for key, entry in own.items() if entry["secret"]}
+    return program.StackConfig.of_values({**program.committed_values(stack), **values}, secrets)

@@ -1,0 +1,189 @@
+"""`make demo`: the whole dev stack on this machine, by the engine or, without one, rehearsed."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import docker
+import docker.errors
+import requests
+from rich.console import Console
+from rich.table import Table
+
+from components.catalog.images import IMAGES
+from components.settings.settings import Settings
+from ops import connections, dev_machine
+from ops.demo import pulumi_cli
+from ops.demo.workspace import Workspace, WorkspaceError
+from ops.offline import local_deploy, program
+
+STACK = "dev"
+TARGETS_SECONDS = 90
+console = Console(highlight=False)
+
+
+class DemoError(Exception):
+    """The demo did not come up; the message says why."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the demo is brought up: `cli` is None for a rehearsal."""
+
+    cli: str | None
+    images: dict[str, str]
+    why: str
+
+
+def up() -> None:
+    """Brings the dev stack up, waits for its targets and says what is where."""
+    client = dev_machine.ensure_docker(say)
+    plan = make_plan(client)
+    say(plan.why)
+    workspace = Workspace(STACK, plan.cli)
+    overrides = {"images": plan.images} if plan.images else {}
+    config = demo_config(workspace, overrides)
+    left_out: tuple[str, ...] = ()
+    if plan.cli:
+        workspace.prepare(overrides)
+        try:
+            workspace.run("up", "--yes")
+        except WorkspaceError as error:
+            raise DemoError(f"{error}{_last_words(client)}") from None
+    else:
+        result = local_deploy.up(STACK, config, say)
+        left_out = tuple(
+            name.removeprefix("container ")
+            for name in result.left_out
+            if name.startswith("container ")
+        )
+    wait_for_targets(config, left_out)
+    summary(config, workspace, left_out)
+
+
+def make_plan(client: docker.DockerClient) -> Plan:
+    """The engine and the official images where they can be had, else what stands in for them."""
+    cli = pulumi_cli.ensure(say)
+    if registry_answers(client):
+        if cli:
+            return Plan(cli, {}, "The Pulumi engine, with the images of the registry.")
+        pull(client)
+        return Plan(None, {}, "No Pulumi CLI can be had here: a rehearsal under Pulumi's mocks.")
+    images = local_deploy.local_images(client, say)
+    if cli and "grafana" in images:
+        return Plan(
+            cli,
+            images,
+            "The Pulumi engine, with images made from Debian's packages: no image registry can be "
+            "reached.",
+        )
+    missing = "no Pulumi CLI" if not cli else "no image of Grafana"
+    return Plan(
+        None,
+        images,
+        f"No image registry can be reached and {missing} is here: a rehearsal under Pulumi's "
+        "mocks, with images made from Debian's packages.",
+    )
+
+
+def pull(client: docker.DockerClient) -> None:
+    """The pinned images; a rehearsal makes containers of what is there."""
+    for image in IMAGES.values():
+        if not _is_local(client, image.reference):
+            say(f"pulling {image.repository}:{image.tag}")
+            client.images.pull(image.reference)
+
+
+def registry_answers(client: docker.DockerClient) -> bool:
+    """Whether the Docker Engine can pull, or already has everything."""
+    references = [image.reference for image in IMAGES.values()]
+    if all(_is_local(client, reference) for reference in references):
+        return True
+    try:
+        client.images.get_registry_data(references[0])
+    except (docker.errors.APIError, OSError):
+        return False
+    return True
+
+
+def _is_local(client: docker.DockerClient, reference: str) -> bool:
+    try:
+        client.images.get(reference)
+    except docker.errors.ImageNotFound:
+        return False
+    return True
+
+
+def demo_config(workspace: Workspace, overrides: dict[str, Any]) -> program.StackConfig:
+    """The dev stack's configuration with this machine's secrets, as the engine would hand it on."""
+    passwords = workspace.passwords()
+    values = {**program.committed_values(STACK), **overrides, **passwords}
+    return program.StackConfig.of_values(values, set(passwords))
+
+
+def wait_for_targets(config: program.StackConfig, left_out: tuple[str, ...]) -> None:
+    """Until Prometheus scrapes everything that runs. Raises DemoError naming what it cannot."""
+    settings = config.settings(STACK)
+    deadline = time.monotonic() + TARGETS_SECONDS
+    down: dict[str, str] = {"prometheus": "not asked yet"}
+    with console.status("waiting for every target to be scraped"):
+        while time.monotonic() < deadline:
+            down = _targets_down(settings, left_out)
+            if not down:
+                return
+            time.sleep(1)
+    words = "\n".join(f"  {job}: {why}" for job, why in down.items())
+    raise DemoError(f"After {TARGETS_SECONDS} s these targets are not up:\n{words}")
+
+
+def _targets_down(settings: Settings, left_out: tuple[str, ...]) -> dict[str, str]:
+    url = f"{settings.local_url('prometheus')}/api/v1/targets"
+    try:
+        with connections.session(settings) as session:
+            targets = session.get(url, timeout=5).json()["data"]["activeTargets"]
+    except (requests.RequestException, KeyError) as error:
+        return {"prometheus": str(error)}
+    return {
+        target["labels"]["job"]: target["lastError"] or "not scraped yet"
+        for target in targets
+        if target["health"] != "up" and target["labels"]["job"] not in left_out
+    }
+
+
+def summary(config: program.StackConfig, workspace: Workspace, left_out: tuple[str, ...]) -> None:
+    settings = config.settings(STACK)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("what")
+    table.add_column("where")
+    for service in settings.published:
+        if service not in left_out:
+            table.add_row(service, settings.url(service))
+    console.print(table)
+    if "grafana" in left_out:
+        say("Grafana is left out: there is no image of it here. Its dashboards: `make dashboards`.")
+    else:
+        password = workspace.passwords()["grafanaAdminPassword"]
+        console.print(
+            f"\nGrafana: {settings.url('grafana')}/d/vitalstream-overview  "
+            f"login {settings.grafana_admin_user} / {password}",
+            soft_wrap=True,
+        )
+    say("`make ps` and `make logs SERVICE=prometheus` show what runs; `make down` removes it.")
+
+
+def _last_words(client: docker.DockerClient) -> str:
+    """The log of each container that is not well: the engine only says that it waited."""
+    words = ""
+    for container in client.containers.list(
+        all=True, ignore_removed=True, filters={"label": f"vitalstream.stack={STACK}"}
+    ):
+        if container.status != "running" or container.health != "healthy":
+            log = container.logs(tail=5).decode(errors="replace").strip()
+            words += f"\n{container.name} is {container.status}; its last words:\n{log}"
+    return words
+
+
+def say(words: str) -> None:
+    console.print(words, soft_wrap=True)

@@ -1,0 +1,83 @@
+"""Docker images made on the spot from Debian's packages, where no image registry can be reached.
+
+They stand in for the official images: the same user, entrypoint and paths, in Debian's versions.
+Nothing is installed on this machine, and no root rights are needed beyond access to Docker.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import docker
+import docker.errors
+
+from ops.offline.images import build, rootfs, wheels
+from ops.offline.images.errors import LocalImagesError
+from ops.offline.images.recipes import (
+    BASE_PACKAGES,
+    ENTRYPOINTS,
+    LABEL,
+    LEFT_OUT,
+    RECIPES,
+    REPOSITORY_PREFIX,
+)
+
+__all__ = ["SERVICES", "LocalImagesError", "ensure", "recipe_hash"]
+
+SERVICES = tuple(RECIPES)
+
+
+def ensure(
+    services: Iterable[str],
+    client: docker.DockerClient,
+    report: build.Report,
+    *,
+    rebuild: bool = False,
+) -> dict[str, str]:
+    """Make the images of ``services`` that are not there yet; return each service's tag.
+
+    An image is there when one carries the hash of its present recipe, whatever versions it was
+    made from; ``rebuild`` makes it anew from the packages of today. ``report`` gets one line of
+    progress at a time, from several threads. Raises LocalImagesError, in one line, when an image
+    cannot be made; temporary files are removed either way.
+    """
+    wanted = list(dict.fromkeys(services))
+    if unknown := [service for service in wanted if service not in RECIPES]:
+        raise LocalImagesError(f"no recipe for {', '.join(unknown)}, only for {', '.join(RECIPES)}")
+    if any(RECIPES[service].python_version for service in wanted):
+        wheels.require_requirements()
+    hashes = {service: recipe_hash(service) for service in wanted}
+    try:
+        tags = {} if rebuild else _present(hashes, client)
+        missing = {service: hashes[service] for service in wanted if service not in tags}
+        if missing:
+            tags |= build.make(missing, client, report)
+    except docker.errors.DockerException as error:
+        reason = getattr(error, "explanation", None) or error
+        raise LocalImagesError(f"Docker: {reason}") from error
+    return {service: tags[service] for service in wanted}
+
+
+def recipe_hash(service: str) -> str:
+    """A hash that changes whenever an image of ``service`` would be made differently."""
+    recipe = RECIPES[service]
+    parts = [service, repr(recipe), repr(BASE_PACKAGES), repr(LEFT_OUT)]
+    parts += [json.dumps(build.configuration(recipe, version="0", digest=""))]
+    sources = [Path(rootfs.__file__), *(ENTRYPOINTS / name for name in recipe.files.values())]
+    if recipe.python_version:
+        sources += [Path(wheels.__file__), wheels.REQUIREMENTS]
+    parts += [source.read_text() for source in sources]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _present(hashes: dict[str, str], client: docker.DockerClient) -> dict[str, str]:
+    found = {}
+    for service, digest in hashes.items():
+        for image in client.images.list(filters={"label": f"{LABEL}={digest}"}):
+            for tag in image.tags:
+                if tag.startswith(f"{REPOSITORY_PREFIX}/{service}:"):
+                    found[service] = tag
+    return found

@@ -1,0 +1,187 @@
+"""From Debian packages to tagged images: resolve, download once, then one image after another."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import docker
+import docker.errors
+
+from ops.offline.images import rootfs, wheels
+from ops.offline.images.debian import (
+    Apt,
+    AptError,
+    Package,
+    architecture,
+    require_debian,
+    upstream_version,
+)
+from ops.offline.images.errors import LocalImagesError
+from ops.offline.images.recipes import (
+    BASE_PACKAGES,
+    LABEL,
+    LEFT_OUT,
+    PATH,
+    RECIPES,
+    REPOSITORY_PREFIX,
+    Recipe,
+)
+
+BUILDERS = 2  # unpacking keeps a core busy, and the smallest machines have two
+BYTES_PER_MB = 1_000_000
+
+Report = Callable[[str], None]
+
+
+def make(hashes: Mapping[str, str], client: docker.DockerClient, report: Report) -> dict[str, str]:
+    """Make an image of every service in ``hashes``, labelled with its hash; return the tags."""
+    require_debian()
+    arch = architecture()
+    if (engine := client.version()["Arch"]) != arch:
+        raise LocalImagesError(f"the Docker Engine runs on {engine}, this machine on {arch}")
+    with tempfile.TemporaryDirectory(prefix="vitalstream-images-") as folder:
+        workdir = Path(folder)
+        with ThreadPoolExecutor(BUILDERS) as pool:
+            installing = {
+                version: pool.submit(_install_wheels, workdir, version, arch, report)
+                for service in hashes
+                if (version := RECIPES[service].python_version)
+            }
+            closures, archives = _download(Apt(workdir, LEFT_OUT), tuple(hashes), report)
+            builder = _Builder(client, arch, workdir, archives, installing, report)
+            # The python image waits for pip: last, so that the others need not wait with it.
+            order = sorted(hashes, key=lambda service: RECIPES[service].python_version is not None)
+            images = {
+                service: pool.submit(builder.build, service, closures[service], hashes[service])
+                for service in order
+            }
+            try:
+                tags = {service: image.result() for service, image in images.items()}
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+    _remove_untagged(client)
+    return tags
+
+
+def _download(
+    apt: Apt, services: tuple[str, ...], report: Report
+) -> tuple[dict[str, list[Package]], Path]:
+    """What each service needs, and the folder that holds all of it."""
+
+    def attempt() -> tuple[dict[str, list[Package]], Path]:
+        needed = {service: (*BASE_PACKAGES, *RECIPES[service].packages) for service in services}
+        closures = {service: apt.resolve(packages) for service, packages in needed.items()}
+        count = len({package.filename for closure in closures.values() for package in closure})
+        report(f"downloading {count} Debian packages")
+        return closures, apt.download(sorted({name for names in needed.values() for name in names}))
+
+    try:
+        return attempt()
+    except AptError:
+        report("fetching Debian's package lists: this machine has none, or old ones")
+        apt.refresh()
+        return attempt()
+
+
+def _install_wheels(workdir: Path, version: str, arch: str, report: Report) -> Path:
+    report("installing the demo's Python packages")
+    target = workdir / f"python{version}"
+    wheels.install(target, version, arch)
+    return target
+
+
+@dataclass(frozen=True)
+class _Builder:
+    client: docker.DockerClient
+    arch: str
+    workdir: Path
+    archives: Path
+    installing: Mapping[str, Future[Path]]
+    report: Report
+
+    def build(self, service: str, closure: list[Package], digest: str) -> str:
+        started = time.monotonic()
+        recipe = RECIPES[service]
+        versions = {package.name: upstream_version(package.version) for package in closure}
+        version = versions[recipe.tag_package]
+        repository = f"{REPOSITORY_PREFIX}/{service}"
+        archive = self.workdir / f"{service}.tar"
+        trees = {}
+        if python := recipe.python_version:
+            trees[self.installing[python].result()] = wheels.SITE_PACKAGES.format(version=python)
+        rootfs.write(archive, recipe, [self.archives / p.filename for p in closure], trees)
+        size = archive.stat().st_size
+        tag = f"{repository}:{version}"
+        self._load(archive, tag, configuration(recipe, version, digest))
+        took = time.monotonic() - started
+        self.report(f"made {tag}: {size / BYTES_PER_MB:.0f} MB in {took:.1f} s")
+        return tag
+
+    def _load(self, layer: Path, tag: str, config: Mapping[str, object]) -> None:
+        archive = layer.with_suffix(".image")
+        write_image(archive, layer, tag, self.arch, config)
+        layer.unlink()
+        with archive.open("rb") as content:
+            self.client.images.load(content)
+        archive.unlink()
+
+
+def _remove_untagged(client: docker.DockerClient) -> None:
+    """Remove images that lost their tag to a newer one, unless a container still uses them."""
+    for image in client.images.list(filters={"label": LABEL, "dangling": True}):
+        with suppress(docker.errors.APIError):
+            client.images.remove(str(image.id))
+
+
+def write_image(
+    archive: Path, layer: Path, tag: str, arch: str, config: Mapping[str, object]
+) -> None:
+    """Write an archive for ``docker load``: one layer, its configuration and its tag.
+
+    Not ``docker import``: that cannot set a stop signal.
+    """
+    with layer.open("rb") as content:
+        diff_id = hashlib.file_digest(content, "sha256").hexdigest()
+    image = {
+        "architecture": arch,
+        "os": "linux",
+        "created": datetime.now(UTC).isoformat(),
+        "config": config,
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{diff_id}"]},
+    }
+    text = json.dumps(image).encode()
+    name = f"{hashlib.sha256(text).hexdigest()}.json"
+    manifest = [{"Config": name, "RepoTags": [tag], "Layers": ["layer.tar"]}]
+    with tarfile.open(archive, "w") as out:
+        for path, data in ((name, text), ("manifest.json", json.dumps(manifest).encode())):
+            member = tarfile.TarInfo(path)
+            member.size = len(data)
+            out.addfile(member, io.BytesIO(data))
+        out.add(layer, "layer.tar")
+
+
+def configuration(recipe: Recipe, version: str, digest: str) -> dict[str, object]:
+    """The image's configuration, in the words of the OCI image specification."""
+    major = version.split(".", 1)[0]
+    environment = {"PATH": PATH, **recipe.environment}
+    config: dict[str, object] = {
+        "User": f"{recipe.uid}:{recipe.uid}" if recipe.uid else "",
+        "Env": [f"{key}={text.format(major=major)}" for key, text in environment.items()],
+        "Entrypoint": list(recipe.entrypoint),
+        "Cmd": list(recipe.command),
+        "WorkingDir": recipe.workdir,
+        "Labels": {LABEL: digest},
+    }
+    return config | ({"StopSignal": recipe.stop_signal} if recipe.stop_signal else {})

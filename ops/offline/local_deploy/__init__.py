@@ -1,0 +1,13 @@
+"""The rehearsal: the stack on real containers where no Pulumi engine can be had.
+
+`__main__.py` runs under Pulumi's mocks (`ops.offline.program`), and what it registers is really
+created, through the Docker SDK and Grafana's HTTP API. It only creates and removes: differences,
+updates in place and state are the engine's. It pulls no image.
+"""
+
+from ops.offline.local_deploy.errors import RehearsalError, StaleNetworkError
+from ops.offline.local_deploy.local import local_images
+from ops.offline.local_deploy.removal import down
+from ops.offline.local_deploy.run import Result, up
+
+__all__ = ["RehearsalError", "Result", "StaleNetworkError", "down", "local_images", "up"]

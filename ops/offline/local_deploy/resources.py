@@ -1,0 +1,91 @@
+"""Networks, volumes and images as the Docker provider would make them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import docker
+import docker.errors
+from docker.types import IPAMConfig, IPAMPool
+
+from ops.dev_machine import ROOT
+from ops.offline.local_deploy import ownership
+from ops.offline.local_deploy.errors import RehearsalError, docker_words
+
+BUILD_LOG_LINES = 15
+
+
+def create_network(client: docker.DockerClient, inputs: Mapping[str, Any]) -> str:
+    made = client.networks.create(
+        inputs["name"],
+        driver=inputs.get("driver") or "bridge",
+        internal=inputs.get("internal") or False,
+        labels=ownership.labels(inputs),
+        ipam=_ipam(inputs.get("ipamConfigs") or []),
+        check_duplicate=True,
+    )
+    return str(made.id)
+
+
+def _ipam(configs: list[Mapping[str, Any]]) -> IPAMConfig | None:
+    if not configs:
+        return None
+    pools = [IPAMPool(subnet=one["subnet"], gateway=one.get("gateway")) for one in configs]
+    return IPAMConfig(pool_configs=pools)
+
+
+def create_volume(client: docker.DockerClient, inputs: Mapping[str, Any]) -> str:
+    """An existing volume is kept as it is, with its data."""
+    try:
+        return str(client.volumes.get(inputs["name"]).id)
+    except docker.errors.NotFound:
+        made = client.volumes.create(inputs["name"], labels=ownership.labels(inputs))
+        return str(made.id)
+
+
+def find_image(
+    client: docker.DockerClient, inputs: Mapping[str, Any], report: Callable[[str], None]
+) -> str:
+    """The id of an image that is there, or of one built here. Raises RehearsalError."""
+    name = inputs["name"]
+    if inputs.get("build"):
+        return _build(client, name, inputs["build"], report)
+    try:
+        return str(client.images.get(name).id)
+    except docker.errors.ImageNotFound:
+        raise RehearsalError(missing_image(name)) from None
+
+
+def missing_image(name: str) -> str:
+    return (
+        f"There is no image {name} on this Docker Engine, and the rehearsal pulls none. "
+        "`python -m ops.local_images` makes images of Debian's packages; vitalstream:images names "
+        "the image that a service runs."
+    )
+
+
+def _build(
+    client: docker.DockerClient, name: str, build: Mapping[str, Any], report: Callable[[str], None]
+) -> str:
+    report(f"building {name}")
+    try:
+        # Docker's SDK leaves out of the context what .dockerignore names.
+        image, _ = client.images.build(
+            path=str(ROOT / build["context"]),
+            dockerfile=build.get("dockerfile"),
+            buildargs=build.get("buildArgs"),
+            tag=name,
+            labels={ownership.MADE_BY_LABEL: ownership.REHEARSAL},
+            rm=True,
+            forcerm=True,
+        )
+    except docker.errors.BuildError as error:
+        lines = [entry["stream"] for entry in error.build_log if entry.get("stream")]
+        log = "".join(lines).strip().splitlines()[-BUILD_LOG_LINES:]
+        raise RehearsalError(
+            f"The image {name} cannot be built: {error.msg}\n" + "\n".join(log)
+        ) from None
+    except docker.errors.APIError as error:
+        raise RehearsalError(f"The image {name} cannot be built: {docker_words(error)}") from None
+    return str(image.id)

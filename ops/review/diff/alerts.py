@@ -1,0 +1,221 @@
+"""Alerts and recording rules, by name: what they were, what they are, what became weaker."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from ops.review.diff import dashboards, promql, rules
+from ops.review.diff.comparison import Comparison
+from ops.review.diff.dashboards import field_of
+from ops.review.diff.report import (
+    Field,
+    Item,
+    Kind,
+    Line,
+    Mark,
+    Quote,
+    quoted,
+)
+from ops.review.diff.rules import Rule, RuleSet
+from ops.review.diff.snapshot import RULES_FOLDER, Snapshot
+from ops.review.diff.values import changes
+
+_CONSTANT = re.compile(r"vector\((\d+(?:\.\d+)?)\)")
+_SEVERITIES = {"critical": 3, "warning": 2, "info": 1, "none": 0}
+
+
+@dataclass(frozen=True)
+class Readers:
+    """Who reads a series, straight or by way of other recording rules."""
+
+    alerts: tuple[str, ...]
+    panels: tuple[str, ...]
+
+    @property
+    def line(self) -> Line:
+        if not self.alerts and not self.panels:
+            return ("read by no alert and no panel",)
+        parts: list[str | Quote] = ["read by "]
+        if self.alerts:
+            parts += [f"alert{'s' * (len(self.alerts) > 1)} ", *quoted(self.alerts)]
+        if self.panels:
+            parts += [" and " if self.alerts else "", f"panel{'s' * (len(self.panels) > 1)} "]
+            parts += quoted(self.panels, most=6)
+        return tuple(parts)
+
+
+def read(snapshot: Snapshot) -> RuleSet:
+    return rules.read(snapshot.texts(RULES_FOLDER))
+
+
+def items(comparison: Comparison) -> list[Item]:
+    before, after = read(comparison.before), read(comparison.after)
+    found = [_alert_item(comparison, *pair) for pair in rules.pairs(before.alerts, after.alerts)]
+    found.sort(key=lambda item: item is None or item.mark is not Mark.WEAKER)
+    both = rules.pairs(before.records, after.records)
+    records = [_record_item(comparison, *pair, after) for pair in both]
+    return [
+        *(item for item in found if item),
+        *(item for item in records if item),
+        *_group_items(before, after),
+    ]
+
+
+def unreadable(comparison: Comparison) -> set[str]:
+    """The rule files whose changes `items` cannot tell."""
+    return {*read(comparison.before).unreadable, *read(comparison.after).unreadable}
+
+
+def _alert_item(comparison: Comparison, old: Rule | None, new: Rule | None) -> Item | None:
+    if old and new:
+        fields, weaker = _compared(old, new)
+        if not fields:
+            return None
+        line: Line = ("alert ", Quote(new.name), " changed")
+        mark = Mark.WEAKER if weaker else Mark.NONE
+        return Item(Kind.CHANGED, new.name, line, mark, tuple((why,) for why in weaker), fields)
+    if new:
+        line = ("alert ", Quote(new.name), " added")
+        return Item(Kind.ADDED, new.name, line, fields=tuple(_summary(new, Kind.ADDED)))
+    assert old is not None
+    why = _disabled(comparison.after, old.name) or ("it is removed",)
+    line = ("alert ", Quote(old.name), " removed")
+    fields = tuple(_summary(old, Kind.REMOVED))
+    return Item(Kind.REMOVED, old.name, line, Mark.WEAKER, (why,), fields)
+
+
+def _disabled(after: Snapshot, name: str) -> Line | None:
+    """In the words of whoever disabled it."""
+    setting = (after.settings or {}).get("alerts")
+    overrides = setting.value if setting else None
+    own = overrides.get(name) if isinstance(overrides, Mapping) else None
+    if not isinstance(own, Mapping) or own.get("enabled") is not False:
+        return None
+    reason = str(own.get("reason") or "")
+    return ("it is disabled: ", Quote(reason)) if reason else ("it is disabled, no reason given",)
+
+
+def _summary(rule: Rule, kind: Kind) -> Iterator[Field]:
+    parts = {
+        "expression": promql.pretty(rule.expr),
+        "for": rule.delay,
+        **{key: value for key, value in rule.labels.items() if key in ("severity", "service")},
+        "place": rule.place,
+    }
+    for name, text in parts.items():
+        yield Field(name, *((None, text) if kind is Kind.ADDED else (text, None)))
+
+
+def _compared(old: Rule, new: Rule) -> tuple[tuple[Field, ...], list[str]]:
+    """What is other than before, and in which words it is weaker."""
+    weaker: list[str] = []
+    fields: list[Field] = list(_expression(old, new, weaker))
+    if rules.seconds(old.delay) != rules.seconds(new.delay):
+        fields.append(Field("for", old.delay, new.delay))
+        if (rules.seconds(new.delay) or 0) > (rules.seconds(old.delay) or 0):
+            weaker.append("it waits longer")
+    elif rules.seconds(old.delay) is None and old.delay != new.delay:
+        fields.append(Field("for", old.delay, new.delay))
+    fields += _parts("label", old.labels, new.labels)
+    if _rank(new.severity) < _rank(old.severity):
+        weaker.append("its severity is lower")
+    fields += _parts("annotation", old.annotations, new.annotations)
+    fields += [field_of(change, change.where) for change in changes(old.others, new.others)]
+    if (old.file, old.group) != (new.file, new.group):
+        fields.append(Field("place", old.place, new.place))
+    return tuple(fields), weaker
+
+
+def _expression(old: Rule, new: Rule, weaker: list[str]) -> Iterator[Field]:
+    if promql.same(old.expr, new.expr):
+        return
+    found = promql.thresholds(old.expr, new.expr)
+    if found is None:
+        yield Field("expression", promql.pretty(old.expr), promql.pretty(new.expr))
+        return
+    for threshold in found:
+        yield Field("threshold", threshold.old, threshold.new)
+    if any(threshold.weaker for threshold in found):
+        weaker.append("its threshold is harder to reach")
+
+
+def _parts(what: str, old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Field]:
+    for key in sorted({*old, *new}):
+        if old.get(key) != new.get(key):
+            name = key if key in ("severity", "service") and what == "label" else f"{what} {key}"
+            yield Field(name, old.get(key), new.get(key))
+
+
+def _rank(severity: str) -> float:
+    """A severity that nobody knows is as high as any; none at all is the lowest."""
+    return _SEVERITIES.get(severity, 3 if severity else -1)
+
+
+def _record_item(
+    comparison: Comparison, old: Rule | None, new: Rule | None, after: RuleSet
+) -> Item | None:
+    rule = new or old
+    assert rule is not None
+    kind = Kind.CHANGED if old and new else Kind.ADDED if new else Kind.REMOVED
+    readers = readers_of(rule.name, after, comparison.after)
+    line: Line = ("recording rule ", Quote(rule.name), f" {kind}, ", *readers.line)
+    if old and new:
+        fields = _compared(old, new)[0]
+        rarer = _rarer(old, new)
+        mark, why = (Mark.WEAKER, (rarer,)) if rarer else (Mark.NONE, ())
+        return Item(kind, rule.name, line, mark, why, fields) if fields else None
+    text = promql.pretty(rule.expr)
+    field = Field("expression", *((None, text) if new else (text, None)))
+    recorded = any(other.name == rule.name for other in after.records)
+    if old and not recorded and (readers.alerts or readers.panels):
+        gone: Line = ("they read a series that nothing records any more",)
+        return Item(kind, rule.name, line, Mark.WEAKER, (gone,), (field,))
+    return Item(kind, rule.name, line, fields=(field,))
+
+
+def _rarer(old: Rule, new: Rule) -> Line | None:
+    """Why alerts fire more rarely than before, where a constant of rules/slo.yml says so."""
+    values = [_CONSTANT.fullmatch(rule.expr.strip()) for rule in (old, new)]
+    if None in values:
+        return None
+    was, now = (float(found[1]) for found in values if found)
+    match new.name:
+        case "slo:objective:ratio" if now < was:
+            return ("more requests may fail before a budget alert fires",)
+        case "slo:traffic_floor:rate" if now > was:
+            return ("more traffic is needed for a budget alert to fire",)
+    return None
+
+
+def readers_of(series: str, found: RuleSet, snapshot: Snapshot) -> Readers:
+    reached, left = {series}, {series}
+    while left:
+        left = {rule.name for rule in found.records if promql.metrics(rule.expr) & left} - reached
+        reached |= left
+    alerts = {rule.name for rule in found.alerts if promql.metrics(rule.expr) & reached}
+    panels = {
+        f"{board.title}: {panel.title}"
+        for board in dashboards.all_of(snapshot)
+        for panel in board.panels
+        if any(promql.metrics(query) & reached for query in panel.queries)
+    }
+    return Readers(tuple(sorted(alerts)), tuple(sorted(panels)))
+
+
+def _group_items(before: RuleSet, after: RuleSet) -> Iterator[Item]:
+    for at in sorted({*before.groups, *after.groups}):
+        file, name = at
+        old, new = before.groups.get(at), after.groups.get(at)
+        alerts = [r for r in (*before.rules, *after.rules) if (r.file, r.group) == at]
+        if old is not None and new is not None:
+            kind, fields = Kind.CHANGED, [field_of(one, one.where) for one in changes(old, new)]
+        else:
+            # The rules of one that comes or goes are told one by one.
+            kind, fields = (Kind.ADDED if old is None else Kind.REMOVED), []
+        if fields or (kind is not Kind.CHANGED and not alerts):
+            line: Line = ("group ", Quote(name), " of ", Quote(file), f" {kind}")
+            names = sorted({rule.name for rule in alerts if rule.is_alert})
+            why: tuple[Line, ...] = (("with the alerts ", *quoted(names)),) if names else ()
+            yield Item(kind, name, line, why=why, fields=tuple(fields))

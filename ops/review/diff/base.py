@@ -1,0 +1,236 @@
+"""Two versions of the program, each rendered by its own code under Pulumi's mocks."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import secrets
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ops.review.diff import plan
+from ops.review.diff.comparison import Comparison, DiffError
+from ops.review.diff.report import Fault
+from ops.review.diff.snapshot import (
+    Address,
+    Resource,
+    Setting,
+    Snapshot,
+    provider_of,
+)
+
+RECORDER = Path(__file__).resolve().with_name("recorder.py")
+RENDER_SECONDS = 120
+_STACK_FILE = re.compile(r"Pulumi\.(?P<stack>[A-Za-z0-9][A-Za-z0-9_.-]*)\.yaml")
+# What a rendering may know of this machine: no credentials, and nothing of a Pulumi that runs.
+_ENVIRONMENT = ("HOME", "LANG", "LC_ALL", "PATH", "SYSTEMROOT", "TMPDIR", "VIRTUAL_ENV")
+_FILES_NAMED = 5
+
+
+@dataclass(frozen=True)
+class _Side:
+    """A version: `which` names it to readers, `root` is where its files are."""
+
+    which: str
+    root: Path
+
+
+@dataclass(frozen=True)
+class _Rendering:
+    snapshot: Snapshot
+    error: str = ""
+
+
+def compare(
+    root: Path, ref: str, stacks: Sequence[str] = (), *, allow_dirty: bool = False
+) -> list[Comparison]:
+    """The work tree at `root` against the commit `ref`, for each stack that either has.
+
+    Raises DiffError. A version that does not render is a `Comparison` that says so.
+    """
+    commit = commit_of(root, ref)
+    dirty = _dirty(root)
+    if dirty and not allow_dirty:
+        named = ", ".join(dirty[:_FILES_NAMED]) + (", ..." if len(dirty) > _FILES_NAMED else "")
+        raise DiffError(
+            f"The work tree differs from its last commit: {named}. Commit or stash that, or take "
+            "it as it is with --allow-dirty."
+        )
+    after = _Side("the work tree with uncommitted changes" if dirty else "the work tree", root)
+    with ExitStack() as cleanup:
+        folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="vitalstream-")))
+        _extract(root, commit, folder)
+        before = _Side(f"{ref} ({commit[:12]})" if ref != commit else commit[:12], folder)
+        there = _stacks(before.root), _stacks(after.root)
+        chosen = list(stacks) or sorted({*there[0], *there[1]})
+        for stack in chosen:
+            if stack not in there[0] and stack not in there[1]:
+                known = ", ".join(sorted({*there[0], *there[1]})) or "none"
+                raise DiffError(f"There is no stack {stack}; there are: {known}.")
+        return _compared(before, after, chosen, there)
+
+
+def commit_of(root: Path, ref: str) -> str:
+    """Raises DiffError."""
+    found = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+    if found.returncode != 0:
+        inside = _git(root, "rev-parse", "--git-dir")
+        if inside.returncode != 0:
+            raise DiffError(f"{root} is in no Git repository, so there is no base in it.")
+        raise DiffError(
+            f"There is no commit {ref} here. `git fetch` it first; a shallow clone has the last "
+            "commit only (in CI: fetch-depth: 0)."
+        )
+    return found.stdout.decode().strip()
+
+
+def settings(
+    root: Path, ref: str, stack: str
+) -> tuple[Mapping[str, Setting] | None, Mapping[str, Setting] | None]:
+    """A stack's settings in the commit `ref` and in the work tree; None where there is no such
+    stack, or no reading it. Raises DiffError.
+    """
+    commit, key = commit_of(root, ref), secrets.token_bytes(16)
+    with tempfile.TemporaryDirectory(prefix="vitalstream-") as folder:
+        _extract(root, commit, Path(folder))
+        sides = (Path(folder), root)
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+            before, after = pool.map(lambda side: _rendered(side, stack, key).snapshot, sides)
+    return before.settings, after.settings
+
+
+def _compared(
+    before: _Side, after: _Side, stacks: Sequence[str], there: tuple[set[str], set[str]]
+) -> list[Comparison]:
+    # The fingerprints of one comparison are of no use to another.
+    key = secrets.token_bytes(16)
+    wanted = [
+        (side, stack)
+        for stack in stacks
+        for side, known in ((before, there[0]), (after, there[1]))
+        if stack in known
+    ]
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        done = pool.map(lambda one: _rendered(one[0].root, one[1], key), wanted)
+        found = {
+            (side.which, stack): rendering
+            for (side, stack), rendering in zip(wanted, done, strict=True)
+        }
+    return [_comparison(before, after, stack, found) for stack in stacks]
+
+
+def _comparison(
+    before: _Side, after: _Side, stack: str, found: dict[tuple[str, str], _Rendering]
+) -> Comparison:
+    none = _Rendering(Snapshot())
+    old, new = found.get((before.which, stack)), found.get((after.which, stack))
+    notes = []
+    if old is None:
+        notes.append(f"{before.which} has no such stack: all of it is new.")
+    if new is None:
+        notes.append(f"{after.which} has no such stack: all of it would go.")
+    old, new = old or none, new or none
+    broken = tuple(
+        Fault(side.which, rendering.error)
+        for side, rendering in ((before, old), (after, new))
+        if rendering.error
+    )
+    return Comparison(
+        stack=stack,
+        origin=f"{before.which} to {after.which}, rendered without the engine",
+        before=old.snapshot,
+        after=new.snapshot,
+        steps={} if broken else plan.steps(old.snapshot, new.snapshot),
+        broken=broken,
+        notes=tuple(notes),
+    )
+
+
+def _rendered(root: Path, stack: str, key: bytes) -> _Rendering:
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", str(RECORDER), str(root), stack],
+            input=key,
+            capture_output=True,
+            cwd=root,
+            env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+            timeout=RENDER_SECONDS,
+            check=False,
+        )
+        found = json.loads(done.stdout)
+    except subprocess.TimeoutExpired:
+        return _Rendering(Snapshot(), f"It did not come to an end in {RENDER_SECONDS} s.")
+    except ValueError:
+        words = done.stderr.decode(errors="replace").strip().replace(f"{root}/", "")
+        return _Rendering(Snapshot(), words[-2000:] or f"It ended with status {done.returncode}.")
+    return _Rendering(snapshot(found), found.get("error", ""))
+
+
+def snapshot(found: dict[str, Any]) -> Snapshot:
+    """What a recorder wrote."""
+    resources = [_resource(one) for one in found.get("resources") or ()]
+    settings = found.get("settings")
+    return Snapshot(
+        {resource.address: resource for resource in resources},
+        None
+        if settings is None
+        else {key: Setting(one["value"], one["in_stack_file"]) for key, one in settings.items()},
+    )
+
+
+def _resource(found: dict[str, Any]) -> Resource:
+    address = Address.parse(found["address"])
+    return Resource(
+        address=address,
+        inputs=found["inputs"],
+        custom=found["custom"],
+        protect=found["protect"],
+        replace_on_changes=tuple(found["replace_on_changes"]),
+        ignore_changes=tuple(found["ignore_changes"]),
+        deleted_with=found["deleted_with"],
+        dependencies=frozenset(found["dependencies"]),
+        provider=provider_of(address.type, found.get("provider", "")),
+    )
+
+
+def _stacks(root: Path) -> set[str]:
+    return {
+        match["stack"]
+        for path in root.glob("Pulumi.*.yaml")
+        if (match := _STACK_FILE.fullmatch(path.name))
+    }
+
+
+def _dirty(root: Path) -> list[str]:
+    """Files that are not as committed; new ones too, but for those that Git ignores."""
+    found = _git(root, "status", "--porcelain", "-z", "--untracked-files=normal", "--", ".")
+    entries = found.stdout.decode(errors="replace").split("\0")
+    # A renamed file has an entry more, of its old name alone.
+    return [entry[3:] for entry in entries if entry[2:3] == " "]
+
+
+def _extract(root: Path, commit: str, folder: Path) -> None:
+    found = _git(root, "archive", "--format=tar", commit)
+    if found.returncode != 0:
+        raise DiffError(f"git archive: {found.stderr.decode(errors='replace').strip()}")
+    with tarfile.open(fileobj=io.BytesIO(found.stdout)) as archive:
+        archive.extractall(folder, filter="data")
+
+
+def _git(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    try:
+        return subprocess.run(
+            ["git", "-C", str(root), *arguments], capture_output=True, check=False
+        )
+    except FileNotFoundError:
+        raise DiffError("git is not on PATH, and a base is a commit.") from None

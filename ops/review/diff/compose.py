@@ -1,0 +1,128 @@
+"""Puts the sections together and sums them up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from ops.review.diff import (
+    alerts,
+    collection,
+    dashboards,
+    drift,
+    images,
+    interruptions,
+    inventory,
+    resources,
+    routing,
+    settings,
+)
+from ops.review.diff.comparison import Comparison
+from ops.review.diff.report import (
+    Check,
+    Item,
+    Kind,
+    Line,
+    Mark,
+    Quote,
+    Report,
+    Section,
+    Status,
+    count,
+    quoted,
+)
+
+_SECTIONS: dict[Section, Callable[[Comparison], list[Item]]] = {
+    Section.INTERRUPTIONS: interruptions.items,
+    Section.DRIFT: drift.items,
+    Section.ALERTS: alerts.items,
+    Section.ROUTES: routing.items,
+    Section.DASHBOARDS: dashboards.items,
+    Section.COLLECTION: collection.items,
+    Section.IMAGES: images.items,
+    Section.SETTINGS: settings.items,
+    Section.OTHER: resources.others,
+    Section.DETAILS: resources.details,
+}
+
+
+def report(comparison: Comparison, checks: tuple[Check, ...] = ()) -> Report:
+    """The report on a stack. With a broken side there is nothing to compare: the other is shown."""
+    notes = tuple((note,) for note in comparison.notes)
+    faults = comparison.broken
+    if faults:
+        which = [part for one in faults for part in (Quote(one.which), f" {one.how}", ", ")]
+        verdict: Line = ("cannot be compared: ", *which[:-1])
+        shown = tuple(inventory.lines(comparison))
+        return Report(
+            comparison.stack, comparison.origin, verdict, {}, checks, faults, shown, notes
+        )
+    sections = {section: tuple(tell(comparison)) for section, tell in _SECTIONS.items()}
+    return Report(
+        comparison.stack,
+        comparison.origin,
+        tuple(_verdict(sections, checks)),
+        sections,
+        checks,
+        notes=notes,
+    )
+
+
+def _verdict(
+    sections: dict[Section, tuple[Item, ...]], checks: tuple[Check, ...]
+) -> Iterator[str | Quote]:
+    failed = [check.name for check in checks if check.status is Status.FAILED]
+    if failed:
+        yield from ("checks failed: ", *quoted(failed), "; ")
+    layout = [item.subject for items in sections.values() for item in items if item.layout]
+    if all(item.layout for items in sections.values() for item in items):
+        yield "nothing changes"
+        if layout:
+            yield " by meaning: comments, order or formatting of "
+            yield from quoted(item.subject for item in sections[Section.DETAILS])
+        return
+    parts = list(_counts(sections))
+    if not any(_is_interruption(item) for item in sections[Section.INTERRUPTIONS]):
+        parts.insert(0, ("configuration only, nothing restarts",))
+    for index, part in enumerate(parts):
+        yield from ("; ", *part) if index else part
+
+
+def _is_interruption(item: Item) -> bool:
+    return item.mark in (Mark.DANGER, Mark.INTERRUPTS)
+
+
+def _counts(sections: dict[Section, tuple[Item, ...]]) -> Iterator[Line]:
+    stops = sections[Section.INTERRUPTIONS]
+    if danger := [item for item in stops if item.mark is Mark.DANGER]:
+        yield (f"{count(len(danger), 'danger')}: ", *quoted(item.subject for item in danger))
+    if gone := [item for item in stops if item.mark is Mark.INTERRUPTS]:
+        yield (f"{count(len(gone), 'interruption')}: ", *quoted(item.subject for item in gone))
+    # Those with the same way together are one item, and one alert may be in several.
+    if weaker := {
+        name
+        for items in sections.values()
+        for item in items
+        if item.mark is Mark.WEAKER
+        for name in item.subject.split(", ")
+    }:
+        yield (f"{len(weaker)} made weaker",)
+    for section, what in (
+        (Section.ALERTS, "alerts and rules"),
+        (Section.ROUTES, "who is told"),
+        (Section.DASHBOARDS, "dashboards and panels"),
+        (Section.COLLECTION, "retention and scraping"),
+        (Section.IMAGES, "images"),
+        (Section.SETTINGS, "settings"),
+        (Section.DRIFT, "changed by hand"),
+        (Section.OTHER, "other"),
+    ):
+        if items := sections[section]:
+            yield (f"{what}: {_kinds(items)}",)
+    yield (count(len(sections[Section.DETAILS]), "resource"),)
+
+
+def _kinds(items: tuple[Item, ...]) -> str:
+    found = [
+        f"{number} {kind}" for kind in Kind if (number := sum(item.kind is kind for item in items))
+    ]
+    return ", ".join(found)

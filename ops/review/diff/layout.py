@@ -1,0 +1,43 @@
+"""Files that differ by comments, order or formatting alone."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import yaml
+
+from ops.review.diff import rules
+from ops.review.diff.snapshot import RULES_FOLDER
+from ops.review.diff.values import Change, same
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def only(change: Change) -> bool:
+    """Whether a change of a file's text, at `files["path"]`, changes nothing by meaning."""
+    if len(change.path) != 2 or change.path[0] not in ("files", "secret_files"):
+        return False
+    path = str(change.path[1])
+    if not isinstance(change.old, str) or not isinstance(change.new, str):
+        return False
+    if path.startswith(RULES_FOLDER):
+        return rules.same(change.old, change.new)
+    if path.endswith((".yml", ".yaml", ".json")):
+        return _parsed_same(change.old, change.new)
+    return False
+
+
+def _parsed_same(old: str, new: str) -> bool:
+    try:
+        return same(_load(old), _load(new))
+    except (yaml.YAMLError, ValueError):
+        return False
+
+
+def _load(text: str) -> Any:
+    # JSON is YAML, but PyYAML does not take all of it.
+    try:
+        return json.loads(text)
+    except ValueError:
+        return yaml.load(text, Loader=_LOADER)

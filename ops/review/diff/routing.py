@@ -1,0 +1,232 @@
+"""Who hears of which alert now, and who no longer does."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from ops.review.diff import alerts, routes
+from ops.review.diff.comparison import Comparison
+from ops.review.diff.dashboards import field_of
+from ops.review.diff.report import (
+    Field,
+    Item,
+    Kind,
+    Line,
+    Mark,
+    Quote,
+    count,
+    quoted,
+)
+from ops.review.diff.routes import Delivery, Hold
+from ops.review.diff.snapshot import ALERTMANAGER_FILE, PROMETHEUS_FILE, Snapshot
+from ops.review.diff.values import Change, changes
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+NOBODY = "nobody"
+# How people name a channel, and the key of a receiver's entry that says which.
+_CHANNELS = {
+    "slack_configs": ("Slack", "channel"),
+    "email_configs": ("mail to", "to"),
+    "webhook_configs": ("a webhook", ""),
+    "pagerduty_configs": ("PagerDuty", ""),
+    "opsgenie_configs": ("Opsgenie", ""),
+    "telegram_configs": ("Telegram", "chat_id"),
+    "msteams_configs": ("Teams", ""),
+}
+
+
+@dataclass(frozen=True)
+class Routing:
+    """What a version does with its alerts. `labels` has the known labels of each, by name."""
+
+    content: Mapping[str, Any]
+    labels: Mapping[str, list[dict[str, str]]]
+
+    @property
+    def inhibitions(self) -> list[Any]:
+        return list(self.content.get("inhibit_rules") or ())
+
+    def deliveries(self, name: str) -> list[Delivery]:
+        route = self.content.get("route") or {}
+        return [one for known in self.labels[name] for one in routes.deliveries(route, known)]
+
+    def channels(self, name: str) -> frozenset[str]:
+        """Where an alert is heard; `perhaps` where a label decides that is not known."""
+        found = set()
+        for delivery in self.deliveries(name):
+            for channel in self.channels_of(delivery.receiver):
+                found.add(channel if delivery.certain else f"perhaps {channel}")
+        return frozenset(found - {f"perhaps {channel}" for channel in found}) or frozenset([NOBODY])
+
+    def channels_of(self, receiver: str) -> list[str]:
+        for found in self.content.get("receivers") or ():
+            if found.get("name") == receiver:
+                return [
+                    _channel(kind, entry)
+                    for kind, entries in found.items()
+                    if kind.endswith("_configs")
+                    for entry in entries or ()
+                ]
+        return []
+
+
+def _channel(kind: str, entry: Mapping[str, Any]) -> str:
+    words, key = _CHANNELS.get(kind, (kind.removesuffix("_configs"), ""))
+    return f"{words} {entry.get(key, '')}".strip() if key else words
+
+
+def read(snapshot: Snapshot) -> Routing | None:
+    """None where the file is not to be read: not there, a secret as a whole, no YAML."""
+    content = _yaml(snapshot.file(ALERTMANAGER_FILE))
+    if not isinstance(content, Mapping):
+        return None
+    prometheus = _yaml(snapshot.file(PROMETHEUS_FILE)) or {}
+    external = (prometheus.get("global") or {}).get("external_labels") or {}
+    labels: dict[str, list[dict[str, str]]] = defaultdict(list)
+    for rule in alerts.read(snapshot).alerts:
+        labels[rule.name].append(routes.known_labels(rule.name, rule.labels, external))
+    return Routing(content, labels)
+
+
+def items(comparison: Comparison) -> list[Item]:
+    before, after = read(comparison.before), read(comparison.after)
+    if before is None or after is None:
+        return []
+    return [
+        *_channel_items(before, after),
+        *_timing_items(before, after),
+        *_hold_items(before, after),
+        *_rest(before.content, after.content),
+    ]
+
+
+def understood(comparison: Comparison) -> bool:
+    """Whether `items` tells all that changes in the file."""
+    return read(comparison.before) is not None and read(comparison.after) is not None
+
+
+def _common(before: Routing, after: Routing) -> list[str]:
+    return sorted(set(before.labels) & set(after.labels))
+
+
+def _channel_items(before: Routing, after: Routing) -> Iterator[Item]:
+    """Alerts that go elsewhere, those with the same way together; then where new ones go."""
+    moved: dict[tuple[frozenset[str], frozenset[str]], list[str]] = defaultdict(list)
+    for name in _common(before, after):
+        old, new = before.channels(name), after.channels(name)
+        if old != new:
+            moved[old, new].append(name)
+    for (old, new), names in moved.items():
+        lost = sorted(old - new - {NOBODY})
+        why: tuple[Line, ...] = (("no longer: ", *quoted(lost)),) if lost else ()
+        yield Item(
+            Kind.CHANGED,
+            ", ".join(names),
+            (_of(names), *quoted(names), " now told to other channels"),
+            Mark.WEAKER if lost else Mark.NONE,
+            why,
+            (Field("told to", ", ".join(sorted(old)), ", ".join(sorted(new))),),
+        )
+    for name in sorted(set(after.labels) - set(before.labels)):
+        heard = after.channels(name)
+        yield Item(
+            Kind.ADDED,
+            name,
+            ("new alert ", Quote(name), " is told to ", *quoted(sorted(heard))),
+            Mark.CAUTION if heard == {NOBODY} else Mark.NONE,
+        )
+
+
+def _of(names: list[str]) -> str:
+    return "alert " if len(names) == 1 else f"{count(len(names), 'alert')}: "
+
+
+def _timing_items(before: Routing, after: Routing) -> Iterator[Item]:
+    """When a receiver is told, and told again; and at which times it is not."""
+    moved: dict[tuple[str, str, str, str], list[str]] = defaultdict(list)
+    for name in _common(before, after):
+        old = {one.receiver: one for one in before.deliveries(name)}
+        new = {one.receiver: one for one in after.deliveries(name)}
+        for receiver in sorted(set(old) & set(new)):
+            for key in new[receiver].timing:
+                was, now = old[receiver].timing[key], new[receiver].timing[key]
+                if was != now:
+                    moved[receiver, key, _text(was), _text(now)].append(name)
+            was, now = old[receiver].muted, new[receiver].muted
+            if was != now:
+                moved[receiver, "silent", _text(was), _text(now)].append(name)
+    for (receiver, key, was, now), names in moved.items():
+        line: Line = ("receiver ", Quote(receiver), f" for {_of(names)}", *quoted(names))
+        weaker = key == "silent" and now != ""
+        why: tuple[Line, ...] = (("it is not told at these times",),) if weaker else ()
+        mark = Mark.WEAKER if weaker else Mark.NONE
+        yield Item(Kind.CHANGED, receiver, line, mark, why, (Field(key, was, now),))
+
+
+def _text(value: Any) -> str:
+    return ", ".join(value) if isinstance(value, list | tuple) else str(value)
+
+
+def _hold_items(before: Routing, after: Routing) -> Iterator[Item]:
+    common = set(_common(before, after))
+    old = routes.holds(before.inhibitions, before.labels)
+    new = routes.holds(after.inhibitions, after.labels)
+    for found, kind in ((new - old, Kind.ADDED), (old - new, Kind.REMOVED)):
+        sources: dict[tuple[str, ...], list[str]] = defaultdict(list)
+        for target, by in _by_target(found, common).items():
+            sources[tuple(by)].append(target)
+        for held_by, targets in sorted(sources.items()):
+            verb = "may now be held back" if kind is Kind.ADDED else "no longer held back"
+            line: Line = (_of(targets), *quoted(targets), f" {verb} while one of these fires: ")
+            added = kind is Kind.ADDED
+            why: tuple[Line, ...] = (("an inhibition newly covers it",),) if added else ()
+            mark = Mark.WEAKER if added else Mark.NONE
+            yield Item(kind, ", ".join(targets), (*line, *quoted(held_by)), mark, why)
+
+
+def _by_target(found: set[Hold], common: set[str]) -> dict[str, list[str]]:
+    """What alerts that come or go hold back, or are, is told with them."""
+    by_target: dict[str, list[str]] = defaultdict(list)
+    for hold in sorted(found, key=lambda hold: (hold.target, hold.source)):
+        if hold.target in common:
+            by_target[hold.target].append(hold.source)
+    return by_target
+
+
+def _rest(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Item]:
+    """Everything else of the file, by its parts: receivers by name, the rest by path."""
+    parts: dict[tuple[str, Line], list[Field]] = defaultdict(list)
+    for change in changes(_keyed(before), _keyed(after)):
+        parts[_part(change)].append(field_of(change, change.where))
+    for (name, line), fields in parts.items():
+        yield Item(Kind.CHANGED, name, line, fields=tuple(fields))
+
+
+def _keyed(content: Mapping[str, Any]) -> dict[str, Any]:
+    found = dict(content)
+    receivers = found.get("receivers") or ()
+    found["receivers"] = {str(receiver.get("name")): receiver for receiver in receivers}
+    return found
+
+
+def _part(change: Change) -> tuple[str, Line]:
+    match change.path:
+        case ("receivers", str(name), *_):
+            return name, ("receiver ", Quote(name), " changed")
+        case ("route", *_):
+            return "routes", ("the tree of routes changed",)
+        case ("inhibit_rules", *_):
+            return "inhibitions", ("the inhibitions changed",)
+    return change.where, (Quote(change.where), " changed")
+
+
+def _yaml(text: str | None) -> Any:
+    try:
+        return None if text is None else yaml.load(text, Loader=_LOADER)
+    except yaml.YAMLError:
+        return None

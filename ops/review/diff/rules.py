@@ -1,0 +1,202 @@
+"""Rule files read for what they mean, and the rules of two versions put side by side."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import promql_parser
+import yaml
+
+from ops.review.diff import promql
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# What an alert or a recording rule is, beyond its name and expression.
+_OWN_WORDS = ("alert", "record", "expr", "for", "labels", "annotations")
+
+Thing = TypeVar("Thing")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule as it stands. `group_settings` are the group's own, such as its interval."""
+
+    name: str
+    is_alert: bool
+    content: Mapping[str, Any]
+    file: str
+    group: str
+    group_settings: Mapping[str, Any]
+
+    @property
+    def expr(self) -> str:
+        return str(self.content.get("expr", ""))
+
+    @property
+    def delay(self) -> str:
+        """How long an alert waits before it fires; none is no wait."""
+        return str(self.content.get("for", "0s"))
+
+    @property
+    def labels(self) -> dict[str, str]:
+        return _texts(self.content.get("labels"))
+
+    @property
+    def annotations(self) -> dict[str, str]:
+        return _texts(self.content.get("annotations"))
+
+    @property
+    def severity(self) -> str:
+        return self.labels.get("severity", "")
+
+    @property
+    def others(self) -> dict[str, Any]:
+        """What this module knows no meaning of, such as `keep_firing_for`."""
+        return {key: value for key, value in self.content.items() if key not in _OWN_WORDS}
+
+    @property
+    def place(self) -> str:
+        settings = ", ".join(
+            f"{key} {json.dumps(value, sort_keys=True)}"
+            for key, value in sorted(self.group_settings.items())
+        )
+        return f"{self.file}, group {self.group}" + (f" ({settings})" if settings else "")
+
+    @property
+    def meaning(self) -> str:
+        """The same for two rules that do the same, wherever they stand."""
+        return json.dumps(
+            [
+                self.name, self.is_alert, repr(promql.canonical(self.expr)), seconds(self.delay),
+                self.labels, self.annotations, self.others,
+            ],
+            sort_keys=True,
+            default=str,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class RuleSet:
+    """All rules of a version. `groups` are the groups' own settings, by file and name."""
+
+    rules: tuple[Rule, ...]
+    groups: Mapping[tuple[str, str], Mapping[str, Any]]
+    unreadable: Mapping[str, str]
+
+    @property
+    def alerts(self) -> list[Rule]:
+        return [rule for rule in self.rules if rule.is_alert]
+
+    @property
+    def records(self) -> list[Rule]:
+        return [rule for rule in self.rules if not rule.is_alert]
+
+
+def read(files: Mapping[str, str]) -> RuleSet:
+    """Rule files by path. What is no rule file is told in `unreadable`, by path."""
+    rules: list[Rule] = []
+    groups: dict[tuple[str, str], Mapping[str, Any]] = {}
+    unreadable: dict[str, str] = {}
+    for path, text in sorted(files.items()):
+        try:
+            content = yaml.load(text, Loader=_LOADER)
+            for name, settings, found in _groups(content):
+                groups[path, name] = settings
+                rules += [_rule(rule, path, name, settings) for rule in found]
+        except (yaml.YAMLError, TypeError, ValueError, KeyError, AttributeError) as error:
+            unreadable[path] = " ".join(str(error).split())
+    return RuleSet(tuple(rules), groups, unreadable)
+
+
+def same(old: str, new: str) -> bool:
+    """Whether two texts of a rule file differ by comments, order and formatting alone."""
+    before, after = read({"": old}), read({"": new})
+    if before.unreadable or after.unreadable:
+        return False
+    return bool(_whole(before) == _whole(after))
+
+
+def _whole(found: RuleSet) -> Any:
+    return (
+        sorted((rule.group, rule.meaning) for rule in found.rules),
+        {
+            at: json.dumps(dict(own), sort_keys=True, default=str)
+            for at, own in found.groups.items()
+        },
+    )
+
+
+def pairs(
+    before: Iterable[Rule], after: Iterable[Rule]
+) -> Iterator[tuple[Rule | None, Rule | None]]:
+    """Rules by name; of several with one name, those that have most in common."""
+    old, new = _by_name(before), _by_name(after)
+    for name in sorted({*old, *new}):
+        yield from matched(
+            sorted(old.get(name, []), key=_order),
+            sorted(new.get(name, []), key=_order),
+            (
+                lambda rule: (rule.meaning, rule.file, rule.group),
+                lambda rule: rule.meaning,
+                lambda rule: (rule.labels, rule.file, rule.group),
+                lambda rule: rule.labels,
+                lambda rule: rule.severity,
+                lambda rule: (rule.file, rule.group),
+                lambda rule: True,
+            ),
+        )
+
+
+def matched(
+    old: Sequence[Thing], new: Sequence[Thing], likenesses: Iterable[Callable[[Thing], Any]]
+) -> Iterator[tuple[Thing | None, Thing | None]]:
+    """Each with the first that is like it, by one likeness after the other; the rest alone."""
+    left, right = list(old), list(new)
+    for likeness in likenesses:
+        for one in list(left):
+            other = next((two for two in right if likeness(two) == likeness(one)), None)
+            if other is not None:
+                left.remove(one)
+                right.remove(other)
+                yield one, other
+    yield from ((one, None) for one in left)
+    yield from ((None, other) for other in right)
+
+
+def seconds(delay: str) -> float | None:
+    """Of a Prometheus duration, or None where it is none."""
+    try:
+        return 0.0 if delay == "0" else promql_parser.parse_duration(delay).total_seconds()
+    except ValueError:
+        return None
+
+
+def _by_name(rules: Iterable[Rule]) -> dict[str, list[Rule]]:
+    found: dict[str, list[Rule]] = {}
+    for rule in rules:
+        found.setdefault(rule.name, []).append(rule)
+    return found
+
+
+def _order(rule: Rule) -> tuple[str, str, str]:
+    return rule.meaning, rule.file, rule.group
+
+
+def _groups(content: Any) -> Iterator[tuple[str, dict[str, Any], list[dict[str, Any]]]]:
+    for group in (content or {}).get("groups") or []:
+        settings = {key: value for key, value in group.items() if key not in ("name", "rules")}
+        yield str(group["name"]), settings, group.get("rules") or []
+
+
+def _rule(content: Mapping[str, Any], file: str, group: str, settings: Mapping[str, Any]) -> Rule:
+    if ("alert" in content) == ("record" in content):
+        raise ValueError(f"a rule of group {group} is neither an alert nor a recording rule")
+    is_alert = "alert" in content
+    name = str(content["alert" if is_alert else "record"])
+    return Rule(name, is_alert, dict(content), file, group, settings)
+
+
+def _texts(found: Any) -> dict[str, str]:
+    return {str(key): str(value) for key, value in (found or {}).items()}
