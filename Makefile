@@ -8,10 +8,11 @@ TESTS ?= tests
 WORKERS ?= 3
 VENV := .venv
 RUN := $(VENV)/bin/python
+PYTEST = PATH="$$PWD/.vitalstream/tools/usr/bin:$$PATH" $(RUN) -m pytest
 # One environment has all of them: what the program and the policy pack pin must be the same.
 UV_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help demo down clean ps logs render dashboards certs preview setup lock test check bench
+.PHONY: help demo down clean ps logs render dashboards certs preview setup lock test unit rules live check bench
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,8 +50,8 @@ setup: $(VENV)/.locked ## The Python environment in .venv
 
 # The lock file decides whether the environment is still right.
 $(VENV)/.locked: requirements-dev.txt
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
-		{ echo "error: Python 3.11 to 3.13 is needed; choose one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' || \
+		{ echo "error: Python 3.11 to 3.14 is needed; choose one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
 		{ [ "$$(id -u)" = 0 ] && echo "installing python3-venv" && \
 			apt-get update -qq && apt-get install -y -qq python3-venv >/dev/null; } || \
@@ -67,14 +68,25 @@ lock: ## Pin the newest versions that the .in files allow
 			-o $$part/requirements.txt; done
 	@cd demo && uv pip compile $(UV_FLAGS) --upgrade requirements.in -o requirements.txt
 
-check: setup ## Lint, format and types
+check: setup ## Lint, format, direction of imports and types
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/lint-imports
 	@$(VENV)/bin/mypy
+
+unit: setup ## The tests that need neither Docker nor the engine: make unit FILTER=routing
+	@$(PYTEST) -n 2 tests/unit $(if $(FILTER),-k $(FILTER))
+
+rules: setup ## The tests of the rule files: make rules FILTER=redis
+	@$(PYTEST) -n 2 tests/rules $(if $(FILTER),-k $(FILTER))
+
+live: setup ## The tests on real containers: make live FILTER=backup
+	@$(RUN) -m ops machine
+	@$(PYTEST) -n $(WORKERS) tests/live $(if $(FILTER),-k $(FILTER))
 
 test: check ## Everything that this machine can run: make test WORKERS=1 one after the other
 	@$(RUN) -m ops machine
-	@PATH="$$PWD/.vitalstream/tools/usr/bin:$$PATH" $(RUN) -m pytest -n $(WORKERS) $(TESTS)
+	@$(PYTEST) -n $(WORKERS) $(TESTS)
 
 bench: setup ## The figures of docs/performance.md
 	@$(RUN) -m benchmarks

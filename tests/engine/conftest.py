@@ -87,7 +87,7 @@ def engine(
 
 
 def copy_program(folder: Path) -> Path:
-    """The program and its policy pack, to be run by this Python."""
+    """Copy the program and its policy pack, to be run by this Python."""
     for file in PROGRAM:
         shutil.copy(ROOT / file, folder / file)
     for part in FOLDERS:
@@ -97,11 +97,30 @@ def copy_program(folder: Path) -> Path:
     # would build another one of the same name.
     with (folder / "demo" / "__init__.py").open("a") as demo:
         demo.write("# Of the engine's tests.\n")
+    use_this_python(folder)
+    return folder
+
+
+def remove_program(folder: Path) -> None:
+    """Remove what `copy_program` copied; the stack's state and settings stay."""
+    for file in PROGRAM:
+        (folder / file).unlink()
+    for part in FOLDERS:
+        shutil.rmtree(folder / part)
+
+
+def update_program(folder: Path) -> None:
+    """Put this version in place of the one in the folder."""
+    remove_program(folder)
+    copy_program(folder)
+
+
+def use_this_python(folder: Path) -> None:
+    """Let the program and its policy pack run in this process' environment."""
     for path in (folder / "Pulumi.yaml", folder / "policy" / "PulumiPolicy.yaml"):
         project = yaml.safe_load(path.read_text())
         project["runtime"]["options"]["virtualenv"] = sys.prefix
         path.write_text(yaml.safe_dump(project))
-    return folder
 
 
 def make_stack(folder: Path, name: str) -> automation.Stack:

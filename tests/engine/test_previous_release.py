@@ -1,0 +1,84 @@
+"""A stack that the previous release made, met by this version of the program."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pulumi.automation import EngineEvent
+
+from tests.engine import conftest
+from tests.engine.program import ROOT, EngineStack
+
+STACK = "engine-upgrade"
+LIKE = "prod"
+CONFIG: dict[str, Any] = {"protectData": False, "tls": False, "demo": False}
+PREVIOUS = "ea5e9be"
+# What this release changes on purpose: rules, panels and messages, all of it in place.
+MEANT = {"prometheus-config", "alertmanager-config"}
+DASHBOARD = "grafana:oss/dashboard:Dashboard"
+
+
+@pytest.fixture(scope="module")
+def met(engine: EngineStack) -> EngineStack:
+    """The stack, up by the previous release; its folder then has this version's program."""
+    _checkout(engine.folder)
+    engine.up()
+    conftest.update_program(engine.folder)
+    return engine
+
+
+def test_previous_release_previewed_by_this_version_replaces_nothing(met: EngineStack) -> None:
+    found = _operations(met)
+    assert {name: op for name, op in found.items() if op not in ("same", "update")} == {}
+
+
+def test_previous_release_previewed_by_this_version_updates_only_what_is_meant(
+    met: EngineStack,
+) -> None:
+    updated = {name for (kind, name), op in _operations(met).items() if op == "update"}
+    dashboards = {name for (kind, name) in _operations(met) if kind == DASHBOARD}
+    assert updated - dashboards <= MEANT
+
+
+def test_previous_release_updated_by_this_version_restarts_no_container(met: EngineStack) -> None:
+    before = met.started()
+    met.up()
+    assert met.started() == before
+
+
+def test_previous_release_updated_by_this_version_is_then_unchanged(met: EngineStack) -> None:
+    assert met.preview(refresh=True) == {}
+
+
+def _checkout(folder: Path) -> None:
+    archive = subprocess.run(
+        ["git", "archive", PREVIOUS, *conftest.PROGRAM, *conftest.FOLDERS],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+    )
+    if archive.returncode != 0:
+        conftest.unavailable(f"this clone has no commit {PREVIOUS}; git fetch --unshallow")
+    conftest.remove_program(folder)
+    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as found:
+        found.extractall(folder, filter="data")
+    conftest.use_this_python(folder)
+
+
+def _operations(stack: EngineStack) -> dict[tuple[str, str], str]:
+    """The operation that a preview plans for each resource, by type and name."""
+    found: dict[tuple[str, str], str] = {}
+
+    def read(event: EngineEvent) -> None:
+        if event.resource_pre_event:
+            step = event.resource_pre_event.metadata
+            found[step.type, step.urn.split("::")[-1]] = str(getattr(step.op, "value", step.op))
+
+    stack.configure()
+    stack.stack.preview(on_event=read, on_output=print)
+    return found

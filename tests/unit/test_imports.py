@@ -1,0 +1,22 @@
+"""What importing a package brings along."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+LIST_MODULES = "import sys, components.settings.{}; print(*sys.modules)"
+HEAVY = {"docker", "minio", "pulumi_docker", "pulumiverse_grafana"}
+
+
+@pytest.mark.parametrize("module", ["settings", "loader", "warnings"])
+def test_settings_imported_alone_load_no_docker_and_no_object_storage(module: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LIST_MODULES.format(module)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert HEAVY & set(done.stdout.split()) == set()
