@@ -88,5 +88,5 @@ test: check ## Everything that this machine can run: make test WORKERS=1 one aft
 	@$(RUN) -m ops machine
 	@$(PYTEST) -n $(WORKERS) $(TESTS)
 
-bench: setup ## The figures of docs/performance.md
+bench: setup ## The figures of docs/reference/performance.md
 	@$(RUN) -m benchmarks

@@ -138,7 +138,7 @@ class Report:
         return table
 
     def as_markdown(self) -> str:
-        """The circumstances, the table and the notes, as docs/performance.md has them."""
+        """The circumstances, the table and the notes, as docs/reference/performance.md has them."""
         lines = [f"- {name}: {value}" for name, value in self.circumstances.items()]
         if self.figures:
             lines += ["", _row(COLUMNS), _row(["---"] * len(COLUMNS))]

@@ -153,7 +153,7 @@ def clear(
 ) -> None:
     """Remove a stack's containers and networks, whatever the state knows of them; data stay.
 
-    The way back after an `up` that was killed or a lost state: docs/reliability.md.
+    The way back after an `up` that was killed or a lost state: docs/operations/failure-modes.md.
     """
     if not yes:
         typer.confirm(
@@ -161,7 +161,7 @@ def clear(
         )
     for name in containers.clear(stack):
         typer.echo(f"removed {name}")
-    typer.echo("Data volumes are kept. docs/reliability.md says how to go on.")
+    typer.echo("Data volumes are kept. docs/operations/failure-modes.md says how to go on.")
 
 
 @app.command()

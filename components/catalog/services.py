@@ -28,7 +28,7 @@ class Service:
     port: int | None = None
 
 
-# What each used under the demo's traffic, with room to grow: docs/performance.md.
+# What each used under the demo's traffic, with room to grow: docs/reference/performance.md.
 SERVICES: dict[str, Service] = {
     "prometheus": Service(Limit("1g", 1), 9090),
     "grafana": Service(Limit("512m", 1), 3000),

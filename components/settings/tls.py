@@ -68,7 +68,7 @@ def _authority(text: str, known: Mapping[str, Any]) -> Iterator[PartFault]:
             "is missing, and with it tlsCertificate and tlsKey: tls is on, and every service shows "
             "a certificate",
             f"`make certs STACK={stack}` makes an authority, a certificate and its key, and says "
-            "how to set them; for your own: docs/production.md#https",
+            "how to set them; for your own: docs/guides/production.md#https",
         )
         return
     for problem in certificates.authority_problems(text):

@@ -136,7 +136,7 @@ def gossip_between_hosts(settings: Settings) -> list[str]:
     """Of what passes between the hosts, in words for the preview."""
     return [
         f"{' and '.join(peers)} tell each other of silences and of what was sent: whoever reaches "
-        "those ports can join in, so let only the hosts reach them (docs/hosts.md)"
+        "those ports can join in, so let only the hosts reach them (docs/operations/hosts.md)"
         for peers in [settings.gossip_peers.values()]
         if peers
     ]

@@ -1,4 +1,4 @@
-"""Keeps what a stack cannot make anew, and brings it back: docs/backup.md.
+"""Keeps what a stack cannot make anew, and brings it back: docs/operations/backup.md.
 
 Prometheus' samples, Grafana's database, and Alertmanager's silences and notification log, by way of
 their volumes and the Docker API alone: no service is asked over HTTP.

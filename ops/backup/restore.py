@@ -159,7 +159,7 @@ def _refuse_newer(
             raise BackupError(
                 f"The archive has data of {member.service} {kept}, and the stack runs {runs}, "
                 "which need not understand it: bring the stack to that version first "
-                "(docs/upgrades.md). Nothing was touched."
+                "(docs/operations/upgrades.md). Nothing was touched."
             )
 
 

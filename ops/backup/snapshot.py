@@ -60,7 +60,7 @@ def still(member: Member, hand: Hand, since: int) -> Iterator[Still]:
         if status != 0:
             raise BackupError(
                 f"{member.container.name} could not be kept: {words or f'status {status}'}. It "
-                "runs on; docs/backup.md has the way by hand."
+                "runs on; docs/operations/backup.md has the way by hand."
             )
         began, ended = words.splitlines()[-1].split()
         yield Still(folder, float(ended) - float(began))

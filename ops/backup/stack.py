@@ -94,7 +94,7 @@ def engine(stack: str) -> docker.DockerClient:
             f"{' and '.join(elsewhere)} of {stack} "
             f"{'runs' if len(elsewhere) == 1 else 'run'} on another host (vitalstream:placement), "
             "and a backup is of what runs on dockerHost alone. Nothing was touched. A replica "
-            "there is no obstacle: docs/hosts.md"
+            "there is no obstacle: docs/operations/hosts.md"
         )
     try:
         client = connect(connections.docker_host(stack))

@@ -15,7 +15,7 @@ from components.common.quantities import duration_seconds
 ALERT = "Drill"
 DRILL_LABEL = "drill"
 """Marks a drill's alerts; the templates of messages know it."""
-LINK = "https://github.com/vitalstream/monitoring/blob/main/docs/alerting.md#the-drill"
+LINK = "https://github.com/vitalstream/monitoring/blob/main/docs/operations/alerting.md#the-drill"
 _MATCHER = re.compile(r'(\w+)="([^"]*)"')
 
 

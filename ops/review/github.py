@@ -189,7 +189,7 @@ _ADVICE = {
     HTTPStatus.UNAUTHORIZED: "The token in GITHUB_TOKEN is wrong or has expired.",
     HTTPStatus.FORBIDDEN: (
         "The token may not do that: in a workflow the job needs `permissions: pull-requests: "
-        "write`, which the pull request of a fork never gets (docs/ci.md)."
+        "write`, which the pull request of a fork never gets (docs/guides/ci.md)."
     ),
     HTTPStatus.NOT_FOUND: (
         "There is no such repository or pull request, or the token may not see it."

@@ -65,7 +65,7 @@ def load(series: int, interval: str, retention: str, churn: float, sample_bytes:
     if series > MOST:
         raise SizeError(
             f"--series {series} is more than {MOST}, which no one Prometheus holds: split them "
-            "first (docs/scaling.md)."
+            "first (docs/operations/scaling.md)."
         )
     if not (math.isfinite(churn) and 0 <= churn <= 10_000):
         raise SizeError(

@@ -1,7 +1,8 @@
 """The formulas: what a Prometheus needs for so many series.
 
 Memory is a line through measured runs. Disk is the formula of Prometheus' documentation
-("Storage", operational aspects), and beside it what that leaves out. docs/scaling.md has the runs.
+("Storage", operational aspects), and beside it what that leaves out. The runs are in
+docs/operations/scaling.md.
 """
 
 from __future__ import annotations

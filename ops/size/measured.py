@@ -1,6 +1,6 @@
 """What the load test found, as `ops.size.demand` reckons with it.
 
-Source: `python -m benchmarks --only load`; the runs of 2026-11-25 in docs/scaling.md.
+Source: `python -m benchmarks --only load`; the runs of 2026-11-25 in docs/operations/scaling.md.
 """
 
 # Bytes of resident memory: of a Prometheus without series, and of each series in its head. Through
@@ -10,8 +10,8 @@ SERIES_MEMORY = 4700.0
 # Of the resident memory, the most that was seen through queries and the writing of a block.
 PEAK = 1.5
 # Of a sample in a block. Those of the load test had 2.3 to 3.4, those of the demo 3.1 to 3.3 in
-# chunks that were half full (docs/performance.md). Prometheus' documentation ("Storage") has 1 to 2
-# on average, of servers with far more series that rest.
+# chunks that were half full (docs/reference/performance.md). Prometheus' documentation ("Storage")
+# has 1 to 2 on average, of servers with far more series that rest.
 SAMPLE_BYTES = 3.0
 # In the write-ahead log, compressed, new series' records among them: 6.2 to 10.
 WAL_SAMPLE_BYTES = 10.0

@@ -112,7 +112,7 @@ def as_text(demand: Demand, now: Current, interval: str, retention: str) -> str:
     if demand.load.series > MOST_SERIES:
         lines.append(
             f"\nNo more than {MOST_SERIES:,} series were measured: beyond them this is the same "
-            "line drawn on. docs/scaling.md says what comes next."
+            "line drawn on. docs/operations/scaling.md says what comes next."
         )
     return "\n".join(lines) + "\n"
 

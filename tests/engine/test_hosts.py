@@ -162,7 +162,7 @@ def test_a_moved_service_is_gone_where_it_was(spread: Spread) -> None:
 
 
 def test_a_machine_that_is_gone_for_good_is_taken_out_of_the_state(spread: Spread) -> None:
-    """The way out of docs/hosts.md."""
+    """The way out of docs/operations/hosts.md."""
     spread.machines[FAR].turn_off()
     before = spread.started("near")
     code, said = spread.pulumi(

@@ -176,7 +176,7 @@ def stored(stack: Stack) -> bool:
 
 
 def give_up_newest(stack: Stack) -> None:
-    """As docs/reliability.md says: what is in blocks stays."""
+    """As docs/operations/failure-modes.md says: what is in blocks stays."""
     prometheus = stack.container("prometheus")
     prometheus.stop()
     stack.client.containers.run(

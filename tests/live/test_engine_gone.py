@@ -117,7 +117,7 @@ def nothing(_stack: Stack) -> None:
 
 
 def start_all(stack: Stack) -> None:
-    """What docs/reliability.md says: `docker start $(docker ps -aq --filter label=...)`."""
+    """Start all again as docs/operations/failure-modes.md says."""
     time.sleep(STAYS_AWAY_SECONDS)
     for container in stack.containers():
         container.start()

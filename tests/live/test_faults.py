@@ -1,4 +1,4 @@
-"""Bad days of a stack under ingestion, and what each costs: the table of docs/reliability.md."""
+"""Faults of a stack under ingestion: the table of docs/operations/failure-modes.md."""
 
 from __future__ import annotations
 

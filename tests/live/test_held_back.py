@@ -133,7 +133,7 @@ def test_after_that_it_is_told_when_it_comes_back(url: str, hook: Hook) -> None:
 def test_without_word_of_its_end_it_is_not_told_before_it_is_due_again(
     url: str, hook: Hook
 ) -> None:
-    """Held back for more than a quarter of an hour: docs/alerting.md warns of it."""
+    """Held back for more than a quarter of an hour: docs/operations/alerting.md warns of it."""
     ended_while_held_back(url, hook)
     fires(url, ERRORS)
     assert hook.next(QUIET_SECONDS) is None

@@ -241,5 +241,5 @@ def test_a_machine_that_is_gone_is_told_and_the_other_one_not_touched(spread: Sp
         spread.machines[FAR].start_engine()
     assert told.startswith(f"No Docker Engine answers on the host {FAR}, at unix://")
     assert f"vitalstream:hosts.{FAR}.docker" in told
-    assert "docs/hosts.md#a-host-that-is-gone" in told
+    assert "docs/operations/hosts.md#a-host-that-is-gone" in told
     assert started() == before

@@ -1,7 +1,7 @@
 """Every secret of a stack exchanged for another one, as by `pulumi config set --secret` and `up`:
 the new one is in force, the old one is not, nothing is replaced and nothing lost.
 
-PostgreSQL's and Redis' own passwords are changed there first, as docs/production.md says.
+PostgreSQL's and Redis' own passwords are changed there first, as docs/guides/production.md says.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ BACK_SECONDS = 60
 FAILED_SCRAPES = 5
 SERVED = issued(HOSTS)
 WEB_PASSWORD = "live-web-Password-6"
-DOCS = program.ROOT / "docs" / "production.md"
+DOCS = program.ROOT / "docs" / "guides" / "production.md"
 
 
 READS_THE_BUCKET = frozenset({"thanos-sidecar", "thanos-store", "thanos-compact"})

@@ -1,4 +1,4 @@
-"""What docs/ci.md gives to a user of GitLab does what it says."""
+"""What docs/guides/ci.md gives to a user of GitLab does what it says."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ import yaml
 from policy.rules import POLICIES
 from tests.unit.test_workflows import ROOT
 
-PAGE = (ROOT / "docs/ci.md").read_text()
+PAGE = (ROOT / "docs/guides/ci.md").read_text()
 ME = 42
 MARKER = "<!-- vitalstream-preview: prod -->"
 

@@ -239,18 +239,19 @@ def test_the_text_says_what_the_json_says() -> None:
 def test_a_stack_holds_as_it_is_what_the_page_says(
     series: int, key: str, more: tuple[str, ...]
 ) -> None:
-    assert f"{series:,}" in (ROOT / "docs" / "scaling.md").read_text("utf-8").partition("##")[0]
+    page = (ROOT / "docs" / "operations" / "scaling.md").read_text("utf-8")
+    assert f"{series:,}" in page.partition("##")[0]
     assert key not in as_json("--series", str(series), *more)["settings"]
     assert key in as_json("--series", str(round(1.1 * series)), *more)["settings"]
 
 
 def test_the_page_shows_what_is_printed() -> None:
-    page = (ROOT / "docs" / "scaling.md").read_text("utf-8")
+    page = (ROOT / "docs" / "operations" / "scaling.md").read_text("utf-8")
     assert f"```text\n{ops('--series', '150000', '--stack', 'prod').stdout}```" in page
 
 
 def test_the_page_has_the_constants_that_are_reckoned_with() -> None:
-    page = (ROOT / "docs" / "scaling.md").read_text("utf-8")
+    page = (ROOT / "docs" / "operations" / "scaling.md").read_text("utf-8")
     base, series = measured.BASE_MEMORY / 1e6, measured.SERIES_MEMORY
     assert f"{base:g} MB + {series:,.0f} B " in page
     assert f"{measured.PEAK:g}, rounded up to 256 MiB |" in page

@@ -1,4 +1,4 @@
-"""What can go wrong around an `up`, and the way back: docs/reliability.md has the table.
+"""Faults and recovery on the real engine: docs/operations/failure-modes.md."""
 
 Each test goes on from where the one before left it.
 """
