@@ -115,8 +115,8 @@ def lost_history(containers: Iterable[Container], stack: str, local: str) -> Ite
                 f"{found.name} keeps {kept}, and nothing of it is in the object storage yet: with "
                 f"Thanos it would keep {local}, and delete the rest before it is uploaded. `pulumi "
                 f"config set --path thanos.localRetention {kept} --stack {stack}` until it all is "
-                "(docs/operations/thanos.md#how-long-prometheus-keeps-samples-then has how to see), "
-                f"or {local} there if the rest may go."
+                "(see docs/operations/thanos.md#how-long-prometheus-keeps-samples-then), or "
+                f"{local} there if the rest may go."
             )
 
 

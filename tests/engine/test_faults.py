@@ -1,4 +1,4 @@
-"""Faults and recovery on the real engine: docs/operations/failure-modes.md."""
+"""Faults and recovery on the real engine: the table is in docs/operations/failure-modes.md.
 
 Each test goes on from where the one before left it.
 """
