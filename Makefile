@@ -6,9 +6,12 @@ BASE ?= origin/main
 TESTS ?= tests
 # Most tests wait for something most of the time.
 WORKERS ?= 3
+# IMAGES=oldest: the oldest supported versions of the services and of promtool and amtool, of Debian 13.
+export IMAGES ?= newest
+TOOLS := $(CURDIR)/.vitalstream/tools$(if $(filter oldest,$(IMAGES)),-trixie)/usr/bin
 VENV := .venv
 RUN := $(VENV)/bin/python
-PYTEST = PATH="$$PWD/.vitalstream/tools/usr/bin:$$PATH" $(RUN) -m pytest
+PYTEST = PATH="$(TOOLS):$$PATH" $(RUN) -m pytest
 # One environment has all of them: what the program and the policy pack pin must be the same.
 UV_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
@@ -39,7 +42,7 @@ dashboards: render ## The dashboards as JSON for Grafana's Import page
 	@ls build/$(STACK)/dashboards/*.json
 
 preview: check ## What a pull request is told of a stack: make preview STACK=prod BASE=origin/main
-	@PATH="$$PWD/.vitalstream/tools/usr/bin:$$PATH" $(RUN) -m ops preview --stack $(STACK) --base $(BASE) || \
+	@PATH="$(TOOLS):$$PATH" $(RUN) -m ops preview --stack $(STACK) --base $(BASE) || \
 		{ code=$$?; [ $$code = 2 ] || exit $$code; }
 
 certs: STACK := prod

@@ -6,27 +6,45 @@ name what is not.
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import subprocess
+import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import docker
 import docker.errors
 
+from components.catalog.images import IMAGES
+from ops.offline.images.debian import SUITES, Apt, suite
+from ops.offline.images.errors import LocalImagesError
+
 Report = Callable[[str], None]
 
 ROOT = Path(__file__).resolve().parent.parent
 PRIVATE = ROOT / ".vitalstream"
-TOOLS = PRIVATE / "tools"
 # Docker's own pools have room for about thirty networks, which a few stacks at once use up.
 ADDRESS_POOL = ("--default-address-pool", "base=10.213.0.0/16,size=24")
 ENGINE_START_SECONDS = 30
-# Extracted, not installed: installed, Debian's packages would start their servers, on our ports.
-TOOL_PACKAGES = {"promtool": "prometheus", "amtool": "prometheus-alertmanager"}
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A command, by the Debian package and the image that have it."""
+
+    package: str
+    image: str
+
+
+TOOLS = {
+    "promtool": Tool("promtool", "prometheus"),
+    "amtool": Tool("prometheus-alertmanager", "alertmanager"),
+}
 
 
 class MachineError(Exception):
@@ -100,33 +118,73 @@ def install(packages: Sequence[str], report: Report) -> None:
             raise MachineError(f"`{' '.join(command)}` failed:\n{done.stderr.strip()}")
 
 
+def tools_folder() -> Path:
+    """Where promtool and amtool of the chosen suite are kept."""
+    name = "tools" if suite() == SUITES["newest"] else f"tools-{suite()}"
+    return PRIVATE / name / "usr/bin"
+
+
 def ensure_tools(report: Report) -> None:
-    """promtool and amtool on PATH for this process and what it starts. Raises MachineError."""
-    os.environ["PATH"] = f"{os.environ['PATH']}{os.pathsep}{TOOLS / 'usr/bin'}"
-    missing = [package for tool, package in TOOL_PACKAGES.items() if not shutil.which(tool)]
-    if not missing:
+    """Put promtool and amtool first on PATH, for this process and what it starts.
+
+    They come from the Debian suite that the local images are made of, else from the pinned images,
+    else they are what PATH has. Raises MachineError.
+    """
+    folder = tools_folder()
+    os.environ["PATH"] = f"{folder}{os.pathsep}{os.environ['PATH']}"
+    mark = folder.parents[1] / "complete"
+    if mark.exists():
         return
-    if not shutil.which("apt-get"):
-        raise MachineError(
-            f"Needed and not on PATH: {', '.join(TOOL_PACKAGES)}. They come with Prometheus and "
-            "Alertmanager."
-        )
-    report(f"fetching {', '.join(TOOL_PACKAGES)}")
-    TOOLS.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     PRIVATE.chmod(0o700)
-    if os.geteuid() == 0:
-        subprocess.run(["apt-get", "update", "-qq"], capture_output=True, check=False)
-    with tempfile.TemporaryDirectory() as scratch:
-        _extract(missing, Path(scratch))
+    problems = []
+    for fetch in (_tools_of_debian, _tools_of_images):
+        try:
+            fetch(folder.parents[1], report)
+            for tool in TOOLS:
+                subprocess.run([folder / tool, "--version"], check=True, capture_output=True)
+        except (LocalImagesError, MachineError, subprocess.CalledProcessError, OSError) as error:
+            problems.append(f"  {error}")
+            for tool in TOOLS:
+                (folder / tool).unlink(missing_ok=True)
+        else:
+            mark.touch()
+            return
+    if missing := [tool for tool in TOOLS if not shutil.which(tool)]:
+        reasons = "\n".join(problems)
+        raise MachineError(
+            f"{' and '.join(missing)}: not on PATH, and cannot be fetched:\n{reasons}\n"
+            "fix: install Prometheus and Alertmanager, which bring them"
+        )
 
 
-def _extract(packages: Sequence[str], scratch: Path) -> None:
-    scratch.chmod(0o755)
-    done = subprocess.run(
-        ["apt-get", "download", *packages], cwd=scratch, capture_output=True, text=True, check=False
-    )
-    archives = sorted(scratch.glob("*.deb"))
-    if done.returncode != 0 or not archives:
-        raise MachineError(f"Cannot download {', '.join(packages)}:\n{done.stderr.strip()}")
-    for archive in archives:
-        subprocess.run(["dpkg-deb", "-x", str(archive), str(TOOLS)], check=True)
+def _tools_of_debian(target: Path, report: Report) -> None:
+    """Extract them: installed, Debian's packages would start their servers, on our ports."""
+    with tempfile.TemporaryDirectory(prefix="vitalstream-tools-") as scratch:
+        apt = Apt(Path(scratch) / "apt", suite())
+        report(f"fetching {' and '.join(TOOLS)} of Debian {suite()}")
+        apt.refresh()
+        for archive in apt.download_alone([tool.package for tool in TOOLS.values()]):
+            subprocess.run(["dpkg-deb", "-x", archive, target], check=True, capture_output=True)
+
+
+def _tools_of_images(target: Path, report: Report) -> None:
+    client = docker_client()
+    if client is None:
+        raise MachineError("no Docker Engine answers at /var/run/docker.sock")
+    for name, tool in TOOLS.items():
+        image = IMAGES[tool.image].reference
+        report(f"fetching {name} from the image {image}")
+        try:
+            client.images.pull(image)
+            container = client.containers.create(image)
+        except docker.errors.DockerException as error:
+            raise MachineError(f"no image {image}: {error}") from None
+        try:
+            stream, _ = container.get_archive(f"/bin/{name}")
+            with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as archive:
+                content = archive.extractfile(name)
+                (target / "usr/bin" / name).write_bytes(content.read() if content else b"")
+            (target / "usr/bin" / name).chmod(0o755)
+        finally:
+            container.remove()

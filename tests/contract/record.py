@@ -101,7 +101,8 @@ def exposed(stack: Stack) -> dict[str, str]:
     }
     if not stack.settings.demo:
         return found
-    command = ["wget", "-qO-", "http://127.0.0.1:8000/metrics"]
+    fetch = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8000/metrics').read().decode())"
+    command = ["python3", "-c", fetch]
     _, output = stack.container(BACKEND).exec_run(command)
     assert isinstance(output, bytes)
     return {**found, BACKEND: output.decode()}

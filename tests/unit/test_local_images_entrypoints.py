@@ -26,10 +26,7 @@ class Entrypoint:
         self.bin.mkdir()
         self.data.mkdir()
         self.calls.touch()
-        for program in (
-            *("redis-server", "redis-cli", "initdb", "pg_ctl", "psql", "postgres"),
-            "prometheus-postgres-exporter",
-        ):
+        for program in ("redis-server", "redis-cli", "initdb", "pg_ctl", "psql", "postgres"):
             executable(self.bin / program, f'echo {program} "$@" >>{self.calls}')
 
     def run(self, script: str, *arguments: str, **environment: str) -> list[str]:
@@ -62,12 +59,6 @@ def test_redis_takes_the_arguments_that_the_official_image_takes(
     entrypoint: Entrypoint, arguments: list[str], called: str
 ) -> None:
     assert entrypoint.run("redis.sh", *arguments) == [called]
-
-
-def test_the_postgresql_exporter_gets_no_flag_that_it_does_not_know(entrypoint: Entrypoint) -> None:
-    arguments = ["--collector.replication", "--log.level=warn", "--no-collector.wal"]
-    calls = entrypoint.run("postgres-exporter.sh", *arguments)
-    assert calls == ["prometheus-postgres-exporter --log.level=warn"]
 
 
 def test_a_new_cluster_is_made_before_postgresql_starts(entrypoint: Entrypoint) -> None:

@@ -88,3 +88,13 @@ def test_the_user_owns_its_directories(image: tarfile.TarFile, path: str) -> Non
 @pytest.mark.parametrize("command", ["sh", "wget", "sleep", "touch"])
 def test_health_checks_find_their_commands(image: tarfile.TarFile, command: str) -> None:
     assert image.getmember(f"usr/bin/{command}").linkname == "busybox"
+
+
+def test_image_of_a_slim_one_has_a_shell_and_no_client() -> None:
+    commands = RECIPES["postgres"].tools.commands
+    assert ("sh" in commands, "wget" in commands) == (True, False)
+
+
+@pytest.mark.parametrize("service", ["redis-exporter", "haproxy"])
+def test_image_of_an_alpine_one_asks_over_tls_through_openssl(service: str) -> None:
+    assert "openssl" in RECIPES[service].all_packages

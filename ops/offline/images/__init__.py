@@ -1,6 +1,7 @@
 """Docker images made on the spot from Debian's packages, where no image registry can be reached.
 
-They stand in for the official images: the same user, entrypoint and paths, in Debian's versions.
+They replace the official images: the same user, entrypoint, paths and client, in the versions of
+Debian testing, or of Debian 13 with ``IMAGES=oldest``.
 Nothing is installed on this machine, and no root rights are needed beyond access to Docker.
 """
 
@@ -15,6 +16,7 @@ import docker
 import docker.errors
 
 from ops.offline.images import build, rootfs, wheels
+from ops.offline.images.debian import suite
 from ops.offline.images.errors import LocalImagesError
 from ops.offline.images.recipes import (
     BASE_PACKAGES,
@@ -47,7 +49,7 @@ def ensure(
     wanted = list(dict.fromkeys(services))
     if unknown := [service for service in wanted if service not in RECIPES]:
         raise LocalImagesError(f"no recipe for {', '.join(unknown)}, only for {', '.join(RECIPES)}")
-    if any(RECIPES[service].python_version for service in wanted):
+    if any(RECIPES[service].demo for service in wanted):
         wheels.require_requirements()
     hashes = {service: recipe_hash(service) for service in wanted}
     try:
@@ -64,10 +66,10 @@ def ensure(
 def recipe_hash(service: str) -> str:
     """A hash that changes whenever an image of ``service`` would be made differently."""
     recipe = RECIPES[service]
-    parts = [service, repr(recipe), repr(BASE_PACKAGES), repr(LEFT_OUT)]
+    parts = [suite(), service, repr(recipe), repr(BASE_PACKAGES), repr(LEFT_OUT)]
     parts += [json.dumps(build.configuration(recipe, version="0", digest=""))]
     sources = [Path(rootfs.__file__), *(ENTRYPOINTS / name for name in recipe.files.values())]
-    if recipe.python_version:
+    if recipe.demo:
         sources += [Path(wheels.__file__), wheels.REQUIREMENTS]
     parts += [source.read_text() for source in sources]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import tarfile
 import tempfile
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,15 +22,13 @@ import docker.errors
 from ops.offline.images import rootfs, wheels
 from ops.offline.images.debian import (
     Apt,
-    AptError,
     Package,
     architecture,
-    require_debian,
+    suite,
     upstream_version,
 )
 from ops.offline.images.errors import LocalImagesError
 from ops.offline.images.recipes import (
-    BASE_PACKAGES,
     LABEL,
     LEFT_OUT,
     PATH,
@@ -46,22 +45,16 @@ Report = Callable[[str], None]
 
 def make(hashes: Mapping[str, str], client: docker.DockerClient, report: Report) -> dict[str, str]:
     """Make an image of every service in ``hashes``, labelled with its hash; return the tags."""
-    require_debian()
     arch = architecture()
     if (engine := client.version()["Arch"]) != arch:
         raise LocalImagesError(f"the Docker Engine runs on {engine}, this machine on {arch}")
     with tempfile.TemporaryDirectory(prefix="vitalstream-images-") as folder:
         workdir = Path(folder)
+        closures, archives = _download(Apt(workdir / "apt", suite(), LEFT_OUT), hashes, report)
+        builder = _Builder(client, arch, workdir, archives, report)
+        # The python image waits for pip most of the time: first, beside the others.
+        order = sorted(hashes, key=lambda service: not RECIPES[service].demo)
         with ThreadPoolExecutor(BUILDERS) as pool:
-            installing = {
-                version: pool.submit(_install_wheels, workdir, version, arch, report)
-                for service in hashes
-                if (version := RECIPES[service].python_version)
-            }
-            closures, archives = _download(Apt(workdir, LEFT_OUT), tuple(hashes), report)
-            builder = _Builder(client, arch, workdir, archives, installing, report)
-            # The python image waits for pip: last, so that the others need not wait with it.
-            order = sorted(hashes, key=lambda service: RECIPES[service].python_version is not None)
             images = {
                 service: pool.submit(builder.build, service, closures[service], hashes[service])
                 for service in order
@@ -76,30 +69,16 @@ def make(hashes: Mapping[str, str], client: docker.DockerClient, report: Report)
 
 
 def _download(
-    apt: Apt, services: tuple[str, ...], report: Report
+    apt: Apt, services: Iterable[str], report: Report
 ) -> tuple[dict[str, list[Package]], Path]:
     """What each service needs, and the folder that holds all of it."""
-
-    def attempt() -> tuple[dict[str, list[Package]], Path]:
-        needed = {service: (*BASE_PACKAGES, *RECIPES[service].packages) for service in services}
-        closures = {service: apt.resolve(packages) for service, packages in needed.items()}
-        count = len({package.filename for closure in closures.values() for package in closure})
-        report(f"downloading {count} Debian packages")
-        return closures, apt.download(sorted({name for names in needed.values() for name in names}))
-
-    try:
-        return attempt()
-    except AptError:
-        report("fetching Debian's package lists: this machine has none, or old ones")
-        apt.refresh()
-        return attempt()
-
-
-def _install_wheels(workdir: Path, version: str, arch: str, report: Report) -> Path:
-    report("installing the demo's Python packages")
-    target = workdir / f"python{version}"
-    wheels.install(target, version, arch)
-    return target
+    report(f"fetching the package lists of Debian {suite()}")
+    apt.refresh()
+    needed = {service: RECIPES[service].all_packages for service in services}
+    closures = {service: apt.resolve(packages) for service, packages in needed.items()}
+    count = len({package.filename for closure in closures.values() for package in closure})
+    report(f"downloading {count} Debian packages")
+    return closures, apt.download(sorted({name for names in needed.values() for name in names}))
 
 
 @dataclass(frozen=True)
@@ -108,22 +87,24 @@ class _Builder:
     arch: str
     workdir: Path
     archives: Path
-    installing: Mapping[str, Future[Path]]
     report: Report
 
     def build(self, service: str, closure: list[Package], digest: str) -> str:
         started = time.monotonic()
         recipe = RECIPES[service]
-        versions = {package.name: upstream_version(package.version) for package in closure}
-        version = versions[recipe.tag_package]
-        repository = f"{REPOSITORY_PREFIX}/{service}"
+        package = next(p for p in closure if re.fullmatch(recipe.tag_package, p.name))
+        version = upstream_version(package.version)
+        tag = f"{REPOSITORY_PREFIX}/{service}:{version}"
         archive = self.workdir / f"{service}.tar"
         trees = {}
-        if python := recipe.python_version:
-            trees[self.installing[python].result()] = wheels.SITE_PACKAGES.format(version=python)
+        if recipe.demo:
+            self.report("installing the demo's Python packages")
+            python = package.name.removeprefix("python")
+            site_packages = self.workdir / "site-packages"
+            wheels.install(site_packages, python, self.arch)
+            trees[site_packages] = wheels.SITE_PACKAGES.format(version=python)
         rootfs.write(archive, recipe, [self.archives / p.filename for p in closure], trees)
         size = archive.stat().st_size
-        tag = f"{repository}:{version}"
         self._load(archive, tag, configuration(recipe, version, digest))
         took = time.monotonic() - started
         self.report(f"made {tag}: {size / BYTES_PER_MB:.0f} MB in {took:.1f} s")

@@ -1,25 +1,53 @@
-"""Debian packages as apt resolves and verifies them, without installing anything on this machine.
+"""Packages of a Debian suite, resolved and verified by apt in a root folder of its own.
 
-apt works on a package status of our own, in which nothing is installed except what an image leaves
-out, so that a request resolves to everything else that the image needs.
+The machine may run any release: its package lists and its status are neither read nor changed.
+Used of its own apt are the mirror, the keyring and the settings of ``Acquire`` (proxies, say). In
+the folder's status nothing is installed except what an image leaves out, so that a request resolves
+to everything else that the image needs.
 """
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import shlex
 import subprocess
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import unquote
 
 from ops.offline.images.errors import LocalImagesError
 
-SUPPORTED_RELEASE = "12"
-UNAVAILABLE = 100  # apt-get's exit status for a package or a download that it cannot get
+# By what the variable IMAGES says: the newest versions, and the oldest that are supported.
+SUITES: Mapping[str, str] = MappingProxyType({"newest": "testing", "oldest": "trixie"})
+CHOICE_VARIABLE = "IMAGES"
+MIRROR_VARIABLE = "DEBIAN_MIRROR"
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+# As they stand in the sources of a machine; a third party's source may name one of them as well.
+OWN_SUITES = ("stable", "testing", "unstable", "sid")
+
+CONFIGURATION = """\
+Dir "{root}";
+Dir::State::status "{root}/status";
+Dir::Etc::netrc "/etc/apt/auth.conf";
+Dir::Etc::netrcparts "/etc/apt/auth.conf.d";
+APT::Architecture "{architecture}";
+APT::Architectures {{ "{architecture}"; }};
+APT::Install-Recommends "false";
+APT::Sandbox::User "root";
+Acquire::Languages "none";
+Acquire::GzipIndexes "false";
+Debug::NoLocking "true";
+"""
+FOLDERS = (
+    "etc/apt/apt.conf.d",
+    "etc/apt/preferences.d",
+    "var/lib/apt/lists/partial",
+    "var/cache/apt/archives/partial",
+)
 
 
 @dataclass(frozen=True)
@@ -30,18 +58,15 @@ class Package:
     filename: str
 
 
-def require_debian() -> None:
-    """Raise LocalImagesError unless this machine is the Debian release the recipes are for."""
-    try:
-        release = platform.freedesktop_os_release()
-    except OSError:
-        release = {}
-    if (release.get("ID"), release.get("VERSION_ID")) != ("debian", SUPPORTED_RELEASE):
-        name = release.get("PRETTY_NAME", platform.system())
+def suite() -> str:
+    """The suite that the packages come from, chosen by ``IMAGES``. Raises LocalImagesError."""
+    choice = os.environ.get(CHOICE_VARIABLE) or "newest"
+    if choice not in SUITES:
         raise LocalImagesError(
-            f"local images are made from the packages of Debian {SUPPORTED_RELEASE}, "
-            f"and this machine runs {name}"
+            f"{CHOICE_VARIABLE}={choice} is unknown. fix: unset it, or set it to "
+            f"{' or '.join(SUITES)}"
         )
+    return SUITES[choice]
 
 
 def architecture() -> str:
@@ -55,44 +80,88 @@ def upstream_version(version: str) -> str:
     return re.split(r"[+~]", without_revision)[0]
 
 
-class Apt:
-    """apt-get on a status and a cache in ``workdir``; the machine's sources, keys and proxies."""
+def mirrors() -> list[str]:
+    """Candidates for Debian's archive, of which apt verifies the right one by its signature.
 
-    def __init__(self, workdir: Path, left_out: Iterable[str]) -> None:
-        self._archives = workdir / "archives"
-        self._lists = workdir / "lists"
-        status = workdir / "status"
-        for folder in (self._archives, self._lists):
-            (folder / "partial").mkdir(parents=True)
-        status.write_text("".join(_installed(name, architecture()) for name in left_out))
-        self._options = [
-            *("-o", f"Dir::State::status={status}"),
-            *("-o", f"Dir::Cache={workdir}"),
-            *("-o", f"Dir::Cache::archives={self._archives}"),
-            *("-o", "APT::Install-Recommends=false"),
-            *("-o", "APT::Sandbox::User=root"),
-            *("-o", "Debug::NoLocking=true"),
+    They are ``DEBIAN_MIRROR``, or what this machine's sources have Debian's own suites from. Raises
+    LocalImagesError where there is none.
+    """
+    if chosen := os.environ.get(MIRROR_VARIABLE):
+        return [chosen]
+    listed = "$(REPO_URI) $(RELEASE) $(COMPONENT)"
+    lines = _run(["apt-get", "indextargets", "--format", listed, "Created-By: Packages"])
+    own = (*OWN_SUITES, platform.freedesktop_os_release().get("VERSION_CODENAME"))
+    sources = [line.split() for line in lines.splitlines()]
+    found = [uri for uri, release, part in sources if release in own and part == "main"]
+    if not found or not KEYRING.is_file():
+        raise LocalImagesError(
+            f"local images are made from Debian's packages, and this machine has "
+            f"{'no source of them' if KEYRING.is_file() else f'no {KEYRING}'}. fix: install "
+            f"debian-archive-keyring, and set {MIRROR_VARIABLE} to the address of a Debian mirror"
+        )
+    return list(dict.fromkeys(found))
+
+
+class Apt:
+    """apt-get on one suite, in the folder ``root``, which need not exist."""
+
+    def __init__(self, root: Path, suite: str, left_out: Iterable[str] = ()) -> None:
+        self._root = root
+        self._suite = suite
+        self._left_out = tuple(left_out)
+        self._architecture = architecture()
+        for folder in FOLDERS:
+            (root / folder).mkdir(parents=True)
+        acquire = [
+            line
+            for line in _run(["apt-config", "dump"]).splitlines()
+            if line.startswith("Acquire::") and not line.startswith("Acquire::IndexTargets")
         ]
+        own = CONFIGURATION.format(root=root, architecture=self._architecture)
+        (root / "apt.conf").write_text("\n".join((*acquire, own)))
+        self._leave_out_all_but(())
 
     def refresh(self) -> None:
-        """Fetch the package lists into ``workdir``; the machine's own are left as they are."""
-        self._options += ["-o", f"Dir::State::Lists={self._lists}"]
-        # A third party's source may be out of reach while Debian's own are not.
-        with suppress(AptError):
-            self._get("update")
+        """Fetch the suite's package lists and verify their signature. Raises LocalImagesError."""
+        candidates = mirrors()
+        for number, mirror in enumerate(candidates, start=1):
+            source = f"deb [signed-by={KEYRING}] {mirror} {self._suite} main\n"
+            (self._root / "etc/apt/sources.list").write_text(source)
+            try:
+                self._get("update", "--error-on=any")
+            except LocalImagesError:
+                if number == len(candidates):
+                    raise
+            else:
+                return
 
     def resolve(self, packages: Sequence[str]) -> list[Package]:
-        """The packages and all that they depend on, except what is left out."""
+        """The packages and all that they depend on, except what is left out and not named."""
+        self._leave_out_all_but(packages)
         lines = self._get("install", "--print-uris", *packages).splitlines()
         return [_package(line) for line in lines if line.startswith("'")]
 
     def download(self, packages: Sequence[str]) -> Path:
         """Download what ``resolve`` names; apt checks every file against the signed lists."""
+        self._leave_out_all_but(packages)
         self._get("install", "--download-only", *packages)
-        return self._archives
+        return self._root / "var/cache/apt/archives"
+
+    def download_alone(self, packages: Sequence[str]) -> list[Path]:
+        """Download these packages without what they depend on; return the files."""
+        self._get("download", *packages)
+        return sorted(self._root.glob("*.deb"))
+
+    def _leave_out_all_but(self, packages: Sequence[str]) -> None:
+        installed = [name for name in self._left_out if name not in packages]
+        text = "".join(_installed(name, self._architecture) for name in installed)
+        status = self._root / "status"
+        # A status that was written reads as a new one: apt then reads all lists again.
+        if not status.exists() or status.read_text() != text:
+            status.write_text(text)
 
     def _get(self, *arguments: str) -> str:
-        return _run(["apt-get", "-qq", "--yes", *self._options, *arguments])
+        return _run(["apt-get", "-qq", "--yes", *arguments], self._root)
 
 
 def _installed(name: str, arch: str) -> str:
@@ -109,18 +178,20 @@ def _package(line: str) -> Package:
     return Package(name, unquote(version), filename)
 
 
-class AptError(LocalImagesError):
-    """apt-get could not get what was asked for; fresh package lists may help."""
-
-
-def _run(command: Sequence[str]) -> str:
+def _run(command: Sequence[str], root: Path | None = None) -> str:
+    """A command's output; in ``root`` and with its configuration of apt, if one is named."""
+    environment = {**os.environ, "LC_ALL": "C.UTF-8"}
+    if root:
+        # Read first: its `Dir` is where apt looks for the rest of its configuration.
+        environment["APT_CONFIG"] = str(root / "apt.conf")
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, cwd=root, env=environment
+        )
     except FileNotFoundError:
         raise LocalImagesError(f"{command[0]} is not on PATH") from None
     if done.returncode != 0:
         errors = [line for line in done.stderr.splitlines() if line.startswith("E:")]
         reason = (errors or done.stderr.splitlines() or ["no reason given"])[0]
-        error = AptError if done.returncode == UNAVAILABLE else LocalImagesError
-        raise error(f"{command[0]}: {reason.removeprefix('E: ')}")
+        raise LocalImagesError(f"{command[0]}: {reason.removeprefix('E: ')}")
     return done.stdout

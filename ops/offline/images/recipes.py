@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
 
@@ -11,25 +12,40 @@ REPOSITORY_PREFIX = "vitalstream-local"
 LABEL = "vitalstream.local-image"
 ENTRYPOINTS = Path(__file__).parent / "entrypoints"
 
-# Present in every image: a shell with `wget`, `sleep` and `touch` for health checks, and the
-# certificate authorities that an HTTPS client needs.
+# Present in every image: a shell with `sleep` and `touch` for health checks, and the certificate
+# authorities that an HTTPS client needs.
 BASE_PACKAGES = ("busybox", "ca-certificates")
 
 SHELL_COMMANDS = (
     *("sh", "cat", "chmod", "cp", "date", "env", "find", "grep", "head", "hostname", "id"),
-    *("kill", "ln", "ls", "mkdir", "mktemp", "mv", "nc", "ps", "pwd", "rm", "rmdir", "sed"),
-    *("sleep", "sort", "stat", "tail", "tar", "tee", "test", "touch", "tr", "true", "wc", "wget"),
+    *("kill", "ln", "ls", "mkdir", "mktemp", "mv", "pwd", "rm", "rmdir", "sed"),
+    *("sleep", "sort", "stat", "tail", "tar", "tee", "test", "touch", "tr", "true", "wc"),
 )
+# What BusyBox has beyond Debian's slim images.
+BUSYBOX_COMMANDS = ("nc", "ps", "wget")
 
 # Needed only by maintainer scripts, which are not run, or by features that are left out
 # (PostgreSQL's JIT compiler alone is 120 MB unpacked). apt is told that these are installed.
 LEFT_OUT = (
     *("adduser", "daemon", "debconf", "dpkg", "init-system-helpers", "javascript-common"),
-    *("libc-l10n", "libjson-perl", "libllvm14", "libpam-modules", "locales", "lsb-base"),
-    *("openssl", "passwd", "perl", "perl-base", "postgresql-client-common"),
-    *("postgresql-common", "readline-common", "sensible-utils", "ssl-cert"),
-    *("sysvinit-utils", "tar", "ucf", "usrmerge"),
+    *("libc-l10n", "libcap2-bin", "libjson-perl", "libllvm19"),
+    *("libpam-modules", "locales", "lsb-base", "openssl", "passwd", "perl", "perl-base"),
+    *("postgresql-client-common", "postgresql-common", "readline-common", "sensible-utils"),
+    *("ssl-cert", "sysvinit-utils", "tar", "ucf", "usrmerge"),
 )
+
+
+class Tools(Enum):
+    """The shell and the client that an official image has: docs/reference/versions.md."""
+
+    BUSYBOX = ("of prometheus/busybox: wget with BusyBox' own TLS", (), BUSYBOX_COMMANDS)
+    # BusyBox asks over TLS through the program `openssl`, as Alpine's does through the library.
+    ALPINE = ("of Alpine: wget with OpenSSL's TLS", ("openssl",), BUSYBOX_COMMANDS)
+    SLIM = ("of Debian's slim images: no client", (), ())
+
+    def __init__(self, _: str, packages: tuple[str, ...], commands: tuple[str, ...]) -> None:
+        self.packages = packages
+        self.commands = (*SHELL_COMMANDS, *commands)
 
 
 @dataclass(frozen=True)
@@ -44,14 +60,15 @@ class OwnedDirectory:
 class Recipe:
     """One image.
 
-    ``tag_package`` is the package whose upstream version becomes the image's tag; ``{major}`` in
-    ``environment`` stands for that version's first number. ``links`` maps a path in the image to
-    what it points to, ``files`` to a file of ``entrypoints/``. With ``python_version`` the image
-    also has what demo/requirements.txt lists.
+    ``tag_package`` is a pattern of the package whose upstream version becomes the image's tag;
+    ``{major}`` in ``environment`` stands for that version's first number. ``links`` maps a path in
+    the image to what it points to, ``files`` to a file of ``entrypoints/``. With ``demo`` the image
+    also has what demo/requirements.txt lists, for the Python of that package.
     """
 
     packages: tuple[str, ...]
     tag_package: str
+    tools: Tools
     user: str
     uid: int
     entrypoint: tuple[str, ...] = ()
@@ -62,7 +79,11 @@ class Recipe:
     files: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     environment: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     stop_signal: str | None = None
-    python_version: str | None = None
+    demo: bool = False
+
+    @property
+    def all_packages(self) -> tuple[str, ...]:
+        return (*BASE_PACKAGES, *self.tools.packages, *self.packages)
 
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -72,6 +93,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
         "prometheus": Recipe(
             packages=("prometheus",),
             tag_package="prometheus",
+            tools=Tools.BUSYBOX,
             user="nobody",
             uid=65534,
             entrypoint=("/bin/prometheus",),
@@ -81,11 +103,11 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
             ),
             workdir="/prometheus",
             directories=(OwnedDirectory("/etc/prometheus"), OwnedDirectory("/prometheus")),
-            files={"/usr/local/bin/promtool": "promtool.sh"},
         ),
         "alertmanager": Recipe(
             packages=("prometheus-alertmanager",),
             tag_package="prometheus-alertmanager",
+            tools=Tools.BUSYBOX,
             user="nobody",
             uid=65534,
             entrypoint=("/bin/alertmanager",),
@@ -100,6 +122,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
         "haproxy": Recipe(
             packages=("haproxy",),
             tag_package="haproxy",
+            tools=Tools.ALPINE,
             user="haproxy",
             uid=99,
             command=("haproxy", "-f", "/usr/local/etc/haproxy/haproxy.cfg"),
@@ -110,6 +133,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
         "node-exporter": Recipe(
             packages=("prometheus-node-exporter",),
             tag_package="prometheus-node-exporter",
+            tools=Tools.BUSYBOX,
             user="nobody",
             uid=65534,
             entrypoint=("/bin/node_exporter",),
@@ -118,25 +142,38 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
         "postgres-exporter": Recipe(
             packages=("prometheus-postgres-exporter",),
             tag_package="prometheus-postgres-exporter",
+            tools=Tools.BUSYBOX,
             user="nobody",
             uid=65534,
             entrypoint=("/bin/postgres_exporter",),
-            files={
-                "/usr/bin/postgres_exporter": "postgres-exporter.sh",
-                "/usr/local/share/postgres_exporter/queries.yaml": "postgres-exporter-queries.yaml",
-            },
+            links={"/usr/bin/postgres_exporter": "prometheus-postgres-exporter"},
         ),
         "redis-exporter": Recipe(
             packages=("prometheus-redis-exporter",),
             tag_package="prometheus-redis-exporter",
+            tools=Tools.ALPINE,
             user="redis_exporter",
             uid=59000,
             entrypoint=("/redis_exporter",),
             links={"/redis_exporter": "usr/bin/prometheus-redis-exporter"},
         ),
+        "blackbox-exporter": Recipe(
+            packages=("prometheus-blackbox-exporter",),
+            tag_package="prometheus-blackbox-exporter",
+            tools=Tools.BUSYBOX,
+            user="nobody",
+            uid=65534,
+            entrypoint=("/bin/blackbox_exporter",),
+            command=("--config.file=/etc/blackbox_exporter/config.yml",),
+            links={
+                "/usr/bin/blackbox_exporter": "prometheus-blackbox-exporter",
+                "/etc/blackbox_exporter/config.yml": "/etc/prometheus/blackbox.yml",
+            },
+        ),
         "postgres": Recipe(
             packages=("postgresql", "libc-bin"),
-            tag_package="postgresql-15",
+            tag_package=r"postgresql-\d+",
+            tools=Tools.SLIM,
             user="postgres",
             uid=999,
             entrypoint=("/usr/local/bin/docker-entrypoint.sh",),
@@ -159,6 +196,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
         "redis": Recipe(
             packages=("redis-server",),
             tag_package="redis-server",
+            tools=Tools.ALPINE,
             user="redis",
             uid=999,
             entrypoint=("/usr/local/bin/docker-entrypoint.sh",),
@@ -169,13 +207,14 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
         ),
         "python": Recipe(
             packages=("python3", "python3-pip", "libc-bin"),
-            tag_package="python3.11",
+            tag_package=r"python3\.\d+",
+            tools=Tools.SLIM,
             user="root",
             uid=0,
             command=("python3",),
             links={"/usr/local/bin/python": "/usr/bin/python3"},
             environment={"LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"},
-            python_version="3.11",
+            demo=True,
         ),
     }
 )

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from ops.offline.images.errors import LocalImagesError
-from ops.offline.images.recipes import ENTRYPOINTS, SHELL_COMMANDS, Recipe
+from ops.offline.images.recipes import ENTRYPOINTS, Recipe
 
 MERGED_INTO_USR = ("bin", "lib", "lib32", "lib64", "libx32", "sbin")
 AUTHORITIES = re.compile(r"usr/share/ca-certificates/.*\.crt$")
@@ -83,7 +83,7 @@ class RootFilesystem:
         users = {"root": 0, "nobody": 65534, recipe.user: recipe.uid}
         self._file("etc/passwd", "".join(f"{n}:x:{i}:{i}::/:/bin/sh\n" for n, i in users.items()))
         self._file("etc/group", "".join(f"{n}:x:{i}:\n" for n, i in users.items()))
-        for command in SHELL_COMMANDS:
+        for command in recipe.tools.commands:
             self._link(f"usr/bin/{command}", "busybox")
         for path, target in recipe.links.items():
             self._link(path, target)
@@ -146,7 +146,7 @@ def _member(path: str, kind: bytes, mode: int) -> tarfile.TarInfo:
 
 
 def _merged(name: str) -> str:
-    """The name under the merged ``/usr`` of Debian 12: ``./bin/sh`` is ``usr/bin/sh``."""
+    """The name under the merged ``/usr`` of Debian: ``./bin/sh`` is ``usr/bin/sh``."""
     path = name.removeprefix("./").strip("/")
     top = path.split("/", 1)[0]
     if path in MERGED_INTO_USR:

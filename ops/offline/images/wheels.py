@@ -11,8 +11,8 @@ from ops.offline.images.errors import LocalImagesError
 
 REQUIREMENTS = Path(__file__).parents[3] / "demo" / "requirements.txt"
 SITE_PACKAGES = "/usr/local/lib/python{version}/dist-packages"
-# What the C library of Debian 12 (2.36) can load.
-NEWEST_MANYLINUX, OLDEST_MANYLINUX = 36, 17
+# What the C library of Debian 13 (2.41) and newer can load.
+NEWEST_MANYLINUX, OLDEST_MANYLINUX = 41, 17
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 
 
