@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import docker
 
+from components.catalog.images import IMAGES
 from ops.offline import images as debian_images
 from ops.offline.images.recipes import REPOSITORY_PREFIX
 
@@ -31,7 +33,9 @@ def local_images(
     wanted = [
         name
         for name in debian_images.SERVICES
-        if (demo or name not in DEMO_KEYS) and (uncommon or name not in UNCOMMON)
+        if DEMO_KEYS.get(name, name) in IMAGES
+        and (demo or name not in DEMO_KEYS)
+        and (uncommon or name not in UNCOMMON)
     ]
     tags = debian_images.ensure(wanted, client, report)
     images = {DEMO_KEYS.get(name, name): tag for name, tag in tags.items()}
@@ -42,6 +46,11 @@ def local_images(
 
 
 def _newest_tag(client: docker.DockerClient, repository: str) -> str | None:
-    """Docker lists the newest image first."""
+    """The tag of the highest version, whenever it was made."""
     tags = [tag for image in client.images.list(name=repository) for tag in image.tags]
-    return next((tag for tag in tags if tag.startswith(f"{repository}:")), None)
+    own = [tag for tag in tags if tag.startswith(f"{repository}:")]
+    return max(own, key=_numbers, default=None)
+
+
+def _numbers(tag: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", tag.rpartition(":")[2])]
