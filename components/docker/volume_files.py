@@ -100,7 +100,10 @@ class Volume:
             container.put_archive("/", _archive(files, self.uid, below=self.target))
             container.start()
             status = container.wait(timeout=CHECK_SECONDS)["StatusCode"]
-            output = container.logs().decode(errors="replace").strip()
+            # One stream after the other: how their lines mix differs from engine to engine.
+            streams = [container.logs(stdout=out, stderr=not out) for out in (True, False)]
+            words = [stream.decode(errors="replace").strip() for stream in streams]
+            output = "\n\n".join(filter(None, words))
         finally:
             _remove_container(container)
         return None if status == 0 else output or f"{checker[0]} ended with status {status}"

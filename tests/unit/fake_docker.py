@@ -55,7 +55,9 @@ class Running:
 
 @dataclass
 class FakeDocker:
-    """`verdict` is the checker: from the files it is given to its exit status and its words."""
+    """`verdict` is the checker: from the files it is given to its exit status and its words, of
+    which a paragraph that begins with "Checking" goes to stdout, as promtool's does.
+    """
 
     verdict: Callable[[dict[str, str]], tuple[int, str]] = lambda _files: (0, "")
     volumes_by_name: dict[str, dict[str, Stored]] = field(default_factory=dict)
@@ -139,8 +141,11 @@ class Scratch:
     def wait(self, timeout: int) -> dict[str, int]:
         return {"StatusCode": self._result[0]}
 
-    def logs(self) -> bytes:
-        return self._result[1].encode()
+    def logs(self, *, stdout: bool = True, stderr: bool = True) -> bytes:
+        parts = self._result[1].split("\n\n")
+        shown = [part for part in parts if stdout if part.startswith("Checking")]
+        shown += [part for part in parts if stderr if not part.startswith("Checking")]
+        return "\n\n".join(shown).encode()
 
     def remove(self, *, force: bool, v: bool) -> None:
         self.removed = force and v

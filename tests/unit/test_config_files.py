@@ -141,9 +141,14 @@ def test_a_refusal_shows_no_secret(provider: ConfigFilesProvider, engine: FakeDo
 def test_a_refusal_says_nothing_of_the_files_that_are_good(
     provider: ConfigFilesProvider, engine: FakeDocker
 ) -> None:
-    engine.verdict = _refusing("Checking a.yml\n  SUCCESS: 3 rules found\n\nb.yml\n  FAILED: no")
-    (reason,) = _reasons(provider.check({}, _props()))
-    assert ("a.yml" in reason, "b.yml" in reason) == (False, True)
+    good, bad = "Checking a.yml\n  SUCCESS: 3 rules found", "  FAILED:\nb.yml: parse error"
+    reasons = []
+    # Some engines show what is on stderr before what is on stdout.
+    for words in (f"{good}\n\n{bad}", f"{bad}\n\n{good}"):
+        engine.verdict = _refusing(words)
+        reasons += _reasons(provider.check({}, _props()))
+    assert ("a.yml" in reasons[0], "b.yml" in reasons[0]) == (False, True)
+    assert reasons[0] == reasons[1]
 
 
 def test_a_checker_without_words_is_told_by_its_status(
