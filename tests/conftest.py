@@ -11,7 +11,7 @@ import docker.errors
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from tests import figures
+from tests import figures, ran_on
 
 # Each in one process: the modules of the one share two stacks, and two Pulumi engines at once are
 # more than a small machine's processors.
@@ -56,5 +56,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: [not item.nodeid.startswith(folder) for folder in ORDER])
 
 
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    return [] if config.option.collectonly else ran_on.lines()
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     figures.show(terminalreporter)
+    terminalreporter.section("ran on")
+    for line in ran_on.lines():
+        terminalreporter.write_line(line)

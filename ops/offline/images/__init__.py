@@ -27,7 +27,7 @@ from ops.offline.images.recipes import (
     REPOSITORY_PREFIX,
 )
 
-__all__ = ["SERVICES", "LocalImagesError", "ensure", "recipe_hash"]
+__all__ = ["SERVICES", "LocalImagesError", "ensure", "present", "recipe_hash"]
 
 SERVICES = tuple(RECIPES)
 
@@ -53,7 +53,7 @@ def ensure(
         wheels.require_requirements()
     hashes = {service: recipe_hash(service) for service in wanted}
     try:
-        tags = {} if rebuild else _present(hashes, client)
+        tags = {} if rebuild else present(wanted, client)
         missing = {service: hashes[service] for service in wanted if service not in tags}
         if missing:
             tags |= build.make(missing, client, report)
@@ -75,10 +75,11 @@ def recipe_hash(service: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
-def _present(hashes: dict[str, str], client: docker.DockerClient) -> dict[str, str]:
+def present(services: Iterable[str], client: docker.DockerClient) -> dict[str, str]:
+    """The tags of the images that are there and were made as the recipes say now."""
     found = {}
-    for service, digest in hashes.items():
-        for image in client.images.list(filters={"label": f"{LABEL}={digest}"}):
+    for service in services:
+        for image in client.images.list(filters={"label": f"{LABEL}={recipe_hash(service)}"}):
             for tag in image.tags:
                 if tag.startswith(f"{REPOSITORY_PREFIX}/{service}:"):
                     found[service] = tag

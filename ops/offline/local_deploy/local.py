@@ -37,7 +37,16 @@ def local_images(
         and (demo or name not in DEMO_KEYS)
         and (uncommon or name not in UNCOMMON)
     ]
-    tags = debian_images.ensure(wanted, client, report)
+    return _by_key(debian_images.ensure(wanted, client, report), client)
+
+
+def present_images(client: docker.DockerClient) -> dict[str, str]:
+    """The images that are already there."""
+    return _by_key(debian_images.present(debian_images.SERVICES, client), client)
+
+
+def _by_key(tags: dict[str, str], client: docker.DockerClient) -> dict[str, str]:
+    """By what the program calls them, with those that are not made here."""
     images = {DEMO_KEYS.get(name, name): tag for name, tag in tags.items()}
     for name in NOT_MADE:
         if tag := _newest_tag(client, f"{REPOSITORY_PREFIX}/{name}"):
