@@ -64,8 +64,11 @@ def test_a_tag_is_the_upstream_version(version: str, upstream: str) -> None:
     assert debian.upstream_version(version) == upstream
 
 
-def test_an_image_with_the_recipe_s_hash_is_not_made_again() -> None:
-    label = f"{LABEL}={images.recipe_hash('redis')}"
+def test_an_image_with_the_recipe_s_hash_is_not_made_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("IMAGES", raising=False)
+    label = f"{LABEL}={images.recipe_hash('redis', 'testing')}"
     client = FakeClient({label: ["vitalstream-local/redis:7.0.15"]})
     assert ensure(client, "redis") == {"redis": "vitalstream-local/redis:7.0.15"}
 
@@ -143,20 +146,18 @@ def test_suite_with_an_unknown_choice_names_the_known_ones(monkeypatch: pytest.M
         debian.suite()
 
 
-def test_recipe_hash_of_another_suite_differs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("IMAGES", "newest")
-    before = images.recipe_hash("redis")
-    monkeypatch.setenv("IMAGES", "oldest")
-    assert images.recipe_hash("redis") != before
+def test_recipe_hash_of_another_suite_differs() -> None:
+    found = {images.recipe_hash("redis", suite) for suite in debian.SUITES.values()}
+    assert len(found) == len(debian.SUITES)
 
 
 def test_another_entrypoint_is_another_recipe(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    before = images.recipe_hash("redis")
+    before = images.recipe_hash("redis", "testing")
     monkeypatch.setattr(images, "ENTRYPOINTS", tmp_path)
     (tmp_path / "redis.sh").write_text("exec true")
-    assert images.recipe_hash("redis") != before
+    assert images.recipe_hash("redis", "testing") != before
 
 
 def test_other_requirements_are_another_recipe(
@@ -164,9 +165,9 @@ def test_other_requirements_are_another_recipe(
 ) -> None:
     monkeypatch.setattr(wheels, "REQUIREMENTS", tmp_path / "requirements.txt")
     wheels.REQUIREMENTS.write_text("httpx==0.28.1")
-    before = images.recipe_hash("python")
+    before = images.recipe_hash("python", "testing")
     wheels.REQUIREMENTS.write_text("httpx==0.28.0")
-    assert images.recipe_hash("python") != before
+    assert images.recipe_hash("python", "testing") != before
 
 
 def test_every_entrypoint_file_is_there() -> None:

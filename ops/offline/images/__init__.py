@@ -16,7 +16,7 @@ import docker
 import docker.errors
 
 from ops.offline.images import build, rootfs, wheels
-from ops.offline.images.debian import suite
+from ops.offline.images.debian import suite as chosen_suite
 from ops.offline.images.errors import LocalImagesError
 from ops.offline.images.recipes import (
     BASE_PACKAGES,
@@ -38,8 +38,11 @@ def ensure(
     report: build.Report,
     *,
     rebuild: bool = False,
+    suite: str | None = None,
 ) -> dict[str, str]:
     """Make the images of ``services`` that are not there yet; return each service's tag.
+
+    They are made from Debian's ``suite``, by default from the one that ``IMAGES`` chooses.
 
     An image is there when one carries the hash of its present recipe, whatever versions it was
     made from; ``rebuild`` makes it anew from the packages of today. ``report`` gets one line of
@@ -51,22 +54,22 @@ def ensure(
         raise LocalImagesError(f"no recipe for {', '.join(unknown)}, only for {', '.join(RECIPES)}")
     if any(RECIPES[service].demo for service in wanted):
         wheels.require_requirements()
-    hashes = {service: recipe_hash(service) for service in wanted}
+    suite = suite or chosen_suite()
     try:
-        tags = {} if rebuild else present(wanted, client)
-        missing = {service: hashes[service] for service in wanted if service not in tags}
+        tags = {} if rebuild else present(wanted, client, suite)
+        missing = {name: recipe_hash(name, suite) for name in wanted if name not in tags}
         if missing:
-            tags |= build.make(missing, client, report)
+            tags |= build.make(missing, suite, client, report)
     except docker.errors.DockerException as error:
         reason = getattr(error, "explanation", None) or error
         raise LocalImagesError(f"Docker: {reason}") from error
     return {service: tags[service] for service in wanted}
 
 
-def recipe_hash(service: str) -> str:
+def recipe_hash(service: str, suite: str) -> str:
     """A hash that changes whenever an image of ``service`` would be made differently."""
     recipe = RECIPES[service]
-    parts = [suite(), service, repr(recipe), repr(BASE_PACKAGES), repr(LEFT_OUT)]
+    parts = [suite, service, repr(recipe), repr(BASE_PACKAGES), repr(LEFT_OUT)]
     parts += [json.dumps(build.configuration(recipe, version="0", digest=""))]
     sources = [Path(rootfs.__file__), *(ENTRYPOINTS / name for name in recipe.files.values())]
     if recipe.demo:
@@ -75,11 +78,16 @@ def recipe_hash(service: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
-def present(services: Iterable[str], client: docker.DockerClient) -> dict[str, str]:
+def present(
+    services: Iterable[str], client: docker.DockerClient, suite: str | None = None
+) -> dict[str, str]:
     """The tags of the images that are there and were made as the recipes say now."""
+    suite = suite or chosen_suite()
     found = {}
     for service in services:
-        for image in client.images.list(filters={"label": f"{LABEL}={recipe_hash(service)}"}):
+        for image in client.images.list(
+            filters={"label": f"{LABEL}={recipe_hash(service, suite)}"}
+        ):
             for tag in image.tags:
                 if tag.startswith(f"{REPOSITORY_PREFIX}/{service}:"):
                     found[service] = tag

@@ -24,7 +24,6 @@ from ops.offline.images.debian import (
     Apt,
     Package,
     architecture,
-    suite,
     upstream_version,
 )
 from ops.offline.images.errors import LocalImagesError
@@ -43,14 +42,19 @@ BYTES_PER_MB = 1_000_000
 Report = Callable[[str], None]
 
 
-def make(hashes: Mapping[str, str], client: docker.DockerClient, report: Report) -> dict[str, str]:
+def make(
+    hashes: Mapping[str, str], suite: str, client: docker.DockerClient, report: Report
+) -> dict[str, str]:
     """Make an image of every service in ``hashes``, labelled with its hash; return the tags."""
     arch = architecture()
     if (engine := client.version()["Arch"]) != arch:
         raise LocalImagesError(f"the Docker Engine runs on {engine}, this machine on {arch}")
     with tempfile.TemporaryDirectory(prefix="vitalstream-images-") as folder:
         workdir = Path(folder)
-        closures, archives = _download(Apt(workdir / "apt", suite(), LEFT_OUT), hashes, report)
+        report(f"fetching the package lists of Debian {suite}")
+        apt = Apt(workdir / "apt", suite, LEFT_OUT)
+        apt.refresh()
+        closures, archives = _download(apt, hashes, report)
         builder = _Builder(client, arch, workdir, archives, report)
         # The python image waits for pip most of the time: first, beside the others.
         order = sorted(hashes, key=lambda service: not RECIPES[service].demo)
@@ -72,8 +76,6 @@ def _download(
     apt: Apt, services: Iterable[str], report: Report
 ) -> tuple[dict[str, list[Package]], Path]:
     """What each service needs, and the folder that holds all of it."""
-    report(f"fetching the package lists of Debian {suite()}")
-    apt.refresh()
     needed = {service: RECIPES[service].all_packages for service in services}
     closures = {service: apt.resolve(packages) for service, packages in needed.items()}
     count = len({package.filename for closure in closures.values() for package in closure})
