@@ -32,6 +32,8 @@ def _found(client: docker.DockerClient | None) -> Iterator[tuple[str, str]]:
         images = _images(client)
         grafana = images.pop("grafana", NOT_HERE)
         yield "images", ", ".join(f"{name} {found}" for name, found in sorted(images.items()))
+        if missing := sorted(IMAGES.keys() - images.keys() - {*local.NOT_MADE}):
+            yield f"made of Debian {suite()} when a test needs them", ", ".join(missing)
         yield "Grafana", grafana
     yield "Pulumi engine", _first_line([pulumi_cli.find() or "pulumi", "version"])
     tools = (f"{tool} {_version(_first_line([tool, '--version']))}" for tool in dev_machine.TOOLS)
@@ -52,10 +54,7 @@ def _images(client: docker.DockerClient) -> dict[str, str]:
     if chosen == "pinned":
         return {name: image.tag for name, image in IMAGES.items()}
     images = local.present_images(client) | json.loads(chosen)
-    found = {name: tag.rpartition(":")[2] for name, tag in images.items()}
-    if missing := sorted(IMAGES.keys() - found.keys() - {*local.NOT_MADE}):
-        found[f"(Debian {suite()}'s, made when a test needs them)"] = ", ".join(missing)
-    return found
+    return {name: tag.rpartition(":")[2] for name, tag in images.items()}
 
 
 def _first_line(command: list[str]) -> str:
