@@ -174,14 +174,20 @@ def summary(config: program.StackConfig, workspace: Workspace, left_out: tuple[s
 
 
 def _last_words(client: docker.DockerClient) -> str:
-    """The log of each container that is not well: the engine only says that it waited."""
+    """The log of each container that is not well, and what its health check printed: the engine
+    only says that it waited.
+    """
     words = ""
     for container in client.containers.list(
         all=True, ignore_removed=True, filters={"label": f"vitalstream.stack={STACK}"}
     ):
         if container.status != "running" or container.health != "healthy":
             log = container.logs(tail=5).decode(errors="replace").strip()
-            words += f"\n{container.name} is {container.status}; its last words:\n{log}"
+            checks = (container.attrs["State"].get("Health") or {}).get("Log") or []
+            printed = checks[-1]["Output"].strip() if checks else ""
+            words += f"\n{container.name} is {container.status} and {container.health}"
+            words += f" (its health check: {printed})" if printed else ""
+            words += f"; its last words:\n{log}"
     return words
 
 
