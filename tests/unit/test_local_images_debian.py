@@ -143,3 +143,13 @@ def test_mirrors_on_a_machine_without_debian_s_keyring_say_what_to_install(
     monkeypatch.setattr(debian, "KEYRING", tmp_path / "none.gpg")
     with pytest.raises(LocalImagesError, match="fix: install debian-archive-keyring, and set DEB"):
         debian.mirrors()
+
+
+def test_mirrors_on_another_distribution_say_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own archive is not Debian's, whatever it is called."""
+    release = {"ID": "ubuntu", "VERSION_CODENAME": "noble"}
+    monkeypatch.delenv("DEBIAN_MIRROR", raising=False)
+    monkeypatch.setattr("platform.freedesktop_os_release", lambda: release)
+    monkeypatch.setattr(debian, "_run", lambda _: "https://archive.example.org/ubuntu/ noble main")
+    with pytest.raises(LocalImagesError, match=r"no source of them.*set DEBIAN_MIRROR"):
+        debian.mirrors()

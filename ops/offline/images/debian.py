@@ -90,7 +90,9 @@ def mirrors() -> list[str]:
         return [chosen]
     listed = "$(REPO_URI) $(RELEASE) $(COMPONENT)"
     lines = _run(["apt-get", "indextargets", "--format", listed, "Created-By: Packages"])
-    own = (*OWN_SUITES, platform.freedesktop_os_release().get("VERSION_CODENAME"))
+    machine = platform.freedesktop_os_release()
+    codename = machine.get("VERSION_CODENAME") if machine.get("ID") == "debian" else None
+    own = (*OWN_SUITES, codename)
     sources = [line.split() for line in lines.splitlines()]
     found = [uri for uri, release, part in sources if release in own and part == "main"]
     if not found or not KEYRING.is_file():
