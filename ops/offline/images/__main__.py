@@ -1,4 +1,4 @@
-"""``python -m ops.local_images [SERVICE...]``: make local images and print their tags as JSON."""
+"""``python -m ops.offline.images [SERVICE...]``: make local images and print their tags as JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ops.offline.images import SERVICES, LocalImagesError, ensure
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m ops.local_images", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m ops.offline.images", description=__doc__)
     parser.add_argument(
         "services", nargs="*", default=SERVICES, metavar="SERVICE", help=f"of {', '.join(SERVICES)}"
     )

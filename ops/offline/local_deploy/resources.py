@@ -60,7 +60,7 @@ def find_image(
 def missing_image(name: str) -> str:
     return (
         f"There is no image {name} on this Docker Engine, and the rehearsal pulls none. "
-        "`python -m ops.local_images` makes images of Debian's packages; vitalstream:images names "
+        "`python -m ops.offline.images` makes images of Debian's packages; vitalstream:images names "
         "the image that a service runs."
     )
 
