@@ -28,8 +28,6 @@ Report = Callable[[str], None]
 
 ROOT = Path(__file__).resolve().parent.parent
 PRIVATE = ROOT / ".vitalstream"
-# Docker's own pools have room for about thirty networks, which a few stacks at once use up.
-ADDRESS_POOL = ("--default-address-pool", "base=10.213.0.0/16,size=24")
 ENGINE_START_SECONDS = 30
 
 
@@ -95,7 +93,7 @@ def _start_dockerd() -> None:
     # A session of its own: the engine outlives this command, as its containers must.
     with (PRIVATE / "dockerd.log").open("ab") as log:
         subprocess.Popen(
-            ["dockerd", *ADDRESS_POOL],
+            ["dockerd"],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

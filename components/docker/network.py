@@ -16,6 +16,7 @@ import pulumi_docker as docker
 
 from components.catalog import replicas
 from components.catalog.exporters import Exporter
+from components.catalog.networks import subnet_of
 from components.catalog.replicas import MAIN
 from components.catalog.thanos import QUERIER
 from components.docker.container import Network
@@ -139,6 +140,8 @@ class StackNetworks(pulumi.ComponentResource):
         subnet: IPv4Network | None = None,
     ) -> Network:
         """With a `subnet`, its members can have addresses of their own choice."""
+        if subnet is None and settings.network_pool:
+            subnet = subnet_of(IPv4Network(settings.network_pool), name)
         bridge = docker.Network(
             f"{name}-{self._host}" if self._host else name,
             name=f"vitalstream-{settings.stack}-{name}",

@@ -7,6 +7,7 @@ import ipaddress
 import socket
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from docker.models.containers import Container
@@ -18,6 +19,11 @@ from components.common.quantities import duration_seconds
 STACK_LABEL = "vitalstream.stack"
 ANYWHERE = ("", "0.0.0.0", "::")
 _PORT_OFFSET = 10_000
+# Docker's own: https://docs.docker.com/engine/network/#automatic-subnet-allocation. One /16 for
+# each of 172.17 to 172.31, and sixteen /20 of 192.168.
+DEFAULT_POOLS = (ipaddress.IPv4Network("172.16.0.0/12"), ipaddress.IPv4Network("192.168.0.0/16"))
+DEFAULT_NETWORKS = 31
+NETWORKS_OF_A_STACK = 5
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,66 @@ def taken_subnet(subnet: str, networks: Iterable[Network], stack: str) -> Iterat
                     f"{network.name} ({there}): choose another, `pulumi config set --path "
                     f"alertmanager.gossipSubnet 10.217.0.0/28 --stack {stack}`."
                 )
+
+
+def taken_pool(pool: str, networks: Iterable[Network], stack: str, *, local: bool) -> Iterator[str]:
+    """Yield a line where a Docker network or a route of the host has some of the pool's addresses.
+
+    `local`: this machine is the Docker host, so its routes can be read.
+    """
+    wanted = ipaddress.ip_network(pool)
+    others = [found for found in networks if not of_stack(found.attrs.get("Labels"), stack)]
+    holders = [(f"the Docker network {found.name}", one) for found in others for one in _of(found)]
+    ours = [one for found in networks if found not in others for one in _of(found)]
+    if local:
+        routes = (one for one in _routes() if one not in ours)
+        holders += [("a route of this host", one) for one in routes]
+    for holder, there in holders:
+        if there.version == wanted.version and there.overlaps(wanted):
+            yield (
+                f"networkPool {pool} overlaps {holder} ({there}). fix: pulumi config set "
+                f"networkPool 10.218.0.0/24 --stack {stack}, or another free /24."
+            )
+            return
+
+
+def exhausted_pools(networks: Iterable[Network], stack: str) -> Iterator[str]:
+    """Yield a line where Docker's default address pools have too few networks left for a stack."""
+    networks = list(networks)
+    if any(of_stack(found.attrs.get("Labels"), stack) for found in networks):
+        return
+    used = sum(
+        any(one.subnet_of(pool) for pool in DEFAULT_POOLS)
+        for found in networks
+        for one in _of(found)
+        if isinstance(one, ipaddress.IPv4Network)
+    )
+    if DEFAULT_NETWORKS - used < NETWORKS_OF_A_STACK:
+        yield (
+            f"Docker has {used} of its {DEFAULT_NETWORKS} default networks in use, and a stack "
+            f"needs at least {NETWORKS_OF_A_STACK}. fix: pulumi config set networkPool "
+            f"10.217.0.0/24 --stack {stack}, or remove unused networks: docker network prune."
+        )
+
+
+def _of(network: Network) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    configs = (network.attrs.get("IPAM") or {}).get("Config") or []
+    return [ipaddress.ip_network(config["Subnet"]) for config in configs if "Subnet" in config]
+
+
+def _routes() -> list[ipaddress.IPv4Network]:
+    """Return the host's IPv4 routes but the default one, from /proc/net/route."""
+    path = Path("/proc/net/route")
+    lines = path.read_text().splitlines()[1:] if path.exists() else []
+    found = []
+    for line in lines:
+        fields = line.split()
+        # Addresses are hexadecimal, in the byte order of the machine.
+        address, mask = (bytes.fromhex(fields[at])[::-1] for at in (1, 7))
+        if any(mask):
+            text = f"{ipaddress.IPv4Address(address)}/{ipaddress.IPv4Address(mask)}"
+            found.append(ipaddress.IPv4Network(text))
+    return found
 
 
 def taken_ports(

@@ -84,4 +84,5 @@ def _wanted(settings: Settings, engine: Engine, services: Iterable[str]) -> dict
         **({"bound_to": moved} if moved else {}),
         **({"gossip": gossip} if gossip else {}),
         **({"subnets": [str(settings.gossip_subnet)]} if own_network else {}),
+        **({"network_pool": settings.network_pool} if settings.network_pool else {}),
     }

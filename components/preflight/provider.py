@@ -114,6 +114,10 @@ def _obstacles(props: dict[str, Any], client: docker.DockerClient) -> Iterator[s
             yield conflicts.missing_network(name, props.get("host"))
     for subnet in props.get("subnets", []):
         yield from conflicts.taken_subnet(subnet, networks, stack)
+    if pool := props.get("network_pool"):
+        yield from conflicts.taken_pool(pool, networks, stack, local=is_local(props["docker_host"]))
+    else:
+        yield from conflicts.exhausted_pools(networks, stack)
     if local := props.get("local_retention"):
         yield from conflicts.lost_history(there, stack, local)
     bound_to = props.get("bound_to") or {}

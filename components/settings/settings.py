@@ -28,6 +28,7 @@ from components.settings import remote_write
 from components.settings import thanos as thanos_settings
 from components.settings.hosts import PLACED_EXPORTERS
 from components.settings.monitored import WatchSettings
+from components.settings.network_pool import NetworkPool
 from components.settings.remote_write import RemoteWrite
 from components.settings.thanos import ThanosSettings
 from components.settings.types import (
@@ -107,6 +108,7 @@ class Settings(WatchSettings):
 
     docker_host: DockerHost = "unix:///var/run/docker.sock"
     application_networks: tuple[NetworkName, ...] = ()
+    network_pool: NetworkPool = ""
 
     grafana_admin_user: AdminLogin = "admin"
     grafana_admin_password: Password

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from components.catalog.images import IMAGES
+from components.preflight import conflicts
 from components.settings.settings import Settings
 from ops import connections, dev_machine
 from ops.demo import pulumi_cli
@@ -26,6 +27,10 @@ console = Console(highlight=False)
 
 class DemoError(Exception):
     """The demo did not come up; the message says why."""
+
+
+# Tried in this order.
+POOLS = tuple(f"10.{second}.0.0/24" for second in range(221, 231))
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,9 @@ def up() -> None:
     plan = make_plan(client)
     say(plan.why)
     workspace = Workspace(STACK, plan.cli)
-    overrides = {"images": plan.images} if plan.images else {}
+    overrides: dict[str, Any] = {"networkPool": free_pool(client)}
+    if plan.images:
+        overrides["images"] = plan.images
     config = demo_config(workspace, overrides)
     left_out: tuple[str, ...] = ()
     if plan.cli:
@@ -61,6 +68,20 @@ def up() -> None:
         )
     wait_for_targets(config, left_out)
     summary(config, workspace, left_out)
+
+
+def free_pool(client: docker.DockerClient) -> str:
+    """Return the first /24 for the demo's networks that nothing else here has; its own counts as
+    free. Raises DemoError.
+    """
+    networks = client.networks.list()
+    for pool in POOLS:
+        if not list(conflicts.taken_pool(pool, networks, STACK, local=True)):
+            return pool
+    raise DemoError(
+        f"{POOLS[0]} to {POOLS[-1]} are all in use by other networks of this machine. "
+        "fix: docker network prune"
+    )
 
 
 def make_plan(client: docker.DockerClient) -> Plan:

@@ -17,6 +17,7 @@ from pulumi import automation
 from components.catalog.images import IMAGES
 from tests.engine.program import ROOT, SECRETS, EngineStack
 from tests.local_images import local_images
+from tests.pools import free_pool
 from tests.ports import free_ports
 
 PROGRAM = ("__main__.py", "Pulumi.yaml", ".dockerignore")
@@ -75,6 +76,7 @@ def engine(
         **{key.removeprefix("vitalstream:"): value for key, value in committed.items()},
         "images": images,
         "ports": free_ports(),
+        "networkPool": free_pool(),
         **request.module.CONFIG,
     }
     stack = EngineStack(make_stack(folder, name), folder, docker_client, values)

@@ -26,6 +26,7 @@ from components.settings.settings import Settings
 from ops import connections
 from ops.offline import local_deploy, program
 from tests.local_images import local_images
+from tests.pools import free_pool
 from tests.ports import free_ports
 from tests.turns import turn
 
@@ -84,6 +85,7 @@ def config(images: dict[str, str], **values: Any) -> program.StackConfig:
         "scrapeInterval": f"{SCRAPE_SECONDS}s",
         "evaluationInterval": f"{SCRAPE_SECONDS}s",
         "ports": free_ports(),
+        "networkPool": free_pool(),
         "images": images,
         "mailSmarthost": "mail.invalid:587",
         "mailUsername": "live",

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from ops import dev_machine
-from ops.offline.images.errors import LocalImagesError
 from ops.dev_machine import MachineError, Report
+from ops.offline.images.errors import LocalImagesError
 
 
 def executable(path: Path) -> None:

@@ -60,8 +60,8 @@ def find_image(
 def missing_image(name: str) -> str:
     return (
         f"There is no image {name} on this Docker Engine, and the rehearsal pulls none. "
-        "`python -m ops.offline.images` makes images of Debian's packages; vitalstream:images names "
-        "the image that a service runs."
+        "`python -m ops.offline.images` makes images of Debian's packages; vitalstream:images "
+        "names the image that a service runs."
     )
 
 
