@@ -1,23 +1,16 @@
 """The Grafana dashboards of a stack, as the JSON that Grafana's Import page and API take."""
 
-from collections.abc import Callable, Iterator, Mapping
+import importlib
+from collections.abc import Iterator
 
-from components.catalog.monitored import Monitored
-from components.dashboards import api, ecg, host, monitoring, overview, postgresql, redis, stacks
+from components.catalog.integrations import INTEGRATIONS
+from components.dashboards import monitoring, overview, stacks
 from components.dashboards.frame import Sheet, framed
 from components.dashboards.settings import DashboardSettings
 from components.dashboards.thresholds import AlertThresholds
 from components.rules.rule_set import RuleSet
 
 __all__ = ["DashboardSettings", "render_all"]
-
-_OF: Mapping[Callable[[AlertThresholds], Sheet], Monitored] = {
-    api.sheet: "backend",
-    ecg.sheet: "backend",
-    postgresql.sheet: "postgresql",
-    redis.sheet: "redis",
-    host.sheet: "host",
-}
 
 
 def render_all(settings: DashboardSettings, rules: RuleSet | None = None) -> dict[str, str]:
@@ -36,7 +29,8 @@ def _sheets(settings: DashboardSettings, alerts: AlertThresholds) -> Iterator[Sh
         yield overview.sheet(alerts, settings.watch)
     if settings.federates:
         yield stacks.sheet(alerts)
-    for make, watched in _OF.items():
-        if watched in settings.watch:
-            yield make(alerts)
+    for found in INTEGRATIONS:
+        for name in found.dashboards if found.kind in settings.watch else ():
+            sheet: Sheet = importlib.import_module(f"{__name__}.{name}").sheet(alerts)
+            yield sheet
     yield monitoring.sheet(alerts)

@@ -6,7 +6,7 @@ from grafana_foundation_sdk.builders import piechart, stat, table, timeseries
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard
 
-from components.catalog.monitored import ALL_MONITORED, Monitored
+from components.catalog.monitored import DEFAULT_MONITORED, Monitored
 from components.dashboards import machines, overrides, panels
 from components.dashboards.alert_strip import alert_list, alert_strip
 from components.dashboards.frame import OVERVIEW, OVERVIEW_TITLE, Sheet
@@ -23,7 +23,7 @@ _ECG = Link("ecg", "ECG and anomalies")
 _JUST_STARTED_SECONDS = 300
 
 
-def sheet(alerts: AlertThresholds, watch: Sequence[Monitored] = ALL_MONITORED) -> Sheet:
+def sheet(alerts: AlertThresholds, watch: Sequence[Monitored] = DEFAULT_MONITORED) -> Sheet:
     """Patients and anomalies first, then the service, then the machines: of what is watched."""
     return Sheet(
         stem=OVERVIEW,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from components.catalog.monitored import ALL_MONITORED, Monitored
+from components.catalog.monitored import DEFAULT_MONITORED, Monitored
 from components.common.quantities import duration_seconds
 from components.settings.settings import Settings
 
@@ -53,7 +53,7 @@ class DashboardSettings:
     stack: str
     retention_seconds: int
     scrape_interval: str
-    watch: Sequence[Monitored] = ALL_MONITORED
+    watch: Sequence[Monitored] = DEFAULT_MONITORED
     federates: bool = False
 
     def __post_init__(self) -> None:

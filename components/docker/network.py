@@ -15,7 +15,7 @@ import pulumi
 import pulumi_docker as docker
 
 from components.catalog import replicas
-from components.catalog.exporters import Exporter
+from components.catalog.integration import Exporter
 from components.catalog.replicas import MAIN
 from components.catalog.thanos import QUERIER
 from components.docker.container import Network

@@ -72,7 +72,7 @@ class Rule:
         node = self._value(*keys)
         return None if node is None else Span(node.start_mark.index, node.end_mark.index)
 
-    def key_mark(self, key: str) -> yaml.Mark:
+    def key_mark(self, key: str) -> Any:
         """Return where a key of the rule starts. Raises KeyError."""
         for found, _ in self.node.value if isinstance(self.node, yaml.MappingNode) else ():
             if found.value == key:

@@ -8,16 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from components.catalog.integrations import INTEGRATIONS
 from components.catalog.monitored import Monitored
 
-# Every stack monitors the monitoring itself. The age of backups comes through node_exporter.
+# Every stack monitors the monitoring itself: a file that is not named here is loaded anyway.
 _NEEDS: Final[Mapping[str, Monitored]] = {
-    "backend.yml": "backend",
-    "slo.yml": "backend",
-    "postgresql.yml": "postgresql",
-    "redis.yml": "redis",
-    "host.yml": "host",
-    "backup.yml": "host",
+    file: found.kind for found in INTEGRATIONS for file in found.rule_files
 }
 THANOS_FILE: Final = "thanos.yml"
 REMOTE_WRITE_FILE: Final = "remote_write.yml"
