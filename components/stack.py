@@ -20,17 +20,19 @@ from components.grafana.balancer import GrafanaBalancer
 from components.grafana.grafana import Grafana
 from components.grafana.objects import GrafanaObjects
 from components.preflight.preflight import Preflight
-from components.prometheus.prometheus import Prometheus, render_rules
+from components.prometheus.prometheus import Prometheus
+from components.prometheus.rules import stack_rules
 from components.promql.metric_allowlist import KEEP_ALL, KeepList, keep_list
+from components.rules.rule_set import RuleSet
 from components.settings.settings import Settings
 from components.user_files import dashboards as user_dashboards
 
 
 @dataclass(frozen=True)
 class _Content:
-    """What a stack shows and stores: rule files, dashboards by name, and the metrics they read."""
+    """What a stack shows and stores: rules, dashboards by name, and the metrics they read."""
 
-    rules: dict[str, str]
+    rules: RuleSet
     dashboards: dict[str, str]
     user_dashboards: dict[str, str]
     keep: KeepList
@@ -61,14 +63,14 @@ def deploy(settings: Settings) -> dict[str, str]:
 
 
 def _content(settings: Settings) -> _Content:
-    rules = render_rules(settings)
-    dashboards = render_all(DashboardSettings.of(settings))
+    rules = stack_rules(settings)
+    dashboards = render_all(DashboardSettings.of(settings), rules)
     of_user = user_dashboards.load(settings.dashboards_folder)
     # The dashboard of stacks reads what is federated, and no target of this stack exposes it.
     read = {name: text for name, text in dashboards.items() if name != STACKS}
     keep = KEEP_ALL
     if not settings.keep_all_metrics:
-        keep = keep_list(rules, {**read, **of_user}, settings.keep_metrics)
+        keep = keep_list(rules.metrics_read, {**read, **of_user}, settings.keep_metrics)
         if keep.warning:
             pulumi.log.warn(keep.warning)
     return _Content(rules, dashboards, of_user, keep)
@@ -78,7 +80,7 @@ def _deploy_prometheus(settings: Settings, hosts: Hosts, content: _Content) -> N
     servers = create_sequentially(
         settings.replicas("prometheus"),
         lambda name, after: Prometheus(
-            settings, name, content.rules, content.keep, hosts.networks(name).hub, after,
+            settings, name, content.rules.files, content.keep, hosts.networks(name).hub, after,
             hosts.on(name),
         ),
     )  # fmt: skip

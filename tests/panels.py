@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from components.catalog.monitored import ALL_MONITORED
 from components.dashboards import DashboardSettings, render_all
 from components.dashboards.panels import OR_NOTHING
 
@@ -29,7 +30,12 @@ class Target:
 def boards(scrape_interval: str) -> dict[str, dict[str, Any]]:
     """The dashboards by stem."""
     rendered = render_all(
-        DashboardSettings(stack="live", retention_seconds=7 * DAY, scrape_interval=scrape_interval)
+        DashboardSettings(
+            stack="live",
+            retention_seconds=7 * DAY,
+            scrape_interval=scrape_interval,
+            watch=ALL_MONITORED,
+        )
     )
     return {stem: json.loads(text) for stem, text in rendered.items()}
 

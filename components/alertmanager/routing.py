@@ -6,11 +6,14 @@ no row goes where critical ones go.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import yaml
 
+from components.catalog.integrations import with_defaults
 from components.settings.settings import Settings
 
 CONFIG_DIR = "/etc/alertmanager"
@@ -73,16 +76,34 @@ def _down(alert: str, service: str) -> Inhibition:
     )
 
 
-INHIBITIONS = (
-    Inhibition(
-        ('severity="critical"', 'instance=~".+"'),
-        ('severity="warning"', 'instance=~".+"'),
-        ("stack", "service", "instance"),
-    ),
-    _down("BackendDown", "backend"),
-    _down("PostgreSQLDown", "database"),
-    _down("RedisDown", "cache"),
-)
+def inhibitions(monitored: Collection[str]) -> tuple[Inhibition, ...]:
+    """Return the inhibitions of a stack that monitors these kinds of services."""
+    return (
+        Inhibition(
+            ('severity="critical"', 'instance=~".+"'),
+            ('severity="warning"', 'instance=~".+"'),
+            ("stack", "service", "instance"),
+        ),
+        *(
+            _down(found.down_alert, found.service)
+            for found in with_defaults(monitored)
+            if found.down_alert
+        ),
+    )
+
+
+def destinations(monitored: Collection[str]) -> tuple[Destination, ...]:
+    """Return the destinations of a stack that monitors these kinds of services."""
+    services: dict[str, list[str]] = defaultdict(list)
+    for found in with_defaults(monitored):
+        if found.destination:
+            services[found.destination].append(found.service)
+    return tuple(
+        replace(row, matcher=f'service=~"{"|".join(sorted(services[row.receiver]))}"')
+        if len(services[row.receiver]) > 1
+        else row
+        for row in DESTINATIONS
+    )
 
 
 def render_config(settings: Settings) -> str:
@@ -94,7 +115,7 @@ def render_config(settings: Settings) -> str:
             "receiver": DEFAULT.receiver,
             "group_by": list(GROUP_BY),
             **_timing(DEFAULT),
-            "routes": [_heartbeat_route(), *map(_route, DESTINATIONS)],
+            "routes": [_heartbeat_route(), *map(_route, destinations(settings.watch))],
         },
         "inhibit_rules": [
             {
@@ -102,7 +123,7 @@ def render_config(settings: Settings) -> str:
                 "target_matchers": list(rule.target),
                 "equal": list(rule.equal),
             }
-            for rule in INHIBITIONS
+            for rule in inhibitions(settings.watch)
         ],
         "receivers": [
             _heartbeat_receiver(settings),

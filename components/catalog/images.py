@@ -5,23 +5,8 @@ A digest stands here only where it could be confirmed: docs/decisions/0003-image
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Image:
-    """An official image: `uid` is the user that its service runs as, and owns its files."""
-
-    repository: str
-    tag: str
-    digest: str | None
-    uid: int
-
-    @property
-    def reference(self) -> str:
-        name = f"{self.repository}:{self.tag}"
-        return f"{name}@{self.digest}" if self.digest else name
-
+from components.catalog.exporters import EXPORTERS
+from components.catalog.image import Image
 
 IMAGES: dict[str, Image] = {
     "prometheus": Image(
@@ -44,25 +29,7 @@ IMAGES: dict[str, Image] = {
     ),
     # In front of several Grafanas. No digest: its pair with this tag stands in one place only.
     "haproxy": Image("haproxy", "3.2.22-alpine", None, 99),
-    "node-exporter": Image(
-        "prom/node-exporter",
-        "v1.12.1",
-        "sha256:1b4e4438faca4dd7e001dd445d161a4a2091b0fededa84093b3a8dfeae1f1be0",
-        65534,
-    ),
-    "postgres-exporter": Image(
-        "prometheuscommunity/postgres-exporter",
-        "v0.20.1",
-        "sha256:ac5ec343104fae0e2d84a27bb8d69b38430a11910c5382cad85d478d2bab713e",
-        65534,
-    ),
-    # Not the plain tag: it is FROM scratch, with no shell for a health check.
-    "redis-exporter": Image(
-        "oliver006/redis_exporter",
-        "v1.93.0-alpine",
-        "sha256:93831cd4d5d67687de67c9d5221b14312fea580af8d157583ed9d4459bf2dd70",
-        59000,
-    ),
+    **{exporter.service: exporter.image for exporter in EXPORTERS},
     # No digest: its pair with this tag stands in one place only. Not the image's own user (1001):
     # the sidecar writes into Prometheus' volume, and what its like share must be theirs too.
     "thanos": Image("thanosio/thanos", "v0.42.4", None, 65534),

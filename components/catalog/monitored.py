@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Literal, get_args
+from typing import Annotated, Final
 
-Monitored = Literal["backend", "postgresql", "redis", "host"]
-ALL_MONITORED: Final[tuple[Monitored, ...]] = get_args(Monitored)
+from pydantic import AfterValidator
+
+from components.catalog.integrations import INTEGRATIONS
+
+ALL_MONITORED: Final = tuple(found.kind for found in INTEGRATIONS)
+DEFAULT_MONITORED: Final = tuple(found.kind for found in INTEGRATIONS if found.default)
+"""What a stack monitors that does not set `watch`."""
+
+
+def _known(kind: str) -> str:
+    if kind not in ALL_MONITORED:
+        raise ValueError(f"cannot be monitored; there are: {', '.join(ALL_MONITORED)}")
+    return kind
+
+
+Monitored = Annotated[str, AfterValidator(_known)]
 
 
 def not_monitored(monitored: Sequence[Monitored]) -> list[Monitored]:
-    """Return the kinds that are left out."""
-    return [kind for kind in ALL_MONITORED if kind not in monitored]
+    """Return the kinds that are monitored by default and are left out."""
+    return [kind for kind in DEFAULT_MONITORED if kind not in monitored]

@@ -12,6 +12,7 @@ from grafana_foundation_sdk.builders import stat as stat_builders
 from grafana_foundation_sdk.builders import table as table_builders
 from grafana_foundation_sdk.models import common, dashboard
 
+from components.catalog.integrations import INTEGRATIONS
 from components.dashboards.links import Link
 from components.dashboards.overrides import coloured_text, column, data_link, wide
 from components.dashboards.panels import NO_ANSWER, At, Face, Query, stat, table
@@ -19,9 +20,9 @@ from components.dashboards.thresholds import colour_steps
 
 # The dashboard that explains a service's alerts, where it is not named like the service.
 _STEM_OF_SERVICE: Final[Mapping[str, str]] = {
-    "backend": "api",
-    "cache": "redis",
-    "database": "postgresql",
+    found.service: found.dashboards[0]
+    for found in sorted(INTEGRATIONS, key=lambda found: found.service)
+    if found.service != found.dashboards[0]
 }
 
 _FIRING: Final = 'ALERTS{alertstate="firing", severity="%s"}'

@@ -8,7 +8,7 @@ from grafana_foundation_sdk.models import dashboard
 from components.dashboards import backend, overrides, panels, slo
 from components.dashboards.frame import Sheet, Variable
 from components.dashboards.panels import At, Face, Query
-from components.dashboards.thresholds import AlertBounds, steps, up_or_down
+from components.dashboards.thresholds import AlertThresholds, steps, up_or_down
 
 # What is recorded by job or by endpoint is summed over instances.
 _BY_ENDPOINT = '{endpoint=~"$endpoint"}'
@@ -21,7 +21,7 @@ _QUIET = "No request in the last 5 minutes"
 _DOWN = "No backend reports"
 
 
-def sheet(alerts: AlertBounds) -> Sheet:
+def sheet(alerts: AlertThresholds) -> Sheet:
     """How the API answers, from all requests down to one endpoint and one process."""
     return Sheet(
         stem="api",
@@ -42,7 +42,7 @@ def sheet(alerts: AlertBounds) -> Sheet:
     )
 
 
-def _stats(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
+def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
     failing, slow = alerts["HighErrorRate"], alerts["HighResponseTime"]
     return [
         panels.stat(
@@ -124,7 +124,7 @@ def _stats(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
     ]
 
 
-def _requests(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
+def _requests(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
     failing = alerts["HighErrorRate"]
     return [
         panels.timeseries(
@@ -178,7 +178,7 @@ def _requests(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
     ]
 
 
-def _latency(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
+def _latency(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
     slow = alerts["HighResponseTime"]
     buckets = (
         f"sum by (le) (rate(http_request_duration_seconds_bucket{_BY_ENDPOINT_RAW}"

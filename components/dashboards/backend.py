@@ -7,13 +7,15 @@ from grafana_foundation_sdk.models import dashboard
 
 from components.dashboards import overrides, panels
 from components.dashboards.panels import At, Face, Query
-from components.dashboards.thresholds import AlertBounds, plain
+from components.dashboards.thresholds import AlertThresholds, plain
 
 _TABLE = ("lastNotNull", "max")
 _DOWN = "No backend reports"
 
 
-def user_panels(y: int, alerts: AlertBounds, by_target: str) -> Sequence[Builder[dashboard.Panel]]:
+def user_panels(
+    y: int, alerts: AlertThresholds, by_target: str
+) -> Sequence[Builder[dashboard.Panel]]:
     """Logins and caches, a band of 9 rows at row `y`, from the targets that `by_target` selects."""
     guessing = alerts["HighFailedLogins"]
     hits, misses = (

@@ -7,7 +7,7 @@ from grafana_foundation_sdk.models import dashboard
 
 from components.dashboards import overrides, panels
 from components.dashboards.panels import At, Face, Query
-from components.dashboards.thresholds import AlertBounds
+from components.dashboards.thresholds import AlertThresholds
 
 _PROMETHEUS = '{job="prometheus"}'
 _ALERTMANAGER = '{job="alertmanager"}'
@@ -16,12 +16,12 @@ _TABLE = ("lastNotNull", "max")
 _NO_ALERTMANAGER = "Alertmanager does not report"
 
 
-def panels_at(y: int, alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
+def panels_at(y: int, alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
     """Two bands of 9 rows from row `y` on."""
     return [*_rules_and_notifications(y, alerts), *_services(y + 9)]
 
 
-def _rules_and_notifications(y: int, alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
+def _rules_and_notifications(y: int, alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
     failing, undelivered = (
         alerts["PrometheusRuleFailures"],
         alerts["AlertmanagerNotificationsFailing"],

@@ -8,7 +8,7 @@ from grafana_foundation_sdk.models import dashboard
 from components.dashboards import overrides, panels
 from components.dashboards.frame import Sheet, Variable
 from components.dashboards.panels import At, Face, Query
-from components.dashboards.thresholds import AlertBounds, up_or_down
+from components.dashboards.thresholds import AlertThresholds, up_or_down
 
 _BY_TARGET = '{job="backend", instance=~"$backend_instance"}'
 _TABLE = ("lastNotNull", "max")
@@ -18,7 +18,7 @@ _IDLE = "Nothing was processed"
 _ECG, _WASM = "ecg_processing_duration_seconds", "wasm_execution_duration_seconds"
 
 
-def sheet(_alerts: AlertBounds) -> Sheet:
+def sheet(_alerts: AlertThresholds) -> Sheet:
     """What the analysis finds, and whether it keeps up."""
     return Sheet(
         stem="ecg",

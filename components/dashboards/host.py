@@ -8,7 +8,7 @@ from grafana_foundation_sdk.models import dashboard
 from components.dashboards import overrides, panels
 from components.dashboards.frame import Sheet, Variable
 from components.dashboards.panels import At, Face, Query
-from components.dashboards.thresholds import AlertBounds, plain, steps
+from components.dashboards.thresholds import AlertThresholds, plain, steps
 
 _SELECTED = 'instance=~"$node_instance"'
 _IN = f"{{{_SELECTED}}}"
@@ -18,7 +18,7 @@ _TABLE = ("lastNotNull", "max")
 _DOWN = "No host reports"
 
 
-def sheet(alerts: AlertBounds) -> Sheet:
+def sheet(alerts: AlertThresholds) -> Sheet:
     """Is there CPU, memory and disk left, and for how long."""
     return Sheet(
         stem="host",
@@ -31,7 +31,7 @@ def sheet(alerts: AlertBounds) -> Sheet:
     )
 
 
-def _stats(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
+def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
     cpu, memory, disk = alerts["HighCPUUsage"], alerts["HighMemoryUsage"], alerts["DiskSpaceLow"]
     return [
         panels.stat(
@@ -92,7 +92,7 @@ def _stats(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
     ]
 
 
-def _processor_and_memory(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
+def _processor_and_memory(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
     cpu, memory = alerts["HighCPUUsage"], alerts["HighMemoryUsage"]
     return [
         panels.timeseries(
@@ -153,7 +153,7 @@ def _processor_and_memory(alerts: AlertBounds) -> Sequence[Builder[dashboard.Pan
     ]
 
 
-def _disks(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
+def _disks(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
     bound = alerts["DiskSpaceLow"]
     by = "by (instance, mountpoint)"
     available = f"min {by} (100 * instance_mountpoint:node_filesystem_available:ratio{_IN})"

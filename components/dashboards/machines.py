@@ -10,7 +10,7 @@ from components.catalog.monitored import Monitored
 from components.dashboards import overrides, panels, redis
 from components.dashboards.links import Link
 from components.dashboards.panels import At, Face, Query
-from components.dashboards.thresholds import AlertBounds, Bound
+from components.dashboards.thresholds import AlertThresholds, Threshold
 
 _HOST = Link("host", "Host", "var-node_instance=${__field.labels.instance}")
 _POSTGRESQL = Link("postgresql", "PostgreSQL", "var-postgres_instance=${__field.labels.instance}")
@@ -18,10 +18,10 @@ _REDIS = Link("redis", "Redis", "var-redis_instance=${__field.labels.instance}")
 
 
 def row(
-    alerts: AlertBounds, watch: Sequence[Monitored], y: int
+    alerts: AlertThresholds, watch: Sequence[Monitored], y: int
 ) -> Iterator[Builder[dashboard.Panel]]:
     """At the height `y`; those that are there share its width."""
-    makers: Sequence[tuple[Monitored, Callable[[At, Bound], timeseries.Panel], str]] = (
+    makers: Sequence[tuple[Monitored, Callable[[At, Threshold], timeseries.Panel], str]] = (
         ("host", _cpu, "HighCPUUsage"),
         ("host", _memory, "HighMemoryUsage"),
         ("postgresql", _connections, "PostgreSQLTooManyConnections"),
@@ -33,7 +33,7 @@ def row(
         yield make(At(place * width, y, width, 7), bound)
 
 
-def _cpu(at: At, bound: Bound) -> timeseries.Panel:
+def _cpu(at: At, bound: Threshold) -> timeseries.Panel:
     face = Face(
         title="CPU Usage",
         description=(
@@ -51,7 +51,7 @@ def _cpu(at: At, bound: Bound) -> timeseries.Panel:
     return panels.timeseries(face, query, bound=bound).max(100)
 
 
-def _memory(at: At, bound: Bound) -> timeseries.Panel:
+def _memory(at: At, bound: Threshold) -> timeseries.Panel:
     face = Face(
         title="Memory Usage",
         description=(
@@ -69,7 +69,7 @@ def _memory(at: At, bound: Bound) -> timeseries.Panel:
     return panels.timeseries(face, query, bound=bound).max(100)
 
 
-def _connections(at: At, bound: Bound) -> timeseries.Panel:
+def _connections(at: At, bound: Threshold) -> timeseries.Panel:
     face = Face(
         title="Database Connections",
         description=(
@@ -90,7 +90,7 @@ def _connections(at: At, bound: Bound) -> timeseries.Panel:
     ).override_by_query("B", overrides.limit_line())
 
 
-def _redis_memory(at: At, bound: Bound) -> timeseries.Panel:
+def _redis_memory(at: At, bound: Threshold) -> timeseries.Panel:
     face = Face(
         title="Redis Memory",
         description=(

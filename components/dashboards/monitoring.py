@@ -8,7 +8,7 @@ from grafana_foundation_sdk.models import dashboard
 from components.dashboards import delivery, overrides, panels
 from components.dashboards.frame import Sheet, Variable
 from components.dashboards.panels import At, Face, Query
-from components.dashboards.thresholds import AlertBounds, Bound, plain, steps, up_or_down
+from components.dashboards.thresholds import AlertThresholds, Threshold, plain, steps, up_or_down
 
 _TARGETS = '{job=~"$job", instance=~"$instance"}'
 _PROMETHEUS = '{job="prometheus"}'
@@ -17,7 +17,7 @@ _TABLE = ("lastNotNull", "max")
 _DOWN = "Prometheus does not scrape itself"
 
 
-def sheet(alerts: AlertBounds) -> Sheet:
+def sheet(alerts: AlertThresholds) -> Sheet:
     """Would an alert be raised, and would it arrive."""
     return Sheet(
         stem="monitoring",
@@ -36,7 +36,7 @@ def sheet(alerts: AlertBounds) -> Sheet:
     )
 
 
-def _stats(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
+def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
     storage = alerts["PrometheusStorageNearLimit"]
     return [
         panels.stat(
@@ -51,7 +51,7 @@ def _stats(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
             ),
             # Zero is the honest answer where targets are there and none of them is down.
             Query(f"count(up{_TARGETS} == 0) or 0 * count(up{_TARGETS})", "down"),
-            bound=steps(Bound(1, bad_below=False, severity="critical")),
+            bound=steps(Threshold(1, fires_below=False, colour="red")),
         ),
         panels.stat(
             Face(
@@ -138,7 +138,7 @@ def _stats(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
     ]
 
 
-def _scrapes(slow: Bound) -> Sequence[Builder[dashboard.Panel]]:
+def _scrapes(slow: Threshold) -> Sequence[Builder[dashboard.Panel]]:
     return [
         panels.table(
             Face(
@@ -191,7 +191,7 @@ def _scrapes(slow: Bound) -> Sequence[Builder[dashboard.Panel]]:
     ]
 
 
-def _storage(full: Bound) -> Sequence[Builder[dashboard.Panel]]:
+def _storage(full: Threshold) -> Sequence[Builder[dashboard.Panel]]:
     limit = "max by (instance) (instance:prometheus_storage_limit:bytes)"
     return [
         panels.timeseries(

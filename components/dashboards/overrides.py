@@ -7,7 +7,7 @@ from grafana_foundation_sdk.builders import timeseries
 from grafana_foundation_sdk.models import dashboard
 
 from components.dashboards.links import Link
-from components.dashboards.thresholds import Bound, colour_steps, steps, up_or_down
+from components.dashboards.thresholds import Threshold, colour_steps, steps, up_or_down
 
 
 def _zero_or_one(zero: str, one: str) -> list[dashboard.ValueMapping]:
@@ -32,7 +32,7 @@ ACCEPTED_OR_REFUSED: Final = _zero_or_one("Refused", "Accepted")
 
 
 def column(
-    unit: str, bound: Bound | None = None, width: int | None = None
+    unit: str, bound: Threshold | None = None, width: int | None = None
 ) -> list[dashboard.DynamicConfigValue]:
     """The overrides of a table's column: unit, colour of the text by `bound`, width in pixels."""
     found = [dashboard.DynamicConfigValue("unit", unit)]
@@ -59,7 +59,7 @@ def limit_line() -> list[dashboard.DynamicConfigValue]:
     return [*_dashed(), fixed_colour("text")]
 
 
-def alert_line(bound: Bound) -> list[dashboard.DynamicConfigValue]:
+def alert_line(bound: Threshold) -> list[dashboard.DynamicConfigValue]:
     """The overrides that draw a computed line where an alert fires, dashed in its colour."""
     return [*_dashed(), fixed_colour(bound.colour)]
 

@@ -6,13 +6,13 @@ from grafana_foundation_sdk.builders import piechart, stat, table, timeseries
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard
 
-from components.catalog.monitored import ALL_MONITORED, Monitored
+from components.catalog.monitored import DEFAULT_MONITORED, Monitored
 from components.dashboards import machines, overrides, panels
 from components.dashboards.alert_strip import alert_list, alert_strip
 from components.dashboards.frame import OVERVIEW, OVERVIEW_TITLE, Sheet
 from components.dashboards.links import Link
 from components.dashboards.panels import At, Face, Query
-from components.dashboards.thresholds import AlertBounds, Bound, colour_steps, up_or_down
+from components.dashboards.thresholds import AlertThresholds, Threshold, colour_steps, up_or_down
 
 _API = Link("api", "API: every endpoint")
 _API_ENDPOINT = Link(
@@ -23,7 +23,7 @@ _ECG = Link("ecg", "ECG and anomalies")
 _JUST_STARTED_SECONDS = 300
 
 
-def sheet(alerts: AlertBounds, watch: Sequence[Monitored] = ALL_MONITORED) -> Sheet:
+def sheet(alerts: AlertThresholds, watch: Sequence[Monitored] = DEFAULT_MONITORED) -> Sheet:
     """Patients and anomalies first, then the service, then the machines: of what is watched."""
     return Sheet(
         stem=OVERVIEW,
@@ -38,7 +38,7 @@ def sheet(alerts: AlertBounds, watch: Sequence[Monitored] = ALL_MONITORED) -> Sh
     )
 
 
-def _service(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
+def _service(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
     return [
         _active_patients(),
         _anomalies(),
@@ -145,7 +145,7 @@ def _request_rate() -> timeseries.Panel:
     return overrides.coloured_by_status(panels.timeseries(face, query, stacked=True))
 
 
-def _response_time(bound: Bound) -> timeseries.Panel:
+def _response_time(bound: Threshold) -> timeseries.Panel:
     face = Face(
         title="Response Time p95 by endpoint",
         description=(
@@ -163,7 +163,7 @@ def _response_time(bound: Bound) -> timeseries.Panel:
     return panels.timeseries(face, query, bound=bound)
 
 
-def _error_rate(bound: Bound) -> timeseries.Panel:
+def _error_rate(bound: Threshold) -> timeseries.Panel:
     face = Face(
         title="Error Rate (5xx %)",
         description=(
@@ -179,7 +179,7 @@ def _error_rate(bound: Bound) -> timeseries.Panel:
     return panels.timeseries(face, query, bound=bound)
 
 
-def _endpoints(slow: Bound, failing: Bound) -> table.Panel:
+def _endpoints(slow: Threshold, failing: Threshold) -> table.Panel:
     face = Face(
         title="API Endpoint Performance",
         description=(

@@ -22,7 +22,7 @@ from grafana_foundation_sdk.models import common, dashboard, piechart, prometheu
 from grafana_foundation_sdk.models import heatmap as heatmap_models
 
 from components.dashboards.links import Link
-from components.dashboards.thresholds import Bound, first_red, line_at, plain
+from components.dashboards.thresholds import Threshold, first_red, line_at, plain
 
 DATASOURCE: Final = common.DataSourceRef(type_val="prometheus", uid="${datasource}")
 
@@ -111,7 +111,7 @@ def _dress(
 def timeseries(
     face: Face,
     *queries: Query,
-    bound: Bound | None = None,
+    bound: Threshold | None = None,
     legend_calcs: Sequence[str] = (),
     stacked: bool = False,
 ) -> timeseries_builders.Panel:

@@ -8,7 +8,7 @@ from grafana_foundation_sdk.models import dashboard
 from components.dashboards import overrides, panels
 from components.dashboards.frame import Sheet, Variable
 from components.dashboards.panels import At, Face, Query
-from components.dashboards.thresholds import AlertBounds, steps, up_or_down
+from components.dashboards.thresholds import AlertThresholds, steps, up_or_down
 
 _IN = '{instance=~"$postgres_instance"}'
 # The backend's own view has the backend's instances, which this dashboard does not choose among.
@@ -18,7 +18,7 @@ _TABLE = ("lastNotNull", "max")
 _DOWN = "PostgreSQL does not report"
 
 
-def sheet(alerts: AlertBounds) -> Sheet:
+def sheet(alerts: AlertThresholds) -> Sheet:
     """Is the database there, is it full, does something hold it up."""
     return Sheet(
         stem="postgresql",
@@ -29,7 +29,7 @@ def sheet(alerts: AlertBounds) -> Sheet:
     )
 
 
-def _stats(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
+def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
     many, slow = alerts["PostgreSQLTooManyConnections"], alerts["PostgreSQLSlowQueries"]
     late, cold = alerts["PostgreSQLReplicationLag"], alerts["PostgreSQLLowCacheHitRatio"]
     return [
@@ -120,7 +120,7 @@ def _stats(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
     ]
 
 
-def _sessions(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
+def _sessions(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
     many, slow = alerts["PostgreSQLTooManyConnections"], alerts["PostgreSQLSlowQueries"]
     late = alerts["PostgreSQLReplicationLag"]
     return [
@@ -178,7 +178,7 @@ def _sessions(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
     ]
 
 
-def _rows(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
+def _rows(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
     dead = alerts["PostgreSQLDeadTuples"]
     dead_rows, live_rows = (
         f"max by (datname, relname) (pg_stat_user_tables_{series}{_IN})"

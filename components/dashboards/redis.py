@@ -9,13 +9,13 @@ from grafana_foundation_sdk.models import dashboard
 from components.dashboards import overrides, panels
 from components.dashboards.frame import Sheet, Variable
 from components.dashboards.panels import At, Face, Query
-from components.dashboards.thresholds import AlertBounds, Bound, plain, steps, up_or_down
+from components.dashboards.thresholds import AlertThresholds, Threshold, plain, steps, up_or_down
 
 _IN = '{instance=~"$redis_instance"}'
 _TABLE = ("lastNotNull", "max")
 
 
-def sheet(alerts: AlertBounds) -> Sheet:
+def sheet(alerts: AlertThresholds) -> Sheet:
     """Is the cache there, does it fit into its memory, does it help."""
     return Sheet(
         stem="redis",
@@ -26,7 +26,7 @@ def sheet(alerts: AlertBounds) -> Sheet:
     )
 
 
-def memory(face: Face, bound: Bound, selector: str = "") -> timeseries.Panel:
+def memory(face: Face, bound: Threshold, selector: str = "") -> timeseries.Panel:
     """Used bytes, maxmemory and the line, in bytes, at which `bound` (in percent) is reached."""
     limit = f"max by (instance) (instance:redis_memory_limit:bytes{selector})"
     return (
@@ -44,7 +44,7 @@ def memory(face: Face, bound: Bound, selector: str = "") -> timeseries.Panel:
     )
 
 
-def _stats(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
+def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
     full, cold = alerts["RedisHighMemoryUsage"], alerts["RedisLowHitRatio"]
     return [
         panels.stat(
@@ -122,7 +122,7 @@ def _stats(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
     ]
 
 
-def _over_time(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
+def _over_time(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
     full, rejecting = alerts["RedisHighMemoryUsage"], alerts["RedisRejectedConnections"]
     return [
         memory(

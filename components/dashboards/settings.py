@@ -1,12 +1,11 @@
 """What the dashboards need to know of a stack, and the time ranges they offer."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from components.catalog.monitored import ALL_MONITORED, Monitored
+from components.catalog.monitored import DEFAULT_MONITORED, Monitored
 from components.common.quantities import duration_seconds
-from components.rules import overrides
 from components.settings.settings import Settings
 
 _MINUTE: Final = 60
@@ -47,18 +46,14 @@ class DashboardSettings:
 
     `retention_seconds` is Prometheus' retention time and has to be an hour at least, the range
     that every dashboard opens with. `scrape_interval` is a Prometheus duration such as `15s`; no
-    panel asks for points closer together. `alert_overrides` are this stack's own alert thresholds,
-    by alert name, in the unit of the alert's expression; `alert_severities` its own severities,
-    "disabled" among them. `watch` is what it watches; where it `federates` other stacks, it has
-    their recorded series beside its own.
+    panel asks for points closer together. `watch` is what it watches; where it `federates` other
+    stacks, it has their recorded series beside its own.
     """
 
     stack: str
     retention_seconds: int
     scrape_interval: str
-    alert_overrides: Mapping[str, float] = field(default_factory=dict)
-    alert_severities: Mapping[str, str] = field(default_factory=dict)
-    watch: Sequence[Monitored] = ALL_MONITORED
+    watch: Sequence[Monitored] = DEFAULT_MONITORED
     federates: bool = False
 
     def __post_init__(self) -> None:
@@ -75,8 +70,6 @@ class DashboardSettings:
             stack=settings.stack,
             retention_seconds=int(duration_seconds(settings.history)),
             scrape_interval=settings.scrape_interval,
-            alert_overrides=overrides.thresholds(settings.alerts),
-            alert_severities=overrides.severities(settings.alerts),
             watch=settings.watch,
             federates=bool(settings.federation),
         )

@@ -7,13 +7,13 @@ from grafana_foundation_sdk.models import dashboard
 
 from components.dashboards import panels
 from components.dashboards.panels import At, Face, Query
-from components.dashboards.thresholds import AlertBounds, line_at
+from components.dashboards.thresholds import AlertThresholds, line_at
 
 # The pairs of windows of rules/slo.yml and the alert that watches each.
 _WINDOWS = (("1h_5m", "Fast"), ("6h_30m", "Medium"), ("3d_6h", "Slow"))
 
 
-def budget_panels(y: int, alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
+def budget_panels(y: int, alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
     """How fast the budgets of rules/slo.yml burn, in a band of 9 rows at row `y`."""
     return [
         _burn("Availability", "answered with a 5xx", At(0, y, 12, 9), alerts),
@@ -21,7 +21,7 @@ def budget_panels(y: int, alerts: AlertBounds) -> Sequence[Builder[dashboard.Pan
     ]
 
 
-def _burn(name: str, what: str, at: At, alerts: AlertBounds) -> Builder[dashboard.Panel]:
+def _burn(name: str, what: str, at: At, alerts: AlertThresholds) -> Builder[dashboard.Panel]:
     bounds = [alerts[f"{name}BudgetBurn{speed}"] for _, speed in _WINDOWS]
     fast, medium, slow = (f"{bound.value:g}" for bound in bounds)
     face = Face(

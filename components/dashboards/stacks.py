@@ -13,14 +13,14 @@ from components.dashboards import overrides, panels
 from components.dashboards.alert_strip import alert_list, alert_strip
 from components.dashboards.frame import STACKS, STACKS_TITLE, Sheet, Variable
 from components.dashboards.panels import At, Face, Query
-from components.dashboards.thresholds import AlertBounds, Bound, colour_steps, up_or_down
+from components.dashboards.thresholds import AlertThresholds, Threshold, colour_steps, up_or_down
 
 _SOURCES = 'up{job="federate", stack=~"$stack"}'
 # A stack's own series have no such label where they are stored.
 _IN = '{stack=~"$stack", stack!=""}'
 
 
-def sheet(alerts: AlertBounds) -> Sheet:
+def sheet(alerts: AlertThresholds) -> Sheet:
     """Which stack is in trouble; what of it, its own dashboards say."""
     return Sheet(
         stem=STACKS,
@@ -80,7 +80,7 @@ def _patients() -> timeseries.Panel:
     )
 
 
-def _stacks(failing: Bound, slow: Bound) -> table.Panel:
+def _stacks(failing: Threshold, slow: Threshold) -> table.Panel:
     face = Face(
         title="Stacks",
         description=(
@@ -119,7 +119,7 @@ def _stacks(failing: Bound, slow: Bound) -> table.Panel:
     )
 
 
-def _service(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
+def _service(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
     failing, slow = alerts["HighErrorRate"], alerts["HighResponseTime"]
     return [
         panels.timeseries(
@@ -167,7 +167,7 @@ def _service(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
     ]
 
 
-def _machines(alerts: AlertBounds) -> Sequence[Builder[dashboard.Panel]]:
+def _machines(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
     return [
         panels.timeseries(
             Face(

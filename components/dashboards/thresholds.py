@@ -1,100 +1,57 @@
-"""The bounds of the alerts, read from the rule files, so that no dashboard repeats a number."""
+"""The thresholds of the alerts, with their colours, so that no dashboard repeats a number."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from types import MappingProxyType
 from typing import Final
 
-import yaml
 from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.models import dashboard as models
 
-from components.rules.overrides import DISABLED
-from components.rules.rule_files import RULES_DIR, TRAILING_BOUND
-
-# libyaml's parser where PyYAML has it: every `pulumi up` reads the rules.
-_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+from components.rules.rule_set import Alert
 
 GREEN: Final = "green"
-# Of an alert that is disabled: there is a bound, and nobody is told.
 GREY: Final = "#808080"
-_COLOUR_OF_SEVERITY: Final = {"critical": "red", "warning": "orange", DISABLED: GREY}
+"""The colour of an alert that is disabled: there is a threshold, and nobody is notified."""
+_COLOUR_OF_SEVERITY: Final = {"critical": "red", "warning": "orange"}
 
 
 @dataclass(frozen=True)
-class Bound:
-    """Where an alert starts to fire, in the unit of its expression.
-
-    `severity` is DISABLED where it never does.
-    """
+class Threshold:
+    """Where an alert starts to fire, in the unit of its expression."""
 
     value: float
-    bad_below: bool
-    severity: str
+    fires_below: bool
+    colour: str
 
-    @property
-    def colour(self) -> str:
-        """The colour of values that make the alert fire."""
-        return _COLOUR_OF_SEVERITY.get(self.severity, "orange")
+    @classmethod
+    def of(cls, alert: Alert) -> "Threshold":
+        """Return the threshold in its alert's colour. Raises ValueError where it has none."""
+        if alert.threshold is None:
+            raise ValueError(f"{alert.name} does not end with a comparison to a number")
+        colour = GREY if alert.disabled else _COLOUR_OF_SEVERITY.get(alert.severity, "orange")
+        return cls(alert.threshold, alert.fires_below, colour)
 
 
 @dataclass(frozen=True)
-class AlertBounds:
-    """Every alert whose expression ends with a comparison to a number, by name."""
+class AlertThresholds:
+    """The thresholds of a stack's alerts by name."""
 
-    bounds: Mapping[str, Bound]
+    alerts: Mapping[str, Alert]
 
-    @classmethod
-    def from_rules(
-        cls,
-        overrides: Mapping[str, float],
-        directory: Path = RULES_DIR,
-        severities: Mapping[str, str] = MappingProxyType({}),
-    ) -> "AlertBounds":
-        """Read `directory/*.yml`; an override replaces the number of the alert it names, and
-        `severities` its severity.
-
-        Raises ValueError where an override names no such alert.
-        """
-        bounds: dict[str, Bound] = {}
-        for path in sorted(directory.glob("*.yml")):
-            content = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER) or {}
-            for group in content.get("groups") or []:
-                for rule in group["rules"]:
-                    found = TRAILING_BOUND.search(str(rule["expr"]))
-                    if "alert" not in rule or found is None:
-                        continue
-                    name = str(rule["alert"])
-                    bounds[name] = Bound(
-                        value=overrides.get(name, float(found["value"])),
-                        bad_below=found["sign"] == "<",
-                        severity=severities.get(
-                            name, str(rule.get("labels", {}).get("severity", ""))
-                        ),
-                    )
-        unknown = sorted(set(overrides) - set(bounds))
-        if unknown:
-            raise ValueError(
-                f"threshold set for {', '.join(unknown)}: no alert of that name ends with a "
-                f"comparison to a number in {directory.name}/*.yml"
-            )
-        return cls(bounds)
-
-    def __getitem__(self, alert: str) -> Bound:
+    def __getitem__(self, alert: str) -> Threshold:
         try:
-            return self.bounds[alert]
-        except KeyError:
+            return Threshold.of(self.alerts[alert])
+        except (KeyError, ValueError):
             raise KeyError(
                 f"a dashboard shows the threshold of {alert}, but no alert of that name ends with "
                 f"a comparison to a number in rules/*.yml"
             ) from None
 
 
-def steps(*bounds: Bound) -> builders.ThresholdsConfig:
+def steps(*bounds: Threshold) -> builders.ThresholdsConfig:
     """Grafana's colour steps for the bounds: green where none of the alerts fires."""
-    below = [bound for bound in bounds if bound.bad_below]
-    above = [bound for bound in bounds if not bound.bad_below]
+    below = [bound for bound in bounds if bound.fires_below]
+    above = [bound for bound in bounds if not bound.fires_below]
     rising = sorted(below, key=lambda bound: bound.value)
     found = [models.Threshold(value=None, color=rising[0].colour if rising else GREEN)]
     for position, bound in enumerate(rising):
@@ -107,7 +64,7 @@ def steps(*bounds: Bound) -> builders.ThresholdsConfig:
     return colour_steps(found)
 
 
-def line_at(*bounds: Bound) -> builders.ThresholdsConfig:
+def line_at(*bounds: Threshold) -> builders.ThresholdsConfig:
     """Steps that only serve to draw lines where the alerts fire, each in its alert's colour."""
     lines = [
         models.Threshold(value=bound.value, color=bound.colour)

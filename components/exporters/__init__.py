@@ -1,1 +1,1 @@
-"""The exporters' containers: one module each, by the name of its kind of service."""
+"""The exporters' containers: one module each, named like the scrape job."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pulumi_docker as docker
 
 from components.catalog import replicas
-from components.catalog.exporters import NODE
+from components.catalog.integrations.host import EXPORTER
 from components.catalog.replicas import MAIN
 from components.docker import tls_files
 from components.docker.config_files import NoticesItself
@@ -68,8 +68,8 @@ def spec(settings: Settings, host: str = MAIN) -> ServiceSpec:
                 "--no-collector.sockstat",
                 *tls_files.server_flags(settings, CONFIG_DIR),
             ],
-            probe=busybox_probe(NODE.port, "/", tls=settings.tls),
-            port=NODE.port,
+            probe=busybox_probe(EXPORTER.port, "/", tls=settings.tls),
+            port=EXPORTER.port,
             # The host's, read-only: what the exporter is for (docs/decisions/0002-hardening.md).
             # No propagation is named: Docker then takes rslave where / is a shared mount, as
             # systemd makes it, and private elsewhere. Named, one or the other does not start.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.catalog.exporters import POSTGRES
+from components.catalog.integrations.postgresql import EXPORTER
 from components.catalog.replicas import MAIN
 from components.docker import tls_files
 from components.docker.config_files import NoticesItself, RestartOnChange
@@ -26,8 +26,8 @@ def spec(settings: Settings, _host: str = MAIN) -> ServiceSpec:
                 f"DATA_SOURCE_USER={settings.postgres_user}",
                 f"DATA_SOURCE_PASS_FILE={SECRETS_DIR}/password",
             ],
-            probe=busybox_probe(POSTGRES.port, "/", tls=settings.tls),
-            port=POSTGRES.port,
+            probe=busybox_probe(EXPORTER.port, "/", tls=settings.tls),
+            port=EXPORTER.port,
             dns_opts=QUICK_LOOKUPS,
         ),
         files=ServiceFiles(

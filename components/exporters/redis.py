@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from components.catalog.exporters import REDIS
+from components.catalog.integrations.redis import EXPORTER
 from components.catalog.replicas import MAIN
 from components.docker import tls_files
 from components.docker.config_files import NoticesItself, RestartOnChange
@@ -40,8 +40,8 @@ def spec(settings: Settings, _host: str = MAIN) -> ServiceSpec:
                     else []
                 ),
             ],
-            probe=http_probe(REDIS.port, "/health", tls=settings.tls),
-            port=REDIS.port,
+            probe=http_probe(EXPORTER.port, "/health", tls=settings.tls),
+            port=EXPORTER.port,
             dns_opts=QUICK_LOOKUPS,
         ),
         files=ServiceFiles(

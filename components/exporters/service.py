@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+import importlib
+from collections.abc import Callable, Sequence
 
 import pulumi
 
-from components.catalog import exporters as catalog
-from components.catalog.exporters import Exporter
+from components.catalog.integration import Exporter
 from components.catalog.replicas import MAIN
 from components.docker.container import Network
 from components.docker.service import Service, ServiceSpec
-from components.exporters import node, postgres, redis
 from components.settings.settings import Settings
 
-SPECS: Final[Mapping[str, Callable[[Settings, str], ServiceSpec]]] = {
-    catalog.NODE.service: node.spec,
-    catalog.POSTGRES.service: postgres.spec,
-    catalog.REDIS.service: redis.spec,
-}
+
+def spec_of(exporter: Exporter) -> Callable[[Settings, str], ServiceSpec]:
+    """Return `spec` of the module that is named like the exporter's job."""
+    module = importlib.import_module(f"components.exporters.{exporter.job}")
+    found: Callable[[Settings, str], ServiceSpec] = module.spec
+    return found
 
 
 class ExporterService(Service):
@@ -37,7 +36,7 @@ class ExporterService(Service):
         super().__init__(
             "vitalstream:exporters:ExporterService",
             settings,
-            SPECS[exporter.service](settings, host),
+            spec_of(exporter)(settings, host),
             networks,
             opts,
         )

@@ -13,48 +13,10 @@ from components.docker.service import Service, ServiceFiles, ServiceSpec
 from components.prometheus import discovery, federation, remote_write
 from components.prometheus.config import CONFIG_DIR, PORT, render_config
 from components.promql.metric_allowlist import KEEP_ALL, KeepList
-from components.rules import (
-    certificate_expiry,
-    federation_labels,
-    rule_files,
-    selection,
-)
-from components.rules import (
-    overrides as alert_overrides,
-)
-from components.rules import (
-    slo as slo_objective,
-)
-from components.rules.overrides import AlertOverride
 from components.settings.discovery import FOLDER as TARGETS_FOLDER
 from components.settings.settings import Settings
-from components.user_files import rules as extra_rules
 
 DATA_DIR = "/prometheus"
-
-
-def render_rules(settings: Settings) -> dict[str, str]:
-    """The rule files by name: those of `rules/` with the stack's own values, and its own files.
-
-    A stack that sets none of them gets `rules/` byte for byte, less the files on remote write and
-    Thanos, and the alert that asks for a backup where no data is protected.
-    """
-    rules = rule_files.load(thanos=settings.thanos.on)
-    if not settings.remote_write:
-        del rules[remote_write.RULE_FILE]
-    unasked = {} if settings.protect_data else {"BackupMissing": AlertOverride(enabled=False)}
-    overrides = {**unasked, **settings.alerts}
-    slo = slo_objective.RULE_FILE
-    rules[slo] = slo_objective.applied(rules[slo], settings.slo_objective)
-    own = certificate_expiry.RULE_FILE
-    rules[own] = certificate_expiry.applied(rules[own], settings.served_certificates)
-    ours = {
-        name: alert_overrides.applied(text, overrides)
-        for name, text in selection.select(rules, settings.watch).items()
-    }
-    if settings.federation:
-        ours = {name: federation_labels.of_rules(text) for name, text in ours.items()}
-    return ours | extra_rules.load(settings.extra_rules)
 
 
 def spec(

@@ -12,7 +12,6 @@ from components.promql.metric_allowlist import series_of
 from components.settings.remote_write import TENANT_HEADER, RemoteWrite
 
 FOLDER = "remote-write"
-RULE_FILE = "remote_write.yml"
 """Of `rules/`; a stack without remote write does not get it."""
 
 

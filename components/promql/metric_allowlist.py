@@ -6,15 +6,15 @@ docs/decisions/0008-only-what-is-read-is-stored.md says why one list serves ever
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final
 
 from pydantic import AfterValidator
 
-from components.promql import rule_metrics
 from components.promql.dashboard_metrics import read_by_dashboard
-from components.promql.metrics import Metrics, UnknownMetricsError, check_pattern
+from components.promql.metrics import UnknownMetricsError, check_pattern
+from components.promql.rule_metrics import RuleMetrics
 
 # Prometheus makes these itself, after the relabelling of what it scraped.
 _MADE_BY_PROMETHEUS: Final = re.compile(r"up|scrape_\w+|ALERTS|ALERTS_FOR_STATE")
@@ -25,8 +25,6 @@ _GLOB: Final = re.compile(r"\w\*")
 # one more is one line more, since what stands first is never taken out.
 _NEXT_LINE: Final = "\n{0}|"
 _FIRST: Final = "up"
-
-Read = TypeVar("Read")
 
 
 @dataclass(frozen=True)
@@ -63,21 +61,22 @@ KEEP_ALL: Final = KeepList(())
 
 
 def keep_list(
-    rules: Mapping[str, str], dashboards: Mapping[str, str], extra: Sequence[str] = ()
+    rules: RuleMetrics, dashboards: Mapping[str, str], extra: Sequence[str] = ()
 ) -> KeepList:
-    """What the texts of rule files and of dashboards read, by their names, and `extra`.
+    """What rules, the JSON of dashboards by their names, and `extra` read.
 
     `extra` are names, which stand for the series of a histogram or summary too, and regular
     expressions.
     """
-    doubts: list[str] = []
-    files = list(_understood(rules, "rules/{}", rule_metrics.read, doubts))
-    boards = list(_understood(dashboards, "the dashboard {}", read_by_dashboard, doubts))
-    found = Metrics()
-    for metrics in (*(file.reads for file in files), *boards):
-        found |= metrics
+    doubts = list(rules.doubts)
+    found = rules.reads
+    for name, text in dashboards.items():
+        try:
+            found |= read_by_dashboard(text)
+        except UnknownMetricsError as error:
+            doubts.append(f"the dashboard {name}: {error}")
     # A colon is for recorded names alone; without one it may be scraped as well.
-    recorded = {name for file in files for name in file.recorded if ":" in name}
+    recorded = {name for name in rules.recorded if ":" in name}
     names = {
         re.escape(name)
         for name in found.names - recorded
@@ -85,16 +84,6 @@ def keep_list(
     }
     entries = names | {f"(?:{pattern})" for pattern in found.patterns} | set(map(series_of, extra))
     return KeepList(tuple(sorted(entries)), tuple(doubts))
-
-
-def _understood(
-    texts: Mapping[str, str], called: str, read: Callable[[str], Read], doubts: list[str]
-) -> Iterator[Read]:
-    for name, text in texts.items():
-        try:
-            yield read(text)
-        except UnknownMetricsError as error:
-            doubts.append(f"{called.format(name)}: {error}")
 
 
 def series_of(entry: str) -> str:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
-
-import yaml
 
 from components.promql.metrics import (
     ANY,
@@ -17,8 +15,6 @@ from components.promql.metrics import (
     read_by,
 )
 
-# libyaml's parser where PyYAML has it: every `pulumi up` reads the rules.
-_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _ACTION: Final = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _QUERY: Final = re.compile(r"\bquery\b")
 # The strings of an action, but for the names of labels that `label` and `sortByLabel` take.
@@ -29,35 +25,45 @@ _VERB: Final = re.compile(r"%[-+# 0]*[\d.]*[a-zA-Z%]")
 
 
 @dataclass(frozen=True)
-class RuleFile:
-    """The names that the rules of a file record, and the metrics that they read."""
+class RuleMetrics:
+    """The names that rules record and the metrics that they read.
 
-    recorded: frozenset[str]
-    reads: Metrics
+    `doubts` are the expressions of which nobody can say what they read, each with its rule.
+    """
+
+    recorded: frozenset[str] = frozenset()
+    reads: Metrics = field(default_factory=Metrics)
+    doubts: tuple[str, ...] = ()
+
+    def __or__(self, other: RuleMetrics) -> RuleMetrics:
+        return RuleMetrics(
+            self.recorded | other.recorded, self.reads | other.reads, self.doubts + other.doubts
+        )
 
 
-def read(text: str) -> RuleFile:
-    """Raises UnknownMetricsError, which names the rule."""
+def read(rules: Iterable[Mapping[str, Any]], file: str) -> RuleMetrics:
+    """Return what the rules of a file record and read, the file's first doubt with them."""
     recorded: set[str] = set()
     reads = Metrics()
-    for group in yaml.load(text, Loader=_LOADER)["groups"]:
-        for rule in group.get("rules") or []:
-            name = rule.get("record") or rule.get("alert")
-            if "record" in rule:
-                recorded.add(name)
-            for expression in _expressions(rule):
-                try:
-                    reads |= read_by(expression)
-                except UnknownMetricsError as error:
-                    shown = expression.replace(ANY, "...")
-                    raise UnknownMetricsError(f"{name}: `{shown}` {error}") from None
-    return RuleFile(frozenset(recorded), reads)
+    for rule in rules:
+        name = rule.get("record") or rule.get("alert")
+        if "record" in rule:
+            recorded.add(str(name))
+        for expression in _expressions(rule):
+            try:
+                reads |= read_by(expression)
+            except UnknownMetricsError as error:
+                shown = expression.replace(ANY, "...")
+                doubt = f"{file}: {name}: `{shown}` {error}"
+                return RuleMetrics(frozenset(recorded), reads, (doubt,))
+    return RuleMetrics(frozenset(recorded), reads)
 
 
-def _expressions(rule: dict[str, Any]) -> Iterator[str]:
-    yield str(rule["expr"])
+def _expressions(rule: Mapping[str, Any]) -> Iterator[str]:
+    yield str(rule.get("expr", ""))
     for part in ("labels", "annotations"):
-        for template in (rule.get(part) or {}).values():
+        texts = rule.get(part)
+        for template in texts.values() if isinstance(texts, dict) else ():
             for action in _ACTION.findall(str(template)):
                 yield from _of_action(action)
 

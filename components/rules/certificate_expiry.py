@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 
 from components.common import certificates
+from components.rules.rule_set import RuleSet
 
 RULE_FILE = "monitoring.yml"
 _RULE = re.compile(
@@ -17,20 +18,24 @@ _RULE = re.compile(
 )
 
 
-def applied(text: str, served: Mapping[str, str]) -> str:
-    """Return the text of `monitoring.yml` with the days, in seconds of Unix time.
+def apply(rules: RuleSet, served: Mapping[str, str]) -> RuleSet:
+    """Return the rules with the days, in seconds of Unix time, in `monitoring.yml`.
 
-    `served` are the certificates in PEM by their settings; without any the text stays as it is.
-    Raises ValueError where the text has not exactly one place for them.
+    `served` are the certificates in PEM by their settings; without any the file stays as it is.
+    Raises ValueError where the file has not exactly one place for them.
     """
+
+    def with_days(text: str) -> str:
+        changed, places = _RULE.subn(rf"\g<before>{days}", text)
+        if places != 1:
+            raise ValueError(f"rules/{RULE_FILE} has {places} places for the certificates' days")
+        return changed
+
     if not served:
-        return text
+        return rules
     days = " or ".join(
         f'label_replace(vector({int(certificates.expiry(pem).timestamp())}), "certificate", '
         f'"{key}", "", "")'
         for key, pem in served.items()
     )
-    changed, places = _RULE.subn(rf"\g<before>{days}", text)
-    if places != 1:
-        raise ValueError(f"rules/{RULE_FILE} has {places} places for the certificates' days")
-    return changed
+    return rules.rewritten(RULE_FILE, with_days)

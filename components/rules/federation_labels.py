@@ -7,7 +7,10 @@ own is put on what leaves it.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Final
+
+from components.rules.rule_set import RuleSet
 
 # level:metric:operation, and not the `1h:1m` of a subquery.
 _RECORDED: Final = re.compile(
@@ -15,6 +18,22 @@ _RECORDED: Final = re.compile(
 )
 _NOT_READ: Final = re.compile(r"\s*(?:- )?record:|\s*#")
 _OWN: Final = 'stack=""'
+
+
+def apply(rules: RuleSet) -> RuleSet:
+    """Return the rules with every recorded name narrowed to the stack's own series."""
+    alerts = (
+        replace(
+            alert,
+            expr=of_expression(alert.expr),
+            annotations={key: of_expression(text) for key, text in alert.annotations.items()},
+        )
+        for alert in rules.alerts.values()
+    )
+    changed = rules.edited({}, alerts)
+    for name in rules.files:
+        changed = changed.rewritten(name, of_rules)
+    return changed
 
 
 def of_expression(expr: str) -> str:

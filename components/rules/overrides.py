@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -11,23 +13,21 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from components.common import quantities
 from components.common.problems import PartFault
-from components.rules import rule_files
-from components.rules.rule_files import Alert, Bound, Edit
+from components.rules.rule_file import Edit, Rule, Span
+from components.rules.rule_set import Alert, RuleSet
 
 PROD = "prod"
 """The stack in which an alert that pages is not disabled without a reason: told by its name, so
 that no other setting (`protectData`, say) opens the way."""
 
-DISABLED = "disabled"
-"""What stands for the severity of an alert that is off."""
-
 # Not Watchdog's `none`: without Watchdog nobody outside notices that Prometheus is dead.
 _CAN_GO_WITHOUT_REASON = "warning"
 _PERCENT = "100 *"
+_LAST_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:e-?[0-9]+)?$")
 
 
 def _known_alert(name: str) -> str:
-    known = rule_files.shipped_alerts()
+    known = RuleSet.shipped().alerts
     if name in known:
         return name
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
@@ -73,7 +73,7 @@ def faults(stack: str, overrides: Mapping[str, AlertOverride]) -> list[PartFault
     """What is wrong with overrides that are right each in itself."""
     if not overrides:
         return []
-    known = rule_files.shipped_alerts()
+    known = RuleSet.shipped().alerts
     return [
         fault
         for name, override in overrides.items()
@@ -81,46 +81,30 @@ def faults(stack: str, overrides: Mapping[str, AlertOverride]) -> list[PartFault
     ]
 
 
-def thresholds(overrides: Mapping[str, AlertOverride]) -> dict[str, float]:
-    """The thresholds that are set, by alert: what the dashboards are to show."""
-    return {
-        name: override.threshold
-        for name, override in overrides.items()
-        if override.threshold is not None
-    }
+def apply(rules: RuleSet, overrides: Mapping[str, AlertOverride]) -> RuleSet:
+    """Return the rules with a stack's own values in their texts, and in nothing else of them.
 
-
-def severities(overrides: Mapping[str, AlertOverride]) -> dict[str, str]:
-    """The severities that are other than in the rule file, by alert; `disabled` where it is off."""
-    return {
-        name: override.severity if override.enabled and override.severity else DISABLED
-        for name, override in overrides.items()
-        if override.severity or not override.enabled
-    }
-
-
-def applied(text: str, overrides: Mapping[str, AlertOverride]) -> str:
-    """A rule file's text with the overrides of its alerts; all other text stays as it is."""
-    # What no override names is not even read: a fault in it is for promtool to word.
-    if not any(name in text for name in overrides):
-        return text
-    return rule_files.edited(
-        text,
-        (
+    Raises KeyError where no alert has the name.
+    """
+    edits: dict[str, list[Edit]] = {}
+    for file in {rules.alerts[name].file for name in overrides}:
+        edits[file] = [
             edit
-            for name, alert in rule_files.alerts_of(text).items()
-            if name in overrides
-            for edit in _edits(alert, overrides[name])
-        ),
+            for rule in rules.parsed[file].rules
+            if (override := overrides.get(rule.name("alert") or ""))
+            for edit in _edits(rule, override)
+        ]
+    return rules.edited(
+        edits, (_overridden(rules.alerts[name], own) for name, own in overrides.items())
     )
 
 
 def _faults(stack: str, alert: Alert, override: AlertOverride) -> Iterator[PartFault]:
     if override.threshold is not None:
-        if alert.bound is None:
+        if alert.threshold is None:
             problem = f"is no setting of {alert.name}, whose expression has no threshold to set"
         else:
-            problem = _pointless(alert, alert.bound, override.threshold)
+            problem = _pointless(alert, override.threshold)
         if problem:
             yield PartFault((alert.name, "threshold"), problem)
     if override.severity and alert.severity not in ("critical", "warning"):
@@ -141,13 +125,13 @@ def _faults(stack: str, alert: Alert, override: AlertOverride) -> Iterator[PartF
         )
 
 
-def _pointless(alert: Alert, bound: Bound, threshold: float) -> str:
+def _pointless(alert: Alert, threshold: float) -> str:
     """Why the alert would be silent, or fire, whatever happens; empty where it is neither.
 
     Nothing that the alerts compare is ever negative, and what is in percent is at most 100.
     """
     most = 100 if alert.expr.startswith(_PERCENT) else float("inf")
-    if bound.fires_below:
+    if alert.fires_below:
         never, always = threshold <= 0, threshold > most
     else:
         never, always = threshold >= most, threshold < 0
@@ -157,18 +141,36 @@ def _pointless(alert: Alert, bound: Bound, threshold: float) -> str:
     return f"would make {alert.name} fire whatever happens{unit}" if always else ""
 
 
-def _edits(alert: Alert, override: AlertOverride) -> Iterator[Edit]:
+def _edits(rule: Rule, override: AlertOverride) -> Iterator[Edit]:
     if not override.enabled:
-        yield Edit(alert.whole, "")
+        yield Edit(rule.lines, "")
         return
-    if override.threshold is not None and alert.bound is not None:
-        yield Edit(alert.bound.span, number(override.threshold))
-    if override.delay is not None and alert.delay is not None:
-        yield Edit(alert.delay, override.delay)
-    elif override.delay is not None:
-        yield Edit(alert.labels, f"for: {override.delay}\n{' ' * alert.column}")
-    if override.severity is not None:
-        yield Edit(alert.severity_span, override.severity)
+    if override.threshold is not None and rule.threshold is not None:
+        yield Edit(rule.threshold.span, number(override.threshold))
+    if override.delay is not None:
+        if delay := rule.span("for"):
+            yield Edit(delay, override.delay)
+        else:
+            labels = rule.key_mark("labels")
+            place = Span(labels.index, labels.index)
+            yield Edit(place, f"for: {override.delay}\n{' ' * labels.column}")
+    if override.severity is not None and (severity := rule.span("labels", "severity")):
+        yield Edit(severity, override.severity)
+
+
+def _overridden(alert: Alert, override: AlertOverride) -> Alert:
+    """Return the alert as `_edits` makes it."""
+    if not override.enabled:
+        return replace(alert, disabled=True)
+    if override.threshold is not None and alert.threshold is not None:
+        expr = _LAST_NUMBER.sub(number(override.threshold), alert.expr)
+        alert = replace(alert, expr=expr, threshold=override.threshold)
+    if override.delay is not None:
+        alert = replace(alert, for_=override.delay)
+    if override.severity is not None and alert.severity:
+        labels = {**alert.labels, "severity": override.severity}
+        alert = replace(alert, severity=override.severity, labels=labels)
+    return alert
 
 
 def number(value: float) -> str:

@@ -5,26 +5,31 @@ A rule about what is not monitored would fire for ever.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from components.catalog.integrations import INTEGRATIONS
 from components.catalog.monitored import Monitored
 
-# Every stack monitors the monitoring itself. The age of backups comes through node_exporter.
+# Every stack monitors the monitoring itself: a file that is not named here is loaded anyway.
 _NEEDS: Final[Mapping[str, Monitored]] = {
-    "backend.yml": "backend",
-    "slo.yml": "backend",
-    "postgresql.yml": "postgresql",
-    "redis.yml": "redis",
-    "host.yml": "host",
-    "backup.yml": "host",
+    file: found.kind for found in INTEGRATIONS for file in found.rule_files
 }
+THANOS_FILE: Final = "thanos.yml"
+REMOTE_WRITE_FILE: Final = "remote_write.yml"
 
 
-def select(shipped: Mapping[str, str], monitored: Sequence[Monitored]) -> dict[str, str]:
-    """Return the rule files by name that need what is monitored, or nothing of the kind."""
-    return {
-        name: text
-        for name, text in shipped.items()
-        if name not in _NEEDS or _NEEDS[name] in monitored
+def select(
+    files: Iterable[str],
+    monitored: Sequence[Monitored],
+    *,
+    thanos: bool = False,
+    remote_write: bool = False,
+) -> list[str]:
+    """Return the names of the rule files that need what is there, or nothing of the kind."""
+    without = {
+        *(file for file, kind in _NEEDS.items() if kind not in monitored),
+        *(() if thanos else (THANOS_FILE,)),
+        *(() if remote_write else (REMOTE_WRITE_FILE,)),
     }
+    return [name for name in files if name not in without]

@@ -10,8 +10,8 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from components.common.problems import PartFault
-from components.rules import rule_files
 from components.rules.overrides import AlertOverride, number
+from components.rules.rule_set import RuleSet
 
 DEFAULT = "99.9"
 RULE_FILE = "slo.yml"
@@ -31,16 +31,22 @@ def _objective(text: str) -> str:
 SloObjective = Annotated[str, AfterValidator(_objective)]
 
 
-def applied(text: str, percent: str) -> str:
-    """The text of `slo.yml` with the objective, in percent; all other text stays as it is.
+def apply(rules: RuleSet, percent: str) -> RuleSet:
+    """Return the rules with the objective, in percent, in `slo.yml`.
 
-    Raises ValueError where the text has not exactly one place for it.
+    Raises ValueError where the file has not exactly one place for it.
     """
+
+    def with_objective(text: str) -> str:
+        changed, places = _RULE.subn(rf"\g<before>{ratio}", text)
+        if places != 1:
+            raise ValueError(
+                f"rules/{RULE_FILE} has {places} rules slo:objective:ratio = vector(...)"
+            )
+        return changed
+
     ratio = format((Decimal(percent) / 100).normalize(), "f")
-    changed, places = _RULE.subn(rf"\g<before>{ratio}", text)
-    if places != 1:
-        raise ValueError(f"rules/{RULE_FILE} has {places} rules slo:objective:ratio = vector(...)")
-    return changed
+    return rules.rewritten(RULE_FILE, with_objective)
 
 
 def faults(percent: str, overrides: Mapping[str, AlertOverride]) -> list[PartFault]:
@@ -50,11 +56,13 @@ def faults(percent: str, overrides: Mapping[str, AlertOverride]) -> list[PartFau
     """
     fastest = float(100 / (100 - Decimal(percent)))
     found = []
-    for alert in rule_files.alerts_of(rule_files.load()[RULE_FILE]).values():
+    for alert in RuleSet.shipped().alerts.values():
         override = overrides.get(alert.name, AlertOverride())
-        if alert.bound is None or not override.enabled or not _BURN_RATE.match(alert.expr):
+        if not override.enabled or not _BURN_RATE.match(alert.expr):
             continue
-        bound = alert.bound.value if override.threshold is None else override.threshold
+        bound = alert.threshold if override.threshold is None else override.threshold
+        if bound is None:
+            continue
         if bound >= fastest:
             problem = (
                 f"would keep {alert.name} silent whatever happens: with {percent}% the budget "

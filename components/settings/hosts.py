@@ -11,7 +11,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from components.catalog import replicas as replica_names
-from components.catalog.exporters import EXPORTERS, Exporter
+from components.catalog.exporters import EXPORTERS
+from components.catalog.integration import Exporter
 from components.catalog.replicas import MAIN, NODE_EXPORTER
 from components.common.model import Frozen
 from components.common.problems import PartFault, tell

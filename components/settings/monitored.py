@@ -7,13 +7,17 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
-from components.catalog.exporters import EXPORTERS, Exporter
-from components.catalog.monitored import ALL_MONITORED, Monitored
+from components.catalog.exporters import EXPORTERS
+from components.catalog.integration import Exporter
+from components.catalog.integrations import INTEGRATIONS
+from components.catalog.monitored import ALL_MONITORED, DEFAULT_MONITORED, Monitored
 from components.common.problems import tell
 from components.settings import discovery, federation
+from components.settings import servers as server_settings
 from components.settings.discovery import DnsSource
 from components.settings.endpoints import ReachSettings
 from components.settings.federation import FederationSource
+from components.settings.servers import Server, ServerKind, ServerName
 from components.settings.types import (
     DatabaseName,
     HostPort,
@@ -26,7 +30,9 @@ from components.settings.types import (
 class WatchSettings(ReachSettings):
     federation: tuple[FederationSource, ...] = ()
     # After `federation`: without it, something is to be watched.
-    watch: tuple[Monitored, ...] = ALL_MONITORED
+    watch: tuple[Monitored, ...] = DEFAULT_MONITORED
+    # Also where it is not set: `watch` may need some.
+    servers: dict[ServerKind, dict[ServerName, Server]] = Field(default={}, validate_default=True)
 
     backend_dns: tuple[DnsSource, ...] = ()
     backend_target_files: tuple[str, ...] = ()
@@ -63,6 +69,14 @@ class WatchSettings(ReachSettings):
         # In our order, so that another one in the stack file is no change.
         return tuple(what for what in ALL_MONITORED if what in watched)
 
+    @field_validator("servers")
+    @classmethod
+    def _are_those_of_what_is_monitored(
+        cls, servers: dict[str, dict[str, Server]], info: ValidationInfo
+    ) -> dict[str, dict[str, Server]]:
+        tell(server_settings.faults(info.data["stack"], servers, info.data.get("watch", ())))
+        return servers
+
     @field_validator("postgres_password")
     @classmethod
     def _is_needed(cls, password: SecretStr, info: ValidationInfo) -> SecretStr:
@@ -94,7 +108,14 @@ class WatchSettings(ReachSettings):
     @property
     def exporters(self) -> tuple[Exporter, ...]:
         """Those that look at what is watched."""
-        return tuple(exporter for exporter in EXPORTERS if exporter.monitors in self.watch)
+        return tuple(
+            found.exporter for found in INTEGRATIONS if found.exporter and found.kind in self.watch
+        )
+
+    def server(self, kind: str) -> Server:
+        """Return the server of a kind that is monitored and has one in `servers`."""
+        (found,) = self.servers[kind].values()
+        return found
 
     @property
     def published(self) -> dict[str, int]:

@@ -14,7 +14,7 @@ from pydantic import Field, SecretStr, StrictBool, ValidationInfo, field_validat
 
 from components.catalog import replicas
 from components.catalog.images import IMAGES
-from components.catalog.monitored import ALL_MONITORED, not_monitored
+from components.catalog.monitored import DEFAULT_MONITORED, not_monitored
 from components.catalog.services import SERVICES, Limit
 from components.common.model import Frozen, known_service
 from components.common.problems import tell
@@ -138,7 +138,7 @@ class Settings(WatchSettings):
     @field_validator("demo")
     @classmethod
     def _can_be_seen(cls, demo: bool, info: ValidationInfo) -> bool:
-        if demo and (left_out := not_monitored(info.data.get("watch", ALL_MONITORED))):
+        if demo and (left_out := not_monitored(info.data.get("watch", DEFAULT_MONITORED))):
             raise ValueError(
                 f"is true, and `watch` leaves out {' and '.join(left_out)}: the demo is of all four"
             )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from components.catalog.monitored import not_monitored
+from components.catalog.integrations import INTEGRATIONS
 from components.common import certificates
-from components.rules import rule_files, selection
+from components.rules import selection
+from components.rules.rule_set import RuleSet
 from components.settings.discovery import groups_of
 from components.settings.settings import Settings
 from components.user_files.paths import PROJECT_DIR
@@ -109,15 +110,18 @@ def ignored_settings(settings: Settings) -> Iterator[str]:
         ):
             if value:
                 yield f"vitalstream:{key} is set, and the backend is not watched: nothing reads it."
-    loaded = {
-        alert
-        for text in selection.select(rule_files.load(), settings.watch).values()
-        for alert in rule_files.alert_names(text)
-    }
-    if left_out := [name for name in settings.alerts if name not in loaded]:
+    for kind in settings.servers:
+        if kind not in settings.watch:
+            yield f"vitalstream:servers.{kind} is set, but {kind} is not monitored: it is ignored."
+    known = RuleSet.shipped()
+    # The files of what is not monitored; an override for Thanos may wait for Thanos.
+    loaded = selection.select(known.files, settings.watch, thanos=True, remote_write=True)
+    if left_out := [name for name in settings.alerts if known.alerts[name].file not in loaded]:
+        files = {known.alerts[name].file for name in left_out}
+        kinds = [found.kind for found in INTEGRATIONS if files & {*found.rule_files}]
         yield (
             f"vitalstream:alerts: {', '.join(left_out)} would be of what is not watched "
-            f"({', '.join(not_monitored(settings.watch))}), and is not loaded."
+            f"({', '.join(kinds)}), and is not loaded."
         )
 
 

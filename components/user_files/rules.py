@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,7 +11,9 @@ from urllib.parse import urlsplit
 import yaml
 
 from components.common.problems import PartFault
-from components.rules import rule_files
+from components.rules import rule_file
+from components.rules.rule_file import Rule, RuleFile, RuleFileError
+from components.rules.rule_set import RULES_DIR, RuleSet
 from components.user_files import paths as project_files
 from components.user_files.paths import PROJECT_DIR, ProjectFileError
 
@@ -24,28 +25,12 @@ SEVERITIES = ("critical", "warning")
 _FILE_NAME = re.compile(r"(?P<stem>[A-Za-z0-9][A-Za-z0-9_.-]*)\.ya?ml")
 
 
-@dataclass(frozen=True)
-class _Rule:
-    """A rule as it is written, and how a message names it."""
-
-    content: dict[str, Any]
-    called: str
-
-    def name(self, kind: str) -> str | None:
-        name = self.content.get(kind)
-        return name if isinstance(name, str) and name else None
-
-    def part(self, key: str) -> dict[str, Any]:
-        part = self.content.get(key)
-        return part if isinstance(part, dict) else {}
-
-
-def load(paths: Sequence[str], project: Path = PROJECT_DIR) -> dict[str, str]:
-    """The texts by the names under which Prometheus gets them, `extra-<name>.yml`, as they stand.
+def load(paths: Sequence[str], project: Path = PROJECT_DIR) -> RuleSet:
+    """Return the files by the names under which Prometheus gets them, `extra-<name>.yml`.
 
     Paths are relative to the project.
     """
-    return {_target(path): (project / path).read_text("utf-8") for path in paths}
+    return RuleSet.of({_target(path): (project / path).read_text("utf-8") for path in paths})
 
 
 def faults(paths: Sequence[str], project: Path = PROJECT_DIR) -> list[PartFault]:
@@ -66,7 +51,7 @@ def faults(paths: Sequence[str], project: Path = PROJECT_DIR) -> list[PartFault]
                     f"would be rules/{target}, which {targets[target]} is: rename one of them"
                 )
             targets[target] = path
-            rules = list(_rules(_parsed(project, path)))
+            rules = list(_parsed(project, path).rules)
         except ProjectFileError as error:
             found.append(PartFault(place, str(error)))
             continue
@@ -90,44 +75,38 @@ def _target(path: str) -> str:
 def _shipped_names() -> dict[tuple[str, str], str]:
     """Where each alert and each recorded series of ours is, by kind and name."""
     return {
-        (kind, rule[kind]): f"rules/{file}"
-        for file, text in rule_files.load(thanos=True).items()
-        for group in yaml.safe_load(text)["groups"]
-        for rule in group["rules"]
+        (kind, name): f"rules/{file}"
+        for file, found in RuleSet.shipped().parsed.items()
+        for rule in found.rules
         for kind in ("alert", "record")
-        if kind in rule
+        if (name := rule.name(kind))
     }
 
 
-def _parsed(project: Path, path: str) -> Any:
+def _parsed(project: Path, path: str) -> RuleFile:
     file = project_files.resolved(path, project)
     if not file.is_file():
         raise ProjectFileError(f"is no file; looked for in {project}, the folder of Pulumi.yaml")
-    if file.resolve().parent == rule_files.RULES_DIR:
+    if file.resolve().parent == RULES_DIR:
         raise ProjectFileError("is in rules/, whose files Prometheus gets anyway")
     try:
-        return yaml.safe_load(project_files.text_of(file))
+        found = rule_file.parse(project_files.text_of(file))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" in line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "it cannot be parsed"
         raise ProjectFileError(f"is not YAML: {problem}{where}") from None
-
-
-def _rules(content: Any) -> Iterator[_Rule]:
-    groups = content.get("groups") if isinstance(content, dict) else None
-    if not isinstance(groups, list) or not groups:
+    except RuleFileError as error:
+        raise ProjectFileError(f"is no rule file: it {error}") from None
+    if not found.groups:
         raise ProjectFileError("is no rule file: it has no list `groups`")
-    for number, group in enumerate(groups, start=1):
-        rules = group.get("rules") if isinstance(group, dict) else None
-        if not isinstance(rules, list):
+    for number, group in enumerate(found.groups, start=1):
+        if group.content.get("rules") is None:
             raise ProjectFileError(f"is no rule file: its group {number} has no list `rules`")
-        for position, rule in enumerate(rules, start=1):
-            called = f"rule {position} of group {group.get('name', number)}"
-            yield _Rule(rule if isinstance(rule, dict) else {}, called)
+    return found
 
 
-def _problems(rule: _Rule, path: str, taken: dict[tuple[str, str], str]) -> Iterator[str]:
+def _problems(rule: Rule, path: str, taken: dict[tuple[str, str], str]) -> Iterator[str]:
     alert, record = rule.name("alert"), rule.name("record")
     if alert:
         yield from _alert_problems(alert, rule)
@@ -139,10 +118,10 @@ def _problems(rule: _Rule, path: str, taken: dict[tuple[str, str], str]) -> Iter
         if ("record", record) in taken:
             yield f"records {record}, which {taken['record', record]} records already"
     else:
-        yield f"has a rule with neither an alert's nor a record's name: {rule.called}"
+        yield f"has a rule with neither an alert's nor a record's name: {rule.title}"
 
 
-def _alert_problems(alert: str, rule: _Rule) -> Iterator[str]:
+def _alert_problems(alert: str, rule: Rule) -> Iterator[str]:
     labels = rule.part("labels")
     severity = labels.get("severity")
     if severity is None:

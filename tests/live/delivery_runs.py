@@ -20,6 +20,7 @@ import yaml
 from components.docker.config_files_provider import ConfigFilesProvider
 from components.rules import overrides as alert_overrides
 from components.rules.overrides import AlertOverride
+from components.rules.rule_set import RuleSet
 from ops.offline import program
 from ops.offline.local_deploy import containers
 from tests.certificates import authority
@@ -216,11 +217,9 @@ def _alert_soon(found: Subject) -> None:
     """What an `up` with FAST_ALERTS among the settings does: edited rules, and a reload."""
     olds = found.stack.config_files("prometheus")
     overrides = {name: AlertOverride(**values) for name, values in FAST_ALERTS.items()}
-    files = {
-        path: alert_overrides.applied(text, overrides) if path.startswith("rules/") else text
-        for path, text in olds["files"].items()
-    }
-    ConfigFilesProvider().update("", olds, {**olds, "files": files})
+    texts = {path: text for path, text in olds["files"].items() if path.startswith("rules/")}
+    changed = alert_overrides.apply(RuleSet.of(texts), overrides).files
+    ConfigFilesProvider().update("", olds, {**olds, "files": {**olds["files"], **changed}})
 
 
 def gather_less(found: Subject, *names: str) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from components.rules import federation_labels, rule_files, selection
+from components.rules import federation_labels, selection
+from components.rules.rule_set import shipped_files
 
 TESTS = Path(__file__).resolve().parent
 UP = {f'up{{job="{job}",instance="{job}:1"}}': "1x60" for job in ("alertmanager", "grafana")}
@@ -32,7 +33,7 @@ def _judged(promtool: str, *files: Path) -> str:
 def _written(folder: Path, *, narrowed: bool) -> Path:
     rules = folder / "rules"
     rules.mkdir(parents=True)
-    for name, text in rule_files.load(thanos=True).items():
+    for name, text in shipped_files().items():
         (rules / name).write_text(federation_labels.of_rules(text) if narrowed else text)
     return rules
 
@@ -53,7 +54,8 @@ def _broken_elsewhere(folder: Path, *, narrowed: bool) -> Path:
     be.
     """
     rules = _written(folder, narrowed=narrowed)
-    monitoring = selection.select(rule_files.load(), ())
+    shipped = shipped_files()
+    monitoring = {name: shipped[name] for name in selection.select(shipped, ())}
     recorded = {
         rule["record"]
         for text in monitoring.values()

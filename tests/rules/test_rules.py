@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
+from components.catalog.integrations import INTEGRATIONS
 from components.user_files.rules import RUNBOOKS_URL
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,15 +41,10 @@ CASES = (
     "no_limit",
 )
 SEVERITIES = {"critical", "warning"}
-SERVICES = {"backend", "database", "cache", "host", "monitoring"}
+SERVICES = {"monitoring", *(found.service for found in INTEGRATIONS)}
 DASHBOARDS = {
-    "vitalstream-overview",
-    "vitalstream-api",
-    "vitalstream-ecg",
-    "vitalstream-postgresql",
-    "vitalstream-redis",
-    "vitalstream-host",
-    "vitalstream-monitoring",
+    f"vitalstream-{name}"
+    for name in ("overview", "monitoring", *(n for found in INTEGRATIONS for n in found.dashboards))
 }
 TRAILING_THRESHOLD = re.compile(r"(?:<|>|<=|>=|==|!=) -?\d+(?:\.\d+)?$")
 RECORD_NAME = re.compile(r"[a-z][a-z0-9_]*:[a-z0-9_]+:[a-z0-9_]+")

@@ -17,20 +17,19 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from components.dashboards.thresholds import AlertBounds
-from components.prometheus.prometheus import render_rules
-from components.prometheus.remote_write import RULE_FILE
-from components.rules import rule_files
-from components.rules.overrides import AlertOverride, applied, number
+from components.catalog.monitored import ALL_MONITORED
+from components.prometheus.rules import stack_rules
+from components.rules import selection
+from components.rules.overrides import AlertOverride, apply, number
+from components.rules.rule_set import RuleSet, shipped_files
 from components.settings.settings import Settings
 
 Make = Callable[..., Settings]
 Refused = Callable[..., str]
 
-SHIPPED = rule_files.load()
-WITHOUT_REMOTE_WRITE = {name: text for name, text in SHIPPED.items() if name != RULE_FILE}
-# With those that not every stack has.
-EVERY_FILE = rule_files.load(thanos=True)
+EVERY_FILE = shipped_files()
+# Without those that not every stack has.
+SHIPPED = {name: EVERY_FILE[name] for name in selection.select(EVERY_FILE, ALL_MONITORED)}
 FILE_OF = {
     rule["alert"]: file
     for file, text in EVERY_FILE.items()
@@ -38,7 +37,7 @@ FILE_OF = {
     for rule in group["rules"]
     if "alert" in rule
 }
-BOUNDED = [name for name, alert in rule_files.shipped_alerts().items() if alert.bound]
+BOUNDED = [n for n, alert in RuleSet.shipped().alerts.items() if alert.threshold is not None]
 every_alert = pytest.mark.parametrize("alert", FILE_OF)
 
 
@@ -50,7 +49,7 @@ def _rule(text: str, alert: str) -> dict[str, Any]:
 
 def _overridden(alert: str, **fields: Any) -> str:
     override = AlertOverride.model_validate(fields)
-    return applied(EVERY_FILE[FILE_OF[alert]], {alert: override})
+    return apply(RuleSet.shipped(), {alert: override}).files[FILE_OF[alert]]
 
 
 def _with_rule(alert: str, change: Callable[[dict[str, Any]], None]) -> Any:
@@ -69,26 +68,27 @@ def _changed_lines(alert: str, text: str) -> list[str]:
 
 
 def test_a_stack_without_overrides_gets_the_rules_byte_for_byte(settings: Make) -> None:
-    assert render_rules(settings(protectData=True)) == WITHOUT_REMOTE_WRITE
+    assert stack_rules(settings(protectData=True)).files == SHIPPED
 
 
 def test_a_stack_without_protected_data_has_no_alert_that_asks_for_a_backup(
     settings: Make,
 ) -> None:
     missing = {"BackupMissing": AlertOverride(enabled=False)}
-    rendered = render_rules(settings())
-    changed = {"backup.yml": applied(SHIPPED["backup.yml"], missing)}
-    assert rendered == WITHOUT_REMOTE_WRITE | changed
+    rendered = stack_rules(settings()).files
+    changed = apply(RuleSet.shipped(), missing).files["backup.yml"]
+    assert "BackupMissing" not in changed
+    assert rendered == SHIPPED | {"backup.yml": changed}
 
 
 def test_a_stack_without_protected_data_can_ask_for_a_backup(settings: Make) -> None:
-    asked = render_rules(settings(alerts={"BackupMissing": {"enabled": True}}))
-    assert asked == WITHOUT_REMOTE_WRITE
+    asked = stack_rules(settings(alerts={"BackupMissing": {"enabled": True}})).files
+    assert asked == SHIPPED
 
 
 def test_an_override_that_sets_nothing_changes_nothing(settings: Make) -> None:
-    rendered = render_rules(settings(alerts={name: {} for name in FILE_OF}))
-    assert rendered == WITHOUT_REMOTE_WRITE
+    rendered = stack_rules(settings(alerts={name: {} for name in FILE_OF})).files
+    assert rendered == SHIPPED
 
 
 @pytest.mark.parametrize("alert", BOUNDED)
@@ -160,7 +160,7 @@ def test_several_fields_of_several_alerts_of_a_file_are_all_set(settings: Make) 
         "HighResponseTime": {"enabled": False},
         "HighFailedLogins": {"threshold": 20},
     }
-    text = render_rules(settings(alerts=own))["backend.yml"]
+    text = stack_rules(settings(alerts=own)).files["backend.yml"]
     errors, logins = _rule(text, "HighErrorRate"), _rule(text, "HighFailedLogins")
     assert (
         errors["expr"].rsplit(maxsplit=1)[-1],
@@ -173,15 +173,8 @@ def test_several_fields_of_several_alerts_of_a_file_are_all_set(settings: Make) 
 
 def test_an_override_leaves_the_other_files_as_they_are(settings: Make) -> None:
     own = {"HighErrorRate": {"threshold": 3}}
-    rendered = render_rules(settings(alerts=own, protectData=True))
+    rendered = stack_rules(settings(alerts=own, protectData=True)).files
     assert {file for file in rendered if rendered[file] != SHIPPED[file]} == {"backend.yml"}
-
-
-def test_an_alert_has_a_threshold_exactly_where_dashboards_find_one() -> None:
-    shown = AlertBounds.from_rules({}).bounds
-    assert {name: rule_files.shipped_alerts()[name].bound.value for name in BOUNDED} == {  # type: ignore[union-attr]
-        name: bound.value for name, bound in shown.items()
-    }
 
 
 @pytest.mark.parametrize(
@@ -380,7 +373,7 @@ EVERYTHING: dict[str, dict[str, Any]] = {
 def test_promtool_takes_what_overrides_make(
     case: str, settings: Make, tmp_path: Path, promtool: str
 ) -> None:
-    rendered = render_rules(settings(alerts=EVERYTHING[case]))
+    rendered = stack_rules(settings(alerts=EVERYTHING[case])).files
     for name, text in rendered.items():
         (tmp_path / name).write_text(text)
     command = [promtool, "check", "rules", *(str(tmp_path / name) for name in rendered)]

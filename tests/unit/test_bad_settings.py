@@ -128,7 +128,7 @@ WRONG_INSIDE = [
     ("applicationNetworks", ["a b"], "applicationNetworks.0", "is not a Docker network name"),
     ("backendTargets", ["http://backend:8000"], "backendTargets.0", "no scheme, no path"),
     ("backendTargets", ["a:1", "b"], "backendTargets.1", "is not host:port"),
-    ("watch", ["backend", "postgres"], "watch.1", "should be 'backend', 'postgresql', 'redis' or"),
+    ("watch", ["backend", "postgres"], "watch.1", "cannot be monitored; there are: backend, host"),
     ("federation", [{"target": "a:1"}], "federation.0.stack", "is missing"),
     ("federation", [{"stack": "a"}], "federation.0.target", "is missing"),
     ("federation", [{"stack": "a b", "target": "a:1"}], "federation.0.stack", "is not the name of"),

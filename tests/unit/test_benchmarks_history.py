@@ -16,9 +16,9 @@ from benchmarks.prometheus_containers import Prometheus
 from benchmarks.raw_expressions import expanded, recorded_in, recording_rules
 from benchmarks.storage import BLOCKS_A_DAY, Day
 from components.dashboards import DashboardSettings, render_all
-from components.rules import rule_files
+from components.rules.rule_set import shipped_files
 
-RULES = recording_rules(rule_files.load())
+RULES = recording_rules(shipped_files())
 MONTH = 30 * DAY_SECONDS
 SETTINGS = DashboardSettings(stack="dev", retention_seconds=MONTH, scrape_interval="15s")
 OVERVIEW = render_all(SETTINGS)["overview"]

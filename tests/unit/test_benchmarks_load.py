@@ -21,11 +21,11 @@ from benchmarks.load_seen import MOST_A_TARGET, Loaded, Size, fit
 from benchmarks.load_watch import Asked, Moment
 from benchmarks.prometheus_containers import FOLDER, Block
 from benchmarks.raw_expressions import expanded, recording_rules
-from components.prometheus.prometheus import render_rules
-from components.rules import rule_files
+from components.prometheus.rules import stack_rules
+from components.rules.rule_set import shipped_files
 from components.settings.settings import Settings
 
-RULES = recording_rules(rule_files.load())
+RULES = recording_rules(shipped_files())
 ADDRESS = "127.0.0.1"
 
 
@@ -157,7 +157,7 @@ def test_prometheus_gets_the_stack_s_rules_and_the_probe_s(
     config, folder = configured
     assert config["rule_files"] == [f"{FOLDER}/rules/*.yml"]
     names = {path.name for path in (folder / "rules").iterdir()}
-    assert names == {*render_rules(settings()), "load.yml"}
+    assert names == {*stack_rules(settings()).files, "load.yml"}
 
 
 @pytest.mark.parametrize("name", load_watch.QUERIES)

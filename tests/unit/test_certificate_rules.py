@@ -9,18 +9,25 @@ import pytest
 import yaml
 
 from components.common import certificates
-from components.rules import certificate_expiry, rule_files
+from components.rules import certificate_expiry
+from components.rules.rule_set import RuleSet, shipped_files
 from components.settings.settings import Settings
 from tests.unit.conftest import SECRETS, SERVED
 
 RECORD = "certificate:not_after_timestamp_seconds:min"
-TEXT = rule_files.load()["monitoring.yml"]
+TEXT = shipped_files()["monitoring.yml"]
 
 
 @pytest.fixture
 def over_tls(settings: Callable[..., Settings]) -> Settings:
     secrets = {key: SECRETS[key] for key in ("tlsKey", "webPassword")}
     return settings(**SERVED, **secrets, tls="true")
+
+
+def with_days(settings: Settings, text: str = TEXT) -> str:
+    rules = RuleSet.of({certificate_expiry.RULE_FILE: text})
+    served = settings.served_certificates
+    return certificate_expiry.apply(rules, served).files[certificate_expiry.RULE_FILE]
 
 
 def rules(text: str) -> dict[str, str]:
@@ -33,24 +40,24 @@ def test_each_certificate_has_its_day_under_the_name_of_its_setting(over_tls: Se
         key: int(certificates.expiry(SERVED[key]).timestamp())
         for key in ("tlsCertificate", "tlsCa")
     }
-    assert rules(certificate_expiry.applied(TEXT, over_tls))[RECORD] == (
+    assert rules(with_days(over_tls))[RECORD] == (
         f'label_replace(vector({ends["tlsCertificate"]}), "certificate", "tlsCertificate", "", "")'
         f' or label_replace(vector({ends["tlsCa"]}), "certificate", "tlsCa", "", "")'
     )
 
 
 def test_nothing_else_in_the_file_changes(over_tls: Settings) -> None:
-    before, after = (rules(text) for text in (TEXT, certificate_expiry.applied(TEXT, over_tls)))
+    before, after = (rules(text) for text in (TEXT, with_days(over_tls)))
     assert {name for name in before if before[name] != after[name]} == {RECORD}
 
 
 def test_without_tls_the_file_is_as_it_stands(settings: Callable[..., Settings]) -> None:
-    assert certificate_expiry.applied(TEXT, settings()) == TEXT
+    assert with_days(settings()) == TEXT
 
 
 def test_a_file_without_the_place_for_them_is_refused(over_tls: Settings) -> None:
     with pytest.raises(ValueError, match=r"monitoring\.yml has 0 places"):
-        certificate_expiry.applied(TEXT.replace("vector(0) < 0", "vector(1)"), over_tls)
+        with_days(over_tls, TEXT.replace("vector(0) < 0", "vector(1)"))
 
 
 def test_prod_has_the_days_of_its_certificate(prod: Any) -> None:

@@ -1,6 +1,5 @@
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,9 @@ import pytest
 import yaml
 
 from components.dashboards import DashboardSettings, render_all
-from components.dashboards.thresholds import AlertBounds, Bound, steps
+from components.dashboards.thresholds import GREY, AlertThresholds, Threshold, steps
+from components.rules.overrides import AlertOverride, apply
+from components.rules.rule_set import RuleSet
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = DashboardSettings(stack="dev", retention_seconds=7 * 86400, scrape_interval="15s")
@@ -153,24 +154,34 @@ def test_the_alert_line_of_bytes_is_the_alerts_share(stem: str, title: str, aler
 
 
 def test_a_stacks_own_threshold_moves_its_panels() -> None:
-    own = replace(SETTINGS, alert_overrides={"HighCPUUsage": 65.5})
-    board = json.loads(render_all(own)["overview"])
+    override = AlertOverride(threshold=65.5)
+    assert _cpu_steps(override) == [(None, "green"), (65.5, "orange")]
+
+
+def test_a_stacks_own_severity_colours_its_panels() -> None:
+    assert _cpu_steps(AlertOverride(severity="critical"))[1][1] == "red"
+
+
+def test_a_disabled_alert_is_grey_in_its_panels() -> None:
+    assert _cpu_steps(AlertOverride(enabled=False))[1][1] == GREY
+
+
+def _cpu_steps(override: AlertOverride) -> list[tuple[float | None, str]]:
+    rules = apply(RuleSet.shipped(), {"HighCPUUsage": override})
+    board = json.loads(render_all(SETTINGS, rules)["overview"])
     cpu = next(p for p in board["panels"] if p["title"] == "CPU Usage")
-    assert step_numbers(cpu["fieldConfig"]["defaults"]["thresholds"]) == [65.5]
+    steps = cpu["fieldConfig"]["defaults"]["thresholds"]["steps"]
+    return [(step["value"], step["color"]) for step in steps]
 
 
-def test_a_threshold_for_an_unknown_alert_is_refused() -> None:
-    with pytest.raises(ValueError, match="HighCpuUsage"):
-        render_all(replace(SETTINGS, alert_overrides={"HighCpuUsage": 65.5}))
-
-
-def test_a_panel_about_a_missing_alert_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(KeyError, match="HighCPUUsage"):
-        AlertBounds.from_rules({}, tmp_path)["HighCPUUsage"]
+@pytest.mark.parametrize("name", ["HighCpuUsage", "BackendDown"])
+def test_a_panel_about_an_alert_without_threshold_is_refused(name: str) -> None:
+    with pytest.raises(KeyError, match=name):
+        AlertThresholds(RuleSet.shipped().alerts)[name]
 
 
 def test_colours_of_an_alert_that_fires_below_turn_green_above() -> None:
-    bound = Bound(value=15, bad_below=True, severity="warning")
+    bound = Threshold(15, fires_below=True, colour="orange")
     assert [(s.value, s.color) for s in steps(bound).build().steps] == [
         (None, "orange"),
         (15, "green"),
@@ -178,7 +189,7 @@ def test_colours_of_an_alert_that_fires_below_turn_green_above() -> None:
 
 
 def test_colours_of_two_alerts_rise_with_their_numbers() -> None:
-    warning, critical = Bound(1, False, "warning"), Bound(3, False, "critical")
+    warning, critical = Threshold(1, False, "orange"), Threshold(3, False, "red")
     assert [(s.value, s.color) for s in steps(critical, warning).build().steps] == [
         (None, "green"),
         (1, "orange"),

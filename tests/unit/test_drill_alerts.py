@@ -11,6 +11,7 @@ import pytest
 
 from components.alertmanager import routing
 from components.alertmanager.routing import Destination
+from components.catalog.monitored import ALL_MONITORED
 from components.settings.settings import Settings
 from ops.drill.plan import DrillAlert, plan
 
@@ -41,7 +42,7 @@ def test_it_is_of_no_real_stack(alert: DrillAlert) -> None:
 
 @every_alert
 def test_it_is_the_source_of_no_inhibition(alert: DrillAlert) -> None:
-    for rule in routing.INHIBITIONS:
+    for rule in routing.inhibitions(ALL_MONITORED):
         assert not all(_matches(matcher, alert.labels) for matcher in rule.source)
 
 

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from components.prometheus import remote_write
-from components.rules import rule_files
+from components.catalog.monitored import ALL_MONITORED
+from components.rules import selection
+from components.rules.rule_set import shipped_files
 from components.user_files import rules as extra_rules
 from components.user_files.paths import PROJECT_DIR
 from components.user_files.rules import PREFIX, RUNBOOKS_URL
@@ -77,12 +78,12 @@ def test_the_file_is_rendered_beside_the_others(tmp_path: Path) -> None:
     (tmp_path / "ward.yml").write_text(of_rules(ALERT))
     config = stack_config("dev", {"extraRules": [_from_project(tmp_path / "ward.yml")]})
     rules = {path for path in render.render("dev", config) if path.startswith("rules/")}
-    shipped = rule_files.load().keys() - {remote_write.RULE_FILE}
+    shipped = selection.select(shipped_files(), ALL_MONITORED)
     assert rules == {f"rules/{name}" for name in [*shipped, "extra-ward.yml"]}
 
 
 def test_no_file_of_ours_is_named_like_one_of_the_users() -> None:
-    assert [name for name in rule_files.load() if name.startswith(PREFIX)] == []
+    assert [name for name in shipped_files() if name.startswith(PREFIX)] == []
 
 
 # What is in the file, what is said about it.

@@ -14,7 +14,7 @@ import yaml
 from components.prometheus import config as prometheus_config
 from components.prometheus import prometheus
 from components.prometheus.federation import NAMES
-from components.rules import rule_files
+from components.rules.rule_set import shipped_files
 from components.settings import loader
 from components.settings.settings import Settings
 from ops.offline import program
@@ -60,7 +60,7 @@ def _refused(refused: Refused, **changed: Any) -> str:
 def test_the_names_that_are_asked_for_are_those_that_rules_record() -> None:
     recorded = [
         rule["record"]
-        for text in rule_files.load().values()
+        for text in shipped_files().values()
         for group in yaml.safe_load(text)["groups"]
         for rule in group["rules"]
         if "record" in rule

@@ -14,11 +14,10 @@ import pytest
 import yaml
 
 from components.prometheus import config
-from components.promql import rule_metrics
 from components.promql.dashboard_metrics import read_by_dashboard
 from components.promql.metric_allowlist import KeepList, keep_list
-from components.promql.metrics import UnknownMetricsError
-from components.rules import rule_files
+from components.promql.rule_metrics import RuleMetrics
+from components.rules.rule_set import RuleSet
 from ops.offline import program, render
 from tests.unit.conftest import STACKS, stack_config
 
@@ -28,6 +27,11 @@ MADE_BY_PROMETHEUS = re.compile("up|scrape_.*|ALERTS|ALERTS_FOR_STATE")
 def rule_file(expr: str, **annotations: str) -> str:
     rule = {"alert": "Beds", "expr": expr, "annotations": annotations}
     return yaml.safe_dump({"groups": [{"name": "ward", "rules": [rule]}]})
+
+
+def read(**files: str) -> RuleMetrics:
+    """What rule files, by their stems, read."""
+    return RuleSet.of({f"{stem}.yml": text for stem, text in files.items()}).metrics_read
 
 
 def dashboard(expr: str) -> str:
@@ -56,15 +60,14 @@ def rendered() -> dict[str, dict[str, str]]:
 
 def test_every_metric_of_every_rule_and_panel_survives(rendered: dict[str, Any]) -> None:
     for files in rendered.values():
-        rules = [text for path, text in files.items() if path.startswith("rules/")]
+        rules = {path: text for path, text in files.items() if path.startswith("rules/")}
         boards = [text for path, text in files.items() if path.startswith("dashboards/")]
         assert rules
         assert boards
-        understood = [rule_metrics.read(text) for text in rules]
-        recorded = {name for found in understood for name in found.recorded}
-        read = {name for found in understood for name in found.reads.names}
-        read |= {name for text in boards for name in read_by_dashboard(text).names}
-        scraped = {n for n in read - recorded if not MADE_BY_PROMETHEUS.fullmatch(n)}
+        understood = RuleSet.of(rules).metrics_read
+        names = {name for text in boards for name in read_by_dashboard(text).names}
+        names |= understood.reads.names - understood.recorded
+        scraped = {n for n in names - understood.recorded if not MADE_BY_PROMETHEUS.fullmatch(n)}
         assert scraped
         assert {n for n in scraped if not re.fullmatch(regex(files), n)} == set()
 
@@ -97,7 +100,7 @@ def test_the_list_is_written_out_once(rendered: dict[str, Any]) -> None:
 
 def test_another_panel_is_one_line_more(settings: Callable[..., Any]) -> None:
     texts = [
-        config.render_config(settings(), keep_list(rule_files.load(), boards))
+        config.render_config(settings(), keep_list(RuleSet.shipped().metrics_read, boards))
         for boards in ({}, {"first": dashboard("aaa")}, {"last": dashboard("zzz")})
     ]
     for after in texts[1:]:
@@ -153,7 +156,7 @@ def test_who_wants_everything_hears_nothing(
 def test_a_recorded_name_without_a_colon_may_be_scraped_too() -> None:
     rule = {"record": "beds", "expr": "sum(beds)"}
     text = yaml.safe_dump({"groups": [{"name": "ward", "rules": [rule]}]})
-    assert kept(keep_list({"w.yml": text}, {}), "beds")
+    assert kept(keep_list(read(w=text), {}), "beds")
 
 
 @pytest.mark.parametrize(
@@ -165,7 +168,7 @@ def test_a_recorded_name_without_a_colon_may_be_scraped_too() -> None:
     ],
 )
 def test_what_a_message_asks_for_is_kept(template: str, name: str) -> None:
-    found = keep_list({"w.yml": rule_file("a", summary=template)}, {})
+    found = keep_list(read(w=rule_file("a", summary=template)), {})
     assert (found.doubts, kept(found, name), kept(found, "ward")) == ((), True, False)
 
 
@@ -173,8 +176,8 @@ def test_what_a_message_asks_for_is_kept(template: str, name: str) -> None:
     "template", ["{{ $q | query }}", '{{ query (printf "%s" $labels.q) }}', '{{ query "a b" }}']
 )
 def test_a_message_whose_query_is_not_in_it_is_a_doubt(template: str) -> None:
-    with pytest.raises(UnknownMetricsError, match="Beds"):
-        rule_metrics.read(rule_file("a", summary=template))
+    (doubt,) = read(w=rule_file("a", summary=template)).doubts
+    assert doubt.startswith("rules/w.yml: Beds: ")
 
 
 @pytest.mark.parametrize(
@@ -187,13 +190,13 @@ def test_a_message_whose_query_is_not_in_it_is_a_doubt(template: str) -> None:
     ],
 )
 def test_what_the_user_names_is_kept(entry: str, names: dict[str, bool]) -> None:
-    found = keep_list(rule_files.load(), {}, [entry])
+    found = keep_list(RuleSet.shipped().metrics_read, {}, [entry])
     assert {name: kept(found, name) for name in names} == names
     assert kept(found, "pg_up")
 
 
 def test_a_pattern_of_a_panel_is_kept_as_a_pattern() -> None:
-    found = keep_list({}, {"ward": dashboard('{__name__=~"bed_.+|ward"}')})
+    found = keep_list(RuleMetrics(), {"ward": dashboard('{__name__=~"bed_.+|ward"}')})
     assert [kept(found, n) for n in ("bed_count", "ward", "bed_", "wards")] == [
         *(True, True),
         *(False, False),
@@ -201,13 +204,13 @@ def test_a_pattern_of_a_panel_is_kept_as_a_pattern() -> None:
 
 
 def test_with_a_query_that_can_read_anything_everything_is_stored() -> None:
-    found = keep_list(rule_files.load(), {"ward": dashboard('{job="beds"}')})
+    found = keep_list(RuleSet.shipped().metrics_read, {"ward": dashboard('{job="beds"}')})
     assert found.regex == ""
     assert 'the dashboard ward: panel "Beds": `{job="beds"}` reads whatever' in found.warning
 
 
 def test_every_such_query_is_told() -> None:
-    rules = {"w.yml": rule_file('{job="a"}')}
+    rules = read(w=rule_file('{job="a"}'))
     found = keep_list(rules, {"ward": dashboard('{job="b"}')})
     assert [doubt.partition(":")[0] for doubt in found.doubts] == [
         "rules/w.yml",
@@ -218,7 +221,7 @@ def test_every_such_query_is_told() -> None:
 def test_of_our_own_rules_and_dashboards_nothing_is_in_doubt(rendered: dict[str, Any]) -> None:
     files = rendered["prod"]
     boards = {path: text for path, text in files.items() if path.startswith("dashboards/")}
-    assert keep_list(rule_files.load(), boards).warning == ""
+    assert keep_list(RuleSet.shipped().metrics_read, boards).warning == ""
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -236,5 +239,7 @@ def test_the_settings_names_reach_prometheus(run_program: Callable[..., Any]) ->
 
 def test_an_alias_stands_for_nothing_but_the_list(settings: Callable[..., Any]) -> None:
     targets = ["a:1", "b:2"]
-    text = config.render_config(settings(backendTargets=targets), keep_list(rule_files.load(), {}))
+    text = config.render_config(
+        settings(backendTargets=targets), keep_list(RuleSet.shipped().metrics_read, {})
+    )
     assert set(re.findall(r"[&*]\w+", text)) == {"&keep_list", "*keep_list"}

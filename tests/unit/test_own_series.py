@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from components.rules import federation_labels, rule_files
+from components.rules import federation_labels
+from components.rules.rule_set import shipped_files
 
 EXPRESSIONS = [
     ("a:b:c", 'a:b:c{stack=""}'),
@@ -33,9 +34,9 @@ def _rules(text: str) -> list[dict[str, Any]]:
     return [rule for group in yaml.safe_load(text)["groups"] for rule in group["rules"]]
 
 
-@pytest.mark.parametrize("name", rule_files.load())
+@pytest.mark.parametrize("name", shipped_files())
 def test_rules_record_and_alert_under_the_same_names(name: str) -> None:
-    text = rule_files.load()[name]
+    text = shipped_files()[name]
     kept = [
         [{key: rule.get(key) for key in ("record", "alert", "for", "labels")} for rule in _rules(t)]
         for t in (text, federation_labels.of_rules(text))
@@ -43,10 +44,10 @@ def test_rules_record_and_alert_under_the_same_names(name: str) -> None:
     assert kept[0] == kept[1]
 
 
-@pytest.mark.parametrize("name", rule_files.load())
+@pytest.mark.parametrize("name", shipped_files())
 def test_no_rule_of_ours_reads_what_others_recorded(name: str) -> None:
-    text = federation_labels.of_rules(rule_files.load()[name])
-    recorded = {r["record"] for t in rule_files.load().values() for r in _rules(t) if "record" in r}
+    text = federation_labels.of_rules(shipped_files()[name])
+    recorded = {r["record"] for t in shipped_files().values() for r in _rules(t) if "record" in r}
     for rule in _rules(text):
         asked = [rule["expr"], *(rule.get("annotations") or {}).values()]
         for read in recorded:

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 import yaml
 
-from components.prometheus.prometheus import render_rules
-from components.rules import rule_files, slo
+from components.prometheus.rules import stack_rules
+from components.rules import slo
+from components.rules.rule_set import RuleSet, shipped_files
 from components.settings.settings import Settings
 
 Make = Callable[..., Settings]
 Refused = Callable[..., str]
-SHIPPED = rule_files.load()
+SHIPPED = shipped_files()
 
 
 def _objective(text: str) -> str:
@@ -26,8 +27,7 @@ def _objective(text: str) -> str:
 
 
 def test_the_default_is_the_objective_of_the_rule_file() -> None:
-    text = SHIPPED[slo.RULE_FILE]
-    assert slo.applied(text, slo.DEFAULT) == text
+    assert slo.apply(RuleSet.shipped(), slo.DEFAULT).files == SHIPPED
 
 
 @pytest.mark.parametrize(
@@ -41,18 +41,18 @@ def test_the_default_is_the_objective_of_the_rule_file() -> None:
     ],
 )
 def test_the_objective_is_replaced_exactly(percent: str, expr: str, settings: Make) -> None:
-    rendered = render_rules(settings(sloObjective=percent))
+    rendered = stack_rules(settings(sloObjective=percent)).files
     assert _objective(rendered["slo.yml"]) == expr
 
 
 def test_an_objective_changes_one_line(settings: Make) -> None:
-    changed = render_rules(settings(sloObjective="99.5"))["slo.yml"]
+    changed = stack_rules(settings(sloObjective="99.5")).files["slo.yml"]
     lines = difflib.ndiff(SHIPPED["slo.yml"].splitlines(), changed.splitlines())
     assert [line[0] for line in lines if line[0] in "+-"] == ["-", "+"]
 
 
 def test_an_objective_leaves_the_other_files_as_they_are(settings: Make) -> None:
-    rendered = render_rules(settings(sloObjective="99.5", protectData=True))
+    rendered = stack_rules(settings(sloObjective="99.5", protectData=True)).files
     assert {file for file in rendered if rendered[file] != SHIPPED[file]} == {"slo.yml"}
 
 
@@ -63,7 +63,7 @@ def test_the_objective_reaches_prometheus(run_program: Callable[..., Any]) -> No
 
 def test_an_objective_and_an_override_of_the_same_file_are_both_set(settings: Make) -> None:
     own = {"AvailabilityBudgetBurnFast": {"threshold": 10}}
-    text = render_rules(settings(sloObjective="99.5", alerts=own))["slo.yml"]
+    text = stack_rules(settings(sloObjective="99.5", alerts=own)).files["slo.yml"]
     assert ("vector(0.995)" in text, "job:slo_availability_burn:rate1h_5m > 10\n" in text) == (
         True,
         True,
@@ -115,4 +115,4 @@ def test_a_threshold_that_no_budget_can_reach_is_refused(refused: Refused) -> No
 @pytest.mark.parametrize("text", ["groups: []\n", SHIPPED["slo.yml"] * 2], ids=["none", "two"])
 def test_a_rule_file_without_one_place_for_the_objective_is_an_error(text: str) -> None:
     with pytest.raises(ValueError, match="rules slo:objective:ratio"):
-        slo.applied(text, "99.5")
+        slo.apply(RuleSet.of({slo.RULE_FILE: text}), "99.5")

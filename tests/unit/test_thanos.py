@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from components.common.quantities import duration_seconds
-from components.rules import rule_files
+from components.rules.rule_set import shipped_files
 from components.settings import thanos as thanos_settings
 from components.settings.thanos import ThanosSettings
 from tests.unit.conftest import SECRETS, SERVED
@@ -105,7 +105,7 @@ def test_prometheus_keeps_what_the_rules_need_and_the_bucket_the_rest(run_progra
 def test_no_rule_looks_back_further_than_prometheus_keeps_samples() -> None:
     ranges = [
         duration_seconds(found)
-        for text in rule_files.load(thanos=True).values()
+        for text in shipped_files().values()
         for found in re.findall(r"\[(\d+[smhd])\]", text)
     ]
     assert max(ranges) + 2 * 3600 == thanos_settings.MIN_LOCAL_SECONDS

@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 import yaml
 
-from components.catalog.exporters import EXPORTERS
 from components.catalog.monitored import ALL_MONITORED
 from components.dashboards import DashboardSettings, render_all
-from components.rules import rule_files, selection
+from components.rules import rule_set, selection
+from components.rules.rule_set import shipped_files
 from components.settings import warnings as setting_warnings
 from tests.unit import diff_stacks as stacks
 
 SOURCE = {"stack": "clinic", "target": "192.0.2.7:9090"}
+SHIPPED = shipped_files()
 SUBSETS = [
     list(some)
     for count in range(1, len(ALL_MONITORED) + 1)
@@ -59,12 +60,10 @@ def _boards(view: Any) -> dict[str, dict[str, Any]]:
     }
 
 
-def test_every_exporter_is_of_something_that_can_be_watched() -> None:
-    assert {exporter.monitors for exporter in EXPORTERS} <= set(ALL_MONITORED)
-
-
 def test_every_rule_file_is_loaded_where_everything_is_watched() -> None:
-    assert selection.select(rule_files.load(), ALL_MONITORED) == rule_files.load()
+    every_feature = {"thanos": True, "remote_write": True}
+    names = list(shipped_files())
+    assert selection.select(names, ALL_MONITORED, **every_feature) == names
 
 
 def test_what_is_not_watched_has_no_container_and_no_network(nothing: Any) -> None:
@@ -109,8 +108,8 @@ def test_dashboards_are_those_of_what_is_watched(some: list[Any]) -> None:
 def test_no_panel_reads_what_no_loaded_rule_records(some: list[Any]) -> None:
     recorded = {
         rule["record"]
-        for text in selection.select(rule_files.load(), some).values()
-        for group in yaml.safe_load(text)["groups"]
+        for name in selection.select(SHIPPED, some)
+        for group in yaml.safe_load(SHIPPED[name])["groups"]
         for rule in group["rules"]
         if "record" in rule
     }
@@ -199,7 +198,7 @@ def test_the_order_in_the_stack_file_is_no_change(settings: Callable[..., Any]) 
         ({"watch": ["host"], "backendDns": [{"name": "b", "port": 1}]}, "backendDns is set, and"),
         (
             {"watch": ["host"], "alerts": {"RedisDown": {"for": "5m"}, "DiskSpaceLow": {}}},
-            "alerts: RedisDown would be of what is not watched (backend, postgresql, redis)",
+            "alerts: RedisDown would be of what is not watched (redis)",
         ),
     ],
 )
@@ -261,5 +260,5 @@ def test_a_rule_file_that_is_wrong_is_left_to_promtools_words(
 ) -> None:
     broken = "groups: [{name: broken, rules: [{alert: Broken, expr: 'up =='}]}]\n"
     read = settings()
-    monkeypatch.setattr(rule_files, "load", lambda: {"broken.yml": broken})
+    monkeypatch.setattr(rule_set, "shipped_files", lambda: {"broken.yml": broken})
     assert list(setting_warnings.ignored_settings(read)) == []

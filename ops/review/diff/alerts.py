@@ -18,7 +18,7 @@ from ops.review.diff.report import (
     Quote,
     quoted,
 )
-from ops.review.diff.rules import Rule, RuleSet
+from ops.review.diff.rules import Rule, VersionRules
 from ops.review.diff.snapshot import RULES_FOLDER, Snapshot
 from ops.review.diff.values import changes
 
@@ -46,7 +46,7 @@ class Readers:
         return tuple(parts)
 
 
-def read(snapshot: Snapshot) -> RuleSet:
+def read(snapshot: Snapshot) -> VersionRules:
     return rules.read(snapshot.texts(RULES_FOLDER))
 
 
@@ -154,7 +154,7 @@ def _rank(severity: str) -> float:
 
 
 def _record_item(
-    comparison: Comparison, old: Rule | None, new: Rule | None, after: RuleSet
+    comparison: Comparison, old: Rule | None, new: Rule | None, after: VersionRules
 ) -> Item | None:
     rule = new or old
     assert rule is not None
@@ -189,7 +189,7 @@ def _rarer(old: Rule, new: Rule) -> Line | None:
     return None
 
 
-def readers_of(series: str, found: RuleSet, snapshot: Snapshot) -> Readers:
+def readers_of(series: str, found: VersionRules, snapshot: Snapshot) -> Readers:
     reached, left = {series}, {series}
     while left:
         left = {rule.name for rule in found.records if promql.metrics(rule.expr) & left} - reached
@@ -204,7 +204,7 @@ def readers_of(series: str, found: RuleSet, snapshot: Snapshot) -> Readers:
     return Readers(tuple(sorted(alerts)), tuple(sorted(panels)))
 
 
-def _group_items(before: RuleSet, after: RuleSet) -> Iterator[Item]:
+def _group_items(before: VersionRules, after: VersionRules) -> Iterator[Item]:
     for at in sorted({*before.groups, *after.groups}):
         file, name = at
         old, new = before.groups.get(at), after.groups.get(at)

@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 import promql_parser
 import yaml
 
+from components.rules import rule_file
+from components.rules.rule_file import Group
 from ops.review.diff import promql
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # What an alert or a recording rule is, beyond its name and expression.
 _OWN_WORDS = ("alert", "record", "expr", "for", "labels", "annotations")
 
@@ -78,7 +79,7 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class RuleSet:
+class VersionRules:
     """All rules of a version. `groups` are the groups' own settings, by file and name."""
 
     rules: tuple[Rule, ...]
@@ -94,20 +95,19 @@ class RuleSet:
         return [rule for rule in self.rules if not rule.is_alert]
 
 
-def read(files: Mapping[str, str]) -> RuleSet:
+def read(files: Mapping[str, str]) -> VersionRules:
     """Rule files by path. What is no rule file is told in `unreadable`, by path."""
     rules: list[Rule] = []
     groups: dict[tuple[str, str], Mapping[str, Any]] = {}
     unreadable: dict[str, str] = {}
     for path, text in sorted(files.items()):
         try:
-            content = yaml.load(text, Loader=_LOADER)
-            for name, settings, found in _groups(content):
-                groups[path, name] = settings
-                rules += [_rule(rule, path, name, settings) for rule in found]
-        except (yaml.YAMLError, TypeError, ValueError, KeyError, AttributeError) as error:
+            for group in rule_file.parse(text).groups:
+                groups[path, group.name] = group.settings
+                rules += [_rule(rule.content, path, group) for rule in group.rules]
+        except (yaml.YAMLError, ValueError) as error:
             unreadable[path] = " ".join(str(error).split())
-    return RuleSet(tuple(rules), groups, unreadable)
+    return VersionRules(tuple(rules), groups, unreadable)
 
 
 def same(old: str, new: str) -> bool:
@@ -118,7 +118,7 @@ def same(old: str, new: str) -> bool:
     return bool(_whole(before) == _whole(after))
 
 
-def _whole(found: RuleSet) -> Any:
+def _whole(found: VersionRules) -> Any:
     return (
         sorted((rule.group, rule.meaning) for rule in found.rules),
         {
@@ -184,18 +184,15 @@ def _order(rule: Rule) -> tuple[str, str, str]:
     return rule.meaning, rule.file, rule.group
 
 
-def _groups(content: Any) -> Iterator[tuple[str, dict[str, Any], list[dict[str, Any]]]]:
-    for group in (content or {}).get("groups") or []:
-        settings = {key: value for key, value in group.items() if key not in ("name", "rules")}
-        yield str(group["name"]), settings, group.get("rules") or []
-
-
-def _rule(content: Mapping[str, Any], file: str, group: str, settings: Mapping[str, Any]) -> Rule:
+def _rule(content: Mapping[str, Any], file: str, group: Group) -> Rule:
     if ("alert" in content) == ("record" in content):
-        raise ValueError(f"a rule of group {group} is neither an alert nor a recording rule")
+        raise ValueError(f"a rule of group {group.name} is neither an alert nor a recording rule")
+    for part in ("labels", "annotations"):
+        if not isinstance(content.get(part) or {}, dict):
+            raise ValueError(f"a rule of group {group.name} has {part} that are no mapping")
     is_alert = "alert" in content
     name = str(content["alert" if is_alert else "record"])
-    return Rule(name, is_alert, dict(content), file, group, settings)
+    return Rule(name, is_alert, content, file, group.name, group.settings)
 
 
 def _texts(found: Any) -> dict[str, str]:

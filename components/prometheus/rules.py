@@ -1,0 +1,32 @@
+"""The rules that a stack's Prometheus gets."""
+
+from __future__ import annotations
+
+from components.rules import certificate_expiry, federation_labels, overrides, selection, slo
+from components.rules.overrides import AlertOverride
+from components.rules.rule_set import RuleSet
+from components.settings.settings import Settings
+from components.user_files import rules as user_rules
+
+
+def stack_rules(settings: Settings) -> RuleSet:
+    """Return the files of `rules/` with the stack's own values, and its own files.
+
+    A stack that sets none of them gets `rules/` byte for byte, less the files of what it does not
+    have, and less the alert that asks for a backup where no data is protected.
+    """
+    unasked = {} if settings.protect_data else {"BackupMissing": AlertOverride(enabled=False)}
+    rules = overrides.apply(RuleSet.shipped(), {**unasked, **settings.alerts})
+    rules = slo.apply(rules, settings.slo_objective)
+    rules = certificate_expiry.apply(rules, settings.served_certificates)
+    rules = rules.only(
+        selection.select(
+            rules.files,
+            settings.watch,
+            thanos=settings.thanos.on,
+            remote_write=bool(settings.remote_write),
+        )
+    )
+    if settings.federation:
+        rules = federation_labels.apply(rules)
+    return rules | user_rules.load(settings.extra_rules)
