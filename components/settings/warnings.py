@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from components.catalog.monitored import not_monitored
 from components.common import certificates
+from components.common.redaction import redact
 from components.rules import rule_files, selection
 from components.settings.discovery import groups_of
 from components.settings.settings import Settings
@@ -18,7 +19,11 @@ PLACEHOLDER_SMARTHOST = "smtp.example.com"
 
 
 def warnings(settings: Settings) -> Iterator[str]:
-    """Yield each warning in words for the preview."""
+    """Yield each warning in words for the preview, with no credentials in it."""
+    yield from map(redact, _all(settings))
+
+
+def _all(settings: Settings) -> Iterator[str]:
     yield from missing_receivers(settings)
     yield from disabled_alerts(settings)
     yield from expiring_certificates(settings)
