@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from components.common.problems import PartFault
+from components.common.problems import Problem
 from components.rules import rule_files
 from components.rules.overrides import AlertOverride, number
 
@@ -43,7 +43,7 @@ def applied(text: str, percent: str) -> str:
     return changed
 
 
-def faults(percent: str, overrides: Mapping[str, AlertOverride]) -> list[PartFault]:
+def problems(percent: str, overrides: Mapping[str, AlertOverride]) -> list[Problem]:
     """The budget alerts that could not fire if every request failed.
 
     Every request failing burns the budget 1 / (1 - objective) times too fast, and never faster.
@@ -57,9 +57,9 @@ def faults(percent: str, overrides: Mapping[str, AlertOverride]) -> list[PartFau
         bound = alert.bound.value if override.threshold is None else override.threshold
         if bound >= fastest:
             problem = (
-                f"would keep {alert.name} silent whatever happens: with {percent}% the budget "
+                f"is too low: {alert.name} could never fire; with {percent}% the budget "
                 f"burns {fastest:.3g} times too fast at most, and it fires above {number(bound)}"
             )
-            mend = f"set it higher, or alerts.{alert.name}.threshold lower"
-            found.append(PartFault((), problem, mend))
+            fix = f"set it higher, or alerts.{alert.name}.threshold lower"
+            found.append(Problem((), problem, fix))
     return found

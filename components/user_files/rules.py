@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from components.common.problems import PartFault
+from components.common.problems import Problem
 from components.rules import rule_files
 from components.user_files import paths as project_files
 from components.user_files.paths import PROJECT_DIR, ProjectFileError
@@ -48,13 +48,13 @@ def load(paths: Sequence[str], project: Path = PROJECT_DIR) -> dict[str, str]:
     return {_target(path): (project / path).read_text("utf-8") for path in paths}
 
 
-def faults(paths: Sequence[str], project: Path = PROJECT_DIR) -> list[PartFault]:
+def problems(paths: Sequence[str], project: Path = PROJECT_DIR) -> list[Problem]:
     """What is wrong with the files, by the place of the path in the list.
 
     Told is what promtool does not know: an alert that no route or dashboard understands, a name
     that is taken. Whether the expressions are right promtool says before the files go live.
     """
-    found: list[PartFault] = []
+    found: list[Problem] = []
     taken = _shipped_names() if paths else {}
     targets: dict[str, str] = {}
     for index, path in enumerate(paths):
@@ -68,10 +68,10 @@ def faults(paths: Sequence[str], project: Path = PROJECT_DIR) -> list[PartFault]
             targets[target] = path
             rules = list(_rules(_parsed(project, path)))
         except ProjectFileError as error:
-            found.append(PartFault(place, str(error)))
+            found.append(Problem(place, str(error)))
             continue
         found += [
-            PartFault(place, problem, mend=f"edit {path}")
+            Problem(place, problem, fix=f"edit {path}")
             for rule in rules
             for problem in _problems(rule, path, taken)
         ]
@@ -102,7 +102,7 @@ def _shipped_names() -> dict[tuple[str, str], str]:
 def _parsed(project: Path, path: str) -> Any:
     file = project_files.resolved(path, project)
     if not file.is_file():
-        raise ProjectFileError(f"is no file; looked for in {project}, the folder of Pulumi.yaml")
+        raise ProjectFileError(f"does not exist in {project}, the folder of Pulumi.yaml")
     if file.resolve().parent == rule_files.RULES_DIR:
         raise ProjectFileError("is in rules/, whose files Prometheus gets anyway")
     try:
