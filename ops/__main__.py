@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from components.common.redaction import redact
 from ops import backup as backup_
 from ops import connections, containers, dev_machine
 from ops import drill as drill_
@@ -58,7 +59,7 @@ def policy(
     found = policy_.check(stack)
     if results:
         results.write_text(policy_.as_json(found))
-    typer.echo(policy_.as_text(stack, found))
+    typer.echo(redact(policy_.as_text(stack, found)))
     raise typer.Exit(2 if found else 0)
 
 
@@ -305,7 +306,7 @@ def run() -> None:
         size_.SizeError,
         workspace.WorkspaceError,
     ) as error:
-        typer.echo(f"error: {error}", err=True)
+        typer.echo(f"error: {redact(str(error))}", err=True)
         raise SystemExit(1) from None
 
 

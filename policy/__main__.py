@@ -22,7 +22,7 @@ from pulumi_policy.proxy import UnknownValueError
 # The engine runs this file by its path: the repository is not on the path then.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from components.settings import loader
+from components.settings import loader, schema
 from policy.rules import POLICIES, Policy
 from policy.subject import Subject
 
@@ -30,7 +30,7 @@ from policy.subject import Subject
 def _secret_values() -> frozenset[str]:
     """The stack's own secrets, which the engine hands to a pack with the rest of its config."""
     config: dict[str, str] = json.loads(os.environ.get("PULUMI_CONFIG", "{}"))
-    prefix = f"{loader.NAMESPACE}:"
+    prefix = f"{schema.NAMESPACE}:"
     own = {key.removeprefix(prefix): text for key, text in config.items() if key.startswith(prefix)}
     return frozenset(loader.secret_values(own).values())
 

@@ -1,4 +1,4 @@
-"""What the models of the settings share."""
+"""The base class of the settings' models, and names that they know."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ class Frozen(BaseModel):
 def known_service(
     known: frozenset[str], what: str, replicas: frozenset[str] = frozenset()
 ) -> AfterValidator:
-    """`replicas` are known as well, and not listed to who has named none of them."""
+    """Check a service's name. `replicas` are known as well, and are not listed in the error."""
 
     def check(name: str) -> str:
         if name not in known | replicas:
-            raise ValueError(f"is no service with {what}; there are: {', '.join(sorted(known))}")
+            there = ", ".join(sorted(known))
+            raise ValueError(f"is an unknown service; those with {what}: {there}")
         return name
 
     return AfterValidator(check)

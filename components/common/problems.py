@@ -1,4 +1,4 @@
-"""Several faults of one setting, told by a single check."""
+"""Problems in one setting: found by one check, reported together."""
 
 from __future__ import annotations
 
@@ -6,27 +6,29 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class PartFault:
-    """What is wrong at `path` below the setting; `mend` where no command on that path mends it.
+class Problem:
+    """What is wrong at `path` below the setting.
 
-    `hidden` is one whose value has a secret in it where none belongs: it is not shown.
+    `fix` is set where a command on that path does not help, `remove` where the path has to go.
+    `hidden` is one whose value has a secret in it where none belongs: the value is not shown.
     """
 
     path: tuple[str, ...]
-    problem: str
-    mend: str | None = None
+    text: str
+    fix: str | None = None
     hidden: bool = False
+    remove: bool = False
 
 
-class PartFaults(ValueError):
-    """Raised by a field's validator; the settings loader tells each fault by its own path."""
+class Problems(ValueError):
+    """Raised by a field's validator; the settings loader reports each problem by its own path."""
 
-    def __init__(self, faults: list[PartFault]) -> None:
-        super().__init__("; ".join(fault.problem for fault in faults))
-        self.faults = tuple(faults)
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("; ".join(problem.text for problem in problems))
+        self.problems = tuple(problems)
 
 
-def tell(faults: list[PartFault]) -> None:
-    """Raises PartFaults where there are any."""
-    if faults:
-        raise PartFaults(faults)
+def raise_if_any(problems: list[Problem]) -> None:
+    """Raise Problems where there are any."""
+    if problems:
+        raise Problems(problems)

@@ -25,6 +25,7 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
+from components.common.redaction import redact
 from components.docker.client import docker_client
 from components.docker.volume_files import (
     PUBLIC_MODE,
@@ -58,7 +59,10 @@ _REPLACES = ("docker_host", "volume", "target")
 
 
 class ConfigFilesError(Exception):
-    """Said to the user as it is."""
+    """User-facing error, printed verbatim; credentials in it are masked."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(redact(text))
 
 
 def connect(docker_host: str, host: str = "", certificates: str = "") -> docker.DockerClient:
@@ -207,7 +211,8 @@ def _refusal(props: Mapping[str, Any], client: docker.DockerClient) -> str | Non
     # promtool says a paragraph a file; the ones about good files only bury the others.
     faults = [part for part in words.split("\n\n") if "SUCCESS" not in part or "FAILED" in part]
     words = "\n\n".join(faults) or words
-    return f"{' '.join(props['checker'])} refuses these files; what runs stays as it was.\n{words}"
+    checker = " ".join(props["checker"])
+    return redact(f"{checker} refuses these files; what runs stays as it was.\n{words}")
 
 
 def _activate(props: Mapping[str, Any], changed: set[str], client: docker.DockerClient) -> None:

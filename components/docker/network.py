@@ -15,7 +15,6 @@ import pulumi
 import pulumi_docker as docker
 
 from components.catalog import replicas
-from components.catalog.exporters import Exporter
 from components.catalog.integration import Exporter
 from components.catalog.networks import subnet_of
 from components.catalog.replicas import MAIN

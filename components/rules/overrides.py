@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
 
 from components.common import quantities
-from components.common.problems import PartFault
+from components.common.problems import Problem
 from components.rules.rule_file import Edit, Rule, Span
 from components.rules.rule_set import Alert, RuleSet
 
@@ -31,9 +31,8 @@ def _known_alert(name: str) -> str:
     if name in known:
         return name
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    raise ValueError(
-        "is no alert of rules/*.yml" + (f"; did you mean {close[0]}?" if close else "")
-    )
+    hint = f"; did you mean {close[0]}?" if close else ""
+    raise ValueError(f"is an unknown alert: rules/*.yml has none of that name{hint}")
 
 
 def _delay(text: str) -> str:
@@ -69,15 +68,15 @@ class AlertOverride(BaseModel):
     reason: str = ""
 
 
-def faults(stack: str, overrides: Mapping[str, AlertOverride]) -> list[PartFault]:
+def problems(stack: str, overrides: Mapping[str, AlertOverride]) -> list[Problem]:
     """What is wrong with overrides that are right each in itself."""
     if not overrides:
         return []
     known = RuleSet.shipped().alerts
     return [
-        fault
+        problem
         for name, override in overrides.items()
-        for fault in _faults(stack, known[name], override)
+        for problem in _problems(stack, known[name], override)
     ]
 
 
@@ -99,18 +98,19 @@ def apply(rules: RuleSet, overrides: Mapping[str, AlertOverride]) -> RuleSet:
     )
 
 
-def _faults(stack: str, alert: Alert, override: AlertOverride) -> Iterator[PartFault]:
+def _problems(stack: str, alert: Alert, override: AlertOverride) -> Iterator[Problem]:
     if override.threshold is not None:
+        path = (alert.name, "threshold")
         if alert.threshold is None:
-            problem = f"is no setting of {alert.name}, whose expression has no threshold to set"
-        else:
-            problem = _pointless(alert, override.threshold)
-        if problem:
-            yield PartFault((alert.name, "threshold"), problem)
+            problem = f"is unknown here: the expression of {alert.name} has no threshold to set"
+            yield Problem(path, problem, remove=True)
+        elif problem := _never_or_always_fires(alert, override.threshold):
+            yield Problem(path, problem)
     if override.severity and alert.severity not in ("critical", "warning"):
-        yield PartFault(
+        yield Problem(
             (alert.name, "severity"),
-            f"is no setting of {alert.name}, which always fires and is for the heartbeat alone",
+            f"is unknown here: {alert.name} always fires, for the heartbeat alone",
+            remove=True,
         )
     if (
         stack == PROD
@@ -119,14 +119,14 @@ def _faults(stack: str, alert: Alert, override: AlertOverride) -> Iterator[PartF
         and not override.reason.strip()
     ):
         what = "a critical alert" if alert.severity == "critical" else "the sign of life"
-        yield PartFault(
+        yield Problem(
             (alert.name, "reason"),
             f"is missing: {alert.name} is {what}, and is disabled in {PROD} only with a reason",
         )
 
 
-def _pointless(alert: Alert, threshold: float) -> str:
-    """Why the alert would be silent, or fire, whatever happens; empty where it is neither.
+def _never_or_always_fires(alert: Alert, threshold: float) -> str:
+    """Why the alert could never fire, or would always fire; empty where it is neither.
 
     Nothing that the alerts compare is ever negative, and what is in percent is at most 100.
     """
@@ -137,8 +137,8 @@ def _pointless(alert: Alert, threshold: float) -> str:
         never, always = threshold >= most, threshold < 0
     unit = " (it is in percent)" if most == 100 else ""
     if never:
-        return f"would keep {alert.name} silent whatever happens{unit}"
-    return f"would make {alert.name} fire whatever happens{unit}" if always else ""
+        return f"is wrong: {alert.name} could never fire with this threshold{unit}"
+    return f"is wrong: {alert.name} would always fire with this threshold{unit}" if always else ""
 
 
 def _edits(rule: Rule, override: AlertOverride) -> Iterator[Edit]:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from components.common.problems import PartFault
+from components.common.problems import Problem
 from components.rules.overrides import AlertOverride, number
 from components.rules.rule_set import RuleSet
 
@@ -49,7 +49,7 @@ def apply(rules: RuleSet, percent: str) -> RuleSet:
     return rules.rewritten(RULE_FILE, with_objective)
 
 
-def faults(percent: str, overrides: Mapping[str, AlertOverride]) -> list[PartFault]:
+def problems(percent: str, overrides: Mapping[str, AlertOverride]) -> list[Problem]:
     """The budget alerts that could not fire if every request failed.
 
     Every request failing burns the budget 1 / (1 - objective) times too fast, and never faster.
@@ -65,9 +65,9 @@ def faults(percent: str, overrides: Mapping[str, AlertOverride]) -> list[PartFau
             continue
         if bound >= fastest:
             problem = (
-                f"would keep {alert.name} silent whatever happens: with {percent}% the budget "
+                f"is too low: {alert.name} could never fire; with {percent}% the budget "
                 f"burns {fastest:.3g} times too fast at most, and it fires above {number(bound)}"
             )
-            mend = f"set it higher, or alerts.{alert.name}.threshold lower"
-            found.append(PartFault((), problem, mend))
+            fix = f"set it higher, or alerts.{alert.name}.threshold lower"
+            found.append(Problem((), problem, fix))
     return found

@@ -16,7 +16,7 @@ import yaml
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from components.common.model import Frozen
-from components.common.problems import PartFault
+from components.common.problems import Problem
 from components.common.quantities import duration_seconds
 from components.settings.types import Duration, Port, host_port
 from components.user_files import paths as project_files
@@ -55,7 +55,7 @@ class DnsSource(Frozen):
 
     @field_validator("port")
     @classmethod
-    def _fits_the_type(cls, port: int | None, info: ValidationInfo) -> int | None:
+    def _validate_port(cls, port: int | None, info: ValidationInfo) -> int | None:
         match info.data.get("type"), port:
             case (("A" | "AAAA" as kind), None):
                 raise ValueError(f"is missing: {kind} records have addresses and no ports")
@@ -65,16 +65,16 @@ class DnsSource(Frozen):
 
     @field_validator("refresh_interval")
     @classmethod
-    def _asks_often_enough(cls, value: str) -> str:
+    def _validate_refresh_interval(cls, value: str) -> str:
         if not 1 <= duration_seconds(value) <= MAX_REFRESH_SECONDS:
             raise ValueError("is not from 1s to 5m, for which a new backend would go unwatched")
         return value
 
 
-def dns_faults(sources: Sequence[DnsSource]) -> list[PartFault]:
+def dns_problems(sources: Sequence[DnsSource]) -> list[Problem]:
     """What is wrong with them together: each backend would be asked twice, and counted twice."""
     return [
-        PartFault((str(index),), f"asks for {source.name} as one before it does")
+        Problem((str(index),), f"asks for {source.name} as one before it does")
         for index, source in enumerate(sources)
         if any(
             (source.name, source.type, source.port) == (other.name, other.type, other.port)
@@ -83,12 +83,12 @@ def dns_faults(sources: Sequence[DnsSource]) -> list[PartFault]:
     ]
 
 
-def file_faults(paths: Sequence[str], project: Path = PROJECT_DIR) -> list[PartFault]:
+def file_problems(paths: Sequence[str], project: Path = PROJECT_DIR) -> list[Problem]:
     """What is wrong with the files, by the place of the path in the list.
 
     Prometheus itself would take a wrong file for a reason to go on with the targets of before.
     """
-    found: list[PartFault] = []
+    found: list[Problem] = []
     names: dict[str, str] = {}
     seen: dict[str, str] = {}
     for index, path in enumerate(paths):
@@ -102,23 +102,23 @@ def file_faults(paths: Sequence[str], project: Path = PROJECT_DIR) -> list[PartF
             names[name] = path
             groups = groups_of(project, path)
         except ProjectFileError as error:
-            found.append(PartFault(place, str(error)))
+            found.append(Problem(place, str(error)))
             continue
         found += [
-            PartFault(place, problem, mend=f"edit {path}")
+            Problem(place, problem, fix=f"edit {path}")
             for number, group in enumerate(groups, start=1)
             for problem in _problems(group, f"group {number}", path, seen)
         ]
     return found
 
 
-def list_faults(
+def list_problems(
     targets: Sequence[str], dns: Sequence[DnsSource] | None, files: Sequence[str] | None
-) -> list[PartFault]:
+) -> list[Problem]:
     """What is wrong with the fixed list beside the others, which are None where they are wrong."""
     if not targets and dns is not None and files is not None and not (dns or files):
         return [
-            PartFault(
+            Problem(
                 (),
                 "has no target, and neither backendDns nor backendTargetFiles says where one "
                 "is found",
@@ -131,7 +131,7 @@ def list_faults(
         for target in group["targets"]
     }
     return [
-        PartFault((str(index),), f"is in {in_files[target]} too, and would count twice")
+        Problem((str(index),), f"is in {in_files[target]} too, and would count twice")
         for index, target in enumerate(targets)
         if target in in_files
     ]
@@ -151,7 +151,7 @@ def groups_of(project: Path, path: str) -> list[Any]:
     """As they stand in the file; none is a list without any. Raises ProjectFileError."""
     file = project_files.resolved(path, project)
     if not file.is_file():
-        raise ProjectFileError(f"is no file; looked for in {project}, the folder of Pulumi.yaml")
+        raise ProjectFileError(f"does not exist in {project}, the folder of Pulumi.yaml")
     text = project_files.text_of(file)
     try:
         content = json.loads(text) if path.endswith(".json") else yaml.safe_load(text) or []
@@ -164,7 +164,7 @@ def groups_of(project: Path, path: str) -> list[Any]:
         raise ProjectFileError(f"is not YAML: {problem}{where}") from None
     if not isinstance(content, list):
         raise ProjectFileError(
-            "is no file of targets: it is no list of groups, such as [{targets: [backend:8000]}]"
+            "is not a file of targets: a list of groups, such as [{targets: [backend:8000]}]"
         )
     return content
 

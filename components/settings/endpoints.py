@@ -14,7 +14,7 @@ from components.catalog.replicas import MAIN
 from components.catalog.services import DEFAULT_PORTS
 from components.common import certificates
 from components.common.model import known_service
-from components.common.problems import PartFault, tell
+from components.common.problems import Problem, raise_if_any
 from components.settings import hosts
 from components.settings import tls as tls_settings
 from components.settings.hosts import HostSettings
@@ -53,13 +53,13 @@ class ReachSettings(HostSettings):
 
     @field_validator("ports")
     @classmethod
-    def _each_port_once(cls, overrides: dict[str, int], info: ValidationInfo) -> dict[str, int]:
+    def _validate_ports(cls, overrides: dict[str, int], info: ValidationInfo) -> dict[str, int]:
         if not {"prometheus", "alertmanager", "grafana", "hosts", "placement"} <= info.data.keys():
             return overrides
         ports = _default_ports(info.data)
-        tell(
+        raise_if_any(
             [
-                PartFault(
+                Problem(
                     (name,),
                     "is the port of a replica that this stack does not have: "
                     f"{replicas.base(name)}.replicas says how many there are",
@@ -80,7 +80,7 @@ class ReachSettings(HostSettings):
 
     @field_validator("tls")
     @classmethod
-    def _is_on_between_hosts(cls, tls: bool, info: ValidationInfo) -> bool:
+    def _validate_tls(cls, tls: bool, info: ValidationInfo) -> bool:
         if not tls and {"hosts", "host_address"} <= info.data.keys() and info.data["hosts"]:
             spread = HostSettings.model_construct(**info.data)
             if spread.stack == "prod":
@@ -97,8 +97,8 @@ class ReachSettings(HostSettings):
 
     @field_validator("tls_ca", "tls_certificate", "tls_key", "web_password")
     @classmethod
-    def _can_be_served(cls, value: str | SecretStr, info: ValidationInfo) -> str | SecretStr:
-        tell(tls_settings.faults(str(info.field_name), value, info.data))
+    def _validate_tls_file(cls, value: str | SecretStr, info: ValidationInfo) -> str | SecretStr:
+        raise_if_any(tls_settings.problems(str(info.field_name), value, info.data))
         return value
 
     @property

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 
 from components.common.model import Frozen
-from components.common.problems import PartFault
+from components.common.problems import Problem
 from components.settings.types import (
     Authorities,
     HostName,
@@ -47,14 +47,14 @@ class FederationSource(Frozen):
 
     @field_validator("ca", "server_name")
     @classmethod
-    def _is_of_https(cls, value: str, info: ValidationInfo) -> str:
+    def _validate_https_only(cls, value: str, info: ValidationInfo) -> str:
         if value and info.data.get("scheme") == "http":
             raise ValueError("is set, and the scheme is http: it is for https")
         return value
 
     @field_validator("password")
     @classmethod
-    def _goes_with_a_user(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+    def _validate_password(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
         password, username = value.get_secret_value(), info.data.get("username")
         if username and not password:
             raise ValueError("is missing: username is set, and the two go together")
@@ -65,19 +65,19 @@ class FederationSource(Frozen):
         return value
 
 
-def faults(own: str, sources: Sequence[FederationSource]) -> list[PartFault]:
+def problems(own: str, sources: Sequence[FederationSource]) -> list[Problem]:
     """What is wrong with them together, and beside the stack itself."""
     names = Counter(source.stack for source in sources)
-    found: list[PartFault] = []
+    found: list[Problem] = []
     for index, source in enumerate(sources):
         earlier = sources[:index]
         if source.stack == own:
             problem = f"is {own}, this stack itself: its series would be here twice"
-            found.append(PartFault((str(index), "stack"), problem))
+            found.append(Problem((str(index), "stack"), problem))
         elif names[source.stack] > 1 and source.stack in (one.stack for one in earlier):
             problem = f"is {source.stack} as one before it, and nobody could tell their series"
-            found.append(PartFault((str(index), "stack"), problem))
+            found.append(Problem((str(index), "stack"), problem))
         if source.target in (one.target for one in earlier):
             problem = "is that of one before it: the same series would be here twice"
-            found.append(PartFault((str(index), "target"), problem))
+            found.append(Problem((str(index), "target"), problem))
     return found

@@ -15,7 +15,7 @@ from components.catalog.exporters import EXPORTERS
 from components.catalog.integration import Exporter
 from components.catalog.replicas import MAIN, NODE_EXPORTER
 from components.common.model import Frozen
-from components.common.problems import PartFault, tell
+from components.common.problems import Problem, raise_if_any
 from components.settings.replicas import ReplicaSettings
 from components.settings.types import (
     DockerHost,
@@ -61,20 +61,20 @@ class HostSettings(ReplicaSettings):
 
     @field_validator("hosts")
     @classmethod
-    def _can_be_reached(cls, hosts: dict[str, Host]) -> dict[str, Host]:
-        tell(list(_host_faults(hosts)))
+    def _validate_hosts(cls, hosts: dict[str, Host]) -> dict[str, Host]:
+        raise_if_any(list(_host_problems(hosts)))
         return hosts
 
     @field_validator("placement")
     @classmethod
-    def _can_be_placed(cls, placement: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+    def _validate_placement(cls, placement: dict[str, str], info: ValidationInfo) -> dict[str, str]:
         if {"prometheus", "alertmanager", "grafana", "hosts"} <= info.data.keys():
-            tell(list(_placement_faults(placement, info.data)))
+            raise_if_any(list(_placement_problems(placement, info.data)))
         return placement
 
     @field_validator("host_address")
     @classmethod
-    def _is_known_to_the_others(cls, address: str, info: ValidationInfo) -> str:
+    def _validate_host_address(cls, address: str, info: ValidationInfo) -> str:
         if not {"prometheus", "alertmanager", "grafana", "hosts", "placement"} <= info.data.keys():
             return address
         if address and (problem := _unreachable(address)):
@@ -187,16 +187,16 @@ def linked(hosts: Mapping[str, Host], placement: Mapping[str, str]) -> list[str]
 _WITH_PAGES = frozenset(replica_names.MOST)
 
 
-def _host_faults(hosts: Mapping[str, Host]) -> Iterator[PartFault]:
+def _host_problems(hosts: Mapping[str, Host]) -> Iterator[Problem]:
     counts = Counter(host.address for host in hosts.values())
     for name, host in hosts.items():
         if problem := _unreachable(host.address):
-            yield PartFault((name, "address"), problem)
+            yield Problem((name, "address"), problem)
         if counts[host.address] > 1:
-            yield PartFault((name, "address"), "is the address of another host as well")
+            yield Problem((name, "address"), "is the address of another host as well")
         ends_here = _ENDS_AT_DOCKER.match(host.docker)
         if host.docker.startswith("tcp://") and not host.cert_path and not ends_here:
-            yield PartFault(
+            yield Problem(
                 (name, "docker"),
                 "is a Docker Engine that asks for no certificate, and so makes everybody on its "
                 "network root there: use ssh://, or TLS with certPath, the folder of ca.pem, "
@@ -207,13 +207,13 @@ def _host_faults(hosts: Mapping[str, Host]) -> Iterator[PartFault]:
 def _unreachable(address: str) -> str | None:
     found = ipaddress.ip_address(address)
     if found.is_loopback or found.is_unspecified:
-        return "is no address at which another machine reaches this one, such as 10.0.0.2"
+        return "is not an address at which another machine reaches this one, such as 10.0.0.2"
     return None
 
 
-def _placement_faults(
+def _placement_problems(
     placement: Mapping[str, str], known: Mapping[str, Any]
-) -> Iterator[PartFault]:
+) -> Iterator[Problem]:
     hosts = known["hosts"]
     replicas = {
         name
@@ -224,14 +224,14 @@ def _placement_faults(
     for name, host in placement.items():
         base = replica_names.base(name)
         if problem := _not_placed(name, base, replicas, several=several):
-            yield PartFault((name,), problem)
+            yield Problem((name,), problem, remove=True)
         elif host not in hosts:
-            yield PartFault(
+            yield Problem(
                 (name,),
-                f"names no host of vitalstream:hosts; there are: {', '.join(hosts) or 'none'}",
+                f"is an unknown host; vitalstream:hosts has: {', '.join(hosts) or 'none'}",
             )
         elif base == "prometheus" and several:
-            yield PartFault(
+            yield Problem(
                 (name,),
                 f"cannot be on another host than the {known['grafana'].replicas} Grafanas, of "
                 "which only their balancer can be reached there: it could not scrape them",
@@ -240,18 +240,18 @@ def _placement_faults(
 
 def _not_placed(name: str, base: str, replicas: set[str], *, several: bool) -> str | None:
     if base == NODE_EXPORTER:
-        return "is no service to be placed: every host has one, which looks at that host"
+        return "cannot be placed: every host has its own, which looks at that host"
     if several and base in ("grafana", "grafana-lb"):
         return (
-            "is no service to be placed: several Grafanas and their balancer stay beside each "
-            "other on dockerHost"
+            "cannot be placed: several Grafanas and their balancer stay beside each other on "
+            "dockerHost"
         )
     if base in replica_names.MOST and name not in replicas:
         return (
-            f"is no service of this stack: {base}.replicas says how many there are, and it has: "
+            f"is not a replica of this stack; {base}.replicas says how many, and it has: "
             f"{', '.join(sorted(one for one in replicas if replica_names.base(one) == base))}"
         )
     if base in replica_names.MOST or base in PLACED_EXPORTERS:
         return None
     there = ", ".join(sorted({*replicas, *PLACED_EXPORTERS}))
-    return f"is no service that can be placed; there are: {there}"
+    return f"is an unknown service; those that can be placed: {there}"

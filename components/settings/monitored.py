@@ -11,7 +11,7 @@ from components.catalog.exporters import EXPORTERS
 from components.catalog.integration import Exporter
 from components.catalog.integrations import INTEGRATIONS
 from components.catalog.monitored import ALL_MONITORED, DEFAULT_MONITORED, Monitored
-from components.common.problems import tell
+from components.common.problems import raise_if_any
 from components.settings import discovery, federation
 from components.settings import servers as server_settings
 from components.settings.discovery import DnsSource
@@ -50,15 +50,15 @@ class WatchSettings(ReachSettings):
 
     @field_validator("federation")
     @classmethod
-    def _are_other_stacks(
+    def _validate_federation(
         cls, sources: tuple[FederationSource, ...], info: ValidationInfo
     ) -> tuple[FederationSource, ...]:
-        tell(federation.faults(info.data["stack"], sources))
+        raise_if_any(federation.problems(info.data["stack"], sources))
         return sources
 
     @field_validator("watch")
     @classmethod
-    def _is_something(
+    def _validate_watch(
         cls, watched: tuple[Monitored, ...], info: ValidationInfo
     ) -> tuple[Monitored, ...]:
         for what, count in Counter(watched).items():
@@ -71,38 +71,39 @@ class WatchSettings(ReachSettings):
 
     @field_validator("servers")
     @classmethod
-    def _are_those_of_what_is_monitored(
+    def _validate_servers(
         cls, servers: dict[str, dict[str, Server]], info: ValidationInfo
     ) -> dict[str, dict[str, Server]]:
-        tell(server_settings.faults(info.data["stack"], servers, info.data.get("watch", ())))
+        found = server_settings.problems(info.data["stack"], servers, info.data.get("watch", ()))
+        raise_if_any(found)
         return servers
 
     @field_validator("postgres_password")
     @classmethod
-    def _is_needed(cls, password: SecretStr, info: ValidationInfo) -> SecretStr:
+    def _validate_postgres_password(cls, password: SecretStr, info: ValidationInfo) -> SecretStr:
         if "postgresql" in info.data.get("watch", ()) and not password.get_secret_value():
             raise ValueError("is missing")
         return password
 
     @field_validator("backend_dns")
     @classmethod
-    def _each_name_once(cls, sources: tuple[DnsSource, ...]) -> tuple[DnsSource, ...]:
-        tell(discovery.dns_faults(sources))
+    def _validate_backend_dns(cls, sources: tuple[DnsSource, ...]) -> tuple[DnsSource, ...]:
+        raise_if_any(discovery.dns_problems(sources))
         return sources
 
     @field_validator("backend_target_files")
     @classmethod
-    def _are_files_of_targets(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
-        tell(discovery.file_faults(paths))
+    def _validate_backend_target_files(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
+        raise_if_any(discovery.file_problems(paths))
         return paths
 
     @field_validator("backend_targets")
     @classmethod
-    def _are_found_somewhere(
+    def _validate_backend_targets(
         cls, targets: tuple[str, ...], info: ValidationInfo
     ) -> tuple[str, ...]:
         known = (info.data.get(name) for name in ("backend_dns", "backend_target_files"))
-        tell(discovery.list_faults(targets, *known))
+        raise_if_any(discovery.list_problems(targets, *known))
         return targets
 
     @property

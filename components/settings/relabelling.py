@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from components.common.model import Frozen
-from components.common.problems import PartFault
+from components.common.problems import Problem
 from components.promql.metrics import UnknownMetricsError, check_pattern
 
 Action = Literal[
@@ -40,7 +40,7 @@ _NAMES = {
 
 def _action(text: Any) -> Any:
     if text not in ACTIONS:
-        raise ValueError(f"is no action of relabelling; there are: {', '.join(ACTIONS)}")
+        raise ValueError(f"is not an action of relabelling; there are: {', '.join(ACTIONS)}")
     return text
 
 
@@ -74,21 +74,21 @@ class RelabelRule(Frozen):
     target_label: str | None = None
     replacement: str | None = None
 
-    def faults(self, path: tuple[str, ...]) -> Iterator[PartFault]:
+    def problems(self, path: tuple[str, ...]) -> Iterator[Problem]:
         """What is wrong with parts that are right each in itself."""
         given = self.model_dump(exclude_none=True, exclude={"action"})
         if self.action in _WITH_TARGET and not self.target_label:
-            yield PartFault((*path, "targetLabel"), f"is missing: {self.action} writes into one")
+            yield Problem((*path, "targetLabel"), f"is missing: {self.action} writes into one")
         if self.action == "hashmod" and self.modulus is None:
-            yield PartFault((*path, "modulus"), "is missing: hashmod divides by it")
+            yield Problem((*path, "modulus"), "is missing: hashmod divides by it")
         for key in sorted(given.keys() - _TAKES.get(self.action, given.keys())):
-            yield PartFault((*path, _NAMES.get(key, key)), f"is nothing that {self.action} reads")
+            yield Problem((*path, _NAMES.get(key, key)), f"is nothing that {self.action} reads")
         if (
             self.target_label
             and self.action != "replace"
             and not _LABEL.fullmatch(self.target_label)
         ):
-            yield PartFault((*path, "targetLabel"), "is not the name of a label")
+            yield Problem((*path, "targetLabel"), "is not the name of a label")
 
     def rendered(self) -> dict[str, Any]:
         """As it stands in `prometheus.yml`."""

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StrictBool
 
 from components.common.model import Frozen
-from components.common.problems import PartFault, tell
+from components.common.problems import Problem, raise_if_any
 from components.common.quantities import duration_seconds
 from components.promql.metric_allowlist import WrittenMetric
 from components.settings.relabelling import RelabelRule
@@ -66,13 +66,13 @@ def _name(text: str) -> str:
 def _url(text: str) -> str:
     if "@" in re.split("[/?#]", text.partition("://")[2])[0]:
         problem = "has a user in it, which anybody reads in Prometheus: username and password"
-        tell([PartFault((), problem, hidden=True)])
+        raise_if_any([Problem((), problem, hidden=True)])
     if not _URL.fullmatch(text):
         raise ValueError("is not a URL, such as https://mimir.example.com/api/v1/push")
     url = urlsplit(text)
     if any(_OF_A_SECRET.search(key.lower()) for key, _ in parse_qsl(url.query)):
         problem = "has a secret in its query, which anybody reads in Prometheus: bearerToken"
-        tell([PartFault((), problem, hidden=True)])
+        raise_if_any([Problem((), problem, hidden=True)])
     host = url.hostname or ""
     address = _address(host)
     if host == "localhost" or (address and (address.is_loopback or address.is_unspecified)):
@@ -101,12 +101,12 @@ def _header(name: str) -> str:
     problem = ""
     if _OF_A_SECRET.search(name.lower()):
         problem = (
-            "is no header to set: it is for a secret, and anybody could read it in Prometheus; "
+            "cannot be set: it is for a secret, and anybody could read it in Prometheus; "
             "bearerToken is for that, or username and password"
         )
     elif name.lower() in _RESERVED:
-        problem = "is no header to set: Prometheus does so itself, and lets nobody else"
-    tell([PartFault((), problem, hidden=True)] if problem else [])
+        problem = "cannot be set: Prometheus sets it itself"
+    raise_if_any([Problem((), problem, hidden=True)] if problem else [])
     return name
 
 
@@ -156,14 +156,14 @@ class Queue(Frozen):
     # Prometheus' own default loses what a receiver is too busy for.
     retry_on_http_429: StrictBool = True
 
-    def faults(self, path: tuple[str, ...]) -> Iterator[PartFault]:
+    def problems(self, path: tuple[str, ...]) -> Iterator[Problem]:
         if self.min_shards > self.max_shards:
-            yield PartFault((*path, "minShards"), f"is more than maxShards, {self.max_shards}")
+            yield Problem((*path, "minShards"), f"is more than maxShards, {self.max_shards}")
         if self.max_samples_per_send > self.capacity:
             problem = f"is more than capacity, {self.capacity}: it would never be reached"
-            yield PartFault((*path, "maxSamplesPerSend"), problem)
+            yield Problem((*path, "maxSamplesPerSend"), problem)
         if duration_seconds(self.min_backoff) > duration_seconds(self.max_backoff):
-            yield PartFault((*path, "minBackoff"), f"is longer than maxBackoff, {self.max_backoff}")
+            yield Problem((*path, "minBackoff"), f"is longer than maxBackoff, {self.max_backoff}")
 
 
 class RemoteWrite(Frozen):
@@ -184,36 +184,36 @@ class RemoteWrite(Frozen):
     write_relabel: tuple[RelabelRule, ...] = ()
 
 
-def faults(receivers: Sequence[RemoteWrite]) -> list[PartFault]:
+def problems(receivers: Sequence[RemoteWrite]) -> list[Problem]:
     """What is wrong with receivers whose parts are right each in itself."""
     times = Counter(receiver.name for receiver in receivers)
     found = [
-        PartFault((str(index), "name"), f"is {receiver.name} as of another receiver")
+        Problem((str(index), "name"), f"is {receiver.name} as of another receiver")
         for index, receiver in enumerate(receivers)
         if times[receiver.name] > 1
     ]
     for index, receiver in enumerate(receivers):
-        found += _faults(receiver, (str(index),))
+        found += _problems(receiver, (str(index),))
     return found
 
 
-def _faults(receiver: RemoteWrite, path: tuple[str, ...]) -> Iterator[PartFault]:
+def _problems(receiver: RemoteWrite, path: tuple[str, ...]) -> Iterator[Problem]:
     password, token = receiver.password.get_secret_value(), receiver.bearer_token.get_secret_value()
     if receiver.username and not password:
-        yield PartFault((*path, "password"), "is missing: username is set")
+        yield Problem((*path, "password"), "is missing: username is set")
     if password and not receiver.username:
-        yield PartFault((*path, "username"), "is missing: password is set")
+        yield Problem((*path, "username"), "is missing: password is set")
     if token and (password or receiver.username):
-        yield PartFault((*path, "bearerToken"), "is set beside username and password: one of them")
+        yield Problem((*path, "bearerToken"), "is set beside username and password: one of them")
     if receiver.url.startswith("http://"):
         if password or token:
             problem = "would carry password or token in clear text, since it is http: https"
-            yield PartFault((*path, "url"), problem)
+            yield Problem((*path, "url"), problem)
         for key, value in (("ca", receiver.ca), ("serverName", receiver.server_name)):
             if value:
-                yield PartFault((*path, key), "is of no use, since url is http")
+                yield Problem((*path, key), "is of no use, since url is http")
     if receiver.tenant and TENANT_HEADER.lower() in map(str.lower, receiver.headers):
-        yield PartFault((*path, "tenant"), f"is {TENANT_HEADER}, which is in headers too")
-    yield from receiver.queue.faults((*path, "queue"))
+        yield Problem((*path, "tenant"), f"is {TENANT_HEADER}, which is in headers too")
+    yield from receiver.queue.problems((*path, "queue"))
     for index, rule in enumerate(receiver.write_relabel):
-        yield from rule.faults((*path, "writeRelabel", str(index)))
+        yield from rule.problems((*path, "writeRelabel", str(index)))

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 from components.catalog import replicas as replica_names
 from components.catalog.replicas import MOST
 from components.common.model import Frozen
-from components.common.problems import PartFault, tell
+from components.common.problems import Problem, raise_if_any
 from components.settings.types import (
     Authorities,
     DatabaseName,
@@ -83,8 +83,8 @@ class ReplicaSettings(Frozen):
 
     @field_validator("grafana")
     @classmethod
-    def _share_a_database(cls, grafana: GrafanaSettings) -> GrafanaSettings:
-        tell(list(_database_faults(grafana)))
+    def _validate_grafana(cls, grafana: GrafanaSettings) -> GrafanaSettings:
+        raise_if_any(list(_database_problems(grafana)))
         return grafana
 
     def replicas(self, service: str) -> tuple[str, ...]:
@@ -128,9 +128,9 @@ class ReplicaSettings(Frozen):
         return {name: str(self.gossip_subnet[FIRST_PEER + i]) for i, name in enumerate(peers)}
 
 
-def _database_faults(grafana: GrafanaSettings) -> Iterator[PartFault]:
+def _database_problems(grafana: GrafanaSettings) -> Iterator[Problem]:
     if grafana.replicas > 1 and grafana.database is None:
-        yield PartFault(
+        yield Problem(
             ("database", "address"),
             f"is missing: {grafana.replicas} Grafanas share one PostgreSQL, or each would have "
             "users and dashboards of its own",

@@ -1,6 +1,6 @@
-"""Where secrets stand in a setting's value: told by the types of the settings alone.
+"""Where a setting's value has secrets, known from the types of the settings alone.
 
-A part is told by its path below the setting, as in `("0", "password")`.
+A part is named by its path below the setting, as in `("0", "password")`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pydantic import BaseModel, SecretStr
 Path = tuple[str, ...]
 
 
-def of(annotation: Any, value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
+def find_secrets(annotation: Any, value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
     """Each secret that is not empty in a value of any shape, with its path."""
     if value in ("", None):
         return
@@ -23,37 +23,37 @@ def of(annotation: Any, value: Any, path: Path = ()) -> Iterator[tuple[Path, str
         yield path, value if isinstance(value, str) else json.dumps(value)
     elif isinstance(value, Mapping):
         for key, item in value.items():
-            yield from of(part(annotation, str(key)), item, (*path, str(key)))
+            yield from find_secrets(_part(annotation, str(key)), item, (*path, str(key)))
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from of(part(annotation, str(index)), item, (*path, str(index)))
+            yield from find_secrets(_part(annotation, str(index)), item, (*path, str(index)))
 
 
 def is_secret(annotation: Any) -> bool:
     return SecretStr in _options(annotation)
 
 
-def has_any(annotation: Any) -> bool:
+def contains_secret(annotation: Any) -> bool:
     """Whether there is a secret in it, or it is one."""
     return any(
-        option is SecretStr or any(map(has_any, _parts_of(option)))
+        option is SecretStr or any(map(contains_secret, _parts_of(option)))
         for option in _options(annotation)
     )
 
 
-def at(annotation: Any, path: Sequence[str]) -> Any:
+def type_at(annotation: Any, path: Sequence[str]) -> Any:
     """The type of the part at a path, or None where the settings know none."""
     for key in path:
-        annotation = part(annotation, key)
+        annotation = _part(annotation, key)
     return annotation
 
 
-def part(annotation: Any, key: str) -> Any:
+def _part(annotation: Any, key: str) -> Any:
     for option in _options(annotation):
         if _is_model(option):
             for name, field in option.model_fields.items():
                 if key in (name, field.alias):
-                    return field.annotation
+                    return Annotated[field.annotation, *field.metadata, None]
         elif get_origin(option) is dict:
             return get_args(option)[1]
         elif get_origin(option) in (tuple, list) and key.isdigit():

@@ -1,4 +1,4 @@
-"""Where the servers of a kind are, and as whom its exporter asks them: a part of `Settings`."""
+"""Addresses and logins of monitored servers, by kind and name: a part of `Settings`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import AfterValidator
 
 from components.catalog.integrations import INTEGRATIONS
 from components.common.model import Frozen
-from components.common.problems import PartFault
+from components.common.problems import Problem
 from components.settings.types import DatabaseName, HostPort, Login, Password
 
 _KINDS = tuple(found.kind for found in INTEGRATIONS if found.has_servers)
@@ -20,7 +20,7 @@ _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 def _kind(text: str) -> str:
     if text not in _KINDS:
         known = f"there are: {', '.join(_KINDS)}" if _KINDS else "no kind of this program has any"
-        raise ValueError(f"is no service whose servers are set here; {known}")
+        raise ValueError(f"is not a kind of service whose servers are set here; {known}")
     return text
 
 
@@ -56,17 +56,17 @@ class Server(Frozen):
         return int(self.address.rpartition(":")[2])
 
 
-def faults(
+def problems(
     stack: str, servers: Mapping[str, Mapping[str, Server]], monitored: Collection[str]
-) -> list[PartFault]:
-    """What is wrong with servers that are right each in itself: one exporter asks one of them."""
+) -> list[Problem]:
+    """Return what is wrong with the servers together: one exporter monitors one of them."""
     found = []
     for kind in _KINDS:
         names = list(servers.get(kind, ()))
         if kind in monitored and not names:
             path = f"servers.{kind}.primary.address"
             found.append(
-                PartFault(
+                Problem(
                     (kind,),
                     f"is missing: `watch` has {kind}, and no server of it is set",
                     f"pulumi config set --path '{path}' HOST:PORT --stack {stack}; then user, and "
@@ -75,7 +75,7 @@ def faults(
             )
         elif len(names) > 1:
             found.append(
-                PartFault(
+                Problem(
                     (kind, names[1]),
                     f"is one server too many: one of each kind can be monitored, and {names[0]} is",
                     f"pulumi config rm --path 'servers.{kind}.{names[1]}' --stack {stack}",

@@ -17,7 +17,7 @@ from components.catalog.images import IMAGES
 from components.catalog.monitored import DEFAULT_MONITORED, not_monitored
 from components.catalog.services import SERVICES, Limit
 from components.common.model import Frozen, known_service
-from components.common.problems import tell
+from components.common.problems import raise_if_any
 from components.common.quantities import duration_seconds
 from components.promql.metric_allowlist import KeptMetric
 from components.rules import overrides as alert_overrides
@@ -137,7 +137,7 @@ class Settings(WatchSettings):
 
     @field_validator("demo")
     @classmethod
-    def _can_be_seen(cls, demo: bool, info: ValidationInfo) -> bool:
+    def _validate_demo(cls, demo: bool, info: ValidationInfo) -> bool:
         if demo and (left_out := not_monitored(info.data.get("watch", DEFAULT_MONITORED))):
             raise ValueError(
                 f"is true, and `watch` leaves out {' and '.join(left_out)}: the demo is of all four"
@@ -152,7 +152,7 @@ class Settings(WatchSettings):
 
     @field_validator("scrape_interval", "evaluation_interval")
     @classmethod
-    def _looks_often_enough(cls, value: str) -> str:
+    def _validate_interval(cls, value: str) -> str:
         seconds = duration_seconds(value)
         if seconds > MAX_INTERVAL_SECONDS:
             raise ValueError(
@@ -165,21 +165,21 @@ class Settings(WatchSettings):
 
     @field_validator("retention_time")
     @classmethod
-    def _keeps_a_block(cls, value: str) -> str:
+    def _validate_retention(cls, value: str) -> str:
         if duration_seconds(value) < MIN_RETENTION_SECONDS:
             raise ValueError("is shorter than 2h, the length of Prometheus' first block")
         return value
 
     @field_validator("remote_write")
     @classmethod
-    def _can_be_written_to(cls, receivers: tuple[RemoteWrite, ...]) -> tuple[RemoteWrite, ...]:
-        tell(remote_write.faults(receivers))
+    def _validate_remote_write(cls, receivers: tuple[RemoteWrite, ...]) -> tuple[RemoteWrite, ...]:
+        raise_if_any(remote_write.problems(receivers))
         return receivers
 
     @field_validator("thanos")
     @classmethod
-    def _goes_together(cls, thanos: ThanosSettings, info: ValidationInfo) -> ThanosSettings:
-        tell(thanos_settings.faults(thanos))
+    def _validate_thanos(cls, thanos: ThanosSettings, info: ValidationInfo) -> ThanosSettings:
+        raise_if_any(thanos_settings.problems(thanos))
         for name, host in info.data.get("placement", {}).items() if thanos.on else ():
             if replicas.base(name) in ("prometheus", "grafana"):
                 raise ValueError(
@@ -190,15 +190,15 @@ class Settings(WatchSettings):
 
     @field_validator("thanos_access_key", "thanos_secret_key")
     @classmethod
-    def _opens_the_store(cls, key: SecretStr, info: ValidationInfo) -> SecretStr:
+    def _validate_thanos_key(cls, key: SecretStr, info: ValidationInfo) -> SecretStr:
         thanos = info.data.get("thanos")
-        if thanos and (fault := thanos_settings.key_fault(key, thanos)):
-            raise ValueError(fault)
+        if thanos and (problem := thanos_settings.key_problem(key, thanos)):
+            raise ValueError(problem)
         return key
 
     @field_validator("application_networks")
     @classmethod
-    def _each_network_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+    def _validate_networks(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         for name, count in Counter(names).items():
             if count > 1:
                 raise ValueError(f"has {name} twice")
@@ -206,7 +206,9 @@ class Settings(WatchSettings):
 
     @field_validator("grafana_database_password")
     @classmethod
-    def _opens_a_database(cls, password: SecretStr, info: ValidationInfo) -> SecretStr:
+    def _validate_grafana_database_password(
+        cls, password: SecretStr, info: ValidationInfo
+    ) -> SecretStr:
         grafana = info.data.get("grafana")
         if grafana and grafana.database and not password.get_secret_value():
             raise ValueError("is missing: grafana.database is set, and the two go together")
@@ -215,7 +217,7 @@ class Settings(WatchSettings):
     # On the field and not on the whole model: that would be checked only once all else is right.
     @field_validator("mail_password")
     @classmethod
-    def _has_a_user(cls, password: SecretStr, info: ValidationInfo) -> SecretStr:
+    def _validate_mail_password(cls, password: SecretStr, info: ValidationInfo) -> SecretStr:
         username = info.data.get("mail_username")
         if username and not password.get_secret_value():
             raise ValueError("is missing: mailUsername is set, and the two go together")
@@ -225,28 +227,28 @@ class Settings(WatchSettings):
 
     @field_validator("alerts")
     @classmethod
-    def _can_be_overridden(
+    def _validate_alerts(
         cls, overrides: dict[str, AlertOverride], info: ValidationInfo
     ) -> dict[str, AlertOverride]:
-        tell(alert_overrides.faults(info.data["stack"], overrides))
+        raise_if_any(alert_overrides.problems(info.data["stack"], overrides))
         return overrides
 
     @field_validator("extra_rules")
     @classmethod
-    def _are_rule_files(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
-        tell(rules.faults(paths))
+    def _validate_extra_rules(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
+        raise_if_any(rules.problems(paths))
         return paths
 
     @field_validator("dashboards_folder")
     @classmethod
-    def _has_dashboards(cls, folder: str) -> str:
-        tell(dashboards.faults(folder))
+    def _validate_dashboards_folder(cls, folder: str) -> str:
+        raise_if_any(dashboards.problems(folder))
         return folder
 
     @field_validator("slo_objective")
     @classmethod
-    def _can_be_missed(cls, percent: str, info: ValidationInfo) -> str:
-        tell(slo.faults(percent, info.data.get("alerts", {})))
+    def _validate_slo_objective(cls, percent: str, info: ValidationInfo) -> str:
+        raise_if_any(slo.problems(percent, info.data.get("alerts", {})))
         return percent
 
     @property

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pydantic import SecretStr, StrictBool, field_validator
 
 from components.common.model import Frozen
-from components.common.problems import PartFault
+from components.common.problems import Problem
 from components.common.quantities import duration_seconds
 from components.settings.types import Authorities, Duration
 
@@ -39,7 +39,7 @@ class Retention(Frozen):
 
     @field_validator("raw")
     @classmethod
-    def _is_aggregated_in_time(cls, value: str) -> str:
+    def _validate_raw(cls, value: str) -> str:
         if duration_seconds(value) < MIN_RAW_SECONDS:
             raise ValueError(
                 "is shorter than 40h, the length of a block when its 5-minute aggregates are made"
@@ -48,7 +48,7 @@ class Retention(Frozen):
 
     @field_validator("five_minutes")
     @classmethod
-    def _is_aggregated_further_in_time(cls, value: str) -> str:
+    def _validate_five_minutes(cls, value: str) -> str:
         if duration_seconds(value) < MIN_FIVE_MINUTES_SECONDS:
             raise ValueError(
                 "is shorter than 10d, the length of a block when its 1-hour aggregates are made"
@@ -79,7 +79,7 @@ class ThanosSettings(Frozen):
 
     @field_validator("bucket")
     @classmethod
-    def _names_a_bucket(cls, value: str) -> str:
+    def _validate_bucket(cls, value: str) -> str:
         if value and (not _BUCKET.fullmatch(value) or ".." in value):
             raise ValueError(
                 "is not a bucket's name: 3 to 63 lower-case letters, digits, dots and hyphens"
@@ -88,7 +88,7 @@ class ThanosSettings(Frozen):
 
     @field_validator("endpoint")
     @classmethod
-    def _names_a_host(cls, value: str) -> str:
+    def _validate_endpoint(cls, value: str) -> str:
         found = _ENDPOINT.fullmatch(value)
         if value and (found is None or int(found["port"] or 443) not in range(1, 2**16)):
             raise ValueError(
@@ -98,14 +98,14 @@ class ThanosSettings(Frozen):
 
     @field_validator("region")
     @classmethod
-    def _names_a_region(cls, value: str) -> str:
+    def _validate_region(cls, value: str) -> str:
         if value and not _REGION.fullmatch(value):
             raise ValueError("is not a region, such as eu-central-1")
         return value
 
     @field_validator("prefix")
     @classmethod
-    def _is_a_path(cls, value: str) -> str:
+    def _validate_prefix(cls, value: str) -> str:
         if value and not _PREFIX.fullmatch(value):
             raise ValueError(
                 "is not a path in a bucket, such as monitoring/prod (no / at the ends)"
@@ -114,7 +114,7 @@ class ThanosSettings(Frozen):
 
     @field_validator("local_retention")
     @classmethod
-    def _is_enough_for_the_rules(cls, value: str) -> str:
+    def _validate_local_retention(cls, value: str) -> str:
         if duration_seconds(value) < MIN_LOCAL_SECONDS:
             raise ValueError(
                 "is shorter than 3d2h: rules look back 3d, and see only what Prometheus itself has"
@@ -122,46 +122,46 @@ class ThanosSettings(Frozen):
         return value
 
 
-def faults(thanos: ThanosSettings) -> list[PartFault]:
+def problems(thanos: ThanosSettings) -> list[Problem]:
     """What does not go together."""
-    return [*_place_faults(thanos), *_retention_faults(thanos)]
+    return [*_place_problems(thanos), *_retention_problems(thanos)]
 
 
-def key_fault(value: SecretStr, thanos: ThanosSettings) -> str:
+def key_problem(value: SecretStr, thanos: ThanosSettings) -> str:
     """What is wrong with one of the two keys of the store, or nothing."""
     if thanos.bucket and not value.get_secret_value():
         return "is missing: thanos.bucket is set, and its object storage asks for two keys"
     return ""
 
 
-def _place_faults(thanos: ThanosSettings) -> Iterator[PartFault]:
+def _place_problems(thanos: ThanosSettings) -> Iterator[Problem]:
     of_bucket = ("endpoint", "region", "prefix", "ca", "insecure")
     if thanos.bucket and thanos.directory:
-        yield PartFault(("directory",), "is set beside bucket: blocks are kept in one place")
+        yield Problem(("directory",), "is set beside bucket: blocks are kept in one place")
     if thanos.bucket and not thanos.endpoint:
-        yield PartFault(
+        yield Problem(
             ("endpoint",),
             "is missing: the host of the bucket's store, such as s3.eu-central-1.amazonaws.com",
         )
     for name in of_bucket:
         if getattr(thanos, name) and not thanos.bucket:
-            yield PartFault((name,), "is set without bucket: it is of the store that has one")
+            yield Problem((name,), "is set without bucket: it is of the store that has one")
     if thanos.ca and thanos.insecure:
-        yield PartFault(("ca",), "is set beside insecure: in clear text nobody shows a certificate")
+        yield Problem(("ca",), "is set beside insecure: in clear text nobody shows a certificate")
     if not thanos.on and thanos.model_fields_set - {"bucket", "directory", *of_bucket}:
-        yield PartFault(
+        yield Problem(
             (),
             "has no place for blocks: set bucket and endpoint, or directory to true to try it on "
             "this machine",
         )
 
 
-def _retention_faults(thanos: ThanosSettings) -> Iterator[PartFault]:
+def _retention_problems(thanos: ThanosSettings) -> Iterator[Problem]:
     retention, given = thanos.retention, thanos.retention.model_fields_set
     if not thanos.downsampling:
         for name, key in (("five_minutes", "fiveMinutes"), ("one_hour", "oneHour")):
             if name in given:
-                yield PartFault(
+                yield Problem(
                     ("retention", key), "is of aggregates, and downsampling is off: there are none"
                 )
         return
@@ -170,18 +170,18 @@ def _retention_faults(thanos: ThanosSettings) -> Iterator[PartFault]:
         for value in (retention.raw, retention.five_minutes, retention.one_hour)
     )
     if five < raw:
-        yield PartFault(
+        yield Problem(
             ("retention", "fiveMinutes"),
             f"is shorter than raw ({retention.raw}): aggregates are there to outlive samples",
         )
     if one < five:
-        yield PartFault(
+        yield Problem(
             ("retention", "oneHour"),
             f"is shorter than fiveMinutes ({retention.five_minutes}): the coarser last longer",
         )
     local = duration_seconds(thanos.local_retention)
     if thanos.on and raw < local:
-        yield PartFault(
+        yield Problem(
             ("retention", "raw"),
             f"is shorter than localRetention ({thanos.local_retention}): storage would have less "
             "than Prometheus",

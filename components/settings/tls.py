@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from components.catalog.services import DEFAULT_PORTS
 from components.common import certificates
-from components.common.problems import PartFault
+from components.common.problems import Problem
 from components.settings import hosts as host_settings
 
 
@@ -46,7 +46,7 @@ def _plain(value: Any) -> Any:
         return None
 
 
-def faults(field: str, value: str | SecretStr, known: Mapping[str, Any]) -> list[PartFault]:
+def problems(field: str, value: str | SecretStr, known: Mapping[str, Any]) -> list[Problem]:
     """The faults of one field; `known` has the fields before it that are right."""
     if not known.get("tls"):
         return []
@@ -60,10 +60,10 @@ def faults(field: str, value: str | SecretStr, known: Mapping[str, Any]) -> list
     return list(judges[field](text, known))
 
 
-def _authority(text: str, known: Mapping[str, Any]) -> Iterator[PartFault]:
+def _authority(text: str, known: Mapping[str, Any]) -> Iterator[Problem]:
     stack = known["stack"]
     if not text:
-        yield PartFault(
+        yield Problem(
             (),
             "is missing, and with it tlsCertificate and tlsKey: tls is on, and every service shows "
             "a certificate",
@@ -72,17 +72,17 @@ def _authority(text: str, known: Mapping[str, Any]) -> Iterator[PartFault]:
         )
         return
     for problem in certificates.authority_problems(text):
-        yield PartFault((), problem, f"pulumi config set tlsCa --stack {stack} < ca.pem")
+        yield Problem((), problem, f"pulumi config set tlsCa --stack {stack} < ca.pem")
 
 
-def _certificate(text: str, known: Mapping[str, Any]) -> Iterator[PartFault]:
+def _certificate(text: str, known: Mapping[str, Any]) -> Iterator[Problem]:
     stack = known["stack"]
-    mend = f"pulumi config set tlsCertificate --stack {stack} < certificate.pem"
+    fix = f"pulumi config set tlsCertificate --stack {stack} < certificate.pem"
     authorities = known.get("tls_ca", "")
     if not text:
         # Without an authority it is told there.
         if authorities:
-            yield PartFault((), "is missing: tls is on", mend)
+            yield Problem((), "is missing: tls is on", fix)
         return
     hosts = []
     if {"public_host", "bind_address"} <= known.keys():
@@ -92,23 +92,23 @@ def _certificate(text: str, known: Mapping[str, Any]) -> Iterator[PartFault]:
         if {"hosts", "placement"} <= known.keys():
             hosts += host_settings.linked(known["hosts"], known["placement"])
     for problem in certificates.certificate_problems(text, authorities, hosts):
-        renewal = f"`make certs STACK={stack} RENEW=1`, or one of your own: {mend}"
-        yield PartFault((), problem, renewal)
+        renewal = f"`make certs STACK={stack} RENEW=1`, or one of your own: {fix}"
+        yield Problem((), problem, renewal)
 
 
-def _key(text: str, known: Mapping[str, Any]) -> Iterator[PartFault]:
+def _key(text: str, known: Mapping[str, Any]) -> Iterator[Problem]:
     certificate = known.get("tls_certificate", "")
-    mend = f"pulumi config set --secret tlsKey --stack {known['stack']} < key.pem"
+    fix = f"pulumi config set --secret tlsKey --stack {known['stack']} < key.pem"
     if not text:
         if certificate:
-            yield PartFault((), "is missing: tls is on", mend)
+            yield Problem((), "is missing: tls is on", fix)
         return
     for problem in certificates.key_problems(text, certificate):
-        yield PartFault((), problem, mend)
+        yield Problem((), problem, fix)
 
 
-def _password(text: str, _known: Mapping[str, Any]) -> Iterator[PartFault]:
+def _password(text: str, _known: Mapping[str, Any]) -> Iterator[Problem]:
     if not text:
-        yield PartFault(
+        yield Problem(
             (), "is missing: tls is on, and Prometheus and Alertmanager then ask for a password"
         )

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from components.catalog.integrations import INTEGRATIONS
 from components.common import certificates
+from components.common.redaction import redact
 from components.rules import selection
 from components.rules.rule_set import RuleSet
 from components.settings.discovery import groups_of
@@ -19,7 +20,11 @@ PLACEHOLDER_SMARTHOST = "smtp.example.com"
 
 
 def warnings(settings: Settings) -> Iterator[str]:
-    """Yield each warning in words for the preview."""
+    """Yield each warning in words for the preview, with no credentials in it."""
+    yield from map(redact, _all(settings))
+
+
+def _all(settings: Settings) -> Iterator[str]:
     yield from missing_receivers(settings)
     yield from disabled_alerts(settings)
     yield from expiring_certificates(settings)

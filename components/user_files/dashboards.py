@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from components.common.problems import PartFault
+from components.common.problems import Problem
 from components.user_files import paths
 from components.user_files.paths import PROJECT_DIR, ProjectFileError
 
@@ -40,23 +40,23 @@ def load(folder: str, project: Path = PROJECT_DIR) -> dict[str, str]:
     }
 
 
-def faults(folder: str, project: Path = PROJECT_DIR) -> list[PartFault]:
+def problems(folder: str, project: Path = PROJECT_DIR) -> list[Problem]:
     """What is wrong with the folder and the files in it."""
     if not folder:
         return []
     try:
         files = _files(_existing(folder, project))
     except ProjectFileError as error:
-        return [PartFault((), str(error))]
-    found: list[PartFault] = []
+        return [Problem((), str(error))]
+    found: list[Problem] = []
     taken: dict[tuple[str, str], str] = {}
     for path in files:
         try:
             problems = [*_problems(_dashboard(path), path, taken)]
         except ProjectFileError as error:
             problems = [str(error)]
-        mend = f"edit {folder.rstrip('/')}/{path.name}"
-        found += [PartFault((), f"{path.name} {problem}", mend) for problem in problems]
+        fix = f"edit {folder.rstrip('/')}/{path.name}"
+        found += [Problem((), f"{path.name} {problem}", fix) for problem in problems]
     return found
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from components.common.problems import PartFault
+from components.common.problems import Problem
 from components.rules import rule_file
 from components.rules.rule_file import Rule, RuleFile, RuleFileError
 from components.rules.rule_set import RULES_DIR, RuleSet
@@ -33,13 +33,13 @@ def load(paths: Sequence[str], project: Path = PROJECT_DIR) -> RuleSet:
     return RuleSet.of({_target(path): (project / path).read_text("utf-8") for path in paths})
 
 
-def faults(paths: Sequence[str], project: Path = PROJECT_DIR) -> list[PartFault]:
+def problems(paths: Sequence[str], project: Path = PROJECT_DIR) -> list[Problem]:
     """What is wrong with the files, by the place of the path in the list.
 
     Told is what promtool does not know: an alert that no route or dashboard understands, a name
     that is taken. Whether the expressions are right promtool says before the files go live.
     """
-    found: list[PartFault] = []
+    found: list[Problem] = []
     taken = _shipped_names() if paths else {}
     targets: dict[str, str] = {}
     for index, path in enumerate(paths):
@@ -53,10 +53,10 @@ def faults(paths: Sequence[str], project: Path = PROJECT_DIR) -> list[PartFault]
             targets[target] = path
             rules = list(_parsed(project, path).rules)
         except ProjectFileError as error:
-            found.append(PartFault(place, str(error)))
+            found.append(Problem(place, str(error)))
             continue
         found += [
-            PartFault(place, problem, mend=f"edit {path}")
+            Problem(place, problem, fix=f"edit {path}")
             for rule in rules
             for problem in _problems(rule, path, taken)
         ]
@@ -86,7 +86,7 @@ def _shipped_names() -> dict[tuple[str, str], str]:
 def _parsed(project: Path, path: str) -> RuleFile:
     file = project_files.resolved(path, project)
     if not file.is_file():
-        raise ProjectFileError(f"is no file; looked for in {project}, the folder of Pulumi.yaml")
+        raise ProjectFileError(f"does not exist in {project}, the folder of Pulumi.yaml")
     if file.resolve().parent == RULES_DIR:
         raise ProjectFileError("is in rules/, whose files Prometheus gets anyway")
     try:

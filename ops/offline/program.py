@@ -18,7 +18,7 @@ import pulumi
 import yaml
 from pulumi.runtime import mocks, rpc, set_all_config
 
-from components.settings import loader
+from components.settings import loader, schema
 from components.settings.settings import Settings
 from ops.offline import placeholders
 
@@ -106,7 +106,7 @@ class StackConfig:
         values = committed_values(stack, root)
         encrypted = {key for key, value in values.items() if placeholders.is_encrypted(value)}
         for key in sorted(encrypted):
-            if loader.is_structure(key):
+            if schema.is_structure(key):
                 raise ProgramError(_ENCRYPTED_WHOLE.format(key=key, stack=stack))
         in_part = {
             key for key in values.keys() - encrypted if placeholders.has_encrypted(values[key])
@@ -215,7 +215,7 @@ def _walk(value: Any, on_secret: Any) -> Any:
 
 def secret_places(key: str, value: Any) -> dict[tuple[str, ...], str]:
     """The secrets in clear text in a setting's value, by their paths below it."""
-    return loader.secret_places(key, value)
+    return schema.secret_places(key, value)
 
 
 def _as_text(value: Any) -> str:

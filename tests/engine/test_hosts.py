@@ -122,7 +122,7 @@ def test_a_placement_on_an_unknown_host_is_an_error_of_the_preview(spread: Sprea
     spread.engine.configure(placement=placement)
     assert code != 0
     assert "vitalstream:placement.prometheus-2" in said
-    assert f"names no host of vitalstream:hosts; there are: {FAR}" in said
+    assert f"is an unknown host; vitalstream:hosts has: {FAR}" in said
 
 
 @pytest.mark.parametrize("command", ["preview", "up"])

@@ -54,6 +54,13 @@ def with_settings(name: str = "prod", **overrides: Any) -> Snapshot:
     return stack(name, json.dumps(overrides))
 
 
+def with_settings_shown(name: str = "prod", **values: Any) -> Snapshot:
+    """A stack whose file has other values, which the program never saw."""
+    found = stack(name)
+    ours = {key: Setting(value, True) for key, value in values.items()}
+    return replace(found, settings={**(found.settings or {}), **ours})
+
+
 def compared(before: Snapshot, after: Snapshot, name: str = "prod") -> Comparison:
     return Comparison(name, "one to another", before, after, plan.steps(before, after))
 

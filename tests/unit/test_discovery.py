@@ -33,7 +33,7 @@ def _file(folder: Path, text: str, name: str = "backend.yml") -> str:
 
 
 def _problems(folder: Path, text: str, name: str = "backend.yml") -> list[str]:
-    return [f.problem for f in discovery.file_faults([_file(folder, text, name)])]
+    return [f.text for f in discovery.file_problems([_file(folder, text, name)])]
 
 
 def _job(settings: Any) -> dict[str, Any]:
@@ -133,8 +133,8 @@ NONSENSE = [
     ("a.json", '[{"targets": ["a:1"]}', "is not JSON: "),
     ("a.yml", "[{targets: ", "is not YAML: "),
     ("a.yml", "a: 1\n\tb: 2\n", "in line 2"),
-    ("a.yml", "backend:8000", "is no list of groups"),
-    ("a.yml", "targets: [backend:8000]", "is no list of groups"),
+    ("a.yml", "backend:8000", "a list of groups"),
+    ("a.yml", "targets: [backend:8000]", "a list of groups"),
     ("a.yml", "- backend:8000", "has no list `targets` in its group 1"),
     ("a.yml", "- {target: [a:1]}", "has no list `targets` in its group 1"),
     ("a.yml", "- {targets: [a:1]}\n- {targets: a:1}", "has no list `targets` in its group 2"),
@@ -160,24 +160,24 @@ def test_nonsense_is_refused(name: str, text: str, words: str, tmp_path: Path) -
 
 def test_one_backend_in_two_files_is_refused(tmp_path: Path) -> None:
     paths = [_file(tmp_path, "[{targets: [a:1]}]", name) for name in ("a.yml", "b.yml")]
-    (fault,) = discovery.file_faults(paths)
-    assert (fault.path, "it would count twice" in fault.problem) == (("1",), True)
+    (problem,) = discovery.file_problems(paths)
+    assert (problem.path, "it would count twice" in problem.text) == (("1",), True)
 
 
 def test_one_backend_in_a_file_and_in_the_list_is_refused(tmp_path: Path, refused: Refused) -> None:
     path = _file(tmp_path, "[{targets: [a:1]}]")
     message = refused({"backendTargetFiles": [path], "backendTargets": ["b:1", "a:1"]})
-    assert f'backendTargets.1 = "a:1"\n    is in {path} too' in message
+    assert f'backendTargets.1 = "a:1" is in {path} too' in message
 
 
 def test_two_files_that_would_get_the_same_name_are_refused(tmp_path: Path) -> None:
-    (fault,) = discovery.file_faults([_file(tmp_path, "[]", n) for n in ("a.yml", "a.yaml")])
-    assert "would be targets/a.yml, which " in fault.problem
+    (problem,) = discovery.file_problems([_file(tmp_path, "[]", n) for n in ("a.yml", "a.yaml")])
+    assert "would be targets/a.yml, which " in problem.text
 
 
 def test_nonsense_is_mended_in_its_file(tmp_path: Path, refused: Refused) -> None:
     path = _file(tmp_path, "- {targets: [backend]}")
-    assert f"mend: edit {path}" in refused({"backendTargetFiles": [path]})
+    assert f"fix: edit {path}" in refused({"backendTargetFiles": [path]})
 
 
 def test_a_wrong_source_does_not_make_the_empty_list_wrong(refused: Refused) -> None:

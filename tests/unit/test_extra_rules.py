@@ -40,7 +40,7 @@ def changed(**parts: Any) -> dict[str, Any]:
 
 
 def _problems(project: Path, *paths: str) -> list[str]:
-    return [fault.problem for fault in extra_rules.faults(paths, project)]
+    return [problem.text for problem in extra_rules.problems(paths, project)]
 
 
 def _of_text(project: Path, text: str) -> list[str]:
@@ -169,8 +169,8 @@ def test_two_files_that_would_get_the_same_name_are_refused(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        ("missing.yml", "is no file; looked for in "),
-        ("folder.yml", "is no file; looked for in "),
+        ("missing.yml", "does not exist in "),
+        ("folder.yml", "does not exist in "),
         ("/etc/ward.yml", "is an absolute path"),
         ("ward.json", "is not named like a rule file"),
         ("my ward.yml", "is not named like a rule file"),
@@ -199,13 +199,13 @@ def test_a_file_of_ours_is_refused_as_a_whole() -> None:
 
 def test_a_missing_file_is_a_fault_of_the_settings(refused: Refused) -> None:
     message = refused({"extraRules": ["a/missing.yml"]})
-    assert 'vitalstream:extraRules.0 = "a/missing.yml"\n    is no file' in message
+    assert 'vitalstream:extraRules.0 = "a/missing.yml" does not exist' in message
 
 
 def test_a_wrong_rule_is_mended_in_its_file(tmp_path: Path, refused: Refused) -> None:
     (tmp_path / "ward.yml").write_text(of_rules(changed(labels={"service": "ward"})))
     path = _from_project(tmp_path / "ward.yml")
-    assert f"without severity, which no receiver hears of as it should\n    mend: edit {path}" in (
+    assert f"without severity, which no receiver hears of as it should; fix: edit {path}" in (
         refused({"extraRules": [path]})
     )
 

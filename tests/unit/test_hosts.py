@@ -261,23 +261,24 @@ def test_a_backend_that_another_host_cannot_find_is_warned_of(settings: Make) ->
 # key, value, path, what the message must say.
 WRONG = [
     ("placement", {"prometheus-2": "monitor-9"}, "placement.prometheus-2",
-     f"names no host of vitalstream:hosts; there are: {FAR}, {THIRD}"),
+     f"is an unknown host; vitalstream:hosts has: {FAR}, {THIRD}"),
     ("placement", {"prometheus-3": FAR}, "placement.prometheus-3", "prometheus.replicas says"),
-    ("placement", {"node-exporter": FAR}, "placement.node-exporter", "every host has one"),
-    ("placement", {"demo-backend": FAR}, "placement.demo-backend", "can be placed; there are: al"),
+    ("placement", {"node-exporter": FAR}, "placement.node-exporter", "every host has its own"),
+    ("placement", {"demo-backend": FAR}, "placement.demo-backend", "can be placed: al"),
     ("hosts", {"Far": HOSTS[FAR]}, "hosts.Far", "is not a name of a host"),
     ("hosts", {FAR: {"docker": "ssh://a@b"}}, f"hosts.{FAR}.address", "is missing"),
     ("hosts", {FAR: {**HOSTS[FAR], "docker": "b"}}, f"hosts.{FAR}.docker", "is not a Docker host"),
     ("hosts", {FAR: {**HOSTS[FAR], "docker": "tcp://10.0.0.2:2375"}}, f"hosts.{FAR}.docker",
      "asks for no certificate"),
     ("hosts", {FAR: {**HOSTS[FAR], "address": "127.0.0.1"}}, f"hosts.{FAR}.address",
-     "is no address at which another machine reaches this one"),
+     "is not an address at which another machine reaches this one"),
     ("hosts", {FAR: {**HOSTS[FAR], "address": "monitor"}}, f"hosts.{FAR}.address", "IP address"),
     ("hosts", {FAR: HOSTS[FAR], THIRD: {**HOSTS[THIRD], "address": "10.0.0.2"}},
      f"hosts.{THIRD}.address", "is the address of another host as well"),
-    ("hosts", {FAR: {**HOSTS[FAR], "adress": "10.0.0.2"}}, f"hosts.{FAR}.adress", "no setting"),
+    ("hosts", {FAR: {**HOSTS[FAR], "adress": "10.0.0.2"}}, f"hosts.{FAR}.adress",
+     "unknown setting"),
     ("hostAddress", "", "hostAddress", "is missing: other hosts ask prometheus, alertmanager"),
-    ("hostAddress", "0.0.0.0", "hostAddress", "is no address at which another machine"),
+    ("hostAddress", "0.0.0.0", "hostAddress", "is not an address at which another machine"),
 ]  # fmt: skip
 
 

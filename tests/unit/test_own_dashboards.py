@@ -40,7 +40,7 @@ def _write(folder: Path, content: Any, name: str = "ward.json") -> None:
 
 
 def _problems(folder: Path) -> list[str]:
-    return [fault.problem for fault in dashboards.faults(folder.name, folder.parent)]
+    return [problem.text for problem in dashboards.problems(folder.name, folder.parent)]
 
 
 def _loaded(folder: Path) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def _from_project(path: Path) -> str:
 
 
 def test_without_a_folder_there_are_none() -> None:
-    assert (dashboards.faults(""), dashboards.load("")) == ([], {})
+    assert (dashboards.problems(""), dashboards.load("")) == ([], {})
 
 
 def test_a_dashboard_is_taken_as_it_is(folder: Path) -> None:
@@ -198,20 +198,20 @@ def test_a_dashboard_in_a_deeper_folder_is_not_left_out_in_silence(folder: Path)
 )
 def test_a_path_that_leads_to_no_folder_is_refused(path: str, words: str, tmp_path: Path) -> None:
     (tmp_path / "file.json").write_text("{}")
-    (fault,) = dashboards.faults(path, tmp_path)
-    assert words in fault.problem
+    (problem,) = dashboards.problems(path, tmp_path)
+    assert words in problem.text
 
 
 def test_a_missing_folder_is_a_fault_of_the_settings(refused: Refused) -> None:
     message = refused({"dashboardsFolder": "missing"})
-    assert 'vitalstream:dashboardsFolder = "missing"\n    is not there' in message
-    assert "mend: pulumi config set dashboardsFolder" in message
+    assert 'vitalstream:dashboardsFolder = "missing" is not there' in message
+    assert "fix: pulumi config set dashboardsFolder" in message
 
 
 def test_a_wrong_dashboard_is_mended_in_its_file(folder: Path, refused: Refused) -> None:
     _write(folder, {"title": "Ward 3"})
     path = _from_project(folder)
-    assert f"mend: edit {path}/ward.json" in refused({"dashboardsFolder": f"{path}/"})
+    assert f"fix: edit {path}/ward.json" in refused({"dashboardsFolder": f"{path}/"})
 
 
 def test_every_fault_of_every_file_is_told(folder: Path, refused: Refused) -> None:

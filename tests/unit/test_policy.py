@@ -10,7 +10,7 @@ import pytest
 from pulumi.runtime import rpc
 from typer.testing import CliRunner
 
-from components.settings.loader import secret_settings
+from components.settings.schema import secret_settings
 from ops.__main__ import app
 from ops.offline import program
 from ops.offline.program import Registration, StackConfig

@@ -42,7 +42,7 @@ VALUE = {
 
 
 def test_secrets_are_found_by_the_types_alone() -> None:
-    assert dict(secrets.of(Outer, VALUE)) == {
+    assert dict(secrets.find_secrets(Outer, VALUE)) == {
         ("many", "0", "key"): "a",
         ("by_name", "x", "key"): "7",
     }
@@ -60,12 +60,12 @@ def test_secrets_are_found_by_the_types_alone() -> None:
     ],
 )
 def test_a_part_is_known_to_have_secrets_or_none(path: tuple[str, ...], has: bool) -> None:
-    assert secrets.has_any(secrets.at(Outer, path)) is has
+    assert secrets.contains_secret(secrets.type_at(Outer, path)) is has
 
 
 @pytest.mark.parametrize("path", [("many", "x"), ("plain", "0", "y"), ("nothing",)])
 def test_what_the_types_do_not_have_is_not_known(path: tuple[str, ...]) -> None:
-    assert secrets.at(Outer, path) is None
+    assert secrets.type_at(Outer, path) is None
 
 
 def _receiver(password: Any = ONE, **changes: Any) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def test_a_secret_in_clear_text_in_a_stack_file_is_refused(
     project: Callable[[Any], Path],
 ) -> None:
     config = StackConfig.of_stack("mine", project([_receiver("in-the-clear")]))
-    with pytest.raises(ProgramError, match="stands in clear text") as refusal:
+    with pytest.raises(ProgramError, match="is a secret: set it with --secret") as refusal:
         program.run("mine", config)
     assert "in-the-clear" not in str(refusal.value)
 

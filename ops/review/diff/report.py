@@ -6,12 +6,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from components.common.redaction import redact
+
 
 @dataclass(frozen=True)
 class Quote:
     """A text of the repository or of a stack's state: whoever writes a report must disarm it."""
 
     text: str
+
+    def __post_init__(self) -> None:
+        _redact(self, "text")
+
+
+def _redact(part: object, *names: str) -> None:
+    """Masks credentials, in every format: somebody may have pasted a URL with a password."""
+    for name in names:
+        text = getattr(part, name)
+        # The parts of a report are frozen.
+        object.__setattr__(part, name, text and redact(text))
 
 
 # Our own words are `str`.
@@ -42,6 +55,9 @@ class Field:
     old: str | None
     new: str | None
 
+    def __post_init__(self) -> None:
+        _redact(self, "name", "old", "new")
+
 
 @dataclass(frozen=True)
 class Item:
@@ -59,6 +75,9 @@ class Item:
     diff: str = ""
     # Nothing but layout: comments, order, white space.
     layout: bool = False
+
+    def __post_init__(self) -> None:
+        _redact(self, "subject", "diff")
 
 
 class Section(StrEnum):
@@ -91,6 +110,9 @@ class Check:
     status: Status
     words: str = ""
 
+    def __post_init__(self) -> None:
+        _redact(self, "words")
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -99,6 +121,9 @@ class Fault:
     which: str
     words: str
     how: str = "does not render"
+
+    def __post_init__(self) -> None:
+        _redact(self, "words")
 
 
 @dataclass(frozen=True)

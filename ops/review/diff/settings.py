@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from components.common.redaction import redact_value
 from ops.review.diff.comparison import Comparison
 from ops.review.diff.report import (
     Field,
@@ -50,7 +51,8 @@ def _item(change: Change, old: Setting | None, new: Setting | None) -> Item:
         return _secret_item(change, name)
     absent = (change.old in _UNSET, change.new in _UNSET)
     kind = Kind.ADDED if absent[0] else Kind.REMOVED if absent[1] else Kind.CHANGED
-    field = Field(name, _text(change.old, old), _text(change.new, new))
+    old_value, new_value = (redact_value(one, _key(change)) for one in (change.old, change.new))
+    field = Field(name, _text(old_value, old), _text(new_value, new))
     return Item(kind, name, ("setting ", Quote(name), f" {kind}"), fields=(field,))
 
 
@@ -62,6 +64,11 @@ def _secret_item(change: Change, name: str) -> Item:
     elif change.new in _UNSET:
         kind, line = Kind.REMOVED, ("secret ", Quote(name), " no longer set in the stack's file")
     return Item(kind, name, line)
+
+
+def _key(change: Change) -> str:
+    """The last name on its path: that of an unknown setting can say that it is a secret."""
+    return next((part for part in reversed(change.path) if isinstance(part, str)), "")
 
 
 def _text(value: Any, setting: Setting | None) -> str | None:

@@ -1,0 +1,86 @@
+"""The settings as config keys: which there are, of which type, and how their text is decoded."""
+
+from __future__ import annotations
+
+import json
+import types
+from functools import cache
+from typing import Annotated, Any, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.alias_generators import to_camel
+
+from components.settings.secrets import find_secrets, is_secret
+from components.settings.settings import Settings
+
+NAMESPACE = "vitalstream"
+
+
+@cache
+def _types() -> dict[str, Any]:
+    return {
+        to_camel(name): Annotated[field.annotation, *field.metadata, None]
+        for name, field in Settings.model_fields.items()
+        if name != "stack"
+    }
+
+
+@cache
+def _defaults() -> dict[str, Any]:
+    return {to_camel(name): field.default for name, field in Settings.model_fields.items()}
+
+
+def keys() -> list[str]:
+    return sorted(_types())
+
+
+def type_of(key: str) -> Any:
+    """The type of a setting; None where there is no such setting."""
+    return _types().get(key)
+
+
+def default_of(key: str) -> Any:
+    return _defaults()[key]
+
+
+def secret_settings() -> list[str]:
+    """The keys of the settings that are a secret as a whole."""
+    return [key for key, annotation in _types().items() if is_secret(annotation)]
+
+
+def is_structure(key: str) -> bool:
+    """Whether a setting is a list or an object, and its text JSON."""
+    return _is_structure(type_of(key))
+
+
+def decode(key: str, text: str) -> Any:
+    """A config value as Pulumi passes it: text, with JSON for structure. Raises ValueError."""
+    if is_structure(key):
+        return json.loads(text)
+    if bool in (type_of(key), *get_args(type_of(key))) and text in ("true", "false"):
+        return text == "true"
+    return text
+
+
+def secret_places(key: str, value: Any) -> dict[tuple[str, ...], str]:
+    """The secrets in a setting's value, as it is in a stack file, by their paths below it."""
+    return dict(find_secrets(type_of(key), value))
+
+
+def pulumi_path(path: str) -> str:
+    """`remoteWrite[0].password` for `remoteWrite.0.password`."""
+    return "".join(
+        f"[{part}]" if part.isdigit() else f".{part}" if index else part
+        for index, part in enumerate(path.split("."))
+    )
+
+
+def _is_structure(annotation: Any) -> bool:
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _is_structure(get_args(annotation)[0])
+    if origin is types.UnionType:
+        return any(_is_structure(member) for member in get_args(annotation))
+    if origin in (tuple, list, dict):
+        return True
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
