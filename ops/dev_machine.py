@@ -17,6 +17,8 @@ from pathlib import Path
 import docker
 import docker.errors
 
+from ops.errors import OpsError
+
 Report = Callable[[str], None]
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,7 +31,7 @@ ENGINE_START_SECONDS = 30
 TOOL_PACKAGES = {"promtool": "prometheus", "amtool": "prometheus-alertmanager"}
 
 
-class MachineError(Exception):
+class MachineError(OpsError):
     """Something that this machine lacks; the message says what and the way out."""
 
 
