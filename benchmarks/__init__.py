@@ -1,1 +1,1 @@
-"""What things cost, measured side by side on the machine at hand."""
+"""Benchmarks of the stack and its instrumentation, each measured beside a baseline."""

@@ -1,7 +1,7 @@
-"""The stack as a Compose project, for comparison: the same images, limits, health checks and files.
+"""Compose project with the stack's images, limits, health checks and files, for comparison.
 
-What Compose does not do is left out: the folder, data source and dashboards of Grafana, the
-checks of the configuration, and the build of the demo's image, which is there already.
+Left out is what Compose does not do: Grafana's folder, data source and dashboards, the checks of
+the configuration, and the build of the demo's image, which exists already.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ops.offline.local_deploy.plan import (
 )
 from ops.offline.program import Registration, unwrap
 
-# Of the provider alone: Compose has `--wait` and stop_grace_period for them.
+# Options of the provider: Compose has `--wait` and stop_grace_period instead.
 NOT_COMPOSE = frozenset(("wait", "waitTimeout", "destroyGraceSeconds"))
 RENAMED = {
     "command": "command",
@@ -83,12 +83,12 @@ REBUILT: dict[str, Callable[[Any], dict[str, Any]]] = {
         }
     },
 }
-# Made from more than their own value.
+# Built from more than one input.
 SPECIAL = frozenset(("logOpts", "mounts"))
 
 
 def missing() -> str:
-    """Why there is no comparison with Compose here, or nothing."""
+    """Return why Compose cannot be compared with here, empty where it can."""
     if shutil.which("docker"):
         answer = subprocess.run(
             ["docker", "compose", "version"], capture_output=True, text=True, check=False
@@ -108,14 +108,13 @@ class ComposeProject:
         registrations = program.run(stack, config, _with_image_names)
         file.write_text(yaml.safe_dump(compose_file(registrations, folder), sort_keys=False))
 
-    def up(self) -> float:
-        """Seconds until everything is healthy. Raises BenchmarkError."""
+    def up_and_remove(self) -> float:
+        """Return the seconds until everything is healthy. Raises BenchmarkError."""
         started = time.monotonic()
         self._run("up", "--detach", "--wait", "--pull", "never")
-        return time.monotonic() - started
-
-    def down(self) -> None:
+        seconds = time.monotonic() - started
         self._run("down", "--volumes")
+        return seconds
 
     def _run(self, *arguments: str) -> None:
         try:
@@ -131,15 +130,15 @@ class ComposeProject:
                 f"`docker compose {arguments[0]}` took more than {UP_SECONDS} s"
             ) from None
         if done.returncode != 0:
-            # The rest tells of every step of every container.
-            *_, last = done.stderr.strip().splitlines() or ["it says nothing"]
+            # The other lines report each step of each container.
+            *_, last = done.stderr.strip().splitlines() or ["no output"]
             raise BenchmarkError(f"`docker compose {arguments[0]}` failed: {last.strip()}")
 
 
 def compose_file(registrations: Sequence[Registration], folder: Path) -> dict[str, Any]:
-    """What goes into compose.yaml; the files of `ConfigFiles` are written below `folder`.
+    """Return the content of compose.yaml; the files of `ConfigFiles` are written below `folder`.
 
-    Raises BenchmarkError where a container would be without one of its properties.
+    Raises BenchmarkError where a container would lose one of its properties.
     """
     inputs = [(found, unwrap(found.inputs)) for found in registrations]
     folders = {
@@ -182,7 +181,7 @@ def _service(
 ) -> dict[str, Any]:
     given = {key: value for key, value in inputs.items() if value not in (None, [], {}, "")}
     if unknown := sorted(set(given) - set(REBUILT) - set(RENAMED) - SPECIAL - NOT_COMPOSE):
-        raise BenchmarkError(f"compose.yaml would be without {', '.join(unknown)}.")
+        raise BenchmarkError(f"compose.yaml cannot express {', '.join(unknown)}.")
     made: dict[str, Any] = {RENAMED[key]: value for key, value in given.items() if key in RENAMED}
     for key, rebuild in REBUILT.items():
         if key in given:
@@ -190,7 +189,7 @@ def _service(
     if "logOpts" in given:
         made["logging"]["options"] = given["logOpts"]
     made["volumes"] = [_mount(mount, folders) for mount in given.get("mounts", [])]
-    # `urn:pulumi:stack::project::parentType$type::name`: containers that must be healthy before.
+    # `urn:pulumi:stack::project::parentType$type::name`: containers that must be healthy first.
     urns = [urn.split("::") for urn in dependencies]
     needs = sorted(name for _, _, types, name in urns if types.endswith(f"${CONTAINER}"))
     made["depends_on"] = {name: {"condition": "service_healthy"} for name in needs}
@@ -213,7 +212,7 @@ def _mount(mount: Mapping[str, Any], folders: Mapping[str, Path]) -> dict[str, A
 
 
 def _write_files(inputs: Mapping[str, Any], folder: Path) -> Path:
-    """The files as the service finds them in its volume."""
+    """Write the files as the service finds them in its volume, and return their folder."""
     target = folder / str(inputs["volume"])
     for texts, mode in ((inputs["files"], PUBLIC_MODE), (inputs["secret_files"], SECRET_MODE)):
         for path, text in texts.items():
@@ -224,13 +223,13 @@ def _write_files(inputs: Mapping[str, Any], folder: Path) -> Path:
                 os.chown(file, int(inputs["uid"]), int(inputs["uid"]))
                 file.chmod(mode)
             else:
-                # Only root gives files away. The folder above is this user's alone.
+                # Only root can change the owner. The folder above is private to this user.
                 file.chmod(PUBLIC_MODE)
     return target
 
 
 def _escaped(value: Any) -> Any:
-    """Compose puts variables of its own where it reads a `$`."""
+    """Escape `$`, which Compose would expand as a variable."""
     if isinstance(value, str):
         return value.replace("$", "$$")
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""On what a run's figures were taken."""
+"""Describe the machine and the versions that a run's figures were measured on."""
 
 from __future__ import annotations
 
@@ -12,15 +12,21 @@ from importlib.metadata import version
 import docker
 
 GIBIBYTE = 2**30
+# Above this load average, other processes distort the figures.
+QUIET_LOAD = 0.5
 
 
-def circumstances(
-    client: docker.DockerClient | None, cli: str | None, images: Mapping[str, str]
+def describe(
+    client: docker.DockerClient | None, cli: str | None, images: Mapping[str, str], load: float
 ) -> dict[str, str]:
-    """The machine's shape and what runs on it; no name of it."""
+    """Return date, machine, versions and images, without the machine's name.
+
+    `load` is the load average of one minute before the run.
+    """
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIBIBYTE
     found = {
         "date": datetime.now(UTC).date().isoformat(),
-        "machine": _machine(),
+        "machine": f"{os.cpu_count()} cores, {memory:.0f} GiB of memory, {platform.system()}",
         "python": platform.python_version(),
         "engine": _engine(cli),
     }
@@ -30,26 +36,16 @@ def circumstances(
             f"Docker Engine {about['ServerVersion']}, {about['Driver']}, "
             f"cgroup v{about.get('CgroupVersion', '1')}"
         )
-        made = "made from Debian's packages: " if images else ""
         names = sorted({image.rpartition("/")[2] for image in images.values()})
-        found["images"] = f"{made}{', '.join(names)}" if images else "the pinned ones"
+        found["images"] = f"local: {', '.join(names)}" if images else "the pinned ones"
+    found["load before"] = f"{load:.1f}{': busy machine' if load > QUIET_LOAD else ''}"
     return found
-
-
-def load() -> float:
-    """Processes that ran or wanted to, on average over the last minute."""
-    return os.getloadavg()[0]
-
-
-def _machine() -> str:
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIBIBYTE
-    return f"{os.cpu_count()} cores, {memory:.0f} GiB of memory, {platform.system()}"
 
 
 def _engine(cli: str | None) -> str:
     if cli is None:
-        return "none: a rehearsal under Pulumi's mocks"
-    said = subprocess.run([cli, "version"], capture_output=True, text=True, check=False).stdout
+        return "none: deployed without the Pulumi engine"
+    found = subprocess.run([cli, "version"], capture_output=True, text=True, check=False).stdout
     packages = ("pulumi-docker", "pulumiverse-grafana")
     named = ", ".join(f"{package} {version(package)}" for package in packages)
-    return f"Pulumi {said.strip()}, {named}"
+    return f"Pulumi {found.strip()}, {named}"

@@ -1,6 +1,6 @@
-"""Thirty days of the demo: minutes of it over and over, in blocks as Prometheus would have them.
+"""Thirty days of history: minutes of the demo, replayed into blocks of Prometheus.
 
-What is replayed is what the demo's targets showed: a gauge its values, a counter its increases.
+Gauges repeat their values, counters their increases.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ BLOCK_HOURS = 54
 BLOCK_SECONDS = BLOCK_HOURS * 3600
 BLOCKS = -(-DAYS * DAY_SECONDS // BLOCK_SECONDS)
 RETENTION = f"--storage.tsdb.retention.time={DAYS}d"
-AT_ONCE = 2
+THREADS = 2
 DATA, RECORDED = "data", "recorded"
-# Half a block: a range query has 11000 points a series at most.
-ASKED_SECONDS = BLOCK_SECONDS // 2
-SETTLED_SECONDS = 900
+# Half a block: a range query returns at most 11000 points per series.
+WINDOW_SECONDS = BLOCK_SECONDS // 2
+COMPACTION_SECONDS = 900
 # Two windows as text, and the blocks.
 NEEDED_BYTES = 6e9
 _OF_A_FAMILY = re.compile(r"_(?:bucket|count|sum)$")
@@ -40,32 +40,30 @@ Number = int | float
 
 @dataclass(frozen=True)
 class Series:
-    """A series as OpenMetrics writes it, and the values that are replayed."""
+    """A series in OpenMetrics notation, and the values to replay."""
 
     name: str
     values: tuple[Number, ...]
     counter: bool
 
     def samples(self, first: int, count: int) -> Iterator[Number]:
-        """`count` of them, from the sample of the number `first` on."""
+        """Return `count` samples, starting with the sample numbered `first`."""
         values, last = self.values, len(self.values) - 1
-        if not self.counter or last == 0:
-            for number in range(first, first + count):
-                yield values[number % len(values)]
-            return
-        risen = values[-1] - values[0]
         for number in range(first, first + count):
-            rounds, at = divmod(number, last)
-            yield values[at] + rounds * risen
+            if not self.counter or last == 0:
+                yield values[number % len(values)]
+            else:
+                rounds, at = divmod(number, last)
+                yield values[at] + rounds * (values[-1] - values[0])
 
 
 @dataclass(frozen=True)
 class History:
-    """Where the blocks are made, and the seconds from `start` to `end`, of 1970, that they hold."""
+    """The blocks from `start` to `end`, in seconds since 1970."""
 
     containers: PrometheusContainers
     end: int
-    say: Callable[[str], None]
+    log: Callable[[str], None]
 
     @property
     def start(self) -> int:
@@ -76,59 +74,55 @@ class History:
         return self.end - STEP_SECONDS
 
     def write(self, series: Sequence[Series]) -> None:
-        """The raw series. Raises BenchmarkError."""
+        """Write the raw series. Raises BenchmarkError."""
         free = shutil.disk_usage(self.containers.folder).free
         if free < NEEDED_BYTES:
             raise BenchmarkError(
                 f"{self.containers.folder} has {free / 1e9:.0f} GB free, and the history of {DAYS} "
-                f"days needs {NEEDED_BYTES / 1e9:.0f} GB while it is made"
+                f"days needs {NEEDED_BYTES / 1e9:.0f} GB while it is written"
             )
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            list(pool.map(lambda number: self._write_block(series, number), range(BLOCKS)))
+
+        def block(number: int) -> None:
+            file = self.containers.folder / f"raw-{number}.txt"
+            write_samples(file, series, self.start, number)
+            self._import(file, DATA)
+            self.log(f"block {number + 1} of {BLOCKS}, of {BLOCK_HOURS} hours: written")
+
+        with ThreadPoolExecutor(THREADS) as pool:
+            list(pool.map(block, range(BLOCKS)))
 
     def record(self, rules: Mapping[str, str]) -> None:
-        """The recorded series, from their expressions, which read raw series alone.
+        """Write the recorded series from expressions on raw series, one sample per scrape.
 
-        Evaluated as often as the targets are scraped. Raises BenchmarkError.
+        Raises BenchmarkError.
         """
-        folder = self.containers.folder
         with (
             self.containers.server(RETENTION) as prometheus,
-            ThreadPoolExecutor(AT_ONCE) as pool,
+            ThreadPoolExecutor(THREADS) as pool,
         ):
-            list(
-                pool.map(
-                    lambda number: self._record_block(prometheus, rules, number), range(BLOCKS)
-                )
-            )
-        for block in (folder / RECORDED).iterdir():
-            block.rename(folder / DATA / block.name)
-        self._settle()
+            list(pool.map(lambda number: self._record(prometheus, rules, number), range(BLOCKS)))
+        for block in (self.containers.folder / RECORDED).iterdir():
+            block.rename(self.containers.folder / DATA / block.name)
+        self._compact()
 
-    def _write_block(self, series: Sequence[Series], number: int) -> None:
-        file = self.containers.folder / f"raw-{number}.txt"
-        write_samples(file, series, self.start, number)
-        self._import(file, DATA)
-        self.say(f"block {number + 1} of {BLOCKS}, of {BLOCK_HOURS} hours: written")
-
-    def _record_block(self, prometheus: Prometheus, rules: Mapping[str, str], number: int) -> None:
+    def _record(self, prometheus: Prometheus, rules: Mapping[str, str], number: int) -> None:
         file = self.containers.folder / f"{RECORDED}-{number}.txt"
         first = self.start + number * BLOCK_SECONDS
         with file.open("w") as out:
             for name, expression in rules.items():
-                for start in range(first, first + BLOCK_SECONDS, ASKED_SECONDS):
-                    window = {"start": start, "end": start + ASKED_SECONDS - STEP_SECONDS}
+                for start in range(first, first + BLOCK_SECONDS, WINDOW_SECONDS):
+                    window = {"start": start, "end": start + WINDOW_SECONDS - STEP_SECONDS}
                     found = prometheus.ask(
                         "/api/v1/query_range", query=expression, step=STEP_SECONDS, **window
                     )
                     for series in found["result"]:
-                        written = as_written(name, series["metric"])
+                        written = notation(name, series["metric"])
                         out.writelines(
                             f"{written} {value} {at}\n" for at, value in series["values"]
                         )
             out.write("# EOF\n")
         self._import(file, RECORDED)
-        self.say(f"block {number + 1} of {BLOCKS}, of {BLOCK_HOURS} hours: recorded")
+        self.log(f"block {number + 1} of {BLOCKS}, of {BLOCK_HOURS} hours: recorded")
 
     def _import(self, file: Path, folder: str) -> None:
         self.containers.promtool(
@@ -138,40 +132,38 @@ class History:
         )
         file.unlink()
 
-    def _settle(self) -> None:
-        """Until Prometheus has put recorded and raw series into one block each window."""
-        self.say("Prometheus compacts the recorded series into them")
-        deadline = time.monotonic() + SETTLED_SECONDS
+    def _compact(self) -> None:
+        """Wait until Prometheus has merged recorded and raw series into one block per window."""
+        self.log("Prometheus compacts the recorded series into them")
+        deadline = time.monotonic() + COMPACTION_SECONDS
         with self.containers.server(RETENTION) as prometheus:
-            while (found := prometheus.total("prometheus_tsdb_blocks_loaded")) != BLOCKS:
+            while (found := prometheus.blocks()) != BLOCKS:
                 if time.monotonic() > deadline:
                     raise BenchmarkError(
-                        f"Prometheus has {found:g} blocks after {SETTLED_SECONDS} s, not {BLOCKS}"
+                        f"Prometheus has {found} blocks after {COMPACTION_SECONDS} s, not {BLOCKS}"
                     )
                 time.sleep(1)
 
 
 def last_end() -> int:
-    """The latest time, in seconds of 1970, at which a block of BLOCK_HOURS ends."""
+    """Return the latest time, in seconds since 1970, at which a block of BLOCK_HOURS ends."""
     return int(time.time()) // BLOCK_SECONDS * BLOCK_SECONDS
 
 
 def write_samples(file: Path, series: Sequence[Series], start: int, block: int) -> None:
-    """One block's samples as OpenMetrics, a series after the other."""
+    """Write one block's samples as OpenMetrics, one series after the other."""
     first = start + block * BLOCK_SECONDS
     times = [f" {at}\n" for at in range(first, first + BLOCK_SECONDS, STEP_SECONDS)]
     with file.open("w") as out:
         for found in series:
             samples = found.samples(block * len(times), len(times))
-            out.write(
-                "".join(
-                    [f"{found.name} {value}{at}" for value, at in zip(samples, times, strict=True)]
-                )
-            )
+            pairs = zip(samples, times, strict=True)
+            out.write("".join([f"{found.name} {value}{at}" for value, at in pairs]))
         out.write("# EOF\n")
 
 
-def as_written(name: str, labels: Mapping[str, str]) -> str:
+def notation(name: str, labels: Mapping[str, str]) -> str:
+    """Return a series in OpenMetrics notation."""
     pairs = ",".join(
         f"{label}={json.dumps(value, ensure_ascii=False)}"
         for label, value in sorted(labels.items())
@@ -180,9 +172,12 @@ def as_written(name: str, labels: Mapping[str, str]) -> str:
     return f"{name}{{{pairs}}}"
 
 
-def seen_in(prometheus: Prometheus, seconds: int, without: frozenset[str]) -> list[Series]:
-    """All series of the last `seconds` but those named in `without`."""
-    metadata = json.loads(prometheus.get("/api/v1/metadata"))["data"]
+def recent_series(prometheus: Prometheus, seconds: int, without: frozenset[str]) -> list[Series]:
+    """Return all series of the last `seconds` except those named in `without`.
+
+    A series that starts late is padded with its first value to the length of its job.
+    """
+    metadata = prometheus.ask("/api/v1/metadata")
     kinds = {name: found[0]["type"] for name, found in metadata.items()}
     found = prometheus.ask("/api/v1/query", query=f'{{__name__!=""}}[{seconds}s]')["result"]
     longest: dict[str, int] = {}
@@ -204,13 +199,12 @@ def seen_in(prometheus: Prometheus, seconds: int, without: frozenset[str]) -> li
 def _series(
     labels: Mapping[str, str], values: list[float], length: int, kinds: Mapping[str, str]
 ) -> Series:
-    """As long as the others of its job: before its first sample it had that value already."""
     name = labels["__name__"]
-    whole = all(value.is_integer() for value in values)
     padded = [*values[:1] * (length - len(values)), *values]
+    whole = all(value.is_integer() for value in values)
     kind = kinds.get(name) or kinds.get(_OF_A_FAMILY.sub("", name), "")
     return Series(
-        as_written(name, labels),
+        notation(name, labels),
         tuple(map(int, padded)) if whole else tuple(padded),
         counter=kind in ("counter", "histogram") or bool(_OF_A_FAMILY.search(name)),
     )

@@ -1,7 +1,7 @@
-"""Pulumi projects of the benchmarks' own: a copy of this program, and an empty one to compare with.
+"""Pulumi projects of the benchmarks: a copy of this program, and an empty one as the baseline.
 
-Both run on the same CLI, the same Python environment and a `file://` backend in the project's
-folder, so that a difference in time is a difference of the programs.
+Both run with the same CLI, the same Python environment and a `file://` backend in the project's
+folder, so that a difference in time is a difference between the programs.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import yaml
 
+from ops.errors import OpsError
 from ops.offline.program import PROJECT, ROOT
 
 PROGRAM = ("__main__.py", "Pulumi.yaml", ".dockerignore")
@@ -30,8 +31,8 @@ CANCEL_SECONDS = 20
 LAST_LINES = 25
 
 
-class BenchmarkError(Exception):
-    """A figure cannot be taken; the message says why."""
+class BenchmarkError(OpsError):
+    """A figure cannot be measured; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,9 @@ class Project:
     stack: str
 
     def up(self, *options: str, preview: bool = False) -> float:
-        """Seconds that `pulumi up --yes` takes, start of the CLI included. Raises BenchmarkError.
+        """Return the seconds that `pulumi up --yes` takes, start of the CLI included.
 
-        `preview` has it run the program once more before, as it does unless told otherwise.
+        Without `preview`, `--skip-preview` is set. Raises BenchmarkError.
         """
         skip = () if preview else ("--skip-preview",)
         started = time.monotonic()
@@ -53,62 +54,54 @@ class Project:
         return time.monotonic() - started
 
     def run(self, *arguments: str) -> None:
-        """Raises BenchmarkError with the last of what the CLI said."""
+        """Run the CLI. Raises BenchmarkError with the last lines of its output."""
         command = [self.cli, "--cwd", str(self.folder), "--non-interactive", *arguments]
         with subprocess.Popen(
             command,
-            env=self._environment(),
+            env={
+                **os.environ,
+                "PULUMI_BACKEND_URL": f"file://{self.folder / 'state'}",
+                "PULUMI_CONFIG_PASSPHRASE": "for-benchmarks-only",
+                "PULUMI_SKIP_UPDATE_CHECK": "true",
+                "PULUMI_STACK": self.stack,
+            },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            # Not of the terminal's group: what Ctrl+C means is decided below.
+            # Outside the terminal's process group: Ctrl+C is handled below.
             start_new_session=True,
         ) as process:
             try:
-                said, _ = process.communicate(timeout=UP_SECONDS)
+                output, _ = process.communicate(timeout=UP_SECONDS)
             except BaseException as error:
-                _end(process)
+                _cancel(process)
                 if isinstance(error, subprocess.TimeoutExpired):
                     raise BenchmarkError(
                         f"`pulumi {arguments[0]}` took more than {UP_SECONDS} s"
                     ) from None
                 raise
         if process.returncode != 0:
-            last = "\n".join(said.strip().splitlines()[-LAST_LINES:])
+            last = "\n".join(output.strip().splitlines()[-LAST_LINES:])
             raise BenchmarkError(f"`pulumi {arguments[0]}` of {self.stack} failed:\n{last}")
 
-    def keep_as_new(self) -> None:
-        """Remembers the state as it is, for `make_new`."""
+    def save_state(self) -> None:
+        """Save the state for `reset_state`."""
         shutil.copytree(self.folder / "state", self.folder / "state.new")
 
-    def make_new(self) -> None:
-        """As if the stack had never been up."""
+    def reset_state(self) -> None:
+        """Restore the saved state, of a stack that was never up."""
         shutil.rmtree(self.folder / "state")
         shutil.copytree(self.folder / "state.new", self.folder / "state")
 
-    def _environment(self) -> dict[str, str]:
-        return {
-            **os.environ,
-            "PULUMI_BACKEND_URL": f"file://{self.folder / 'state'}",
-            "PULUMI_CONFIG_PASSPHRASE": "for-benchmarks-only",
-            "PULUMI_SKIP_UPDATE_CHECK": "true",
-            "PULUMI_STACK": self.stack,
-        }
 
+def copy_of_program(
+    cli: str, folder: Path, stack: str, values: Mapping[str, Any], secrets: Mapping[str, str]
+) -> Project:
+    """Copy this program into a new project with a stack that is not up yet.
 
-class Configured(Protocol):
-    """Config by key; `secrets` are encrypted."""
-
-    @property
-    def values(self) -> Mapping[str, Any]: ...
-
-    @property
-    def secrets(self) -> Mapping[str, str]: ...
-
-
-def copy_of_program(cli: str, folder: Path, stack: str, configured: Configured) -> Project:
-    """This program with a stack of the given configuration, not yet up."""
+    `values` are the config values by key, `secrets` those that are encrypted.
+    """
     folder.mkdir()
     for file in PROGRAM:
         shutil.copy(ROOT / file, folder / file)
@@ -117,24 +110,17 @@ def copy_of_program(cli: str, folder: Path, stack: str, configured: Configured) 
     project = yaml.safe_load((folder / "Pulumi.yaml").read_text())
     project["runtime"]["options"]["virtualenv"] = sys.prefix
     (folder / "Pulumi.yaml").write_text(yaml.safe_dump(project))
-    config = {f"{PROJECT}:{key}": value for key, value in configured.values.items()}
+    config = {f"{PROJECT}:{key}": value for key, value in values.items()}
     (folder / f"Pulumi.{stack}.yaml").write_text(yaml.safe_dump({"config": config}))
     made = _with_stack(Project(cli, folder, stack))
-    made.run(
-        "config",
-        "set-all",
-        *(
-            part
-            for key, value in configured.secrets.items()
-            for part in ("--secret", f"{key}={value}")
-        ),
-    )
-    made.keep_as_new()
+    options = [part for key, value in secrets.items() for part in ("--secret", f"{key}={value}")]
+    made.run("config", "set-all", *options)
+    made.save_state()
     return made
 
 
 def empty_program(cli: str, folder: Path) -> Project:
-    """A Python program that makes nothing, up: the least that any `pulumi up` takes."""
+    """Bring up a Python program without resources: the least that any `pulumi up` takes."""
     folder.mkdir()
     runtime = {"name": "python", "options": {"toolchain": "pip", "virtualenv": sys.prefix}}
     (folder / "Pulumi.yaml").write_text(yaml.safe_dump({"name": "empty", "runtime": runtime}))
@@ -150,8 +136,8 @@ def _with_stack(project: Project) -> Project:
     return project
 
 
-def _end(process: subprocess.Popen[str]) -> None:
-    """As Ctrl+C does, so that the CLI ends its plugins."""
+def _cancel(process: subprocess.Popen[str]) -> None:
+    """Interrupt the CLI as Ctrl+C does, so that it ends its plugins; kill it after 20 s."""
     process.send_signal(signal.SIGINT)
     try:
         process.communicate(timeout=CANCEL_SECONDS)

@@ -1,4 +1,4 @@
-"""The stacks that are measured: names, configuration and ports of their own, removed by label."""
+"""Benchmark stacks: their names, configuration and ports; removed by label."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ from benchmarks.projects import BenchmarkError
 from components.catalog.services import DEFAULT_PORTS
 from ops.offline import local_deploy, program
 
-DEV, PROD, COMPOSE, REHEARSAL = "bench-dev", "bench-prod", "bench-compose", "bench-rehearsal"
-ALL_METRICS, HISTORY, LOAD = "bench-all-metrics", "bench-history", "bench-load"
-STACKS = (DEV, PROD, COMPOSE, REHEARSAL, ALL_METRICS, HISTORY, LOAD)
-PORTS = (20_000, 30_000)
+DEV, PROD, COMPOSE, LOCAL = "bench-dev", "bench-prod", "bench-compose", "bench-local"
+HISTORY = "bench-history"
+STACKS = (DEV, PROD, COMPOSE, LOCAL, HISTORY)
+# Below the kernel's range of ephemeral ports.
+PORTS = range(20_000, 30_000)
 PASSWORDS = ("grafanaAdminPassword", "postgresPassword", "redisPassword")
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """Config by key, as the stack `like` has it committed, on ports that are free."""
+    """Config values by key, as the committed stack has them, on free ports."""
 
     values: Mapping[str, Any]
     secrets: Mapping[str, str]
@@ -37,7 +38,7 @@ class Configuration:
         return found
 
     def for_mocks(self) -> program.StackConfig:
-        """As the engine would hand it to the program, the defaults of `Pulumi.yaml` included."""
+        """Return what the engine would pass to the program, defaults of `Pulumi.yaml` included."""
         declared = yaml.safe_load((program.ROOT / "Pulumi.yaml").read_text())["config"]
         defaults = {key: declaration["default"] for key, declaration in declared.items()}
         return program.StackConfig.of_values(
@@ -46,7 +47,7 @@ class Configuration:
 
 
 def configuration(like: str, images: Mapping[str, str], **overrides: Any) -> Configuration:
-    """Passwords are made up; notifications, should an alert fire, reach nobody."""
+    """Return the configuration of stack `like` with generated passwords and no real receiver."""
     committed = yaml.safe_load((program.ROOT / f"Pulumi.{like}.yaml").read_text())["config"]
     values = {
         **{key.removeprefix(f"{program.PROJECT}:"): value for key, value in committed.items()},
@@ -64,23 +65,23 @@ def containers(client: docker.DockerClient, stack: str) -> list[Container]:
     return sorted(found, key=lambda container: container.name or "")
 
 
-def all_healthy(client: docker.DockerClient, stack: str) -> None:
-    """Raises BenchmarkError naming what is not."""
+def check_healthy(client: docker.DockerClient, stack: str) -> None:
+    """Raises BenchmarkError naming the unhealthy containers."""
     found = containers(client, stack)
-    ill = [container.name or "?" for container in found if container.health != "healthy"]
-    if ill or not found:
-        raise BenchmarkError(f"{stack} came up, but not healthy: {', '.join(ill) or 'nothing'}")
+    faulty = [container.name or "?" for container in found if container.health != "healthy"]
+    if faulty or not found:
+        names = ", ".join(faulty) or "no container found"
+        raise BenchmarkError(f"{stack} came up, but not healthy: {names}")
 
 
 def remove(client: docker.DockerClient, *stacks: str) -> None:
-    """Containers, networks and volumes, those of an earlier run that was killed too."""
+    """Remove containers, networks and volumes, also those that a killed run left."""
     for stack in stacks:
         local_deploy.down(client, stack, volumes=True)
 
 
 def _free_ports() -> dict[str, int]:
-    """Below the range that the kernel hands out by itself: free now, and in a few minutes too."""
-    candidates = iter(Random().sample(range(*PORTS), PORTS[1] - PORTS[0]))
+    candidates = iter(Random().sample(PORTS, len(PORTS)))
     return {service: next(filter(_is_free, candidates)) for service in DEFAULT_PORTS}
 
 

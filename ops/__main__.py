@@ -17,6 +17,7 @@ from ops import size as size_
 from ops.certs import certs as certs_
 from ops.demo import demo as demo_
 from ops.demo import workspace
+from ops.errors import OpsError
 from ops.offline import local_deploy, program
 from ops.offline import render as render_
 from ops.offline.images import LocalImagesError
@@ -291,19 +292,16 @@ def run() -> None:
     try:
         app()
     except (
-        certs_.CertsError,
+        OpsError,
         backup_.BackupError,
-        comment_.CommentError,
         demo_.DemoError,
         drill_.DrillError,
         GitHubError,
         DiffError,
         LocalImagesError,
         dev_machine.MachineError,
-        preview_.PreviewError,
         program.ProgramError,
-        local_deploy.RehearsalError,
-        size_.SizeError,
+        local_deploy.LocalDeployError,
         workspace.WorkspaceError,
     ) as error:
         typer.echo(f"error: {redact(str(error))}", err=True)

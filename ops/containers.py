@@ -84,7 +84,7 @@ def clear(stack: str) -> tuple[str, ...]:
     on all of its hosts or, where one of them does not answer, on none.
 
     The way back where the two no longer agree: an `up` that was killed, a state that is lost.
-    Returns the names of what is gone. Raises MachineError or RehearsalError.
+    Returns the names of what is gone. Raises MachineError or LocalDeployError.
     """
     try:
         clients = [connect_to(engine.props) for engine in connections.engines(stack)]

@@ -21,6 +21,7 @@ import docker
 import docker.errors
 
 from components.catalog.images import IMAGES
+from ops.errors import OpsError
 from ops.offline.images.debian import SUITES, Apt, suite
 from ops.offline.images.errors import LocalImagesError
 
@@ -45,7 +46,7 @@ TOOLS = {
 }
 
 
-class MachineError(Exception):
+class MachineError(OpsError):
     """Something that this machine lacks; the message says what and the way out."""
 
 

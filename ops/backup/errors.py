@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ops.errors import OpsError
 
-class BackupError(Exception):
+
+class BackupError(OpsError):
     """Nothing was kept, or nothing was brought back; the message says why and what to do."""

@@ -14,6 +14,7 @@ from components.settings.tls import served_by
 from ops.certs import ca
 from ops.demo import pulumi_cli
 from ops.dev_machine import PRIVATE, ROOT, Report
+from ops.errors import OpsError
 from ops.offline import program
 
 AUTHORITY_DAYS = 3650
@@ -24,10 +25,6 @@ EARLIER = timedelta(hours=1)
 FILES = {"tlsCa": "ca.pem", "tlsCertificate": "certificate.pem", "tlsKey": "key.pem"}
 """The settings, and the files in a stack's folder that they are read from."""
 AUTHORITY_KEY = "ca.key"
-
-
-class CertsError(Exception):
-    """No certificate was made, or it was not set; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +43,11 @@ class Folder:
         return (self.path / AUTHORITY_KEY).exists()
 
     def text(self, name: str) -> str:
-        """A file of it. Raises CertsError."""
+        """A file of it. Raises OpsError."""
         try:
             return (self.path / name).read_text()
         except OSError as error:
-            raise CertsError(f"{_shown(self.path / name)}: {error.strerror}.") from None
+            raise OpsError(f"{_shown(self.path / name)}: {error.strerror}.") from None
 
     def make(self, hosts: list[str]) -> None:
         """An authority and a certificate, where there is none yet."""
@@ -60,11 +57,11 @@ class Folder:
         self._issue(authority, hosts)
 
     def renew(self, hosts: list[str]) -> None:
-        """A new certificate with a new key, by the authority that is there. Raises CertsError."""
+        """A new certificate with a new key, by the authority that is there. Raises OpsError."""
         authority = ca.Issued(self.text(FILES["tlsCa"]), self.text(AUTHORITY_KEY))
         ends = certificates.expiry(authority.certificate)
         if ends < _from_now(CERTIFICATE_DAYS).ends:
-            raise CertsError(
+            raise OpsError(
                 f"The authority ends on {ends:%Y-%m-%d}, before a new certificate would: move "
                 f"{_shown(self.path)} away and make a new one. All clients then need its ca.pem."
             )
@@ -89,7 +86,7 @@ class Folder:
 def run(stack: str, report: Report, *, renew: bool, set_: bool) -> None:
     """Makes or renews a stack's certificate and says, or with `set_` does, what is to be set.
 
-    What is there is not made again without `renew`. Raises CertsError and ProgramError.
+    What is there is not made again without `renew`. Raises OpsError and ProgramError.
     """
     folder = Folder.of(stack)
     values = program.committed_values(stack)
@@ -129,7 +126,7 @@ def _tell_of(folder: Folder, hosts: list[str], report: Report) -> None:
 def _set(folder: Folder, report: Report) -> None:
     cli = pulumi_cli.find()
     if cli is None:
-        raise CertsError("There is no Pulumi CLI here to set the stack's configuration with.")
+        raise OpsError("There is no Pulumi CLI here to set the stack's configuration with.")
     for key, name in FILES.items():
         command = _command(folder.stack, key)
         done = subprocess.run(
@@ -141,7 +138,7 @@ def _set(folder: Folder, report: Report) -> None:
             check=False,
         )
         if done.returncode != 0:
-            raise CertsError(f"`{command}` failed: {done.stderr.strip().removeprefix('error: ')}")
+            raise OpsError(f"`{command}` failed: {done.stderr.strip().removeprefix('error: ')}")
     report(
         f"{', '.join(FILES)} are set in Pulumi.{folder.stack}.yaml; `pulumi up` puts them to use."
     )

@@ -18,6 +18,7 @@ from components.settings.settings import Settings
 from ops import connections, dev_machine
 from ops.demo import pulumi_cli
 from ops.demo.workspace import Workspace, WorkspaceError
+from ops.errors import OpsError
 from ops.offline import local_deploy, program
 
 STACK = "dev"
@@ -25,7 +26,7 @@ TARGETS_SECONDS = 90
 console = Console(highlight=False)
 
 
-class DemoError(Exception):
+class DemoError(OpsError):
     """The demo did not come up; the message says why."""
 
 

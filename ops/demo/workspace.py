@@ -20,12 +20,13 @@ from typing import Any
 import yaml
 
 from ops.dev_machine import PRIVATE, ROOT
+from ops.errors import OpsError
 from ops.offline.program import PROJECT
 
 SECRET_KEYS = ("grafanaAdminPassword", "postgresPassword", "redisPassword")
 
 
-class WorkspaceError(Exception):
+class WorkspaceError(OpsError):
     """Pulumi said no; its own words are above, or in the message."""
 
 

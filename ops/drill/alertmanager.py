@@ -12,6 +12,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from components.common.quantities import duration_seconds
+from ops.errors import OpsError
 
 TIMEOUT_SECONDS = 10
 _CONFIGS = "_configs"
@@ -20,7 +21,7 @@ _DEFAULTS = {"group_wait": "30s", "group_interval": "5m"}
 _SENDS_RESOLVED = {"email": False, "slack": False}
 
 
-class DrillError(Exception):
+class DrillError(OpsError):
     """The drill could not be held; the message says why."""
 
 

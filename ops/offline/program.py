@@ -20,6 +20,7 @@ from pulumi.runtime import mocks, rpc, set_all_config
 
 from components.settings import loader, schema
 from components.settings.settings import Settings
+from ops.errors import OpsError
 from ops.offline import placeholders
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,7 +42,7 @@ _ENCRYPTED_WHOLE = (
 )
 
 
-class ProgramError(Exception):
+class ProgramError(OpsError):
     """The program did not run through; the message says why."""
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ops.errors import OpsError
 from ops.review.github import GitHub, GitHubAway
 
 # GitHub refuses a longer comment. What it counts is not documented: UTF-16 units are the most.
@@ -28,10 +29,6 @@ FROM_A_FORK = (
 )
 
 
-class CommentError(Exception):
-    """The report is not posted; the message says why."""
-
-
 @dataclass(frozen=True)
 class Report:
     """A report as `ops diff` writes it: its first line is the marker that it is found by."""
@@ -41,23 +38,23 @@ class Report:
 
     @classmethod
     def read(cls, path: Path, stack: str | None = None) -> Report:
-        """Of this stack, if one is named. Raises CommentError."""
+        """Of this stack, if one is named. Raises OpsError."""
         if path.is_symlink() or not path.is_file():
-            raise CommentError(f"There is no report {path}.")
+            raise OpsError(f"There is no report {path}.")
         if path.stat().st_size > MAX_FILE_BYTES:
-            raise CommentError(f"{path} is too long to be a report.")
+            raise OpsError(f"{path} is too long to be a report.")
         try:
             marker, _, text = path.read_bytes().decode().partition("\n")
         except UnicodeDecodeError:
-            raise CommentError(f"{path} is not UTF-8.") from None
+            raise OpsError(f"{path} is not UTF-8.") from None
         found = MARKER.fullmatch(marker.strip())
         if found is None:
-            raise CommentError(
+            raise OpsError(
                 f"{path} does not begin with <!-- vitalstream-preview: STACK -->: it is no report "
                 "of `python -m ops diff`."
             )
         if stack and found["stack"] != stack:
-            raise CommentError(f"{path} is the report of stack {found['stack']}, not of {stack}.")
+            raise OpsError(f"{path} is the report of stack {found['stack']}, not of {stack}.")
         return cls(marker.strip(), UNSEEN.sub("", text))
 
 
@@ -78,7 +75,7 @@ class PullRequest:
 def post(github: GitHub, pull_request: PullRequest, report: Report) -> str:
     """Creates or updates the report's comment and says what was done.
 
-    Raises CommentError and GitHubError.
+    Raises OpsError and GitHubError.
     """
     note = ""
     if pull_request.head_sha:
@@ -98,10 +95,10 @@ def post(github: GitHub, pull_request: PullRequest, report: Report) -> str:
 
 
 def _passed(found: Any, wanted: PullRequest) -> str | None:
-    """Why there is nothing to say any more. Raises CommentError on another's pull request."""
+    """Why there is nothing to say any more. Raises OpsError on another's pull request."""
     head = found["head"]
     if ((head["repo"] or {}).get("full_name")) != wanted.head_repository:
-        raise CommentError(
+        raise OpsError(
             f"Pull request {wanted.number} is not from {wanted.head_repository}: the report is not "
             "of it."
         )
@@ -185,10 +182,10 @@ def _open_fence(lines: list[str]) -> str:
 def target(
     repository: str, number: int, head_sha: str | None, head_repository: str | None
 ) -> PullRequest:
-    """The pull request, its names held against what may go into a path. Raises CommentError."""
+    """The pull request, its names held against what may go into a path. Raises OpsError."""
     for name in (repository, head_repository):
         if name is not None and not REPOSITORY.fullmatch(name):
-            raise CommentError(f"{name!r} is no repository: give it as owner/name.")
+            raise OpsError(f"{name!r} is no repository: give it as owner/name.")
     if (head_sha is None) != (head_repository is None):
-        raise CommentError("--head-sha and --head-repository go together.")
+        raise OpsError("--head-sha and --head-repository go together.")
     return PullRequest(repository, number, head_sha, head_repository)

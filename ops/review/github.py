@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 import requests
 
+from ops.errors import OpsError
+
 TIMEOUT_SECONDS = (5, 30)
 ATTEMPTS = 4
 # What a job may stand still for; a limit that lasts longer is told instead.
@@ -23,7 +25,7 @@ PAGE_SIZE = 100
 MAX_PAGES = 100
 
 
-class GitHubError(Exception):
+class GitHubError(OpsError):
     """GitHub did not do it; the message says why and the way out."""
 
 

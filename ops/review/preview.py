@@ -18,6 +18,7 @@ from typing import Any
 
 from ops.demo import pulumi_cli
 from ops.dev_machine import ROOT
+from ops.errors import OpsError
 from ops.review import policy
 from policy.rules import LEVEL, Violation
 
@@ -25,10 +26,6 @@ CHANGES = 2
 """The exit code of `ops diff` where something changes."""
 PACK = "policy"
 Report = Callable[[str], None]
-
-
-class PreviewError(Exception):
-    """There is no preview; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,7 @@ def preview(stack: str, base: str, out: Path | None, say: Report, *, engine: boo
     """Writes the report on a stack to `out`, or to the terminal, and returns an exit code: 0 for no
     change, 2 for changes.
 
-    Raises PreviewError where a policy is broken too: the report is written all the same.
+    Raises OpsError where a policy is broken too: the report is written all the same.
     """
     found = policy.check(stack)
     cli = _cli(stack, say) if engine else None
@@ -60,9 +57,9 @@ def preview(stack: str, base: str, out: Path | None, say: Report, *, engine: boo
             source = ["--preview", str(file)]
         code = _diff(stack, source, results, out)
     if broken := [violation for violation in found if violation.level == LEVEL]:
-        raise PreviewError(policy.as_text(stack, broken))
+        raise OpsError(policy.as_text(stack, broken))
     if code not in (0, CHANGES):
-        raise PreviewError("`ops diff` has ended with an error, in its words above or its report.")
+        raise OpsError("`ops diff` has ended with an error, in its words above or its report.")
     return code
 
 
@@ -100,7 +97,7 @@ def _cli(stack: str, say: Report) -> str | None:
 
 
 def by_engine(cli: str, stack: str, root: Path = ROOT) -> Engine:
-    """A preview with the policy pack. Raises PreviewError, in the engine's words."""
+    """A preview with the policy pack. Raises OpsError, in the engine's words."""
     with tempfile.TemporaryDirectory() as folder:
         events = Path(folder) / "events"
         done = _run(
@@ -116,7 +113,7 @@ def by_engine(cli: str, stack: str, root: Path = ROOT) -> Engine:
     violations = tuple(_violations(lines))
     refused = any(violation.level == LEVEL for violation in violations)
     if done.returncode != 0 and not refused:
-        raise PreviewError(f"The engine's preview of {stack} failed:\n{_words(done)}")
+        raise OpsError(f"The engine's preview of {stack} failed:\n{_words(done)}")
     return Engine(done.stdout, violations)
 
 

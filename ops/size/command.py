@@ -13,16 +13,13 @@ from components.settings.settings import (
     MIN_INTERVAL_SECONDS,
     MIN_RETENTION_SECONDS,
 )
+from ops.errors import OpsError
 from ops.size.current import current
 from ops.size.demand import Demand, Load
 from ops.size.measured import SAMPLE_BYTES
 from ops.size.report import as_json, as_text
 
 MOST = 1_000_000_000
-
-
-class SizeError(Exception):
-    """The load makes no sense; the message says why and what would."""
 
 
 class Format(StrEnum):
@@ -46,7 +43,7 @@ class Asked:
 
 
 def run(asked: Asked, format_: Format = Format.TEXT) -> str:
-    """What is printed. Raises SizeError and ProgramError."""
+    """What is printed. Raises OpsError and ProgramError."""
     now = current(asked.stack)
     interval = now.interval if asked.interval is None else asked.interval
     retention = now.retention if asked.retention is None else asked.retention
@@ -57,40 +54,40 @@ def run(asked: Asked, format_: Format = Format.TEXT) -> str:
 
 
 def load(series: int, interval: str, retention: str, churn: float, sample_bytes: float) -> Load:
-    """Raises SizeError."""
+    """Raises OpsError."""
     if series <= 0:
-        raise SizeError(
+        raise OpsError(
             f"--series {series}: a Prometheus with no series needs no size; give 1 or more."
         )
     if series > MOST:
-        raise SizeError(
+        raise OpsError(
             f"--series {series} is more than {MOST}, which no one Prometheus holds: split them "
             "first (docs/operations/scaling.md)."
         )
     if not (math.isfinite(churn) and 0 <= churn <= 10_000):
-        raise SizeError(
+        raise OpsError(
             f"--churn {churn:g} is not from 0 to 10000, the percent of the series that are "
             "followed by new ones within an hour."
         )
     # A sample of a constant series takes some bits, and no value more than a double and its time.
     if not 0.1 <= sample_bytes <= 16:
-        raise SizeError(
+        raise OpsError(
             f"--sample-bytes {sample_bytes:g} is not from 0.1 to 16, the bytes that a sample can "
             "take."
         )
     every = _seconds("--interval", interval)
     if every > MAX_INTERVAL_SECONDS:
-        raise SizeError(
+        raise OpsError(
             f"--interval {interval} is longer than 2m: Prometheus forgets a series after 5m "
             "without a sample, so no stack takes one that is longer."
         )
     if every < MIN_INTERVAL_SECONDS:
-        raise SizeError(
+        raise OpsError(
             f"--interval {interval} is shorter than 1s, the shortest that a stack takes."
         )
     kept = _seconds("--retention", retention)
     if kept < MIN_RETENTION_SECONDS:
-        raise SizeError(
+        raise OpsError(
             f"--retention {retention} is shorter than 2h, the length of Prometheus' first block."
         )
     return Load(series, every, kept, churn / 100, sample_bytes)
@@ -100,4 +97,4 @@ def _seconds(option: str, text: str) -> float:
     try:
         return duration_seconds(text)
     except ValueError as error:
-        raise SizeError(f"{option} {text!r} {error}.") from None
+        raise OpsError(f"{option} {text!r} {error}.") from None

@@ -1,6 +1,7 @@
-"""What the load test found, as `ops.size.demand` reckons with it.
+"""Measured constants of the formulas in `ops.size.demand`.
 
-Source: `python -m benchmarks --only load`; the runs of 2026-11-25 in docs/operations/scaling.md.
+Source: the load benchmark of commit ea5e9be; docs/operations/scaling.md has its runs of
+2026-11-25.
 """
 
 # Bytes of resident memory: of a Prometheus without series, and of each series in its head. Through

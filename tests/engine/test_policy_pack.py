@@ -7,7 +7,8 @@ import json
 import docker
 import pytest
 
-from ops.review.preview import Engine, PreviewError, by_engine
+from ops.errors import OpsError
+from ops.review.preview import Engine, by_engine
 from policy.rules import POLICIES
 from tests.engine.conftest import copy_program, make_stack
 from tests.engine.program import SECRETS, EngineStack
@@ -114,7 +115,7 @@ def test_a_refused_preview_still_says_what_would_change(bad: Engine) -> None:
 def test_a_preview_that_fails_is_told_in_the_engines_words(program: EngineStack) -> None:
     program.configure(retentionTime="a month")
     try:
-        with pytest.raises(PreviewError, match="is not a Prometheus duration"):
+        with pytest.raises(OpsError, match="is not a Prometheus duration"):
             previewed(program)
     finally:
         program.configure(retentionTime="30d")

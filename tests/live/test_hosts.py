@@ -235,7 +235,7 @@ def test_a_machine_that_is_gone_is_told_and_the_other_one_not_touched(spread: Sp
     spread.machines[FAR].stop_engine()
     try:
         [told] = spread.preflight()
-        with pytest.raises(local_deploy.RehearsalError, match=f"hosts.{FAR}.docker"):
+        with pytest.raises(local_deploy.LocalDeployError, match=f"hosts.{FAR}.docker"):
             local_deploy.up(STACK, spread.config, stacks.say)
     finally:
         spread.machines[FAR].start_engine()

@@ -1,4 +1,4 @@
-"""What the benchmarks make of what they measured, and what Compose is given to compare with."""
+"""Figures of the benchmarks, and the Compose project that is the baseline."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from benchmarks.compose_project import compose_file
-from benchmarks.figures import Aim, Figure, Report
-from benchmarks.memory import without_file_cache
+from benchmarks.figures import Figure, Report
+from benchmarks.measurements import without_file_cache
 from benchmarks.projects import BenchmarkError
 from benchmarks.rule_edit import EXPRESSION, RULE, RULE_FILE
 from ops.offline.local_deploy.plan import CONTAINER
@@ -37,49 +37,49 @@ def figure(*samples: float, **more: Any) -> Figure:
     return Figure("second up", samples, "s", **more)
 
 
-def test_a_ratio_is_the_median_of_the_rounds_ratios() -> None:
-    beside = figure(2, 30, 4, yardstick=(1, 10, 1), yardstick_name="empty")
+def test_ratio_is_the_median_of_the_rounds_ratios() -> None:
+    beside = figure(2, 30, 4, baseline=(1, 10, 1), baseline_name="empty")
     assert beside.ratio == 3
 
 
-def test_an_aim_of_a_ratio_is_met_up_to_its_limit() -> None:
-    assert figure(2, yardstick=(1,), aim=Aim(2)).met
+def test_met_with_ratio_at_the_target_is_true() -> None:
+    assert figure(2, baseline=(1,), target=2).met
 
 
-def test_an_aim_is_not_met_above_its_limit() -> None:
-    assert figure(2.1, yardstick=(1,), aim=Aim(2)).met is False
+def test_met_with_ratio_above_the_target_is_false() -> None:
+    assert figure(2.1, baseline=(1,), target=2).met is False
 
 
-def test_a_figure_without_a_yardstick_is_judged_by_itself() -> None:
-    assert figure(2.1, aim=Aim(2)).met is False
+def test_met_without_baseline_compares_the_median() -> None:
+    assert figure(2.1, target=2).met is False
 
 
-def test_a_figure_without_an_aim_is_not_judged() -> None:
+def test_met_without_target_is_none() -> None:
     assert figure(1).met is None
 
 
-def test_a_missed_scrape_fails_the_aim_however_fast_it_was() -> None:
-    assert figure(1, aim=Aim(2), condition="a scrape was missed").met is False
+def test_met_with_fault_is_false() -> None:
+    assert figure(1, target=2, fault="a scrape was missed").met is False
 
 
-def test_the_verdict_names_what_failed_it() -> None:
-    missed = figure(1, aim=Aim(2), condition="a scrape was missed")
+def test_verdict_names_the_fault() -> None:
+    missed = figure(1, target=2, fault="a scrape was missed")
     assert missed.cells()[-1] == "not met: a scrape was missed"
 
 
-def test_markdown_has_a_cell_for_every_column() -> None:
+def test_markdown_rows_have_a_cell_for_every_column() -> None:
     lines = Report({}, [figure(1, 2)]).as_markdown().strip().splitlines()
     assert len({line.count("|") for line in lines}) == 1
 
 
-def test_every_container_has_its_compose_service(
+def test_compose_file_has_a_service_for_every_container(
     composed: dict[str, Any], registrations: list[Registration]
 ) -> None:
     containers = {found.name for found in registrations if found.type == CONTAINER}
     assert set(composed["services"]) == containers
 
 
-def test_compose_gets_the_same_limits(composed: dict[str, Any]) -> None:
+def test_compose_service_has_the_same_limits(composed: dict[str, Any]) -> None:
     service = composed["services"]["node-exporter"]
     assert (service["mem_limit"], service["memswap_limit"], service["cpus"]) == (
         "64m",
@@ -88,18 +88,18 @@ def test_compose_gets_the_same_limits(composed: dict[str, Any]) -> None:
     )
 
 
-def test_compose_takes_no_dollar_for_a_variable_of_its_own(composed: dict[str, Any]) -> None:
+def test_compose_command_escapes_dollars(composed: dict[str, Any]) -> None:
     command = " ".join(composed["services"]["node-exporter"]["command"])
     assert command.count("$$") * 2 == command.count("$") > 0
 
 
-def test_files_come_to_compose_by_a_bind_mount(composed: dict[str, Any]) -> None:
+def test_compose_service_mounts_the_configuration(composed: dict[str, Any]) -> None:
     mounts = composed["services"]["prometheus"]["volumes"]
     source = next(mount["source"] for mount in mounts if mount["target"] == "/etc/prometheus")
     assert (Path(source) / "prometheus.yml").is_file()
 
 
-def test_a_property_that_compose_would_lack_is_refused(
+def test_compose_file_with_unknown_property_is_refused(
     registrations: list[Registration], tmp_path: Path
 ) -> None:
     container = next(found for found in registrations if found.type == CONTAINER)
@@ -111,10 +111,10 @@ def test_a_property_that_compose_would_lack_is_refused(
 
 
 @pytest.mark.parametrize("name", ["total_inactive_file", "inactive_file"])
-def test_memory_is_what_the_kernel_cannot_take_back_at_once(name: str) -> None:
+def test_without_file_cache_subtracts_the_inactive_files(name: str) -> None:
     assert without_file_cache({"usage": 100, "stats": {name: 30}}) == 70
 
 
-def test_the_rule_that_is_edited_is_there_once() -> None:
+def test_edited_rule_exists_once() -> None:
     text = (ROOT / RULE_FILE).read_text()
     assert text.count(f"record: {RULE}\n        {EXPRESSION}\n") == 1

@@ -13,7 +13,7 @@ import pytest
 from components.common import certificates
 from components.settings import loader
 from ops.certs import certs
-from ops.certs.certs import CertsError
+from ops.errors import OpsError
 from ops.offline import program
 from tests.unit.conftest import SECRETS
 
@@ -155,14 +155,14 @@ def test_an_authority_near_its_end_signs_nothing_more(
 ) -> None:
     monkeypatch.setattr(certs, "AUTHORITY_DAYS", 300)
     make()
-    with pytest.raises(CertsError, match=r"The authority ends on \d{4}-.* make a new one"):
+    with pytest.raises(OpsError, match=r"The authority ends on \d{4}-.* make a new one"):
         make(renew=True)
 
 
 def test_a_lost_authority_is_told(make: Callable[..., None], folder: Path) -> None:
     make()
     (folder / "ca.pem").unlink()
-    with pytest.raises(CertsError, match=r"ca\.pem: No such file"):
+    with pytest.raises(OpsError, match=r"ca\.pem: No such file"):
         make(renew=True)
 
 
@@ -206,7 +206,7 @@ def test_without_a_cli_nothing_can_be_set(
     make: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ops.demo.pulumi_cli.find", lambda: None)
-    with pytest.raises(CertsError, match="no Pulumi CLI here"):
+    with pytest.raises(OpsError, match="no Pulumi CLI here"):
         make(set_=True)
 
 
@@ -214,5 +214,5 @@ def test_what_the_cli_has_against_it_is_told(
     make: Callable[..., None], tmp_path: Path, cli: Path
 ) -> None:
     (tmp_path / "pulumi").write_text("#!/bin/sh\necho 'error: no stack named prod' >&2; exit 1\n")
-    with pytest.raises(CertsError, match=r"`pulumi config set tlsCa .*` failed: no stack named"):
+    with pytest.raises(OpsError, match=r"`pulumi config set tlsCa .*` failed: no stack named"):
         make(set_=True)

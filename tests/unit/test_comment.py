@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from ops import __main__ as command
+from ops.errors import OpsError
 from ops.review import comment
 from ops.review.comment import (
-    CommentError,
     PullRequest,
     Report,
     fitted,
@@ -246,14 +246,14 @@ def test_a_report_of_a_fork_says_so_below_the_marker(github: FakeGitHub) -> None
 
 
 def test_a_report_of_another_pull_request_is_refused(github: FakeGitHub) -> None:
-    with pytest.raises(CommentError, match="is not from somebody/monitoring"):
+    with pytest.raises(OpsError, match="is not from somebody/monitoring"):
         post(github.client(), OF_A_FORK, REPORT)
     assert github.comments == []
 
 
 def test_a_fork_that_is_gone_is_refused(github: FakeGitHub) -> None:
     github.pull_request["head"]["repo"] = None
-    with pytest.raises(CommentError, match="is not from"):
+    with pytest.raises(OpsError, match="is not from"):
         post(github.client(), OF_A_FORK, REPORT)
 
 
@@ -286,13 +286,13 @@ def test_a_report_is_read_with_its_marker(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_report_is_refused(tmp_path: Path, text: str | bytes, told: str) -> None:
-    with pytest.raises(CommentError, match=told):
+    with pytest.raises(OpsError, match=told):
         Report.read(written(tmp_path, text), "prod")
 
 
 def test_a_report_that_is_a_link_is_refused(tmp_path: Path) -> None:
     (tmp_path / "link.md").symlink_to(written(tmp_path, f"{MARKER}\n"))
-    with pytest.raises(CommentError, match="There is no report"):
+    with pytest.raises(OpsError, match="There is no report"):
         Report.read(tmp_path / "link.md")
 
 
@@ -325,12 +325,12 @@ def test_what_is_posted_is_cut(github: FakeGitHub) -> None:
 
 @pytest.mark.parametrize("name", ["clinic", "clinic/../x", "clinic/..", "a b/c", "clinic/x?y"])
 def test_what_is_no_repository_is_refused(name: str) -> None:
-    with pytest.raises(CommentError, match="give it as owner/name"):
+    with pytest.raises(OpsError, match="give it as owner/name"):
         comment.target(name, 7, None, None)
 
 
 def test_a_head_needs_its_repository() -> None:
-    with pytest.raises(CommentError, match="go together"):
+    with pytest.raises(OpsError, match="go together"):
         comment.target("clinic/monitoring", 7, HEAD, None)
 
 

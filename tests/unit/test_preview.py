@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from ops.demo import pulumi_cli
+from ops.errors import OpsError
 from ops.review import preview
-from ops.review.preview import PreviewError, by_engine
+from ops.review.preview import by_engine
 from policy.rules import Violation
 from tests.unit.conftest import stack_config
 
@@ -133,7 +134,7 @@ def test_changes_are_told_by_the_exit_code(diff: Diff) -> None:
 @pytest.mark.usefixtures("no_pulumi")
 def test_a_report_that_cannot_be_made_is_an_error(diff: Diff) -> None:
     diff.code = 1
-    with pytest.raises(PreviewError, match="has ended with an error"):
+    with pytest.raises(OpsError, match="has ended with an error"):
         run()
 
 
@@ -143,7 +144,7 @@ def test_a_broken_policy_is_an_error_after_the_report(
 ) -> None:
     config = stack_config("prod", {"protectData": False})
     monkeypatch.setattr("ops.offline.program.StackConfig.of_stack", lambda *_: config)
-    with pytest.raises(PreviewError, match="pulumi config set protectData true"):
+    with pytest.raises(OpsError, match="pulumi config set protectData true"):
         run()
     assert {found["policy"] for found in diff.results} == {"protected-data"}
 
@@ -152,7 +153,7 @@ def test_what_the_engines_pack_refuses_is_an_error_after_the_report(
     diff: Diff, pulumi: Callable[..., str]
 ) -> None:
     pulumi(code=1, events=(BROKEN,))
-    with pytest.raises(PreviewError, match="It is a data volume"):
+    with pytest.raises(OpsError, match="It is a data volume"):
         run()
     assert [found["resource"] for found in diff.results] == ["docker:index/volume:Volume::data"]
 
@@ -174,7 +175,7 @@ def test_what_both_find_is_told_once() -> None:
 def test_a_failed_preview_is_told_in_the_engines_words(pulumi: Callable[..., str]) -> None:
     failed = {"severity": "error", "message": "error: the passphrase is wrong\n"}
     cli = pulumi(code=255, diagnostics=({"severity": "info", "message": "hello"}, failed))
-    with pytest.raises(PreviewError) as error:
+    with pytest.raises(OpsError) as error:
         by_engine(cli, "prod")
     assert str(error.value) == (
         "The engine's preview of prod failed:\nerror: the passphrase is wrong"

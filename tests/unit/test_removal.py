@@ -69,7 +69,7 @@ def test_for_a_stale_connection_nothing_else_stays() -> None:
 def test_another_refusal_is_told_in_dockers_words() -> None:
     engine = Engine(Collection([Thing("alertmanager", "permission denied")]), Collection([]))
     with pytest.raises(
-        local_deploy.RehearsalError, match=r"alertmanager cannot be .*: permission de"
+        local_deploy.LocalDeployError, match=r"alertmanager cannot be .*: permission de"
     ):
         down(engine)
 
@@ -78,6 +78,6 @@ def test_another_refusal_is_told_in_dockers_words() -> None:
 def test_for_another_refusal_the_data_stay(first: list[Thing]) -> None:
     volume = Thing("prometheus-data")
     engine = Engine(Collection([*first, Thing("alertmanager", "no")]), Collection([volume]))
-    with pytest.raises(local_deploy.RehearsalError):
+    with pytest.raises(local_deploy.LocalDeployError):
         down(engine)
     assert not volume.gone

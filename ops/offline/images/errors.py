@@ -1,5 +1,9 @@
-"""The error that a user of the local images reads."""
+"""User-facing error of the local images."""
+
+from __future__ import annotations
+
+from ops.errors import OpsError
 
 
-class LocalImagesError(RuntimeError):
-    """Why the images cannot be made, in one line."""
+class LocalImagesError(OpsError):
+    """Reason why the images cannot be made, in one line."""

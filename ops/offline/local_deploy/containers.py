@@ -12,8 +12,9 @@ import docker
 import docker.errors
 from docker.types import LogConfig, Mount, Ulimit
 
+from ops.errors import docker_message
 from ops.offline.local_deploy import ownership
-from ops.offline.local_deploy.errors import RehearsalError, StoppedError, docker_words
+from ops.offline.local_deploy.errors import LocalDeployError, StoppedError
 
 MEBIBYTE = 2**20
 UNLIMITED_SWAP = -1
@@ -49,7 +50,7 @@ def create(
 ) -> str:
     """Makes and starts a container, waits for its health if it asks for that; returns its id.
 
-    Raises RehearsalError, with the container's last words where it does not become healthy.
+    Raises LocalDeployError, with the container's last words where it does not become healthy.
     """
     name = inputs["name"]
     networks = inputs.get("networksAdvanced") or []
@@ -64,7 +65,7 @@ def create(
             )
         client.api.start(made["Id"])
     except docker.errors.APIError as error:
-        raise RehearsalError(f"Docker does not start {name}: {docker_words(error)}") from error
+        raise LocalDeployError(f"Docker does not start {name}: {docker_message(error)}") from error
     if inputs.get("wait"):
         _wait_until_healthy(
             client, made["Id"], name, inputs.get("waitTimeout") or DEFAULT_WAIT_SECONDS, stop
@@ -74,7 +75,7 @@ def create(
 
 
 def arguments(client: docker.DockerClient, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """What the Docker API calls these inputs. Raises RehearsalError for one it does not know."""
+    """What the Docker API calls these inputs. Raises LocalDeployError for one it does not know."""
     _refuse_unknown("container", inputs, KNOWN)
     capabilities = inputs.get("capabilities") or {}
     ports = inputs.get("ports") or []
@@ -145,7 +146,7 @@ def _endpoint(network: Mapping[str, Any]) -> dict[str, Any]:
 
 def _refuse_unknown(what: str, inputs: Mapping[str, Any], known: frozenset[str]) -> None:
     if unknown := sorted(set(inputs) - known):
-        raise RehearsalError(f"The rehearsal knows no {what} property {', '.join(unknown)}.")
+        raise LocalDeployError(f"The rehearsal knows no {what} property {', '.join(unknown)}.")
 
 
 def _bytes(mebibytes: int | None) -> int | None:
@@ -214,4 +215,4 @@ def _wait_until_healthy(
         if stop.wait(POLL_SECONDS):
             raise StoppedError(f"{name} was not waited for.")
     words = client.api.logs(container, tail=LOG_LINES).decode(errors="replace").strip()
-    raise RehearsalError(f"{fault}. Its last words:\n{words or '(none)'}")
+    raise LocalDeployError(f"{fault}. Its last words:\n{words or '(none)'}")

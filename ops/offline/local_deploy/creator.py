@@ -10,8 +10,9 @@ import docker
 import docker.errors
 
 from components.docker.config_files_provider import ConfigFilesError, ConfigFilesProvider
+from ops.errors import docker_message
 from ops.offline.local_deploy import containers, resources
-from ops.offline.local_deploy.errors import RehearsalError, StoppedError, docker_words
+from ops.offline.local_deploy.errors import LocalDeployError, StoppedError
 from ops.offline.local_deploy.grafana_api import GrafanaApi
 from ops.offline.local_deploy.plan import (
     BUCKET_CHECK,
@@ -40,14 +41,14 @@ Made = tuple[str, Outputs]
 Report = Callable[[str], None]
 
 
-class RehearsalCreator:
+class LocalCreator:
     """Called from many threads at once, each time for a resource whose dependencies are there.
 
     After the first failure nothing more is begun, and `failure` is what the user reads.
     """
 
     def __init__(self, clients: Clients, left_out: frozenset[Key], report: Report) -> None:
-        self.failure: RehearsalError | None = None
+        self.failure: LocalDeployError | None = None
         self._clients = clients
         self._left_out = left_out
         self._report = report
@@ -102,24 +103,24 @@ class RehearsalCreator:
             return make(inputs)
         if make_there := self._by_engine.get(registration.type):
             return make_there(self._clients[provider_of(registration)], inputs)
-        raise RehearsalError(f"The rehearsal cannot make a {registration.type}.")
+        raise LocalDeployError(f"The rehearsal cannot make a {registration.type}.")
 
-    def _fail(self, failure: RehearsalError) -> None:
+    def _fail(self, failure: LocalDeployError) -> None:
         with self._changed:
             if self.failure is None and not isinstance(failure, StoppedError):
                 self.failure = failure
         self._stop.set()
 
-    def _in_plain_words(self, error: Exception, registration: Registration) -> RehearsalError:
-        if isinstance(error, RehearsalError):
+    def _in_plain_words(self, error: Exception, registration: Registration) -> LocalDeployError:
+        if isinstance(error, LocalDeployError):
             return error
         if isinstance(error, ConfigFilesError):
-            return RehearsalError(f"{registration.name}: {error}")
+            return LocalDeployError(f"{registration.name}: {error}")
         if isinstance(error, docker.errors.DockerException):
-            return RehearsalError(
-                f"Docker does not make {registration.name}: {docker_words(error)}"
+            return LocalDeployError(
+                f"Docker does not make {registration.name}: {docker_message(error)}"
             )
-        return RehearsalError(f"{registration.name}: {type(error).__name__}: {error}")
+        return LocalDeployError(f"{registration.name}: {type(error).__name__}: {error}")
 
     def _config_files(self, inputs: dict[str, Any]) -> tuple[str, Outputs]:
         props = {name: value for name, value in inputs.items() if name != "__provider"}
@@ -149,5 +150,5 @@ class RehearsalCreator:
     @property
     def _grafana_there(self) -> GrafanaApi:
         if self._grafana is None:
-            raise RehearsalError("A Grafana object came before its provider.")
+            raise LocalDeployError("A Grafana object came before its provider.")
         return self._grafana

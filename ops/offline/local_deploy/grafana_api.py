@@ -11,7 +11,7 @@ from typing import Any
 import requests
 
 from ops import connections
-from ops.offline.local_deploy.errors import RehearsalError
+from ops.offline.local_deploy.errors import LocalDeployError
 
 TIMEOUT_SECONDS = 20
 _EXISTS = (HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED)
@@ -45,7 +45,7 @@ class GrafanaApi:
 
     def create_data_source(self, inputs: Mapping[str, Any]) -> str:
         if unknown := sorted(set(inputs) - _KNOWN_DATA_SOURCE):
-            raise RehearsalError(
+            raise LocalDeployError(
                 f"The rehearsal knows no data source property {', '.join(unknown)}."
             )
         uid = str(inputs["uid"])
@@ -91,15 +91,15 @@ class GrafanaApi:
                     method, self._url + path, json=body, timeout=TIMEOUT_SECONDS
                 )
         except requests.RequestException as error:
-            raise RehearsalError(f"Grafana at {self._url} does not answer: {error}") from None
+            raise LocalDeployError(f"Grafana at {self._url} does not answer: {error}") from None
         if answer.status_code == HTTPStatus.UNAUTHORIZED:
-            raise RehearsalError(
+            raise LocalDeployError(
                 f"Grafana at {self._url} refuses the password of {self._user}: its data volume "
                 "was made with another. Set vitalstream:grafanaAdminPassword to that one, or "
                 "remove the volume."
             )
         if not answer.ok and answer.status_code not in allow:
-            raise RehearsalError(
+            raise LocalDeployError(
                 f"Grafana at {self._url} refuses {method} {path} with status "
                 f"{answer.status_code}: {answer.text.strip()}"
             )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from components.docker.engines import Engine
-from ops.offline.local_deploy.errors import RehearsalError
+from ops.offline.local_deploy.errors import LocalDeployError
 from ops.offline.program import Registration, unwrap
 
 BUCKET_CHECK = "pulumi-python:dynamic/vitalstream:BucketCheck"
@@ -105,11 +105,11 @@ def image_of(registrations: Iterable[Registration], service: str) -> tuple[str, 
 def left_out(registrations: Sequence[Registration], services: Iterable[str]) -> frozenset[Key]:
     """The services, all that belongs to them and all that depends on them.
 
-    Raises RehearsalError for a service that the program does not have.
+    Raises LocalDeployError for a service that the program does not have.
     """
     components = {found.name: key(found) for found in registrations if not found.custom}
     if unknown := sorted(set(services) - set(components)):
-        raise RehearsalError(
+        raise LocalDeployError(
             f"There is no {', '.join(unknown)} to leave out; there are: "
             f"{', '.join(sorted(components))}."
         )

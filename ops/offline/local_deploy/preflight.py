@@ -12,7 +12,7 @@ from docker.models.containers import Container
 from components.docker.engines import is_local
 from components.preflight import conflicts
 from components.thanos.bucket_check_provider import refused
-from ops.offline.local_deploy.errors import RehearsalError
+from ops.offline.local_deploy.errors import LocalDeployError
 from ops.offline.local_deploy.ownership import made_here
 from ops.offline.local_deploy.plan import (
     BUCKET_CHECK,
@@ -26,7 +26,7 @@ from ops.offline.local_deploy.resources import missing_image
 
 
 def check(client: docker.DockerClient, plan: Plan) -> None:
-    """Raises RehearsalError with every obstacle and the way out of each."""
+    """Raises LocalDeployError with every obstacle and the way out of each."""
     there = client.containers.list(all=True, ignore_removed=True)
     faults = [
         *_foreign_names(client, plan, there),
@@ -36,7 +36,7 @@ def check(client: docker.DockerClient, plan: Plan) -> None:
         *(words for bucket in plan.inputs(BUCKET_CHECK) if (words := refused(bucket))),
     ]
     if faults:
-        raise RehearsalError("\n".join([*dict.fromkeys(faults), "Nothing was touched."]))
+        raise LocalDeployError("\n".join([*dict.fromkeys(faults), "Nothing was touched."]))
 
 
 def _foreign_names(

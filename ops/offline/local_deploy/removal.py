@@ -16,7 +16,8 @@ from docker.models.volumes import Volume
 from components.docker.service import DATA_SUFFIX
 from components.docker.volume_files import HELPER_LABEL
 from components.preflight.conflicts import STACK_LABEL
-from ops.offline.local_deploy.errors import RehearsalError, StaleNetworkError, docker_words
+from ops.errors import docker_message
+from ops.offline.local_deploy.errors import LocalDeployError, StaleNetworkError
 
 STOPPED_AT_ONCE = 8
 
@@ -28,7 +29,7 @@ def down(client: docker.DockerClient, stack: str, *, volumes: bool) -> tuple[str
     """Removes what the engine or a rehearsal made of a stack; `volumes`: its data too.
 
     Containers are given their own grace period to stop. Returns the names of what is gone. Raises
-    RehearsalError when Docker refuses, as when a container of someone else still uses a network,
+    LocalDeployError when Docker refuses, as when a container of someone else still uses a network,
     and StaleNetworkError, with all the rest gone, where only a new start of Docker frees one.
     """
     mine: Filters = {"label": f"{STACK_LABEL}={stack}"}
@@ -58,7 +59,9 @@ def _all(things: Iterable[Thing], remove: Callable[[Thing], None]) -> list[str]:
             with contextlib.suppress(docker.errors.NotFound):
                 remove(thing)
         except docker.errors.APIError as error:
-            raise RehearsalError(f"{thing.name} cannot be removed: {docker_words(error)}") from None
+            raise LocalDeployError(
+                f"{thing.name} cannot be removed: {docker_message(error)}"
+            ) from None
         return str(thing.name)
 
     with ThreadPoolExecutor(STOPPED_AT_ONCE) as pool:
@@ -75,13 +78,13 @@ def _remove_network(network: Network, stale: list[str]) -> None:
     network.reload()
     if network.containers:
         users = ", ".join(sorted(container.name or "?" for container in network.containers))
-        raise RehearsalError(
+        raise LocalDeployError(
             f"The network {network.name} is still used by {users}, not of this stack: "
             f"`docker network disconnect {network.name} NAME` first."
         )
     try:
         network.remove()
     except docker.errors.APIError as error:
-        if "active endpoints" not in docker_words(error):
+        if "active endpoints" not in docker_message(error):
             raise
         stale.append(str(network.name))

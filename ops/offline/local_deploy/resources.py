@@ -10,8 +10,9 @@ import docker.errors
 from docker.types import IPAMConfig, IPAMPool
 
 from ops.dev_machine import ROOT
+from ops.errors import docker_message
 from ops.offline.local_deploy import ownership
-from ops.offline.local_deploy.errors import RehearsalError, docker_words
+from ops.offline.local_deploy.errors import LocalDeployError
 
 BUILD_LOG_LINES = 15
 
@@ -47,14 +48,14 @@ def create_volume(client: docker.DockerClient, inputs: Mapping[str, Any]) -> str
 def find_image(
     client: docker.DockerClient, inputs: Mapping[str, Any], report: Callable[[str], None]
 ) -> str:
-    """The id of an image that is there, or of one built here. Raises RehearsalError."""
+    """The id of an image that is there, or of one built here. Raises LocalDeployError."""
     name = inputs["name"]
     if inputs.get("build"):
         return _build(client, name, inputs["build"], report)
     try:
         return str(client.images.get(name).id)
     except docker.errors.ImageNotFound:
-        raise RehearsalError(missing_image(name)) from None
+        raise LocalDeployError(missing_image(name)) from None
 
 
 def missing_image(name: str) -> str:
@@ -83,9 +84,11 @@ def _build(
     except docker.errors.BuildError as error:
         lines = [entry["stream"] for entry in error.build_log if entry.get("stream")]
         log = "".join(lines).strip().splitlines()[-BUILD_LOG_LINES:]
-        raise RehearsalError(
+        raise LocalDeployError(
             f"The image {name} cannot be built: {error.msg}\n" + "\n".join(log)
         ) from None
     except docker.errors.APIError as error:
-        raise RehearsalError(f"The image {name} cannot be built: {docker_words(error)}") from None
+        raise LocalDeployError(
+            f"The image {name} cannot be built: {docker_message(error)}"
+        ) from None
     return str(image.id)

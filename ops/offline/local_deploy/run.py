@@ -14,10 +14,11 @@ import docker.errors
 
 from components.docker.config_files_provider import ConfigFilesError, connect_to
 from components.docker.engines import Engine
+from ops.errors import docker_message
 from ops.offline import program
 from ops.offline.local_deploy import preflight
-from ops.offline.local_deploy.creator import Clients, RehearsalCreator, Report
-from ops.offline.local_deploy.errors import RehearsalError, docker_words
+from ops.offline.local_deploy.creator import Clients, LocalCreator, Report
+from ops.offline.local_deploy.errors import LocalDeployError
 from ops.offline.local_deploy.plan import (
     CONTAINER,
     Plan,
@@ -53,7 +54,7 @@ def up(
 
     `leave_out` names services to leave out, with all that depends on them; Grafana is left out
     where there is no image of it. `report` gets lines of progress, from several threads. Raises
-    ProgramError before anything is touched, or RehearsalError (which is one) also while the stack
+    ProgramError before anything is touched, or LocalDeployError (which is one) also while the stack
     is being made: `down` then removes what there is of it.
     """
     registrations = tuple(program.run(stack, config))
@@ -71,7 +72,7 @@ def up(
             for client in clients.values():
                 down(client, stack, volumes=False)
         except docker.errors.DockerException as error:
-            raise RehearsalError(f"Docker: {docker_words(error)}") from None
+            raise LocalDeployError(f"Docker: {docker_message(error)}") from None
         made = _make(clients, config, plan, report)
     return Result(_urls(plan, config), plan.left_out_names, made)
 
@@ -81,7 +82,7 @@ def _client(engine: Engine) -> Iterator[docker.DockerClient]:
     try:
         client = connect_to(engine.props)
     except ConfigFilesError as error:
-        raise RehearsalError(str(error)) from None
+        raise LocalDeployError(str(error)) from None
     with contextlib.closing(client):
         yield client
 
@@ -89,7 +90,7 @@ def _client(engine: Engine) -> Iterator[docker.DockerClient]:
 def _make(
     clients: Clients, config: program.StackConfig, plan: Plan, report: Report
 ) -> tuple[program.Registration, ...]:
-    creator = RehearsalCreator(clients, plan.left_out, report)
+    creator = LocalCreator(clients, plan.left_out, report)
     with _patient_loops(), _said_before():
         try:
             return tuple(program.run(plan.stack, config, creator))

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from ops.errors import OpsError
 from ops.review.diff.report import Fault
 from ops.review.diff.snapshot import Address, Resource, Snapshot
 from ops.review.diff.values import Change, changes
 
 
-class DiffError(Exception):
+class DiffError(OpsError):
     """There is nothing to report on; the message says why and the way out."""
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from components.catalog.images import IMAGES
 from ops.offline import local_deploy
-from ops.offline.local_deploy import RehearsalError, containers
+from ops.offline.local_deploy import LocalDeployError, containers
 from ops.offline.local_deploy.removal import Filters
 from tests.live import stack as stacks
 from tests.live.stack import Stack, eventually, say
@@ -104,7 +104,9 @@ def test_a_port_that_is_taken_is_named_with_the_setting(
         taken.listen()
         port = taken.getsockname()[1]
         config = stacks.config(images, ports={**free_ports(), "prometheus": port})
-        with pytest.raises(RehearsalError, match=rf"Port {port} .* prometheus .*ports\.prometheus"):
+        with pytest.raises(
+            LocalDeployError, match=rf"Port {port} .* prometheus .*ports\.prometheus"
+        ):
             local_deploy.up(scratch, config, say)
     assert nothing_of(docker_client, scratch)
 
@@ -115,7 +117,7 @@ def test_a_port_of_another_container_names_that_container(
     port = int(bare.result.urls["alertmanager"].rpartition(":")[2])
     config = stacks.config(images, ports={**free_ports(), "prometheus": port})
     holder = "vitalstream-live-bare-alertmanager"
-    with pytest.raises(RehearsalError, match=rf"Port {port} .* prometheus .* taken by {holder}"):
+    with pytest.raises(LocalDeployError, match=rf"Port {port} .* prometheus .* taken by {holder}"):
         local_deploy.up(scratch, config, say)
 
 
@@ -124,7 +126,7 @@ def test_a_name_of_someone_else_is_refused(
 ) -> None:
     theirs = docker_client.volumes.create(f"vitalstream-{scratch}-prometheus-data")
     try:
-        with pytest.raises(RehearsalError, match=r"prometheus-data is there and does not belong"):
+        with pytest.raises(LocalDeployError, match=r"prometheus-data is there and does not belong"):
             local_deploy.up(scratch, stacks.config(images), say)
     finally:
         theirs.remove()
@@ -136,14 +138,14 @@ def test_a_stack_of_the_engine_is_not_replaced(
 ) -> None:
     labels = {"vitalstream.stack": scratch}
     network = docker_client.networks.create(f"vitalstream-{scratch}-alertmanager", labels=labels)
-    with pytest.raises(RehearsalError, match="made by `pulumi up`"):
+    with pytest.raises(LocalDeployError, match="made by `pulumi up`"):
         local_deploy.up(scratch, stacks.config(images), say)
     network.reload()
 
 
 def test_an_image_that_is_not_there_is_named(images: dict[str, str], scratch: str) -> None:
     config = stacks.config({**images, "prometheus": "vitalstream-local/prometheus:none"})
-    with pytest.raises(RehearsalError, match="no image vitalstream-local/prometheus:none"):
+    with pytest.raises(LocalDeployError, match="no image vitalstream-local/prometheus:none"):
         local_deploy.up(scratch, config, say)
 
 
@@ -152,7 +154,7 @@ def test_where_no_docker_answers_the_host_and_its_setting_are_named(
 ) -> None:
     config = stacks.config(images, dockerHost="unix:///nowhere/docker.sock")
     with pytest.raises(
-        RehearsalError, match=r"unix:///nowhere/docker.sock.*vitalstream:dockerHost"
+        LocalDeployError, match=r"unix:///nowhere/docker.sock.*vitalstream:dockerHost"
     ):
         local_deploy.up("live-scratch", config, say)
 
@@ -163,7 +165,7 @@ def test_a_container_that_does_not_stay_up_is_shown_with_its_log(
     wrong = images.get("alertmanager", IMAGES["alertmanager"].reference)
     config = stacks.config({**images, "node-exporter": wrong})
     with pytest.raises(
-        RehearsalError, match=r"(?s)does not stay up.*last words:.*node_exporter: not found"
+        LocalDeployError, match=r"(?s)does not stay up.*last words:.*node_exporter: not found"
     ):
         local_deploy.up(scratch, config, say, leave_out=ALL_BUT_NODE_EXPORTER)
 
@@ -173,7 +175,7 @@ def test_what_a_failure_leaves_behind_down_removes(
 ) -> None:
     wrong = images.get("redis-exporter", IMAGES["redis-exporter"].reference)
     config = stacks.config({**images, "node-exporter": wrong})
-    with pytest.raises(RehearsalError):
+    with pytest.raises(LocalDeployError):
         local_deploy.up(scratch, config, say)
     local_deploy.down(docker_client, scratch, volumes=True)
     assert nothing_of(docker_client, scratch)
@@ -194,12 +196,12 @@ def test_a_container_that_never_gets_healthy_is_shown_with_its_log(
         "waitTimeout": 3,
     }
     said = rf"(?s){name} is not healthy after 3 s .*no\).*it is not my day"
-    with pytest.raises(RehearsalError, match=said):
+    with pytest.raises(LocalDeployError, match=said):
         containers.create(docker_client, inputs, threading.Event(), say)
 
 
 def test_a_service_to_leave_out_has_to_be_one(images: dict[str, str]) -> None:
-    with pytest.raises(RehearsalError, match="no grafanna to leave out"):
+    with pytest.raises(LocalDeployError, match="no grafanna to leave out"):
         local_deploy.up(
             "live-scratch", stacks.config(images), say, leave_out=frozenset({"grafanna"})
         )
