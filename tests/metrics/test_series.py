@@ -9,7 +9,7 @@ from fastapi import HTTPException, Response
 
 from app import metrics, series
 from app.metrics import track_request_metrics
-from tests.unit.app_requests import in_progress, new_endpoint, requests, value
+from tests.metrics.application import in_progress, new_endpoint, requests, value
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from fastapi import Depends, HTTPException, Request
 from starlette.responses import JSONResponse
 
 from app.metrics import MetricsMiddleware, track_request_metrics
-from tests.unit.app_requests import (
+from tests.metrics.application import (
     Item,
     call,
     in_progress,

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.routing import Route
 
 from app.metrics import metrics_app, track_request_metrics
-from tests.unit.app_requests import call, with_middleware
+from tests.metrics.application import call, with_middleware
 
 ROOT = Path(__file__).parents[2]
 EXPECTED = {

@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from app.metrics import track_request_metrics
-from tests.unit.app_requests import Item, call, new_endpoint, requests
+from tests.metrics.application import Item, call, new_endpoint, requests
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app import metrics
-from tests.unit.app_requests import Labels, value
+from tests.metrics.application import Labels, value
 
 
 def test_record_anomaly_counts_by_type_and_severity() -> None:

@@ -1,0 +1,179 @@
+"""One HTTP request and its response, as the middleware sees them between server and application."""
+
+from collections.abc import Awaitable
+from contextvars import ContextVar
+from time import perf_counter
+from typing import Any
+
+from prometheus_client import Counter, Gauge
+
+from vitalstream_metrics.asgi import Message, Receive, Scope, Send
+from vitalstream_metrics.exemplars import trace_exemplar
+from vitalstream_metrics.registry import REGISTRY
+from vitalstream_metrics.requests import (
+    CLIENT_CLOSED_REQUEST,
+    SERVER_ERROR,
+    Endpoint,
+    status_of_error,
+)
+from vitalstream_metrics.routes import Choice, RouteTable
+
+STREAMS_ACTIVE = Gauge(
+    "http_streams_active",
+    "Responses being streamed right now (server-sent events, downloads), by endpoint.",
+    ["endpoint"],
+    multiprocess_mode="livesum",
+    registry=REGISTRY,
+)
+STREAM_FAILURES = Counter(
+    "http_stream_failures_total",
+    "Responses that broke after they had begun, by endpoint; each is a 500 of its endpoint too.",
+    ["endpoint"],
+    registry=REGISTRY,
+)
+BACKGROUND_FAILURES = Counter(
+    "background_task_failures_total",
+    "Background tasks that failed after their response was sent, by endpoint.",
+    ["endpoint"],
+    registry=REGISTRY,
+)
+
+_BODIES = ("http.response.body", "http.response.zerocopysend", "http.response.pathsend")
+
+
+class Exchange:
+    """A request from its arrival to the end of its response.
+
+    A response of one body message is counted when that message is sent. A streamed one is counted
+    at its end, because only then is it known whether it broke; its duration is the time until it
+    began, or a stream of vital signs would look like a slow answer.
+    """
+
+    # Class attributes, not slots: what most requests never set costs them nothing.
+    _claimed = False
+    _client_left = False
+    _status = 0
+    _stream: Any = None
+    done = False
+
+    def __init__(
+        self, scope: Scope, receive: Receive, send: Send, table: RouteTable, choice: Choice
+    ) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._table = table
+        self._series, self._handler = choice.expect(scope["method"])
+        self._series.enter()
+        self._start = perf_counter()
+
+    def claim(self, endpoint: Endpoint) -> None:
+        """Count the request under a tracked handler's endpoint; the first handler's counts."""
+        if not self._claimed and not self.done:
+            self._claimed = True
+            self._move(endpoint)
+
+    def _move(self, endpoint: Endpoint) -> None:
+        series = endpoint.series(self._scope["method"])
+        if series is not self._series:
+            self._series.leave()
+            series.enter()
+            self._series = series
+
+    async def receive(self) -> Message:
+        """Receive for the application; notes that the client left."""
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            self._client_left = True
+        return message
+
+    def send(self, message: Message) -> Awaitable[None]:
+        """Send for the application; notes status, streams and the end of the response."""
+        # No coroutine of its own: it is awaited twice in every request.
+        kind = message["type"]
+        if kind in _BODIES:
+            if not self.done:
+                if message.get("more_body"):
+                    self._begin_stream()
+                else:
+                    self._finish(self._status_seen())
+        elif kind == "http.response.start":
+            self._status = message["status"]
+            self._seconds = perf_counter() - self._start
+            for _, value in message.get("headers", ()):
+                # Its first event may be minutes away.
+                if value.startswith(b"text/event-stream"):
+                    self._begin_stream()
+        return self._send(message)
+
+    def end(self, error: BaseException | None) -> None:
+        """Note that the application returned, or raised `error`."""
+        if self.done:
+            if isinstance(error, Exception):
+                BACKGROUND_FAILURES.labels(self._series.labels[1]).inc()
+        elif not self._status:
+            # A server answers 500 for an application that returned without a response.
+            self._finish(status_of_error(error) if error else SERVER_ERROR)
+        elif self._has_client_left() or (
+            error is not None and status_of_error(error) == CLIENT_CLOSED_REQUEST
+        ):
+            self._finish(CLIENT_CLOSED_REQUEST)
+        else:
+            STREAM_FAILURES.labels(self._series.labels[1]).inc()
+            self._finish(SERVER_ERROR)
+
+    def _status_seen(self) -> int:
+        # A failure stays one: clients that gave up must not hide what they gave up on.
+        if self._status < SERVER_ERROR and self._has_client_left():
+            return CLIENT_CLOSED_REQUEST
+        return self._status
+
+    def _has_client_left(self) -> bool:
+        # An application that does not call receive() never learns it; these servers know it.
+        server = getattr(self._receive, "__self__", None)
+        if self._client_left or server is None:
+            return self._client_left
+        left = getattr(server, "disconnected", None)  # uvicorn's RequestResponseCycle
+        if left is None:
+            queue = getattr(server, "_queue", ())  # hypercorn's asyncio.Queue
+            left = any(message["type"] == "http.disconnect" for message in queue)
+        return left is True
+
+    def _begin_stream(self) -> None:
+        if self._stream is not None:
+            return
+        self._find_endpoint()
+        self._series.leave()
+        endpoint = self._series.labels[1]
+        STREAM_FAILURES.labels(endpoint)  # at 0 before the first can fail
+        self._stream = STREAMS_ACTIVE.labels(endpoint)
+        self._stream.inc()
+
+    def _find_endpoint(self) -> None:
+        # The router had the last word on which route it is.
+        handler = self._scope.get("endpoint")
+        if handler is self._handler or handler is None or self._claimed:
+            return
+        endpoint = self._table.endpoint_of(handler, self._scope)
+        if endpoint is not None:
+            self._move(endpoint)
+
+    def _finish(self, status: int) -> None:
+        self.done = True
+        seconds = self._seconds if self._status else perf_counter() - self._start
+        exemplar = trace_exemplar()
+        if self._stream is None:
+            self._find_endpoint()
+            if exemplar is None:
+                self._series.finish(status, seconds)
+                return
+            self._series.leave()
+        else:
+            self._stream.dec()
+        if exemplar is None:
+            self._series.count(status, seconds)
+        else:
+            self._series.count_with_exemplar(status, seconds, exemplar)
+
+
+current_exchange: ContextVar[Exchange | None] = ContextVar("vitalstream_exchange", default=None)
