@@ -40,7 +40,7 @@ def in_progress(endpoint: str, method: str = "GET") -> float | None:
     return value("http_requests_in_progress", method=method, endpoint=endpoint)
 
 
-def call(app: FastAPI, method: str, path: str, **options: Any) -> httpx.Response:
+def call(app: Any, method: str, path: str, **options: Any) -> httpx.Response:
     async def once() -> httpx.Response:
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://backend") as client:

@@ -62,6 +62,22 @@ def test_a_metric_says_what_it_is(scraped: dict[str, Any], name: str) -> None:
     assert scraped[name].documentation.endswith(".")
 
 
+def test_a_scrape_may_ask_for_single_metrics() -> None:
+    app = FastAPI()
+    app.routes.append(Route("/metrics", metrics_app))
+    text = call(app, "GET", "/metrics?name[]=active_patients_total").text
+    assert [line for line in text.splitlines() if line[0] != "#"] != []
+    assert all("active_patients_total" in line for line in text.splitlines())
+
+
+def test_a_scrape_is_compressed_where_the_client_takes_it() -> None:
+    app = FastAPI()
+    app.routes.append(Route("/metrics", metrics_app))
+    response = call(app, "GET", "/metrics", headers={"accept-encoding": "gzip"})
+    assert response.headers["content-encoding"] == "gzip"
+    assert "http_requests_total" in response.text
+
+
 def test_counters_are_exposed_with_total_and_without_created(scraped: dict[str, Any]) -> None:
     names = {s.name for n in EXPECTED for s in scraped[n].samples}
     assert {"http_requests_total", "cache_hits_total"} <= names
@@ -102,7 +118,7 @@ WORKER = """
 
     for _ in range(int(sys.argv[1])):
         handler()
-    update_active_patients(int(sys.argv[1]))
+    update_active_patients(int(sys.argv[1]), scope="ward")
 """
 SCRAPE = """
     import asyncio, httpx
@@ -140,7 +156,7 @@ def of_workers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
         sample.name: sample.value
         for family in text_string_to_metric_families(text)
         for sample in family.samples
-        if sample.labels.get("status") != "500"
+        if sample.labels.get("status", "200") == "200"
     }
 
 
@@ -148,7 +164,7 @@ def test_workers_requests_add_up(of_workers: dict[str, float]) -> None:
     assert of_workers["http_requests_total"] == 8
 
 
-def test_of_workers_gauges_the_latest_counts(of_workers: dict[str, float]) -> None:
+def test_counts_of_the_whole_ward_are_the_latest_of_the_workers(of_workers: dict[str, float]) -> None:
     assert of_workers["active_patients_total"] == 5
 
 

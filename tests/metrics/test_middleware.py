@@ -158,13 +158,3 @@ def test_an_application_that_returns_without_an_answer_leaves_nothing_in_progres
     asyncio.run(MetricsMiddleware(silent)(scope, receive, send))
     assert requests(endpoint) == {("GET", "500"): 1}
     assert in_progress(endpoint) == 0
-
-
-def test_an_untracked_handler_is_not_counted() -> None:
-    app = with_middleware()
-
-    @app.get("/healthz")
-    async def handler() -> None: ...
-
-    call(app, "GET", "/healthz")
-    assert requests("/healthz") == {}

@@ -1,6 +1,6 @@
 """What one anomaly, one query, one cache look-up leave behind on `/metrics`."""
 
-import asyncio
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -52,42 +52,43 @@ def test_a_counter_helper_counts_one(
 
 
 TIMERS = [
-    (metrics.track_ecg_processing, "ecg_processing_duration_seconds_count", {}),
-    (metrics.track_wasm_execution, "wasm_execution_duration_seconds_count", {}),
+    (metrics.track_ecg_processing, "ecg_processing_duration_seconds", "ecg_processing_failures"),
+    (metrics.track_wasm_execution, "wasm_execution_duration_seconds", "wasm_failures"),
     (
         lambda: metrics.track_db_query("select"),
-        "db_query_duration_seconds_count",
-        {"query_type": "select"},
+        "db_query_duration_seconds",
+        "db_query_failures",
     ),
 ]
 
 
-@pytest.mark.parametrize(("timer", "name", "labels"), TIMERS)
-def test_a_timer_times_a_block_even_one_that_fails(
-    timer: Callable[[], Any], name: str, labels: Labels
+@pytest.mark.parametrize(("timer", "duration", "failures"), TIMERS)
+def test_timer_of_each_kind_counts_success_and_failure_apart(
+    timer: Callable[[], Any], duration: str, failures: str
 ) -> None:
-    before = value(name, **labels) or 0
+    labels = {"query_type": "select"} if duration.startswith("db") else {}
+
+    def figures() -> tuple[float | None, float | None]:
+        return (
+            value(f"{duration}_count", **labels),
+            value(f"{failures}_total", **labels, outcome="error"),
+        )
+
+    timed, failed = figures()
+    with timer():
+        pass
+    assert figures() == ((timed or 0) + 1, failed)
     with pytest.raises(RuntimeError), timer():
         raise RuntimeError
-    assert value(name, **labels) == before + 1
+    assert figures() == ((timed or 0) + 1, (failed or 0) + 1)
 
 
-def test_a_timer_times_every_call_of_a_function() -> None:
-    @metrics.track_ecg_processing()
-    def process(samples: int) -> int:
-        return samples * 2
-
-    before = value("ecg_processing_duration_seconds_count") or 0
-    assert [process(1), process(2)] == [2, 4]
-    assert value("ecg_processing_duration_seconds_count") == before + 2
+def test_record_vital_sign_sets_the_time_of_the_last_one() -> None:
+    before = time.time()
+    metrics.record_vital_sign()
+    assert before <= (value("last_vital_sign_timestamp_seconds") or 0) <= time.time()
 
 
-def test_a_timer_times_an_async_function_to_its_end() -> None:
-    @metrics.track_wasm_execution()
-    async def execute() -> str:
-        await asyncio.sleep(0.02)
-        return "done"
-
-    before = value("wasm_execution_duration_seconds_sum") or 0
-    assert asyncio.run(execute()) == "done"
-    assert (value("wasm_execution_duration_seconds_sum") or 0) - before >= 0.02
+def test_update_active_patients_with_an_unknown_scope_is_refused() -> None:
+    with pytest.raises(ValueError, match="fix: write scope='worker' or scope='ward'"):
+        metrics.update_active_patients(1, scope="hospital")

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from fastapi import HTTPException, Response
 
-from app import metrics, series
+from app import metrics
 from app.metrics import track_request_metrics
 from tests.metrics.application import in_progress, new_endpoint, requests, value
+from vitalstream_metrics import recorders, series
 
 
 @pytest.fixture
@@ -127,7 +128,7 @@ def test_label_children_are_looked_up_once_and_not_per_request(
 
 def test_anomaly_children_are_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
     metrics.record_anomaly(anomaly_type="bradycardia", severity="high")
-    monkeypatch.setattr(metrics._ANOMALIES, "labels", None)
+    monkeypatch.setattr(recorders._ANOMALIES._metric, "labels", None)
     metrics.record_anomaly(anomaly_type="bradycardia", severity="high")
 
 

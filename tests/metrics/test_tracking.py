@@ -197,7 +197,7 @@ def test_methods_of_a_clients_invention_share_one_label(endpoint: str) -> None:
     )
     call(app, "BREW", "/x")
     call(app, "WHEN", "/x")
-    assert requests(endpoint) == {("OTHER", "200"): 2}
+    assert requests(endpoint) == {("other", "200"): 2}
 
 
 def test_the_decorator_without_an_endpoint_is_refused() -> None:

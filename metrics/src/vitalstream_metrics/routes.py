@@ -146,7 +146,7 @@ class RouteTable:
 
 def _route_path(scope: Scope) -> str:
     """Return a request's path as the routes know it: without a proxy's or a mount's prefix."""
-    path: str = scope["path"]
+    path: str = scope.get("path", "")
     root: str = scope.get("root_path", "")
     if root and path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/"):
         return path[len(root) :]
