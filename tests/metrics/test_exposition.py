@@ -164,7 +164,9 @@ def test_workers_requests_add_up(of_workers: dict[str, float]) -> None:
     assert of_workers["http_requests_total"] == 8
 
 
-def test_counts_of_the_whole_ward_are_the_latest_of_the_workers(of_workers: dict[str, float]) -> None:
+def test_counts_of_the_whole_ward_are_the_latest_of_the_workers(
+    of_workers: dict[str, float],
+) -> None:
     assert of_workers["active_patients_total"] == 5
 
 

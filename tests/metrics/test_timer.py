@@ -145,7 +145,7 @@ def test_timer_of_async_with_times_the_block(recorded: Recorded) -> None:
     [
         (RuntimeError("unreachable executed"), "error"),
         (TimeoutError(), "timeout"),
-        (asyncio.TimeoutError(), "timeout"),
+        (asyncio.TimeoutError(), "timeout"),  # noqa: UP041 - another class before Python 3.11
         (asyncio.CancelledError(), "cancelled"),
     ],
 )

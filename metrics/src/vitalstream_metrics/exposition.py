@@ -64,11 +64,10 @@ class WorkersMetrics(Collector):
             of_processes = list(_process_metrics(state))
             state.save()
         for name in [name for name in families if name.endswith(WARD_SUFFIX)]:
-            of_ward = families.pop(name)
-            families[name.removesuffix(WARD_SUFFIX)].samples = [
-                sample._replace(name=sample.name.removesuffix(WARD_SUFFIX))
-                for sample in of_ward.samples
-            ]
+            # No samples: never set. The latest of the workers' is the whole ward's.
+            if of_ward := families.pop(name).samples:
+                own = name.removesuffix(WARD_SUFFIX)
+                families[own].samples = [sample._replace(name=own) for sample in of_ward]
         labels = own_labels()
         for name, family in families.items():
             if name in labels:

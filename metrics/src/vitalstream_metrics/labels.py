@@ -64,8 +64,9 @@ class BoundedMetric:
         """`method` is what to call on a child (`inc`); `known` has the values label by label."""
         self._metric = metric
         self._method = method
+        name = metric._name + ("_total" if metric._type == "counter" else "")
         self._labels = [
-            BoundedLabel(metric._name, label, values)
+            BoundedLabel(name, label, values)
             for label, values in zip(metric._labelnames, known, strict=True)
         ]
         self._children: dict[tuple[str, ...], Callable[..., None]] = {}

@@ -61,7 +61,7 @@ class Connection:
         """Run the application, and count the connection when it ends."""
         try:
             await app(scope, self.receive, self.send)
-        except BaseException as error:
+        except Exception as error:
             # Starlette raises the client's close where a handler awaits a message.
             code: Any = getattr(error, "code", None)
             left = type(error).__name__ == "WebSocketDisconnect" and isinstance(code, int)
