@@ -15,7 +15,7 @@ PYTEST = PATH="$(TOOLS):$$PATH" $(RUN) -m pytest
 # One environment has all of them: what the program and the policy pack pin must be the same.
 UV_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help demo down clean ps logs render dashboards certs preview setup lock test unit rules live check bench
+.PHONY: help demo down clean ps logs render dashboards certs preview setup lock test unit rules live check bench wheel
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -93,3 +93,8 @@ test: check ## Everything that this machine can run: make test WORKERS=1 one aft
 
 bench: setup ## The figures of docs/reference/performance.md
 	@$(RUN) -m benchmarks
+
+wheel: setup ## The backend's metrics as a wheel, in dist/
+	@$(VENV)/bin/pip wheel --quiet --disable-pip-version-check --no-deps --no-index --no-build-isolation \
+		--wheel-dir dist ./metrics
+	@ls dist/vitalstream_metrics-*.whl

@@ -13,7 +13,8 @@ from vitalstream_metrics import REGISTRY, track_request_metrics
 
 def exemplars(endpoint: str) -> set[tuple[str, str]]:
     """Names of the samples of an endpoint that have an exemplar, and its trace."""
-    families = text_string_to_metric_families(generate_latest(REGISTRY).decode())
+    page = generate_latest(REGISTRY).decode()  # type: ignore[no-untyped-call]
+    families = text_string_to_metric_families(page)  # type: ignore[no-untyped-call]
     return {
         (sample.name, sample.exemplar.labels["trace_id"])
         for family in families

@@ -8,6 +8,7 @@ from typing import Any
 from prometheus_client import Counter, Gauge
 
 from vitalstream_metrics.asgi import Message, Receive, Scope, Send
+from vitalstream_metrics.disconnects import has_client_left
 from vitalstream_metrics.exemplars import trace_exemplar
 from vitalstream_metrics.registry import REGISTRY
 from vitalstream_metrics.requests import (
@@ -96,7 +97,9 @@ class Exchange:
                 if message.get("more_body"):
                     self._begin_stream()
                 else:
-                    self._finish(self._status_seen())
+                    # A failure stays one: clients that gave up must not hide it.
+                    is_lost = self._status < SERVER_ERROR and self._has_client_left()
+                    self._finish(CLIENT_CLOSED_REQUEST if is_lost else self._status)
         elif kind == "http.response.start":
             self._status = message["status"]
             self._seconds = perf_counter() - self._start
@@ -122,22 +125,8 @@ class Exchange:
             STREAM_FAILURES.labels(self._series.labels[1]).inc()
             self._finish(SERVER_ERROR)
 
-    def _status_seen(self) -> int:
-        # A failure stays one: clients that gave up must not hide what they gave up on.
-        if self._status < SERVER_ERROR and self._has_client_left():
-            return CLIENT_CLOSED_REQUEST
-        return self._status
-
     def _has_client_left(self) -> bool:
-        # An application that does not call receive() never learns it; these servers know it.
-        server = getattr(self._receive, "__self__", None)
-        if self._client_left or server is None:
-            return self._client_left
-        left = getattr(server, "disconnected", None)  # uvicorn's RequestResponseCycle
-        if left is None:
-            queue = getattr(server, "_queue", ())  # hypercorn's asyncio.Queue
-            left = any(message["type"] == "http.disconnect" for message in queue)
-        return left is True
+        return self._client_left or has_client_left(self._receive)
 
     def _begin_stream(self) -> None:
         if self._stream is not None:

@@ -1,0 +1,1 @@
+"""A backend with a package of its own that is called `app`."""
