@@ -212,7 +212,9 @@ class Cache:
     async def maintain(self) -> None:
         """Forget expired sessions and count the others."""
         await _answer(lambda: self._redis.zremrangebyscore(_SESSIONS, 0, time.time()))
-        update_active_sessions(await _answer(lambda: self._redis.zcard(_SESSIONS)))
+        count = await _answer(lambda: self._redis.zcard(_SESSIONS))
+        # Redis has the sessions of all backends.
+        update_active_sessions(count, scope="ward")
 
     async def close(self) -> None:
         await self._redis.aclose()

@@ -5,6 +5,10 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from fastapi import FastAPI, WebSocket
+from fastapi.responses import StreamingResponse
+from starlette.routing import Route
+
 from app.metrics import (
     MetricsMiddleware,
     metrics_app,
@@ -13,9 +17,6 @@ from app.metrics import (
     track_request_metrics,
     update_active_patients,
 )
-from fastapi import FastAPI, WebSocket
-from fastapi.responses import StreamingResponse
-from starlette.routing import Route
 
 POOL = 10
 
