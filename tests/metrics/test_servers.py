@@ -78,7 +78,8 @@ def test_server_with_two_workers_counts_every_kind_of_request(name: str, server:
     with suppress(httpx.ReadTimeout):
         server.get("/slow?seconds=1.5", timeout=0.5)
     with httpx.stream("GET", server.url + "/events") as events:
-        next(events.iter_lines())
+        lines = events.iter_lines()  # kept: its end would close the connection
+        next(lines)
         # The scrape may be another worker's than the one that streams.
         assert server.figures()["http_streams_active endpoint=/events"] == 1
     with suppress(httpx.RemoteProtocolError):
