@@ -62,14 +62,14 @@ def install(folder: Path, wheel: Path) -> Path:
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
     pip = [str(folder / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
     needed = folder / "requirements.txt"
-    needed.write_text(_locked(("prometheus-client", *PACKAGES)))
+    needed.write_text(locked(("prometheus-client", *PACKAGES)))
     subprocess.run([*pip, "--no-deps", "--require-hashes", f"--requirement={needed}"], check=True)
     # Without an index: it would fail if the wheel needed more than prometheus-client.
     subprocess.run([*pip, "--no-index", str(wheel)], check=True)
     return folder / "bin"
 
 
-def _locked(packages: tuple[str, ...]) -> str:
+def locked(packages: tuple[str, ...]) -> str:
     """The lines of the lock file for packages and what they need."""
     text = (ROOT / "requirements-dev.txt").read_text()
     blocks = {
