@@ -62,7 +62,7 @@ def main(
         Path | None, typer.Option("--json", help="Write the report to this file too.")
     ] = None,
     markdown: Annotated[
-        bool, typer.Option("--markdown", help="Print Markdown, as docs/reference/performance.md has it.")
+        bool, typer.Option("--markdown", help="Print Markdown for docs/reference/performance.md.")
     ] = False,
 ) -> None:
     """Measure the stack and its instrumentation, and print the figures."""
