@@ -29,10 +29,12 @@ async def application(scope, receive, send):
 
 async def ignore(*message): ...
 
-asyncio.run(MetricsMiddleware(application)({"type": "http", "method": "POST", "path": "/"}, ignore, ignore))
+scope = {"type": "http", "method": "POST", "path": "/"}
+asyncio.run(MetricsMiddleware(application)(scope, ignore, ignore))
 page = render("", [], False)[1].decode()
 for line in page.splitlines():
-    if line.startswith(("http_requests_total", "ecg_processing_duration_seconds_count")) and line[-3:] == "1.0":
+    named = line.startswith(("http_requests_total", "ecg_processing_duration_seconds_count"))
+    if named and line[-3:] == "1.0":
         print(line)
 """
 
