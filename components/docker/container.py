@@ -11,10 +11,14 @@ from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_docker as docker
+from pulumi.runtime import mocks
+from pulumi.runtime import settings as runtime_settings
 
 from components.catalog import replicas
 from components.catalog.images import IMAGES
 from components.common.quantities import go_duration, memory_mebibytes
+from components.docker import api_version
+from components.docker.engines import engine_of
 from components.settings.settings import Settings
 
 HEALTHY_MARK = "/tmp/healthy"
@@ -170,7 +174,7 @@ def hardened_container(
         restart="unless-stopped",
         log_driver="json-file",
         log_opts={"max-size": "10m", "max-file": "3"},
-        healthcheck=_healthcheck(spec.probe),
+        healthcheck=_healthcheck(spec.probe, native=_has_start_interval(settings, spec.service)),
         wait=True,
         wait_timeout=spec.wait_seconds,
         # The provider's default of 0 is SIGKILL.
@@ -201,12 +205,33 @@ def _ulimit(name: str, limit: int) -> docker.ContainerUlimitArgs:
     return docker.ContainerUlimitArgs(name=name, soft=limit, hard=limit)
 
 
-def _healthcheck(probe: str) -> docker.ContainerHealthcheckArgs:
-    """Once a second until the service serves, then every 16 s.
+def _has_start_interval(settings: Settings, service: str) -> bool:
+    """Return whether the engine that the service runs on has `start_interval`.
 
-    Docker's own `start_interval` needs Engine 25. Here a probe that has once succeeded sleeps
-    before it looks again, which every engine understands; /tmp is emptied by a restart.
+    Rendering without an engine writes the form that every engine takes.
     """
+    if isinstance(runtime_settings.get_monitor(), mocks.MockMonitor):
+        return False
+    version = api_version.api_version(engine_of(settings, service))
+    return version is None or version >= api_version.START_INTERVAL
+
+
+def _healthcheck(probe: str, *, native: bool) -> docker.ContainerHealthcheckArgs:
+    """Check once a second until the service serves, then every 16 s.
+
+    An engine without `start_interval` (before 25) gets a probe that sleeps once it has succeeded;
+    /tmp is emptied by a restart. One that has it, and is given none, waits 5 s before the first
+    check.
+    """
+    if native:
+        return docker.ContainerHealthcheckArgs(
+            tests=["CMD-SHELL", probe],
+            interval=go_duration(STEADY_PAUSE_SECONDS + 1),
+            timeout=go_duration(PROBE_SECONDS),
+            start_period=go_duration(60),
+            start_interval=go_duration(1),
+            retries=3,
+        )
     test = f"[ -e {HEALTHY_MARK} ] && sleep {STEADY_PAUSE_SECONDS}; {probe} && touch {HEALTHY_MARK}"
     return docker.ContainerHealthcheckArgs(
         tests=["CMD-SHELL", test],

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import re
+import socketserver
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from components.catalog.images import IMAGES
 from components.common.quantities import duration_seconds
+from components.docker import api_version
 from components.docker.container import STEADY_PAUSE_SECONDS, _healthcheck
+from components.docker.engines import Engine
 
 MONITORING = (
     "prometheus",
@@ -190,99 +197,58 @@ def test_durations_are_written_as_the_provider_reads_them_back(key: str, view: A
     assert [d for d in durations if not re.fullmatch(r"([1-9]\d?m)?[1-5]?\ds", d)] == []
 
 
-def test_a_steady_health_check_ends_before_its_timeout() -> None:
-    timeout = duration_seconds(_healthcheck("true").timeout)  # type: ignore[arg-type]
+def test_health_check_of_an_older_engine_sleeps_for_less_than_its_timeout() -> None:
+    timeout = duration_seconds(_healthcheck("true", native=False).timeout)  # type: ignore[arg-type]
     assert timeout > STEADY_PAUSE_SECONDS
 
 
-def test_the_data_of_each_server_is_where_it_keeps_it(prod: Any) -> None:
-    data = {
-        service: mount["target"]
-        for service, container in prod.containers().items()
-        for mount in container["mounts"]
-        if mount["source"].endswith("-data")
-    }
-    assert data == {
-        "prometheus": "/prometheus",
-        "grafana": "/var/lib/grafana",
-        "alertmanager": "/alertmanager",
-    }
+def test_health_check_of_a_newer_engine_looks_each_second_until_the_service_serves() -> None:
+    check = _healthcheck("true", native=True)
+    assert (check.start_interval, check.interval, check.tests) == (
+        "1s",
+        "16s",
+        ["CMD-SHELL", "true"],
+    )
 
 
-def test_only_node_exporter_sees_the_hosts_processes(view: Any) -> None:
-    assert [s for s, c in view.containers().items() if c.get("pidMode")] == ["node-exporter"]
+@pytest.fixture
+def engine_socket(tmp_path: Path) -> Iterator[Callable[[str], Engine]]:
+    """A server at a socket that answers a ping with an API version, as Docker does."""
+    servers = []
+
+    class Handler(BaseHTTPRequestHandler):
+        version = ""
+
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Api-Version", self.version)
+            self.end_headers()
+
+        def address_string(self) -> str:
+            return "local"
+
+        def log_message(self, *_: object) -> None: ...
+
+    def start(version: str) -> Engine:
+        path = str(tmp_path / f"docker-{version}.sock")
+        handler = type("Versioned", (Handler,), {"version": version})
+        server = socketserver.ThreadingUnixStreamServer(path, handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return Engine(f"unix://{path}")
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
 
 
-def test_only_node_exporter_sees_the_hosts_files(view: Any) -> None:
-    bound = {
-        service: mount
-        for service, container in view.containers().items()
-        for mount in container["mounts"]
-        if mount["type"] != "volume"
-    }
-    assert bound == {
-        "node-exporter": {"type": "bind", "source": "/", "target": "/host", "readOnly": True}
-    }
+@pytest.mark.parametrize(("answer", "version"), [("1.41", (1, 41)), ("1.51", (1, 51)), ("", None)])
+def test_api_version_of_an_engine_that_answers_is_read(
+    engine_socket: Callable[[str], Engine], answer: str, version: tuple[int, int] | None
+) -> None:
+    assert api_version.api_version(engine_socket(answer)) == version
 
 
-def test_those_who_look_at_the_application_join_its_networks(changed: Any) -> None:
-    joined = {s for s in changed.containers() if {"clinic", "databases"} <= changed.networks_of(s)}
-    assert joined == LOOKS_AT_THE_APPLICATION
-
-
-def test_nobody_else_joins_a_network_of_the_application(changed: Any) -> None:
-    others = set(changed.containers()) - LOOKS_AT_THE_APPLICATION
-    assert {s: changed.networks_of(s) for s in others} == {
-        service: {f"vitalstream-prod-{service}"} for service in others
-    }
-
-
-def test_only_prometheus_shares_a_network_with_another_service(prod: Any) -> None:
-    services = set(prod.containers()) - {"prometheus"}
-    shared = {
-        (one, other): prod.networks_of(one) & prod.networks_of(other)
-        for one in services
-        for other in services
-        if one < other
-    }
-    assert {pair: both for pair, both in shared.items() if both} == {}
-    assert all(prod.networks_of(s) & prod.networks_of("prometheus") for s in services)
-
-
-def test_those_who_look_at_the_application_join_the_demo(dev: Any) -> None:
-    joined = {s for s in MONITORING if "vitalstream-dev-demo" in dev.networks_of(s)}
-    assert joined == LOOKS_AT_THE_APPLICATION
-
-
-def test_the_demo_has_no_way_out(dev: Any) -> None:
-    assert {network for s in DEMO for network in dev.networks_of(s)} == {"vitalstream-dev-demo"}
-
-
-@pytest.mark.parametrize("name", ["backend", "postgres", "redis"])
-def test_the_demo_is_found_where_the_application_would_be(name: str, dev: Any) -> None:
-    found = [
-        service
-        for service, container in dev.containers().items()
-        if any(name in network["aliases"] for network in container["networksAdvanced"])
-    ]
-    assert found == [f"demo-{name}"]
-
-
-def test_a_bind_address_is_that_of_every_port(changed: Any) -> None:
-    addresses = {port["ip"] for c in changed.containers().values() for port in c.get("ports") or []}
-    assert addresses == {"192.0.2.7"}
-
-
-def test_a_changed_port_changes_only_the_published_one(changed: Any) -> None:
-    port = changed.containers()["grafana"]["ports"][0]
-    assert (port["internal"], port["external"]) == (3000, 3300)
-
-
-def test_a_changed_limit_is_that_of_the_container(changed: Any) -> None:
-    grafana = changed.containers()["grafana"]
-    assert (grafana["memory"], grafana["memorySwap"], grafana["cpus"]) == (2048, 2048, "1.5")
-
-
-def test_a_limit_of_one_kind_keeps_the_default_of_the_other(changed: Any) -> None:
-    prometheus = changed.containers()["prometheus"]
-    assert (prometheus["memory"], prometheus["cpus"]) == (1024, "2.0")
+def test_api_version_of_an_engine_that_does_not_answer_is_unknown(tmp_path: Path) -> None:
+    assert api_version.api_version(Engine(f"unix://{tmp_path}/none.sock")) is None
