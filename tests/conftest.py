@@ -19,6 +19,9 @@ TOGETHER = ("tests/live/demo/", "tests/engine/")
 # What waits most comes first: what computes fills the gaps.
 ORDER = (*TOGETHER, "tests/live/")
 
+# Files to be added to a copy of the project, where their tests run: tests/added_service.py.
+collect_ignore = ["live/mysql"]
+
 LOCAL_ENGINE = "unix:///var/run/docker.sock"
 
 

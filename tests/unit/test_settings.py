@@ -13,6 +13,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_core import to_jsonable_python
 
+from components.catalog.exporters import EXPORTERS
 from components.catalog.services import SERVICES
 from components.settings import loader
 from components.settings.settings import Settings
@@ -159,9 +160,7 @@ def test_other_ports_leave_the_rest_as_they_are(settings: Callable[..., Settings
         "prometheus": 9090,
         "grafana": 3100,
         "alertmanager": 9093,
-        "node-exporter": 9100,
-        "postgres-exporter": 9187,
-        "redis-exporter": 9121,
+        **{exporter.service: exporter.port for exporter in EXPORTERS},
     }
 
 

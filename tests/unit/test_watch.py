@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components.catalog.monitored import ALL_MONITORED
+from components.catalog.monitored import DEFAULT_MONITORED
 from components.dashboards import DashboardSettings, render_all
 from components.rules import rule_set, selection
 from components.rules.rule_set import shipped_files
@@ -22,8 +22,8 @@ SOURCE = {"stack": "clinic", "target": "192.0.2.7:9090"}
 SHIPPED = shipped_files()
 SUBSETS = [
     list(some)
-    for count in range(1, len(ALL_MONITORED) + 1)
-    for some in itertools.combinations(ALL_MONITORED, count)
+    for count in range(1, len(DEFAULT_MONITORED) + 1)
+    for some in itertools.combinations(DEFAULT_MONITORED, count)
 ]
 SHEETS = {
     "backend": {"api", "ecg"},
@@ -63,7 +63,7 @@ def _boards(view: Any) -> dict[str, dict[str, Any]]:
 def test_every_rule_file_is_loaded_where_everything_is_watched() -> None:
     every_feature = {"thanos": True, "remote_write": True}
     names = list(shipped_files())
-    assert selection.select(names, ALL_MONITORED, **every_feature) == names
+    assert selection.select(names, DEFAULT_MONITORED, **every_feature) == names
 
 
 def test_what_is_not_watched_has_no_container_and_no_network(nothing: Any) -> None:
