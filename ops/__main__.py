@@ -94,7 +94,7 @@ def comment(
     Takes GITHUB_TOKEN, and GITHUB_API_URL and GITHUB_GRAPHQL_URL, from the environment.
     """
     target = comment_.target(repository, pull_request, head_sha, head_repository)
-    typer.echo(comment_.post(GitHub.of_environment(), target, comment_.Report.read(file, stack)))
+    typer.echo(comment_.post(GitHub.from_environment(), target, comment_.Report.read(file, stack)))
 
 
 @app.command()
