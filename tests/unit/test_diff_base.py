@@ -40,10 +40,13 @@ class Repository:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        (root / "ops").mkdir()
-        (root / "ops" / "__init__.py").touch()
+        (root / "ops" / "offline").mkdir(parents=True)
+        (root / "ops" / "certs").mkdir()
+        for package in ("", "offline", "certs"):
+            (root / "ops" / package / "__init__.py").touch()
         for module in (errors, program, placeholders, ca):
-            shutil.copy(str(module.__file__), root / "ops")
+            name = str(module.__name__).replace(".", "/")
+            shutil.copy(str(module.__file__), root / f"{name}.py")
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(program.ROOT / "components", root / "components", ignore=ignored)
         self.git("init", "--quiet")
