@@ -1,4 +1,4 @@
-"""`python -m ops`: everything about a stack that is not `pulumi up`."""
+"""`python -m ops`: operate a stack, besides `pulumi up`."""
 
 from __future__ import annotations
 
@@ -16,17 +16,13 @@ from ops import drill as drill_
 from ops import size as size_
 from ops.certs import certs as certs_
 from ops.demo import demo as demo_
-from ops.demo import workspace
 from ops.errors import OpsError
-from ops.offline import local_deploy, program
 from ops.offline import render as render_
-from ops.offline.images import LocalImagesError
 from ops.review import comment as comment_
 from ops.review import policy as policy_
 from ops.review import preview as preview_
 from ops.review.diff import command as diff_
-from ops.review.diff.comparison import DiffError
-from ops.review.github import GitHub, GitHubError
+from ops.review.github import GitHub
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -35,7 +31,7 @@ Stack = Annotated[str, typer.Option(help="The stack, as in Pulumi.STACK.yaml.")]
 
 @app.callback()
 def main() -> None:
-    """Everything about a stack that is not `pulumi up`."""
+    """Operate a stack, besides `pulumi up`."""
 
 
 @app.command()
@@ -43,7 +39,7 @@ def render(
     stack: Stack = "dev",
     out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("build/render"),
 ) -> None:
-    """Write what a stack would be made of: no engine and no Docker needed."""
+    """Write all files and resources of a stack: no engine and no Docker needed."""
     files = render_.render(stack)
     render_.write(files, out)
     typer.echo(f"{len(files)} files of stack {stack} in {out}")
@@ -56,7 +52,7 @@ def policy(
         Path | None, typer.Option("--json", help="A file for the results, as a JSON list.")
     ] = None,
 ) -> None:
-    """Hold a stack against `policy/`: no engine needed. Ends with 2 where it breaks one."""
+    """Check a stack against `policy/`: no engine needed. Exit code 2: violations."""
     found = policy_.check(stack)
     if results:
         results.write_text(policy_.as_json(found))
@@ -67,55 +63,55 @@ def policy(
 @app.command()
 def preview(
     stack: Stack = "dev",
-    base: Annotated[str, typer.Option(help="The version to compare with.")] = "origin/main",
+    base: Annotated[str, typer.Option(help="Git revision to compare with.")] = "origin/main",
     out: Annotated[
-        Path | None, typer.Option(help="A folder for the report in Markdown; else it is printed.")
+        Path | None, typer.Option(help="Folder for the report in Markdown; without it, print it.")
     ] = None,
-    engine: Annotated[bool, typer.Option(help="Preview by the engine where it can.")] = True,
+    engine: Annotated[bool, typer.Option(help="Preview with the engine if available.")] = True,
 ) -> None:
-    """What a pull request is told of a stack. Ends with 2 where something changes."""
+    """Write the report posted on the pull request. Exit code 2: something changes."""
     raise typer.Exit(preview_.preview(stack, base, out, typer.echo, engine=engine))
 
 
 @app.command()
 def comment(
-    file: Annotated[Path, typer.Option(help="A report of `ops diff`, in Markdown.")],
-    repository: Annotated[str, typer.Option(help="As owner/name.")],
-    pull_request: Annotated[int, typer.Option(min=1, help="Its number.")],
-    stack: Annotated[str | None, typer.Option(help="Whose report it must be.")] = None,
+    file: Annotated[Path, typer.Option(help="Markdown report of `ops diff`.")],
+    repository: Annotated[str, typer.Option(help="Repository, as owner/name.")],
+    pull_request: Annotated[int, typer.Option(min=1, help="Number of the pull request.")],
+    stack: Annotated[str | None, typer.Option(help="Stack that the report must be about.")] = None,
     head_sha: Annotated[
-        str | None, typer.Option(help="The commit reported on: post only while it is the head.")
+        str | None, typer.Option(help="Commit of the report: post only while it is the head.")
     ] = None,
     head_repository: Annotated[
-        str | None, typer.Option(help="With --head-sha: where the head is, as owner/name.")
+        str | None, typer.Option(help="Repository of the head, with --head-sha.")
     ] = None,
 ) -> None:
-    """Put a report on a pull request: one comment a stack, updated in place.
+    """Post a report on a pull request with `gh`: one comment per stack, updated in place.
 
-    Takes GITHUB_TOKEN, and GITHUB_API_URL and GITHUB_GRAPHQL_URL, from the environment.
+    Reads GITHUB_TOKEN, GITHUB_API_URL and GITHUB_GRAPHQL_URL from the environment.
     """
     target = comment_.target(repository, pull_request, head_sha, head_repository)
-    typer.echo(comment_.post(GitHub.of_environment(), target, comment_.Report.read(file, stack)))
+    typer.echo(comment_.post(GitHub.from_environment(), target, comment_.Report.read(file, stack)))
 
 
 @app.command()
 def diff(
-    base: Annotated[str, typer.Option(help="The commit to compare the work tree with.")] = "",
+    base: Annotated[str, typer.Option(help="Commit to compare the work tree with.")] = "",
     preview: Annotated[
-        list[Path], typer.Option(help="What `pulumi preview --json --show-sames` printed.")
+        list[Path], typer.Option(help="Output of `pulumi preview --json --show-sames`.")
     ] = [],  # noqa: B006
-    stack: Annotated[list[str], typer.Option(help="Without it, every stack.")] = [],  # noqa: B006
+    stack: Annotated[list[str], typer.Option(help="Stack to compare; without it, all.")] = [],  # noqa: B006
     format_: Annotated[diff_.Format, typer.Option("--format")] = diff_.Format.TEXT,
-    out: Annotated[Path | None, typer.Option(help="A folder for one file a stack.")] = None,
-    details: Annotated[Path | None, typer.Option(help="A file for the uncut Markdown.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for one file per stack.")] = None,
+    details: Annotated[Path | None, typer.Option(help="File for the Markdown in full.")] = None,
     max_bytes: Annotated[
-        int, typer.Option(min=diff_.LEAST_BYTES, help="Where Markdown is cut.")
+        int, typer.Option(min=diff_.LEAST_BYTES, help="Maximum size of the Markdown.")
     ] = diff_.COMMENT_BYTES,
-    policy: Annotated[Path | None, typer.Option(help="A JSON list of policy findings.")] = None,
-    fail_on: Annotated[list[diff_.FailOn], typer.Option(help="End with status 3.")] = [],  # noqa: B006
-    allow_dirty: Annotated[bool, typer.Option(help="Take the work tree as it is.")] = False,
+    policy: Annotated[Path | None, typer.Option(help="JSON list of policy violations.")] = None,
+    fail_on: Annotated[list[diff_.FailOn], typer.Option(help="Exit with code 3 on this.")] = [],  # noqa: B006
+    clean: Annotated[bool, typer.Option("--clean", help="Refuse a dirty work tree.")] = False,
 ) -> None:
-    """Say what a change will do: 0 nothing, 2 something, 1 an error, 3 what --fail-on names."""
+    """Report what a change does. Exit code: 0 nothing, 2 changes, 1 error, 3 --fail-on."""
     outcome = diff_.run(
         diff_.Options(
             base=base,
@@ -127,7 +123,7 @@ def diff(
             most_bytes=max_bytes,
             policy=policy,
             fail_on=tuple(fail_on),
-            allow_dirty=allow_dirty,
+            clean=clean,
         )
     )
     typer.echo(outcome.printed, nl=False)
@@ -153,28 +149,28 @@ def clear(
     stack: Stack,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Remove a stack's containers and networks, whatever the state knows of them; data stay.
+    """Remove a stack's containers and networks regardless of the state; keep its data volumes.
 
-    The way back after an `up` that was killed or a lost state: docs/operations/failure-modes.md.
+    For recovery after a killed `up` or a lost state: docs/operations/failure-modes.md.
     """
     if not yes:
         typer.confirm(
-            f"Nothing watches and alerts on {stack} until the next up. Go on?", abort=True
+            f"{stack} has no monitoring and no alerts until the next up. Go on?", abort=True
         )
     for name in containers.clear(stack):
         typer.echo(f"removed {name}")
-    typer.echo("Data volumes are kept. docs/operations/failure-modes.md says how to go on.")
+    typer.echo("Data volumes are kept. Next steps: docs/operations/failure-modes.md")
 
 
 @app.command()
 def ps() -> None:
-    """Show what runs."""
+    """List the running containers."""
     containers.show()
 
 
 @app.command()
 def logs(
-    service: Annotated[str, typer.Argument(help="Such as prometheus.")] = "",
+    service: Annotated[str, typer.Argument(help="Service, such as prometheus.")] = "",
 ) -> None:
     """Follow a service's log."""
     containers.logs(service)
@@ -184,16 +180,16 @@ def logs(
 def drill(
     stack: Stack = "dev",
     url: Annotated[
-        str, typer.Option(help="Alertmanager's address, if it is not the stack's on this machine.")
+        str, typer.Option(help="Alertmanager's URL; default: the stack's on this machine.")
     ] = "",
     patience: Annotated[
-        float, typer.Option(min=1, help="Seconds for a message beyond its group's wait.")
+        float, typer.Option(min=1, help="Seconds to wait for a notification beyond its group_wait.")
     ] = 15,
     until_resolved: Annotated[
-        bool, typer.Option(help="Wait for the messages that it is over, too.")
+        bool, typer.Option(help="Also wait for the resolved notifications.")
     ] = False,
 ) -> None:
-    """Send a test alert to every receiver of a running stack, and say who got it."""
+    """Send a test alert to every receiver of a running stack and report the deliveries."""
     settings = connections.settings_of(stack)
     if not drill_.run(settings, url, patience, until_resolved=until_resolved):
         raise typer.Exit(1)
@@ -202,44 +198,45 @@ def drill(
 @app.command()
 def certs(
     stack: Stack = "prod",
-    renew: Annotated[bool, typer.Option(help="A new certificate by the same authority.")] = False,
+    renew: Annotated[bool, typer.Option(help="New certificate from the same authority.")] = False,
     set_: Annotated[
-        bool, typer.Option("--set", help="Set the stack's configuration, by the Pulumi CLI.")
+        bool,
+        typer.Option("--set", help="Write them to the stack's configuration with the Pulumi CLI."),
     ] = False,
 ) -> None:
-    """Make a private authority and a certificate for a stack that has none."""
+    """Create a private certificate authority and a certificate for a stack."""
     certs_.run(stack, typer.echo, renew=renew, set_=set_)
 
 
 @app.command()
 def backup(
     stack: Stack,
-    to: Annotated[Path, typer.Option(help="The folder of the archives.")] = Path("backups"),
+    to: Annotated[Path, typer.Option(help="Folder of the archives.")] = Path("backups"),
     keep: Annotated[
-        int | None, typer.Option(min=1, help="How many of the stack's archives stay there.")
+        int | None, typer.Option(min=1, help="Number of the stack's archives to keep.")
     ] = None,
 ) -> None:
-    """Keep a stack's samples, dashboards, users and silences in one archive."""
+    """Back up a stack's samples, dashboards, users and silences into one archive."""
     _end_as_if_interrupted()
     backup_.backup(backup_.engine(stack), stack, to, keep, backup_.Teller(demo_.console))
 
 
 @app.command()
 def restore(
-    archive: Annotated[Path, typer.Argument(help="What `backup` wrote.")],
+    archive: Annotated[Path, typer.Argument(help="Archive written by `backup`.")],
     stack: Stack,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check archive and stack, and touch nothing.")
+        bool, typer.Option("--dry-run", help="Check archive and stack only.")
     ] = False,
     force_stack: Annotated[
-        bool, typer.Option("--force-stack", help="Take the archive of another stack.")
+        bool, typer.Option("--force-stack", help="Accept the archive of another stack.")
     ] = False,
 ) -> None:
-    """Put what an archive has in the place of a stack's data."""
+    """Replace a stack's data with the data of an archive."""
     _end_as_if_interrupted()
     if not (yes or dry_run or sys.stdin.isatty()):
-        raise backup_.BackupError("There is nobody to ask: add --yes. Nothing was touched.")
+        raise OpsError("No terminal to confirm on. Nothing was touched. fix: add --yes")
     backup_.restore(
         backup_.engine(stack),
         archive,
@@ -253,57 +250,43 @@ def restore(
 
 @app.command()
 def size(
-    series: Annotated[int, typer.Option(help="Time series that the targets show together.")],
+    series: Annotated[int, typer.Option(help="Time series of all targets.")],
     interval: Annotated[
-        str | None, typer.Option(help="Between scrapes, such as 15s; else scrapeInterval.")
+        str | None, typer.Option(help="Scrape interval, such as 15s; default: scrapeInterval.")
     ] = None,
     retention: Annotated[
-        str | None, typer.Option(help="How long they are kept, such as 30d; else retentionTime.")
+        str | None, typer.Option(help="Retention, such as 30d; default: retentionTime.")
     ] = None,
-    churn: Annotated[
-        float, typer.Option(help="Percent of the series that new ones follow within an hour.")
-    ] = 0,
+    churn: Annotated[float, typer.Option(help="Percent of the series replaced per hour.")] = 0,
     sample_bytes: Annotated[
-        float, typer.Option(help="What a sample takes on disk, where you have measured it.")
+        float, typer.Option(help="Measured bytes per sample on disk.")
     ] = size_.SAMPLE_BYTES,
     stack: Annotated[
-        str | None, typer.Option(help="Beside whose settings; else beside the defaults.")
+        str | None, typer.Option(help="Stack to compare with; without it, the defaults.")
     ] = None,
     format_: Annotated[size_.Format, typer.Option("--format")] = size_.Format.TEXT,
 ) -> None:
-    """Say what so many series need of Prometheus: memory, disk, and which settings say so."""
+    """Estimate memory, CPU and disk of Prometheus for so many series, and the settings."""
     asked = size_.Asked(series, interval, retention, churn, sample_bytes, stack)
     typer.echo(size_.run(asked, format_), nl=False)
 
 
 @app.command("machine")
 def prepare_machine() -> None:
-    """Install and start what the tests need: the Docker Engine, promtool and amtool."""
+    """Install and start the tools of the tests: Docker Engine, promtool, amtool."""
     dev_machine.ensure_docker(typer.echo)
     dev_machine.ensure_tools(typer.echo)
 
 
 def _end_as_if_interrupted() -> None:
-    """What is under way is put right before the end, as after Ctrl-C."""
+    """Clean up on SIGTERM as on Ctrl-C."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def run() -> None:
     try:
         app()
-    except (
-        OpsError,
-        backup_.BackupError,
-        demo_.DemoError,
-        drill_.DrillError,
-        GitHubError,
-        DiffError,
-        LocalImagesError,
-        dev_machine.MachineError,
-        program.ProgramError,
-        local_deploy.LocalDeployError,
-        workspace.WorkspaceError,
-    ) as error:
+    except OpsError as error:
         typer.echo(f"error: {redact(str(error))}", err=True)
         raise SystemExit(1) from None
 

@@ -1,64 +1,64 @@
-"""GitHub's REST API, as far as a comment on a pull request needs it."""
+"""GitHub's API by way of the `gh` CLI, which GitHub's runners have."""
 
 from __future__ import annotations
 
+import json
 import os
-import time
-from collections.abc import Callable, Iterator, Mapping
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import requests
-
 from ops.errors import OpsError
 
-TIMEOUT_SECONDS = (5, 30)
-ATTEMPTS = 4
-# What a job may stand still for; a limit that lasts longer is told instead.
-LONGEST_WAIT_SECONDS = 120
-# GitHub's advice where it refuses for haste and does not say until when.
-WAIT_UNTOLD_SECONDS = 60
-PAGE_SIZE = 100
-MAX_PAGES = 100
+TIMEOUT_SECONDS = 120
+_STATUS = re.compile(r"\(HTTP (\d{3})\)")
+_ADVICE = {
+    401: "fix: the token in GITHUB_TOKEN is wrong or has expired; set another",
+    403: "fix: give the job `permissions: pull-requests: write`, which the pull request of a fork "
+    "never gets (docs/ci.md)",
+    404: "fix: check --repository and --pull-request, and that the token may read them",
+}
 
 
 class GitHubError(OpsError):
-    """GitHub did not do it; the message says why and the way out."""
+    """GitHub refused a request; the message has its answer."""
 
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
 
-class GitHubAway(GitHubError):
-    """GitHub did not answer, or only with an error of its own: it may have done it all the same."""
+    @property
+    def temporary(self) -> bool:
+        """Whether the same request may succeed later: no answer, server error or rate limit."""
+        return self.status in (0, 429) or self.status >= 500 or "rate limit" in str(self).lower()
 
 
 @dataclass(frozen=True)
 class GitHub:
-    """`api` and `graphql` are the two URLs, as a workflow has them in its environment.
-
-    A request that GitHub refuses for haste is repeated, and one that it fails to answer too, if
-    repeating it is harmless.
-    """
+    """`api` is the REST URL and `graphql` the GraphQL URL, as a workflow's environment has them."""
 
     api: str
     graphql: str
     token: str = field(repr=False)
-    sleep: Callable[[float], None] = time.sleep
-    session: requests.Session = field(default_factory=requests.Session, repr=False)
 
     def __post_init__(self) -> None:
         for url in (self.api, self.graphql):
             parts = urlsplit(url)
             if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost"):
-                raise GitHubError(f"{url} is no https address, and the token is not sent in clear.")
+                raise OpsError(f"{url} is not an https address: the token is not sent unencrypted.")
 
     @classmethod
-    def of_environment(cls) -> GitHub:
-        """With what a workflow's step has in its environment. Raises GitHubError."""
+    def from_environment(cls) -> GitHub:
+        """Raises OpsError."""
         token = os.environ.get("GITHUB_TOKEN", "")
         if not token:
-            raise GitHubError("GITHUB_TOKEN is not set: it has to hold a token that may comment.")
+            raise OpsError("GITHUB_TOKEN is not set. fix: set it to a token that may comment.")
         return cls(
             os.environ.get("GITHUB_API_URL", "https://api.github.com").rstrip("/"),
             os.environ.get("GITHUB_GRAPHQL_URL", "https://api.github.com/graphql"),
@@ -66,165 +66,62 @@ class GitHub:
         )
 
     def login(self) -> str:
-        """Whose token this is. A workflow's is `github-actions[bot]`, which REST does not tell."""
-        answer = self._ask("POST", self.graphql, {"query": "{viewer{login}}"}, repeat=True)
-        try:
-            return str(answer["data"]["viewer"]["login"])
-        except (KeyError, TypeError):
-            raise GitHubError("GitHub does not say whose token GITHUB_TOKEN is.") from None
+        """Return the token's account; a workflow's is `github-actions[bot]`."""
+        found = self.call("POST", self.graphql, {"query": "{viewer{login}}"})
+        return str(found["data"]["viewer"]["login"])
 
-    def get(self, path: str) -> Any:
-        return self._ask("GET", f"{self.api}{path}", repeat=True)
+    def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """Return the answer of one request. Raises GitHubError."""
+        answer = self._gh([self._url(path), "--method", method], body)
+        return json.loads(answer) if answer.strip() else None
 
-    def pages(self, path: str) -> Iterator[Any]:
-        """The elements of a list, over all of its pages."""
-        url: str | None = f"{self.api}{path}?per_page={PAGE_SIZE}"
-        for _ in range(MAX_PAGES):
-            response = self._send("GET", str(url), None, repeat=True)
-            yield from _json(response)
-            url = response.links.get("next", {}).get("url")
-            if url is None:
-                return
-            if not url.startswith(f"{self.api}/"):
-                raise GitHubError(f"The next page is elsewhere ({url}): the token stays here.")
-        raise GitHubError(f"{path} has more than {MAX_PAGES} pages.")
+    def list(self, path: str) -> Iterator[Any]:
+        """Return the elements of a list, over all of its pages. Raises GitHubError."""
+        url = self._url(f"{path}?per_page=100")
+        for line in self._gh([url, "--paginate", "--jq", ".[]"]).splitlines():
+            yield json.loads(line)
 
-    def create(self, path: str, body: Mapping[str, Any]) -> Any:
-        """Not repeated after an error of GitHub's: it may have been made. Raises GitHubAway."""
-        return self._ask("POST", f"{self.api}{path}", body, repeat=False)
+    def _url(self, path: str) -> str:
+        return path if "://" in path else f"{self.api}{path}"
 
-    def update(self, path: str, body: Mapping[str, Any]) -> Any:
-        return self._ask("PATCH", f"{self.api}{path}", body, repeat=True)
-
-    def delete(self, path: str) -> None:
-        """What is gone already is deleted."""
-        self._send("DELETE", f"{self.api}{path}", None, repeat=True, gone=True)
-
-    def _ask(
-        self, method: str, url: str, body: Mapping[str, Any] | None = None, *, repeat: bool
-    ) -> Any:
-        return _json(self._send(method, url, body, repeat=repeat))
-
-    def _send(
-        self,
-        method: str,
-        url: str,
-        body: Mapping[str, Any] | None,
-        *,
-        repeat: bool,
-        gone: bool = False,
-    ) -> requests.Response:
-        away = GitHubError()
-        for attempt in range(ATTEMPTS):
+    def _gh(self, arguments: list[str], body: Mapping[str, Any] | None = None) -> str:
+        found = shutil.which("gh")
+        if found is None:
+            raise OpsError("The GitHub CLI `gh` is not on PATH. fix: install it (cli.github.com).")
+        with tempfile.TemporaryDirectory() as folder:
+            if body:
+                file = Path(folder) / "body.json"
+                file.write_text(json.dumps(body))
+                arguments = [*arguments, "--input", str(file)]
+            environment = {
+                **{key: os.environ[key] for key in ("PATH", "HTTPS_PROXY") if key in os.environ},
+                # Neither the user's login nor the user's settings.
+                "GH_CONFIG_DIR": folder,
+                "GH_PROMPT_DISABLED": "1",
+                "NO_COLOR": "1",
+                self._token_variable: self.token,
+            }
             try:
-                response = self.session.request(
-                    method,
-                    url,
-                    json=body,
-                    headers={
-                        "Accept": "application/vnd.github+json",
-                        "X-GitHub-Api-Version": "2022-11-28",
-                    },
-                    # Not among the headers: a ~/.netrc would win over one.
-                    auth=self._sign,
+                done = subprocess.run(
+                    [found, "api", *arguments],
+                    stdin=subprocess.DEVNULL,
+                    env=environment,
+                    capture_output=True,
+                    text=True,
                     timeout=TIMEOUT_SECONDS,
-                    # Followed, a POST would become a GET.
-                    allow_redirects=False,
+                    check=False,
                 )
-            except requests.RequestException as error:
-                away = GitHubAway(f"GitHub does not answer: {_reason(error)}.")
-            else:
-                if response.ok and not response.is_redirect:
-                    return response
-                if gone and response.status_code == HTTPStatus.NOT_FOUND:
-                    return response
-                if _is_haste(response):
-                    self._wait_for_leave(response, last=attempt + 1 == ATTEMPTS)
-                    continue
-                if response.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
-                    raise GitHubError(_told(response))
-                away = GitHubAway(f"GitHub has an error of its own: {_told(response)}")
-            if not repeat:
-                break
-            if attempt + 1 < ATTEMPTS:
-                self.sleep(2.0**attempt)
-        raise away
+            except subprocess.TimeoutExpired:
+                raise GitHubError(f"GitHub did not answer within {TIMEOUT_SECONDS} s.") from None
+        if done.returncode == 0:
+            return done.stdout
+        status = int(found_status[1]) if (found_status := _STATUS.search(done.stderr)) else 0
+        path = urlsplit(arguments[0]).path
+        message = done.stderr.strip().removeprefix("gh: ")[:500]
+        raise GitHubError(f"{path}: {message}. {_ADVICE.get(status, '')}".rstrip(), status)
 
-    def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self.token}"
-        return request
-
-    def _wait_for_leave(self, response: requests.Response, *, last: bool) -> None:
-        """Until the token may ask again. Raises GitHubError if that is too long, or no use."""
-        seconds = _seconds_to_wait(response, time.time())
-        if last or seconds > LONGEST_WAIT_SECONDS:
-            until = datetime.fromtimestamp(time.time() + seconds, UTC)
-            raise GitHubError(
-                "The token has asked GitHub too often. It may again from "
-                f"{until:%Y-%m-%d %H:%M} UTC: run the job again then."
-            )
-        self.sleep(seconds)
-
-
-def _is_haste(response: requests.Response) -> bool:
-    """Source: GitHub, "Rate limits for the REST API": 403 or 429, told by headers or in words."""
-    if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-        return True
-    return response.status_code == HTTPStatus.FORBIDDEN and (
-        response.headers.get("x-ratelimit-remaining") == "0"
-        or "retry-after" in response.headers
-        or "rate limit" in response.text.lower()
-    )
-
-
-def _seconds_to_wait(response: requests.Response, now: float) -> float:
-    after = response.headers.get("retry-after", "")
-    if after.isdecimal():
-        return float(after)
-    reset = response.headers.get("x-ratelimit-reset", "")
-    if response.headers.get("x-ratelimit-remaining") == "0" and reset.isdecimal():
-        return max(1.0, float(reset) - now)
-    return WAIT_UNTOLD_SECONDS
-
-
-_ADVICE = {
-    HTTPStatus.UNAUTHORIZED: "The token in GITHUB_TOKEN is wrong or has expired.",
-    HTTPStatus.FORBIDDEN: (
-        "The token may not do that: in a workflow the job needs `permissions: pull-requests: "
-        "write`, which the pull request of a fork never gets (docs/guides/ci.md)."
-    ),
-    HTTPStatus.NOT_FOUND: (
-        "There is no such repository or pull request, or the token may not see it."
-    ),
-    HTTPStatus.UNPROCESSABLE_ENTITY: "GitHub does not take what it was sent.",
-}
-
-
-def _told(response: requests.Response) -> str:
-    """What GitHub says to a refusal, and what to do about it."""
-    try:
-        said = response.json()
-        words = " ".join([said["message"], *(_fault(error) for error in said.get("errors", ()))])
-    except (ValueError, KeyError, TypeError, AttributeError):
-        words = "no word of why"
-    if response.is_redirect:
-        words = "the repository has another name now: give that one"
-    method, path = response.request.method, urlsplit(str(response.request.url)).path
-    advice = _ADVICE.get(HTTPStatus(response.status_code), "")
-    return f"{method} {path}: {response.status_code}, {words[:500]}. {advice}".rstrip()
-
-
-def _fault(error: Any) -> str:
-    return str(error.get("message") or error.get("code")) if isinstance(error, dict) else str(error)
-
-
-def _json(response: requests.Response) -> Any:
-    try:
-        return response.json()
-    except ValueError:
-        raise GitHubAway("GitHub's answer is no JSON: a proxy may stand in between.") from None
-
-
-def _reason(error: requests.RequestException) -> str:
-    """Without the address and the object ids that requests puts around it."""
-    return "it took too long" if isinstance(error, requests.Timeout) else type(error).__name__
+    @property
+    def _token_variable(self) -> str:
+        """Return the variable by which gh sends the token to this host only."""
+        host = urlsplit(self.api).hostname or ""
+        return "GH_TOKEN" if host.endswith("github.com") else "GH_ENTERPRISE_TOKEN"

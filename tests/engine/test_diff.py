@@ -226,7 +226,7 @@ def both(up: EngineStack) -> Both:
     with taken_back(up):
         make_edits(up)
         file = previewed(up)
-        (rendered,) = base.compare(up.folder, "HEAD", [STACK], allow_dirty=True)
+        (rendered,) = base.compare(up.folder, "HEAD", [STACK])
         before, after = base.settings(up.folder, "HEAD", STACK)
     if recording.wanted():
         recording.write(file, rendered)

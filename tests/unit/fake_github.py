@@ -41,9 +41,7 @@ class FakeGitHub:
         }
     )
     faults: dict[str, list[Fault | None]] = field(default_factory=dict)
-    next_page: str | None = None
     asked: list[str] = field(default_factory=list)
-    waits: list[float] = field(default_factory=list)
     url: str = ""
 
     def say(self, body: str, login: str = "somebody") -> dict[str, Any]:
@@ -60,7 +58,7 @@ class FakeGitHub:
         return self.comments[-1]
 
     def client(self) -> GitHub:
-        return GitHub(self.url, f"{self.url}/graphql", TOKEN, sleep=self.waits.append)
+        return GitHub(self.url, f"{self.url}/graphql", TOKEN)
 
     def bodies(self, login: str = BOT) -> list[str]:
         return [found["body"] for found in self.comments if found["user"]["login"] == login]
@@ -106,7 +104,7 @@ class FakeGitHub:
     def _page(self, path: str, query: dict[str, list[str]]) -> tuple[int, dict[str, str], Any]:
         size, page = int(query["per_page"][0]), int(query.get("page", ["1"])[0])
         shown = self.comments[(page - 1) * size : page * size]
-        link = self.next_page or f"{self.url}{path}?per_page={size}&page={page + 1}"
+        link = f"{self.url}{path}?per_page={size}&page={page + 1}"
         more = page * size < len(self.comments)
         return 200, {"Link": f'<{link}>; rel="next"'} if more else {}, shown
 
@@ -118,12 +116,13 @@ def serving(github: FakeGitHub) -> Iterator[FakeGitHub]:
             length = int(self.headers.get("Content-Length") or 0)
             body = json.loads(self.rfile.read(length)) if length else None
             status, headers, answer = 401, {}, {"message": "Bad credentials"}
-            if self.headers["Authorization"] == f"Bearer {TOKEN}":
+            if self.headers["Authorization"] == f"token {TOKEN}":
                 status, headers, answer = github.answer(self.command, self.path, body)
             text = b"" if answer is None else json.dumps(answer).encode()
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
+            self.send_header("Content-Type", "application/json; charset=utf-8")
             self.send_header("Content-Length", str(len(text)))
             self.end_headers()
             self.wfile.write(text)

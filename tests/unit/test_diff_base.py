@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ops import errors
 from ops.certs import ca
 from ops.offline import placeholders, program
 from ops.review.diff import command
@@ -43,7 +44,7 @@ class Repository:
         (root / "ops" / "certs").mkdir()
         for package in ("", "offline", "certs"):
             (root / "ops" / package / "__init__.py").touch()
-        for module in (program, placeholders, ca):
+        for module in (errors, program, placeholders, ca):
             name = str(module.__name__).replace(".", "/")
             shutil.copy(str(module.__file__), root / f"{name}.py")
         ignored = shutil.ignore_patterns("__pycache__")
@@ -123,15 +124,15 @@ def test_a_folder_without_version_control_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["__main__.py", "new.py"])
-def test_a_work_tree_with_changes_is_refused_by_name(repository: Repository, path: str) -> None:
+def test_compare_clean_with_changes_names_them(repository: Repository, path: str) -> None:
     repository.write(path, "# A change.\n")
-    with pytest.raises(DiffError, match=rf"differs from its last commit: {path}\. .*--allow-dirty"):
-        repository.diff("HEAD")
+    with pytest.raises(DiffError, match=rf"differs from its last commit: {path}\. .*--clean"):
+        repository.diff("HEAD", clean=True)
 
 
-def test_a_work_tree_with_changes_can_be_taken_as_it_is(repository: Repository) -> None:
+def test_compare_with_changes_reports_the_work_tree_as_it_is(repository: Repository) -> None:
     repository.configure(networkName="there")
-    outcome = repository.diff("HEAD", allow_dirty=True)
+    outcome = repository.diff("HEAD")
     assert "name: here -> there" in outcome.printed
     assert "to the work tree with uncommitted changes" in outcome.printed
 

@@ -12,9 +12,8 @@ import docker
 import docker.errors
 from docker.types import LogConfig, Mount, Ulimit
 
-from ops.errors import docker_message
 from ops.offline.local_deploy import ownership
-from ops.offline.local_deploy.errors import LocalDeployError, StoppedError
+from ops.offline.local_deploy.errors import LocalDeployError, StoppedError, docker_message
 
 MEBIBYTE = 2**20
 UNLIMITED_SWAP = -1

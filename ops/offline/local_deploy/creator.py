@@ -10,9 +10,8 @@ import docker
 import docker.errors
 
 from components.docker.config_files_provider import ConfigFilesError, ConfigFilesProvider
-from ops.errors import docker_message
 from ops.offline.local_deploy import containers, resources
-from ops.offline.local_deploy.errors import LocalDeployError, StoppedError
+from ops.offline.local_deploy.errors import LocalDeployError, StoppedError, docker_message
 from ops.offline.local_deploy.grafana_api import GrafanaApi
 from ops.offline.local_deploy.plan import (
     BUCKET_CHECK,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from docker.errors import APIError, DockerException
+
 from ops.offline.program import ProgramError
 
 
@@ -18,3 +20,9 @@ class StaleNetworkError(LocalDeployError):
 
 class StoppedError(LocalDeployError):
     """Stopped because another part of the stack failed."""
+
+
+def docker_message(error: DockerException) -> str:
+    """Return Docker's own explanation, without the HTTP around it."""
+    explanation = error.explanation if isinstance(error, APIError) else None
+    return str(explanation or error)

@@ -16,8 +16,7 @@ from docker.models.volumes import Volume
 from components.docker.service import DATA_SUFFIX
 from components.docker.volume_files import HELPER_LABEL
 from components.preflight.conflicts import STACK_LABEL
-from ops.errors import docker_message
-from ops.offline.local_deploy.errors import LocalDeployError, StaleNetworkError
+from ops.offline.local_deploy.errors import LocalDeployError, StaleNetworkError, docker_message
 
 STOPPED_AT_ONCE = 8
 

@@ -10,9 +10,8 @@ import docker.errors
 from docker.types import IPAMConfig, IPAMPool
 
 from ops.dev_machine import ROOT
-from ops.errors import docker_message
 from ops.offline.local_deploy import ownership
-from ops.offline.local_deploy.errors import LocalDeployError
+from ops.offline.local_deploy.errors import LocalDeployError, docker_message
 
 BUILD_LOG_LINES = 15
 

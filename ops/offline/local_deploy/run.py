@@ -14,11 +14,10 @@ import docker.errors
 
 from components.docker.config_files_provider import ConfigFilesError, connect_to
 from components.docker.engines import Engine
-from ops.errors import docker_message
 from ops.offline import program
 from ops.offline.local_deploy import preflight
 from ops.offline.local_deploy.creator import Clients, LocalCreator, Report
-from ops.offline.local_deploy.errors import LocalDeployError
+from ops.offline.local_deploy.errors import LocalDeployError, docker_message
 from ops.offline.local_deploy.plan import (
     CONTAINER,
     Plan,

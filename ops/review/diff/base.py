@@ -52,7 +52,7 @@ class _Rendering:
 
 
 def compare(
-    root: Path, ref: str, stacks: Sequence[str] = (), *, allow_dirty: bool = False
+    root: Path, ref: str, stacks: Sequence[str] = (), *, clean: bool = False
 ) -> list[Comparison]:
     """The work tree at `root` against the commit `ref`, for each stack that either has.
 
@@ -60,11 +60,11 @@ def compare(
     """
     commit = commit_of(root, ref)
     dirty = _dirty(root)
-    if dirty and not allow_dirty:
+    if dirty and clean:
         named = ", ".join(dirty[:_FILES_NAMED]) + (", ..." if len(dirty) > _FILES_NAMED else "")
         raise DiffError(
-            f"The work tree differs from its last commit: {named}. Commit or stash that, or take "
-            "it as it is with --allow-dirty."
+            f"The work tree differs from its last commit: {named}. fix: commit or stash that, or "
+            "leave --clean out to compare the work tree as it is"
         )
     after = _Side("the work tree with uncommitted changes" if dirty else "the work tree", root)
     with ExitStack() as cleanup:

@@ -60,7 +60,7 @@ class Options:
     most_bytes: int = COMMENT_BYTES
     policy: Path | None = None
     fail_on: tuple[FailOn, ...] = ()
-    allow_dirty: bool = False
+    clean: bool = False
     root: Path = ROOT
 
 
@@ -98,9 +98,7 @@ def _compared(options: Options) -> list[Comparison]:
     if not options.previews:
         if not options.base:
             raise DiffError("Give --base COMMIT to compare with, or --preview FILE of an engine's.")
-        return base.compare(
-            options.root, options.base, options.stacks, allow_dirty=options.allow_dirty
-        )
+        return base.compare(options.root, options.base, options.stacks, clean=options.clean)
     found = [preview.compare(path) for path in options.previews]
     there = [one.stack for one in found]
     if missing := sorted(set(options.stacks) - set(there)):
