@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pulumi
 
-from components.alertmanager import routing
+from components.alertmanager import receivers, routing
 from components.docker import tls_files
 from components.docker.config_files import NoticesItself, ReloadOnChange
 from components.docker.container import (
@@ -34,19 +34,13 @@ def render_templates(settings: Settings) -> str:
 def spec(settings: Settings, name: str = "alertmanager") -> ServiceSpec:
     """One of the servers; with several, the addresses by which they find each other."""
     files = {
+        "alertmanager.yml": routing.render_config(settings),
         "notifications.tmpl": render_templates(settings),
-        **{_below(path): pem for path, pem in routing.ca_files(settings).items()},
+        **{_below(path): pem for path, pem in receivers.ca_files(settings).items()},
     }
     secret_files = {
-        _below(path): secret.get_secret_value()
-        for path, secret in (
-            (routing.SLACK_URL_FILE, settings.slack_webhook_url),
-            (routing.MAIL_PASSWORD_FILE, settings.mail_password),
-        )
-        if secret.get_secret_value()
+        _below(path): secret for path, secret in receivers.secret_files(settings).items()
     }
-    config = secret_files if routing.has_heartbeat(settings) else files
-    config["alertmanager.yml"] = routing.render_config(settings)
     return ServiceSpec(
         ContainerSpec(
             service=name,

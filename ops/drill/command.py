@@ -81,12 +81,7 @@ def _why_nowhere(name: str, receivers: dict[str, Receiver], settings: Settings) 
         return "not in the live configuration: is `pulumi up` due?"
     if name == routing.HEARTBEAT_RECEIVER:
         return "nowhere to send: heartbeatUrl is not set, which is no fault"
-    channel = next(
-        getattr(settings.slack_channels, found.channel)
-        for found in routing.DESTINATIONS
-        if found.receiver == name
-    )
-    return f"nowhere to send: no slackWebhookUrl for {channel}"
+    return f"nowhere to send: no way to Slack for {getattr(settings.slack_channels, name)}"
 
 
 def table(found: Sequence[Delivery]) -> Table:

@@ -16,7 +16,8 @@ ALERT = "Drill"
 DRILL_LABEL = "drill"
 """Marks a drill's alerts; the templates of messages know it."""
 LINK = "https://github.com/vitalstream/monitoring/blob/main/docs/alerting.md#the-drill"
-_MATCHER = re.compile(r'(\w+)="([^"]*)"')
+# Of several values of a label the first is taken.
+_MATCHER = re.compile(r'(\w+)=~?"([^"|]*)(?:\|[^"]*)?"')
 
 
 @dataclass(frozen=True)
