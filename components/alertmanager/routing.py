@@ -1,4 +1,4 @@
-"""Who hears of which alert: a table, one row a destination, rendered to `alertmanager.yml`.
+"""The routes of alerts: a table, one row a destination, rendered to `alertmanager.yml`.
 
 Every row whose labels match gets the alert. Nothing is routed to nobody: an alert that matches
 no row goes where critical ones go.
@@ -9,46 +9,41 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 
+from components.alertmanager import receivers
+from components.alertmanager.receivers import CONFIG_DIR, HEARTBEAT_RECEIVER
 from components.catalog.integrations import with_defaults
 from components.settings.settings import Settings
 
-CONFIG_DIR = "/etc/alertmanager"
-SLACK_URL_FILE = f"{CONFIG_DIR}/secrets/slack_webhook_url"
-MAIL_PASSWORD_FILE = f"{CONFIG_DIR}/secrets/mail_password"
-CA_DIR = f"{CONFIG_DIR}/ca"
 # What is one message: alerts that agree on these.
 GROUP_BY = ("alertname", "service", "stack")
-HEARTBEAT_RECEIVER = "heartbeat"
 HEARTBEAT_ALERT = "Watchdog"
 HEARTBEAT_MATCHER = f'alertname="{HEARTBEAT_ALERT}"'
 
 
 @dataclass(frozen=True)
 class Destination:
-    """A receiver: the matcher of the alerts it gets, its Slack channel's key, and whether it mails.
+    """A receiver, which is also the key of its Slack channel, and the matcher of its alerts.
 
     `wait` gathers the first alerts of a group into one message, `interval` spaces messages on
-    alerts that join it, `repeat` is when a firing alert is told again.
+    alerts that join it, `repeat` is when a firing alert is sent again.
     """
 
     receiver: str
     matcher: str
-    channel: str
-    mail: bool = False
     wait: str = "5s"
     interval: str = "1m"
     repeat: str = "12h"
 
 
 DESTINATIONS = (
-    Destination("critical", 'severity="critical"', "critical", mail=True, repeat="1h"),
-    Destination("warnings", 'severity="warning"', "warnings", wait="30s", interval="5m"),
-    Destination("database", 'service="database"', "database"),
-    Destination("backend", 'service="backend"', "backend"),
+    Destination("critical", 'severity="critical"', repeat="1h"),
+    Destination("warnings", 'severity="warning"', wait="30s", interval="5m"),
+    Destination("database", 'service=~"cache|database"'),
+    Destination("backend", 'service="backend"'),
 )
 DEFAULT = DESTINATIONS[0]
 
@@ -109,7 +104,7 @@ def destinations(monitored: Collection[str]) -> tuple[Destination, ...]:
 def render_config(settings: Settings) -> str:
     """`alertmanager.yml`. Secrets are named as files."""
     config: dict[str, Any] = {
-        "global": _globals(settings),
+        "global": receivers.global_settings(settings),
         "templates": [f"{CONFIG_DIR}/*.tmpl"],
         "route": {
             "receiver": DEFAULT.receiver,
@@ -126,50 +121,11 @@ def render_config(settings: Settings) -> str:
             for rule in inhibitions(settings.watch)
         ],
         "receivers": [
-            _heartbeat_receiver(settings),
-            *(_receiver(settings, destination) for destination in DESTINATIONS),
+            receivers.heartbeat(settings),
+            *(receivers.built_in(settings, found.receiver) for found in DESTINATIONS),
         ],
     }
     return yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
-
-
-def has_slack(settings: Settings) -> bool:
-    return bool(settings.slack_webhook_url.get_secret_value())
-
-
-def has_heartbeat(settings: Settings) -> bool:
-    return bool(settings.heartbeat_url.get_secret_value())
-
-
-def ca_files(settings: Settings) -> dict[str, str]:
-    """The certificates of the authorities that a stack names itself, by path."""
-    return {_ca_file(kind): pem for kind, pem in settings.delivery_ca.model_dump().items() if pem}
-
-
-def _ca_file(kind: str) -> str:
-    return f"{CA_DIR}/{kind}.pem"
-
-
-def _trust(settings: Settings, kind: Literal["slack", "mail", "heartbeat"]) -> dict[str, Any]:
-    """The part of a receiver's configuration that says whose certificates it takes."""
-    if not getattr(settings.delivery_ca, kind):
-        return {}
-    trust = {"tls_config": {"ca_file": _ca_file(kind)}}
-    return trust if kind == "mail" else {"http_config": trust}
-
-
-def _globals(settings: Settings) -> dict[str, Any]:
-    values: dict[str, Any] = {"resolve_timeout": "5m"}
-    if has_slack(settings):
-        values["slack_api_url_file"] = SLACK_URL_FILE
-    if settings.mail_smarthost:
-        values["smtp_smarthost"] = settings.mail_smarthost
-        values["smtp_from"] = settings.mail_from
-        values["smtp_require_tls"] = settings.mail_require_tls
-    if settings.mail_username:
-        values["smtp_auth_username"] = settings.mail_username
-        values["smtp_auth_password_file"] = MAIL_PASSWORD_FILE
-    return values
 
 
 def _timing(destination: Destination) -> dict[str, str]:
@@ -203,45 +159,3 @@ def _heartbeat_route() -> dict[str, Any]:
         "group_interval": "30s",
         "repeat_interval": "55s",
     }
-
-
-def _heartbeat_receiver(settings: Settings) -> dict[str, Any]:
-    """The one receiver that may be empty: without a heartbeat URL nobody waits for the beat."""
-    receiver: dict[str, Any] = {"name": HEARTBEAT_RECEIVER}
-    if has_heartbeat(settings):
-        # Alertmanager before 0.26 has no `url_file`, so this whole file is then kept as a secret.
-        url = settings.heartbeat_url.get_secret_value()
-        receiver["webhook_configs"] = [
-            {"url": url, "send_resolved": False, **_trust(settings, "heartbeat")}
-        ]
-    return receiver
-
-
-def _receiver(settings: Settings, destination: Destination) -> dict[str, Any]:
-    receiver: dict[str, Any] = {"name": destination.receiver}
-    if has_slack(settings):
-        channel: str = getattr(settings.slack_channels, destination.channel)
-        receiver["slack_configs"] = [
-            {
-                "channel": channel,
-                "send_resolved": True,
-                "color": '{{ template "vitalstream.color" . }}',
-                "title": '{{ template "vitalstream.title" . }}',
-                "title_link": "{{ .ExternalURL }}",
-                "text": '{{ template "vitalstream.slack" . }}',
-                "fallback": '{{ template "vitalstream.title" . }}',
-                **_trust(settings, "slack"),
-            }
-        ]
-    if destination.mail and settings.mail_smarthost:
-        receiver["email_configs"] = [
-            {
-                "to": ", ".join(settings.mail_to),
-                "send_resolved": True,
-                "headers": {"Subject": '{{ template "vitalstream.subject" . }}'},
-                "html": '{{ template "vitalstream.mail.html" . }}',
-                "text": '{{ template "vitalstream.mail.text" . }}',
-                **_trust(settings, "mail"),
-            }
-        ]
-    return receiver

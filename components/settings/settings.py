@@ -27,29 +27,24 @@ from components.rules.slo import SloObjective
 from components.settings import remote_write
 from components.settings import thanos as thanos_settings
 from components.settings.hosts import PLACED_EXPORTERS
-from components.settings.monitored import WatchSettings
 from components.settings.network_pool import NetworkPool
+from components.settings.notifications import NotificationSettings
 from components.settings.remote_write import RemoteWrite
 from components.settings.thanos import ThanosSettings
 from components.settings.types import (
     AdminLogin,
-    Authorities,
     BodySize,
     Cpus,
     DockerHost,
     Duration,
-    HttpsUrl,
     Image,
-    MailAddress,
     Memory,
     NetworkName,
     OneLine,
-    OptionalHostPort,
     Password,
     RegistryPrefix,
     SampleLimit,
     Size,
-    SlackChannel,
 )
 from components.user_files import dashboards, rules
 
@@ -58,21 +53,6 @@ from components.user_files import dashboards, rules
 MAX_INTERVAL_SECONDS = 120
 MIN_INTERVAL_SECONDS = 1
 MIN_RETENTION_SECONDS = 2 * 3600
-
-
-class SlackChannels(Frozen):
-    critical: SlackChannel = "#vitalstream-critical"
-    warnings: SlackChannel = "#vitalstream-warnings"
-    database: SlackChannel = "#vitalstream-database"
-    backend: SlackChannel = "#vitalstream-backend"
-
-
-class DeliveryCa(Frozen):
-    """Whose certificates Alertmanager takes from a destination, in PEM; empty: the public ones."""
-
-    slack: Authorities = ""
-    mail: Authorities = ""
-    heartbeat: Authorities = ""
 
 
 class LimitOverride(Frozen):
@@ -86,7 +66,7 @@ LimitedService = Annotated[str, known_service(frozenset(SERVICES), "limits")]
 ImageService = Annotated[str, known_service(frozenset(IMAGES), "an image")]
 
 
-class Settings(WatchSettings):
+class Settings(NotificationSettings):
     """One stack's settings, checked. Secrets are `SecretStr`: printing the object shows none."""
 
     demo: StrictBool = False
@@ -113,17 +93,6 @@ class Settings(WatchSettings):
     grafana_admin_user: AdminLogin = "admin"
     grafana_admin_password: Password
     grafana_database_password: OneLine = Field(default=SecretStr(""), validate_default=True)
-
-    slack_webhook_url: HttpsUrl = SecretStr("")
-    slack_channels: SlackChannels = SlackChannels()
-    mail_smarthost: OptionalHostPort = ""
-    mail_from: MailAddress = "alertmanager@example.com"
-    mail_to: tuple[MailAddress, ...] = Field(default=("ops-team@example.com",), min_length=1)
-    mail_username: str = ""
-    mail_password: OneLine = SecretStr("")
-    mail_require_tls: StrictBool = True
-    heartbeat_url: HttpsUrl = SecretStr("")
-    delivery_ca: DeliveryCa = DeliveryCa()
 
     alerts: dict[AlertName, AlertOverride] = {}
     extra_rules: tuple[str, ...] = ()
@@ -212,17 +181,6 @@ class Settings(WatchSettings):
         grafana = info.data.get("grafana")
         if grafana and grafana.database and not password.get_secret_value():
             raise ValueError("is missing: grafana.database is set, and the two go together")
-        return password
-
-    # On the field and not on the whole model: that would be checked only once all else is right.
-    @field_validator("mail_password")
-    @classmethod
-    def _validate_mail_password(cls, password: SecretStr, info: ValidationInfo) -> SecretStr:
-        username = info.data.get("mail_username")
-        if username and not password.get_secret_value():
-            raise ValueError("is missing: mailUsername is set, and the two go together")
-        if username == "" and password.get_secret_value():
-            raise ValueError("is set without mailUsername: the two go together")
         return password
 
     @field_validator("alerts")

@@ -21,7 +21,9 @@ _HTTPS_URL = re.compile(
     r"(?:[/?#](?:[^\s%\"<>\\^`{|}]|%[0-9A-Fa-f]{2})*)?"
 )
 _PUBLIC_URL = re.compile(rf"https?://{_HOST}(?::[0-9]{{1,5}})?")
-_MAIL = re.compile(r"[^@\s<>,;:\"]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
+_ADDRESS = r"[^@\s<>,;:\"]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*"
+# Also with a name before it, as in a mail's header.
+_MAIL = re.compile(rf"{_ADDRESS}|(?:[^<>@,;:\"()\[\]\\]+|\"[^<>\"\\]+\") <{_ADDRESS}>")
 # A Docker reference: host[:port]/ and path, in lower case; then the tag, then perhaps a digest.
 _REPOSITORY = (
     r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?::[0-9]{1,5}(?=/))?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
@@ -32,7 +34,6 @@ _REGISTRY_PREFIX = re.compile(
 _IMAGE = re.compile(
     rf"{_REPOSITORY}:(?P<tag>[A-Za-z0-9_][A-Za-z0-9._-]{{0,127}})(?:@sha256:[0-9a-f]{{64}})?"
 )
-_CHANNEL = re.compile(r"[#@][A-Za-z0-9._-]{1,80}")
 _NETWORK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _DOCKER_HOST = re.compile(r"unix:///\S+|(?:tcp|ssh|https?)://[^/\s]+")
 _LOGIN = re.compile(r"[^\s:/?#@\\\"']+")
@@ -110,7 +111,9 @@ def _optional_host_port(text: str) -> str:
 
 def _mail_address(text: str) -> str:
     if not _MAIL.fullmatch(text):
-        raise ValueError("is not a mail address, such as ops-team@example.com")
+        raise ValueError(
+            "is not a mail address, such as ops-team@example.com or Ops <ops-team@example.com>"
+        )
     return text
 
 
@@ -126,7 +129,7 @@ def _image(text: str) -> str:
     return text
 
 
-def _https_url(value: SecretStr) -> SecretStr:
+def https_url(value: SecretStr) -> SecretStr:
     text = value.get_secret_value()
     if text and not _HTTPS_URL.fullmatch(text):
         raise ValueError("is not an https URL, such as https://hooks.slack.com/services/...")
@@ -174,12 +177,6 @@ def _public_url(text: str) -> str:
             "is not the address of a site, such as https://grafana.example.com (no path: the "
             "services are at the root of theirs)"
         )
-    return text
-
-
-def _channel(text: str) -> str:
-    if not _CHANNEL.fullmatch(text):
-        raise ValueError("is not a Slack channel, such as #vitalstream-critical")
     return text
 
 
@@ -268,14 +265,13 @@ HostPort = Annotated[str, AfterValidator(host_port)]
 OptionalHostPort = Annotated[str, AfterValidator(_optional_host_port)]
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
 Image = Annotated[str, AfterValidator(_image)]
-HttpsUrl = Annotated[SecretStr, AfterValidator(_https_url)]
+HttpsUrl = Annotated[SecretStr, AfterValidator(https_url)]
 Password = Annotated[SecretStr, AfterValidator(_password)]
 OptionalPassword = Annotated[SecretStr, AfterValidator(_optional_password)]
 WebPassword = Annotated[
     SecretStr, AfterValidator(_optional_password), AfterValidator(_web_password)
 ]
 PublicUrl = Annotated[str, AfterValidator(_public_url)]
-SlackChannel = Annotated[str, AfterValidator(_channel)]
 NetworkName = Annotated[str, AfterValidator(_network_name)]
 HostName = Annotated[str, AfterValidator(_host_name)]
 RegistryPrefix = Annotated[str, AfterValidator(_registry_prefix)]

@@ -9,9 +9,11 @@ from components.catalog.integrations import INTEGRATIONS
 from components.common import certificates
 from components.common.redaction import redact
 from components.rules import selection
+from components.rules.overrides import PROD
 from components.rules.rule_set import RuleSet
 from components.settings.discovery import groups_of
 from components.settings.settings import Settings
+from components.settings.slack import SlackChannels
 from components.user_files.paths import PROJECT_DIR
 
 EXPIRY_DAYS = 30
@@ -26,6 +28,7 @@ def warnings(settings: Settings) -> Iterator[str]:
 
 def _all(settings: Settings) -> Iterator[str]:
     yield from missing_receivers(settings)
+    yield from unnoticed_in_prod(settings)
     yield from disabled_alerts(settings)
     yield from expiring_certificates(settings)
     yield from even_alertmanagers(settings)
@@ -38,15 +41,17 @@ def _all(settings: Settings) -> Iterator[str]:
 def missing_receivers(settings: Settings) -> list[str]:
     """What is not set up, in words for the preview. Empty where every receiver can be reached."""
     missing = []
-    if not settings.slack_webhook_url.get_secret_value():
+    if not settings.has_slack:
+        missing.append(_no_slack(settings))
+    elif without := [name for name in SlackChannels.model_fields if not settings.posts_to(name)]:
         missing.append(
-            "no Slack webhook: until `pulumi config set --secret slackWebhookUrl` no channel hears "
-            "of any alert"
+            f"no Slack webhook for {', '.join(without)}: set it with `pulumi config set --secret "
+            f"--path slackWebhookUrls.{without[0]}`"
         )
     if settings.mail_smarthost.partition(":")[0] == PLACEHOLDER_SMARTHOST:
         missing.append(
             f"mailSmarthost is the placeholder {settings.mail_smarthost}: set yours, or no mail "
-            "arrives for critical alerts"
+            "arrives"
         )
     if not settings.mail_smarthost:
         missing.append(
@@ -54,6 +59,30 @@ def missing_receivers(settings: Settings) -> list[str]:
             "critical alerts"
         )
     return missing
+
+
+def _no_slack(settings: Settings) -> str:
+    how = "`pulumi config set --secret slackToken` (or slackWebhookUrl)"
+    if settings.mail_smarthost:
+        return f"no Slack: until {how} alerts go by mail alone"
+    return f"no Slack: until {how} no channel hears of any alert"
+
+
+def unnoticed_in_prod(settings: Settings) -> Iterator[str]:
+    """What a stack in production should have, and can run without."""
+    if settings.stack != PROD:
+        return
+    if not settings.heartbeat_url.get_secret_value():
+        yield (
+            "vitalstream:heartbeatUrl is not set: nobody would notice the death of this machine; "
+            f"`pulumi config set --secret heartbeatUrl --stack {settings.stack}`"
+        )
+    if not settings.public_host:
+        yield (
+            "vitalstream:publicHost is not set: links in messages lead to "
+            f"{settings.url('grafana')}; `pulumi config set publicHost HOST --stack "
+            f"{settings.stack}`"
+        )
 
 
 def disabled_alerts(settings: Settings) -> list[str]:
@@ -125,8 +154,8 @@ def ignored_settings(settings: Settings) -> Iterator[str]:
         files = {known.alerts[name].file for name in left_out}
         kinds = [found.kind for found in INTEGRATIONS if files & {*found.rule_files}]
         yield (
-            f"vitalstream:alerts: {', '.join(left_out)} would be of what is not watched "
-            f"({', '.join(kinds)}), and is not loaded."
+            f"vitalstream:alerts: {', '.join(left_out)} belongs to a service that is not monitored "
+            f"({', '.join(kinds)}); ignored"
         )
 
 

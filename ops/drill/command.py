@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.table import Table
 
-from components.alertmanager import routing
 from components.settings.settings import Settings
 from ops import connections
 from ops.drill.alertmanager import Alertmanager, Receiver
@@ -61,7 +60,7 @@ def run(settings: Settings, url: str, patience: float, *, until_resolved: bool) 
 def passes(delivery: Delivery) -> bool:
     """Without a heartbeat URL nobody waits for the beat."""
     return delivery.arrived or (
-        delivery.receiver == routing.HEARTBEAT_RECEIVER and not delivery.integration
+        delivery.receiver == HEARTBEAT_RECEIVER and not delivery.integration
     )
 
 
@@ -79,14 +78,9 @@ def nowhere(
 def _why_nowhere(name: str, receivers: dict[str, Receiver], settings: Settings) -> str:
     if name not in receivers:
         return "not in the live configuration: is `pulumi up` due?"
-    if name == routing.HEARTBEAT_RECEIVER:
+    if name == HEARTBEAT_RECEIVER:
         return "nowhere to send: heartbeatUrl is not set, which is no fault"
-    channel = next(
-        getattr(settings.slack_channels, found.channel)
-        for found in routing.DESTINATIONS
-        if found.receiver == name
-    )
-    return f"nowhere to send: no slackWebhookUrl for {channel}"
+    return f"nowhere to send: no way to Slack for {getattr(settings.slack_channels, name)}"
 
 
 def table(found: Sequence[Delivery]) -> Table:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from components.alertmanager import routing
+from components.alertmanager import receivers, routing
 from components.alertmanager.routing import Destination
 from components.common.quantities import duration_seconds
 
@@ -16,7 +16,8 @@ ALERT = "Drill"
 DRILL_LABEL = "drill"
 """Marks a drill's alerts; the templates of messages know it."""
 LINK = "https://github.com/vitalstream/monitoring/blob/main/docs/operations/alerting.md#the-drill"
-_MATCHER = re.compile(r'(\w+)="([^"]*)"')
+# Of several values of a label the first is taken.
+_MATCHER = re.compile(r'(\w+)=~?"([^"|]*)(?:\|[^"]*)?"')
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def plan(
     drilled = f"{stack} (drill {now:%H:%M:%S})"
     soonest = sorted(destinations, key=lambda found: duration_seconds(found.wait))
     matchers = {
-        routing.HEARTBEAT_RECEIVER: routing.HEARTBEAT_MATCHER,
+        receivers.HEARTBEAT_RECEIVER: routing.HEARTBEAT_MATCHER,
         **{found.receiver: found.matcher for found in soonest},
     }
     return [

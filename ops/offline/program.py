@@ -32,8 +32,10 @@ ASSUMED_SECRETS = ("grafanaAdminPassword", "postgresPassword", "slackWebhookUrl"
 SECRETS = (
     *ASSUMED_SECRETS,
     *("redisPassword", "grafanaDatabasePassword", "mailPassword", "heartbeatUrl", "tlsKey"),
-    *("thanosAccessKey", "thanosSecretKey"),
+    *("thanosAccessKey", "thanosSecretKey", "slackToken"),
 )
+# Settings beside which one of these is not assumed: there is one way to Slack.
+_INSTEAD = {"slackWebhookUrl": ("slackToken", "slackWebhookUrls")}
 _PREFIX = f"{PROJECT}:"
 _ENCRYPTED_WHOLE = (
     "vitalstream:{key} in Pulumi.{stack}.yaml is encrypted as a whole, so nothing of it can be "
@@ -114,11 +116,10 @@ class StackConfig:
         }
         values |= {key: placeholders.filled(values[key], key) for key in in_part}
         secrets = {key for key in SECRETS if values.get(key)} | encrypted | in_part
-        secrets |= set(ASSUMED_SECRETS)
+        assumed = {key for key in ASSUMED_SECRETS if key not in _INSTEAD or not _other(key, values)}
+        secrets |= assumed
         values |= {
-            key: placeholders.secret(key)
-            for key in secrets
-            if key in ASSUMED_SECRETS or key in encrypted
+            key: placeholders.secret(key) for key in secrets if key in assumed or key in encrypted
         }
         if values.get("tls"):
             values |= placeholders.certificates(values)
@@ -217,6 +218,11 @@ def _walk(value: Any, on_secret: Any) -> Any:
 def secret_places(key: str, value: Any) -> dict[tuple[str, ...], str]:
     """The secrets in clear text in a setting's value, by their paths below it."""
     return schema.secret_places(key, value)
+
+
+def _other(key: str, values: Mapping[str, Any]) -> bool:
+    """Whether a setting is there that takes the place of this one."""
+    return any(values.get(other) for other in _INSTEAD[key])
 
 
 def _as_text(value: Any) -> str:

@@ -69,7 +69,7 @@ ROTATIONS = (
         "heartbeatUrl",
         "https://beats.invalid/canary-rotated-9516",
         "alertmanager",
-        "/etc/alertmanager/alertmanager.yml",
+        "/etc/alertmanager/secrets/heartbeat_url",
     ),
 )
 

@@ -233,13 +233,12 @@ def gather_less(found: Subject, *names: str) -> None:
 
 def _gather_less(found: Subject, name: str) -> None:
     olds = found.stack.config_files(name)
-    # Secret, because the heartbeat's address is in it.
-    config = yaml.safe_load(olds["secret_files"]["alertmanager.yml"])
+    config = yaml.safe_load(olds["files"]["alertmanager.yml"])
     for route in config["route"]["routes"]:
         if route["receiver"] != HEARTBEAT:
             route["group_interval"] = f"{FAST.group:g}s"
-    secret_files = {**olds["secret_files"], "alertmanager.yml": yaml.safe_dump(config)}
-    ConfigFilesProvider().update("", olds, {**olds, "secret_files": secret_files})
+    files = {**olds["files"], "alertmanager.yml": yaml.safe_dump(config)}
+    ConfigFilesProvider().update("", olds, {**olds, "files": files})
 
 
 def _forget_in_seconds(found: Subject) -> None:

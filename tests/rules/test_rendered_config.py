@@ -36,6 +36,18 @@ RECEIVERS = {
         "deliveryCa": json.dumps(dict.fromkeys(("slack", "mail", "heartbeat"), PRIVATE_CA)),
     },
     "none": dict.fromkeys(EVERY_RECEIVER, ""),
+    "a bot token": {**EVERY_RECEIVER, "slackWebhookUrl": "", "slackToken": "xoxb-placeholder"},
+    "a webhook for each channel": {
+        **EVERY_RECEIVER,
+        "slackWebhookUrl": "",
+        "slackWebhookUrls": json.dumps(
+            {
+                channel: f"https://hooks.slack.com/services/{channel}"
+                for channel in ("critical", "warnings", "database", "backend")
+            }
+        ),
+    },
+    "mail alone": {**EVERY_RECEIVER, "slackWebhookUrl": "", "heartbeatUrl": ""},
     "Slack alone": {**dict.fromkeys(EVERY_RECEIVER, ""), "slackWebhookUrl": "https://a.example/b"},
 }
 
@@ -64,7 +76,10 @@ def _rendered(stack: str, folder: Path, **changes: Any) -> Path:
     """A stack's files in a folder, with the paths in them made those of the folder."""
     committed = StackConfig.of_stack(stack)
     changed = {f"vitalstream:{key}": value for key, value in changes.items()}
-    secrets = {*committed.secret_keys, *(f"vitalstream:{key}" for key in SECRETS)}
+    secrets = {
+        *committed.secret_keys,
+        *(f"vitalstream:{key}" for key in (*SECRETS, "slackWebhookUrls")),
+    }
     config = StackConfig({**committed.values, **changed}, tuple(secrets))
     render.write(render.render(stack, config), folder)
     for name in ("prometheus.yml", "alertmanager.yml"):

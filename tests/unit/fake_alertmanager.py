@@ -15,6 +15,8 @@ from typing import Any
 
 import yaml
 
+from ops.review.diff.routes import Truth, all_match, matchers_of
+
 Alert = dict[str, Any]
 
 
@@ -41,11 +43,10 @@ class FakeAlertmanager:
 
     def matching(self, alert: Alert) -> str:
         """The receiver of the first route whose one matcher the labels have."""
-        pairs = {f'{name}="{value}"' for name, value in alert["labels"].items()}
         return next(
             route["receiver"]
             for route in self.config["route"]["routes"]
-            if route["matchers"][0] in pairs
+            if all_match(matchers_of(route), alert["labels"]) is Truth.YES
         )
 
     def firing(self) -> list[Alert]:

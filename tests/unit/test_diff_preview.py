@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from ops.review.diff.snapshot import (
     CONFIG_FILES,
     CONTAINER,
     DASHBOARD,
+    SECRET,
     Snapshot,
 )
 from tests.unit import diff_previews as previews
@@ -254,9 +256,18 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 
 def test_routes_that_are_secret_are_told_not_to_be_read(tmp_path: Path) -> None:
-    before = stacks.with_settings("prod", heartbeatUrl="https://beats.example/1")
-    after = stacks.with_settings(
-        "prod", heartbeatUrl="https://beats.example/1", slackChannels={"critical": "#pager"}
+    """As versions had them that kept the file with the heartbeat's address as a secret."""
+
+    def as_secret(text: str) -> Callable[[dict[str, Any]], None]:
+        def change(inputs: dict[str, Any]) -> None:
+            inputs["files"].pop("alertmanager.yml")
+            inputs["secret_files"] = {SECRET: text}
+
+        return change
+
+    before, after = (
+        stacks.edited(stacks.stack("prod"), CONFIG_FILES, "alertmanager-config", as_secret(text))
+        for text in ("one", "other")
     )
     found = report_of(previews.document(stacks.compared(before, after)), tmp_path)
     assert "who is told cannot be read from this preview" in stacks.told(found)

@@ -183,7 +183,7 @@ def test_a_receiver_with_nowhere_to_send_is_told(
     found = hold(alertmanager({"mailSmarthost": "mail.test:25"}))
     assert found.passed is False
     assert found.lines["backend", "-"] == (
-        "backend - 0 0 nowhere to send: no slackWebhookUrl for #vitalstream-backend"
+        "backend - 0 0 nowhere to send: no way to Slack for #vitalstream-backend"
     )
 
 

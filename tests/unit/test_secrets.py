@@ -116,18 +116,10 @@ def test_without_optional_secrets_no_file_is_made_for_them(
     assert view.config("alertmanager")["secret_files"] == {}
 
 
-def test_a_heartbeats_address_makes_the_whole_configuration_a_secret_file(
+def test_alertmanager_configuration_with_every_secret_can_be_read_in_a_diff(
     everything_set: Any,
 ) -> None:
     config = everything_set.config("alertmanager")
-    assert [("alertmanager.yml" in config[key]) for key in ("files", "secret_files")] == [
-        False,
-        True,
-    ]
-
-
-def test_without_a_heartbeat_the_configuration_can_be_read_in_a_diff(dev: Any) -> None:
-    config = dev.config("alertmanager")
     assert [("alertmanager.yml" in config[key]) for key in ("files", "secret_files")] == [
         True,
         False,

@@ -198,7 +198,7 @@ def test_the_order_in_the_stack_file_is_no_change(settings: Callable[..., Any]) 
         ({"watch": ["host"], "backendDns": [{"name": "b", "port": 1}]}, "backendDns is set, and"),
         (
             {"watch": ["host"], "alerts": {"RedisDown": {"for": "5m"}, "DiskSpaceLow": {}}},
-            "alerts: RedisDown would be of what is not watched (redis)",
+            "alerts: RedisDown belongs to a service that is not monitored (redis); ignored",
         ),
     ],
 )
@@ -230,7 +230,7 @@ def test_the_password_of_an_unwatched_postgresql_is_not_asked_for(
 
 
 def test_the_password_of_a_watched_postgresql_is(refused: Callable[..., str]) -> None:
-    assert "postgresPassword\n    is missing" in refused({"postgresPassword": ""})
+    assert "postgresPassword is missing" in refused({"postgresPassword": ""})
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,7 @@ INTEGRATION: Final = Integration(
     service="cache",
     rule_files=("redis.yml",),
     dashboards=("redis",),
+    destination="database",
     down_alert="RedisDown",
     exporter=EXPORTER,
     default=True,
