@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.table import Table
 
+from components.alertmanager.receivers import HEARTBEAT_RECEIVER
 from components.settings.settings import Settings
 from ops import connections
 from ops.drill.alertmanager import Alertmanager, Receiver
