@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable
 from contextvars import ContextVar
+from sys import modules
 from time import perf_counter
 from typing import Any
 
@@ -64,7 +65,8 @@ class Exchange:
         self._receive = receive
         self._send = send
         self._table = table
-        self._series, self._handler = choice.expect(scope["method"])
+        method = scope["method"]
+        self._series, self._handler = choice.expected.get(method) or choice.expect(method)
         self._series.enter()
         self._start = perf_counter()
 
@@ -92,21 +94,23 @@ class Exchange:
         """Send for the application; notes status, streams and the end of the response."""
         # No coroutine of its own: it is awaited twice in every request.
         kind = message["type"]
-        if kind in _BODIES:
-            if not self.done:
-                if message.get("more_body"):
-                    self._begin_stream()
-                else:
-                    # A failure stays one: clients that gave up must not hide it.
-                    is_lost = self._status < SERVER_ERROR and self._has_client_left()
-                    self._finish(CLIENT_CLOSED_REQUEST if is_lost else self._status)
-        elif kind == "http.response.start":
-            self._status = message["status"]
+        if kind == "http.response.start":
             self._seconds = perf_counter() - self._start
+            self._status = message["status"]
             for _, value in message.get("headers", ()):
                 # Its first event may be minutes away.
                 if value.startswith(b"text/event-stream"):
                     self._begin_stream()
+        elif kind in _BODIES and not self.done:
+            if message.get("more_body"):
+                self._begin_stream()
+            # A failure stays one: clients that gave up must not hide it.
+            elif self._status < SERVER_ERROR and (
+                self._client_left or has_client_left(self._receive)
+            ):
+                self._finish(CLIENT_CLOSED_REQUEST)
+            else:
+                self._finish(self._status)
         return self._send(message)
 
     def end(self, error: BaseException | None) -> None:
@@ -117,16 +121,15 @@ class Exchange:
         elif not self._status:
             # A server answers 500 for an application that returned without a response.
             self._finish(status_of_error(error) if error else SERVER_ERROR)
-        elif self._has_client_left() or (
-            error is not None and status_of_error(error) == CLIENT_CLOSED_REQUEST
+        elif (
+            self._client_left
+            or has_client_left(self._receive)
+            or (error is not None and status_of_error(error) == CLIENT_CLOSED_REQUEST)
         ):
             self._finish(CLIENT_CLOSED_REQUEST)
         else:
             STREAM_FAILURES.labels(self._series.labels[1]).inc()
             self._finish(SERVER_ERROR)
-
-    def _has_client_left(self) -> bool:
-        return self._client_left or has_client_left(self._receive)
 
     def _begin_stream(self) -> None:
         if self._stream is not None:
@@ -141,18 +144,18 @@ class Exchange:
     def _find_endpoint(self) -> None:
         # The router had the last word on which route it is.
         handler = self._scope.get("endpoint")
-        if handler is self._handler or handler is None or self._claimed:
-            return
-        endpoint = self._table.endpoint_of(handler, self._scope)
-        if endpoint is not None:
-            self._move(endpoint)
+        if handler is not self._handler and handler is not None and not self._claimed:
+            endpoint = self._table.endpoint_of(handler, self._scope)
+            if endpoint is not None:
+                self._move(endpoint)
 
     def _finish(self, status: int) -> None:
         self.done = True
         seconds = self._seconds if self._status else perf_counter() - self._start
-        exemplar = trace_exemplar()
+        exemplar = trace_exemplar() if "opentelemetry.trace" in modules else None
         if self._stream is None:
-            self._find_endpoint()
+            if self._scope.get("endpoint") is not self._handler:
+                self._find_endpoint()
             if exemplar is None:
                 self._series.finish(status, seconds)
                 return

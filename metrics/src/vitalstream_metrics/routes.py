@@ -36,24 +36,24 @@ class Route(NamedTuple):
 class Choice:
     """The routes of one path: what a request of each method is counted under."""
 
-    __slots__ = ("_expected", "_routes", "_table", "is_excluded")
+    __slots__ = ("_routes", "_table", "expected", "is_excluded")
 
     def __init__(self, table: "RouteTable", routes: list[Route]) -> None:
         self._table = table
         self._routes = routes
-        self._expected: dict[str, tuple[Series, Any]] = {}
+        self.expected: dict[str, tuple[Series, Any]] = {}
         self.is_excluded = bool(routes) and all(map(table.is_excluded, routes))
 
     def expect(self, method: str) -> tuple[Series, Any]:
-        """Return the series of a request of `method`, and the handler it should get."""
-        return self._expected.get(method) or self._add(method)
+        """Return the series of a request of `method`, and the handler it should get.
 
-    def _add(self, method: str) -> tuple[Series, Any]:
+        `expected` keeps them.
+        """
         allowed = [r for r in self._routes if not r.methods or method in r.methods]
         route = (allowed or self._routes or [_NO_ROUTE])[0]
         expected = self._table.endpoint(route).series(method, route.success), route.handler
         if method in METHODS:  # bounded: a client can invent any number
-            self._expected[method] = expected
+            self.expected[method] = expected
         return expected
 
 
@@ -120,7 +120,7 @@ class RouteTable:
 
     def find(self, scope: Scope) -> Choice:
         """Return the routes that a request's path has."""
-        path = _route_path(scope)
+        path = _route_path(scope) if scope.get("root_path") else scope.get("path", "")
         found = self._static.get(path)
         if found is None:
             match = self._dynamic.match(path) if self._dynamic else None
