@@ -24,7 +24,7 @@ from ops.errors import OpsError
 from ops.offline.program import PROJECT, ROOT
 
 PROGRAM = ("__main__.py", "Pulumi.yaml", ".dockerignore")
-FOLDERS = ("app", "components", "demo", "rules", "templates")
+FOLDERS = ("app", "components", "demo", "metrics", "rules", "templates")
 EMPTY_STACK = "bench-empty"
 UP_SECONDS = 300
 CANCEL_SECONDS = 20

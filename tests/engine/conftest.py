@@ -25,6 +25,7 @@ FOLDERS = (
     "app",
     "components",
     "demo",
+    "metrics",
     "policy",
     "rules",
     "templates",

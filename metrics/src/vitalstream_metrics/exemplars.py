@@ -12,7 +12,10 @@ def trace_exemplar() -> dict[str, str] | None:
     trace: Any = sys.modules.get("opentelemetry.trace")
     if trace is None:
         return None
-    context = trace.get_current_span().get_span_context()
+    span = trace.get_current_span()
+    if span is trace.INVALID_SPAN:
+        return None
+    context = span.get_span_context()
     if not (context.is_valid and context.trace_flags.sampled):
         return None
     return {
