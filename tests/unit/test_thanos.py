@@ -203,7 +203,7 @@ def test_a_private_authority_of_the_store_is_a_file(run_program: Run) -> None:
 @pytest.mark.parametrize("key", KEYS)
 def test_a_bucket_without_one_of_its_keys_is_refused(key: str, refused: Callable[..., str]) -> None:
     message = refused({"thanos": BUCKET, **KEYS, key: ""})
-    assert f"vitalstream:{key}\n    is missing: thanos.bucket is set" in message
+    assert f"vitalstream:{key} is missing: thanos.bucket is set" in message
     assert f"pulumi config set --secret {key} --stack test" in message
 
 

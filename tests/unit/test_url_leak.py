@@ -23,7 +23,7 @@ PASSWORD = "Sup3rS3cretPw"
 URL = f"postgres://app:{PASSWORD}@db.example.com:5432/vitals"
 PROGRAM = (
     *("components", "templates", "rules", "__main__.py", "Pulumi.yaml"),
-    *("ops/__init__.py", "ops/offline", "ops/certs"),
+    *("ops/__init__.py", "ops/errors.py", "ops/offline", "ops/certs"),
 )
 
 PASTED: list[tuple[str, Any]] = [

@@ -200,7 +200,9 @@ def _program() -> Any:
     """Return the version's own module that runs it under Pulumi's mocks."""
     try:
         return importlib.import_module("ops.offline.program")
-    except ModuleNotFoundError:
+    except ModuleNotFoundError as error:
+        if error.name not in ("ops.offline", "ops.offline.program"):
+            raise
         return importlib.import_module("ops.program")
 
 
