@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from components.catalog.images import IMAGES, Image
+from components.catalog.image import Image
+from components.catalog.images import IMAGES
 from components.settings.settings import Settings
 
 every_image = pytest.mark.parametrize("image", IMAGES.values(), ids=list(IMAGES))
