@@ -27,8 +27,7 @@ RULES = RuleSet.shipped()
 # Runs in the project that has MySQL too.
 PROGRAM = """
 import json, sys
-import yaml
-from components.catalog.monitored import DEFAULT_MONITORED
+from components.catalog.monitored import ALL_MONITORED, DEFAULT_MONITORED
 from components.settings.loader import SettingsError
 from ops.offline import program, render
 
