@@ -20,12 +20,7 @@ from benchmarks.projects import UP_SECONDS, BenchmarkError
 from components.docker.volume_files import PUBLIC_MODE, SECRET_MODE
 from ops.offline import program
 from ops.offline.local_deploy.creator import CONFIG_FILES
-from ops.offline.local_deploy.plan import (
-    CONTAINER,
-    IMAGE,
-    NETWORK,
-    VOLUME,
-)
+from ops.offline.local_deploy.plan import CONTAINER, IMAGE, NETWORK, VOLUME
 from ops.offline.program import Registration, unwrap
 
 # Options of the provider: Compose has `--wait` and stop_grace_period instead.

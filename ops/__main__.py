@@ -218,7 +218,7 @@ def backup(
 ) -> None:
     """Back up a stack's samples, dashboards, users and silences into one archive."""
     _end_as_if_interrupted()
-    backup_.backup(backup_.engine(stack), stack, to, keep, backup_.Teller(demo_.console))
+    backup_.backup(backup_.engine(stack), stack, to, keep, backup_.Progress(demo_.console))
 
 
 @app.command()
@@ -241,7 +241,7 @@ def restore(
         backup_.engine(stack),
         archive,
         stack,
-        backup_.Teller(demo_.console),
+        backup_.Progress(demo_.console),
         lambda question: yes or typer.confirm(question),
         force_stack=force_stack,
         dry_run=dry_run,

@@ -11,12 +11,7 @@ from rich.table import Table
 from components.docker.config_files_provider import ConfigFilesError, connect_to
 from ops import connections
 from ops.demo import pulumi_cli
-from ops.demo.demo import (
-    STACK,
-    DemoError,
-    console,
-    say,
-)
+from ops.demo.demo import STACK, DemoError, console, say
 from ops.demo.workspace import Workspace
 from ops.dev_machine import MachineError, docker_client
 from ops.offline import local_deploy

@@ -1,4 +1,4 @@
-"""Leaves word of a backup where node_exporter reads it, so that an alert watches its age."""
+"""Metric of the last backup in node_exporter's text files, for the alert on its age."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 from components.exporters.node import TEXTFILE
 from ops.backup import lock
-from ops.backup.lock import Hand
+from ops.backup.lock import VolumeHelper
 
 FILE = "backup.prom"
 
 
 @dataclass(frozen=True)
-class Mark:
-    """`moment` in seconds since 1970, UTC: when the archive was complete."""
+class BackupMetric:
+    """Last backup: `moment` of completion in seconds since 1970, size in bytes, duration."""
 
     stack: str
     moment: float
@@ -23,11 +23,11 @@ class Mark:
     seconds: float
 
     def text(self) -> str:
-        """In Prometheus' text format."""
+        """Return Prometheus' text format."""
         figures = (
-            ("last_success_timestamp_seconds", "When the last backup was complete.", self.moment),
-            ("size_bytes", "The size of its archive.", self.size),
-            ("duration_seconds", "How long it took.", self.seconds),
+            ("last_success_timestamp_seconds", "Time of the last complete backup.", self.moment),
+            ("size_bytes", "Size of the archive of the last backup.", self.size),
+            ("duration_seconds", "Duration of the last backup.", self.seconds),
         )
         return "".join(
             f"# HELP vitalstream_backup_{name} {about}\n"
@@ -37,8 +37,8 @@ class Mark:
         )
 
 
-def leave(hand: Hand, mark: Mark) -> None:
-    """In one step: node_exporter sees the old file or the new one."""
+def leave(helper: VolumeHelper, mark: BackupMetric) -> None:
+    """Replace the file atomically: node_exporter reads the old one or the new one."""
     folder, fresh = f"{lock.ROOT}/{TEXTFILE}", f".{FILE}"
     text = mark.text().encode()
     entry = tarfile.TarInfo(fresh)
@@ -46,5 +46,5 @@ def leave(hand: Hand, mark: Mark) -> None:
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         tar.addfile(entry, io.BytesIO(text))
-    hand.write(folder, [archive.getvalue()])
-    hand.run('mv -f "$1" "$2"', f"{folder}/{fresh}", f"{folder}/{FILE}")
+    helper.write(folder, [archive.getvalue()])
+    helper.run('mv -f "$1" "$2"', f"{folder}/{fresh}", f"{folder}/{FILE}")

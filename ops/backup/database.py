@@ -1,4 +1,4 @@
-"""Grafana's database, out of its container: whole, and one file."""
+"""Grafana's SQLite database as one consistent file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MODE = 0o640
 
 
 def belongs(member: tarfile.TarInfo) -> bool:
-    """The database or a journal of it, without which it may not be whole."""
+    """Return whether this is the database or one of its journals."""
     return member.isfile() and member.name.startswith(DATABASE)
 
 
@@ -29,9 +29,7 @@ def receive(member: tarfile.TarInfo, content: IO[bytes], folder: Path) -> None:
 
 
 def settle(folder: Path) -> Path:
-    """Undoes or completes what was under way in it, as SQLite does with every database that it
-    opens, and looks through all of it. Raises BackupError.
-    """
+    """Apply the journals and check the integrity of all pages. Raises BackupError."""
     path = folder / DATABASE
     if not path.is_file():
         raise BackupError(f"Grafana's volume has no {DATABASE}.")
@@ -42,12 +40,12 @@ def settle(folder: Path) -> Path:
     except sqlite3.Error as error:
         found = str(error)
     if found != "ok":
-        raise BackupError(f"Grafana's database is damaged: {found}. Nothing was kept.")
+        raise BackupError(f"Grafana's database is damaged: {found}. No backup was written.")
     return path
 
 
 def add(folder: Path, part: PartWriter) -> None:
-    """Adds the settled database. Raises BackupError."""
+    """Add the consistent database to the archive. Raises BackupError."""
     path = settle(folder)
     entry = tarfile.TarInfo(DATABASE)
     entry.size, entry.mode, entry.mtime = path.stat().st_size, MODE, int(path.stat().st_mtime)

@@ -1,4 +1,4 @@
-"""What a user of backup and restore reads when one fails."""
+"""User-facing error of backup and restore."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from ops.errors import OpsError
 
 
 class BackupError(OpsError):
-    """Nothing was kept, or nothing was brought back; the message says why and what to do."""
+    """Backup or restore failed and changed nothing; the message says why and how to fix it."""

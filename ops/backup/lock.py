@@ -1,7 +1,7 @@
-"""One backup or restore of a stack at a time, with a hand in its volumes.
+"""Lock for one backup or restore per stack, and access to its volumes.
 
-The hand is a container of a fixed name that has the volumes mounted and does nothing by itself. Two
-of one name cannot be, so it is the lock as well, on whichever machine the commands are run.
+A helper container with a fixed name mounts the volumes. Names are unique on a Docker Engine, so the
+container is also the lock, from whichever machine the commands run.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from ops.backup.errors import BackupError
 
 OWNER_LABEL = "vitalstream.backup.owner"
 ROOT = "/volumes"
-# It goes by itself, should nobody be left to remove it.
+# The container ends by itself if the command is killed.
 SECONDS_TO_LIVE = 2 * 24 * 3600
 SCRIPTS = Path(__file__).parent / "scripts"
 
 
-class Hand:
-    """Reads and writes below `/volumes/SERVICE`, as root without most of root's rights."""
+class VolumeHelper:
+    """Access to `/volumes/SERVICE`, as root without most capabilities."""
 
     def __init__(self, container: Container) -> None:
         self._container = container
 
     def run(self, script: str, *arguments: str) -> str:
-        """A shell script's output. Raises BackupError with its last words."""
+        """Run a shell script and return its output. Raises BackupError with its error output."""
         status, words = shell.run(self._container, script, *arguments)
         if status != 0:
             raise BackupError(f"A step in the stack's volumes failed: {words or status}.")
@@ -46,14 +46,14 @@ class Hand:
         return self.run((SCRIPTS / name).read_text(), *arguments)
 
     def read(self, path: str) -> Iterator[bytes]:
-        """A folder as Docker's tar archive of it, chunk by chunk."""
+        """Return Docker's tar archive of a folder, in chunks."""
         stream, _ = self._container.get_archive(path)
         yield from stream
 
     def write(self, path: str, archive: Iterable[bytes]) -> None:
-        """Unpacks a tar archive into a folder."""
+        """Extract a tar archive into a folder."""
         if not self._container.put_archive(path, iter(archive)):
-            raise BackupError(f"Docker did not take the files for {path}.")
+            raise BackupError(f"Docker refused the files for {path}.")
 
     def free_bytes(self, path: str) -> int:
         blocks, size = self.run('stat -f -c "%a %S" "$1"', path).split()
@@ -61,15 +61,15 @@ class Hand:
 
 
 @contextlib.contextmanager
-def turn(
+def backup_lock(
     client: docker.DockerClient, stack: str, image: str, volumes: Mapping[str, str]
-) -> Iterator[Hand]:
-    """`volumes` by the name they get below `/volumes`. Raises BackupError while another has it."""
+) -> Iterator[VolumeHelper]:
+    """Hold the lock; `volumes` by name below `/volumes`. Raises BackupError if it is taken."""
     name = container_name(stack, "backup")
     container = _claim(client, stack, name, image, volumes)
     try:
         container.start()
-        yield Hand(container)
+        yield VolumeHelper(container)
     finally:
         with contextlib.suppress(docker.errors.NotFound):
             container.remove(force=True, v=True)
@@ -104,22 +104,22 @@ def _claim(
 
 
 def _clear(client: docker.DockerClient, stack: str, name: str) -> None:
-    """Removes what a killed command left. Raises BackupError where the command may be alive."""
+    """Remove the lock of a killed command. Raises BackupError if the command may be running."""
     with contextlib.suppress(docker.errors.NotFound):
         there = client.containers.get(name)
         owner = str(there.labels.get(OWNER_LABEL, ""))
         host, _, process = owner.partition(" ")
         if host != socket.gethostname() or _is_alive(process):
-            who = f"process {process.split()[0]} on {host}" if process else "somebody"
+            who = f"process {process.split()[0]} on {host}" if process else "an unknown process"
             raise BackupError(
-                f"A backup or restore of {stack} is under way, by {who}. If it is not: "
-                f"`docker rm -f {name}`, and start again."
+                f"A backup or restore of {stack} is under way, by {who}. fix: wait for it, or, if "
+                f"it is dead, `docker rm -f {name}` and start again"
             )
         there.remove(force=True, v=True)
 
 
 def _me() -> str:
-    """This process, so that another of the same number is not taken for it."""
+    """Return host, process id and start time: process ids are reused."""
     return f"{socket.gethostname()} {os.getpid()} {_started(os.getpid())}"
 
 
@@ -129,7 +129,7 @@ def _is_alive(process: str) -> bool:
 
 
 def _started(process: int) -> str:
-    """When a process was started, in the kernel's clock ticks; empty where there is none."""
+    """Return a process' start time in clock ticks, empty if it is not running."""
     try:
         fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     except OSError:

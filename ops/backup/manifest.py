@@ -1,4 +1,4 @@
-"""What an archive says of itself."""
+"""Manifest of an archive."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ops.backup.errors import BackupError
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-# Its place is left free at the archive's beginning, before what stands in it is known.
+# Reserved at the beginning of the archive; the content is written last.
 MANIFEST_BYTES = 8 * 1024
 
 Count = Annotated[int, Field(ge=0)]
@@ -23,9 +23,10 @@ class _Frozen(BaseModel):
 
 
 class Part(_Frozen):
-    """One service. `size` and `sha256` are of `file` as it stands in the archive, `content_bytes`
-    and `content_files` of what is compressed in it. `held_seconds` is how long the service did
-    nothing else.
+    """Data of one service.
+
+    `size` and `sha256` are those of the compressed `file`, `content_bytes` and `content_files` of
+    its content. `held_seconds` is how long the service was paused.
     """
 
     file: Annotated[str, Field(pattern=r"^[a-z-]+\.tar\.gz$")]
@@ -50,7 +51,7 @@ class Manifest(_Frozen):
 
 
 def encode(manifest: Manifest) -> bytes:
-    """Exactly `MANIFEST_BYTES`, filled up with spaces. Raises BackupError."""
+    """Return `MANIFEST_BYTES` of JSON, padded with spaces. Raises BackupError."""
     text = manifest.model_dump_json(indent=2).encode()
     if len(text) >= MANIFEST_BYTES:
         raise BackupError(f"The manifest is longer than {MANIFEST_BYTES} bytes.")
@@ -66,11 +67,11 @@ def decode(text: bytes) -> Manifest:
         raise BackupError("its manifest cannot be read") from None
     if format_ != FORMAT:
         raise BackupError(
-            f"it is of format {format_!r}, and this program reads format {FORMAT}: restore it with "
+            f"its format is {format_!r}, and this program reads format {FORMAT}: restore it with "
             "the version of this program that wrote it"
         )
     try:
         return Manifest.model_validate(found)
     except ValidationError as error:
         where = ", ".join(".".join(map(str, fault["loc"])) for fault in error.errors())
-        raise BackupError(f"its manifest is wrong at {where}") from None
+        raise BackupError(f"its manifest is invalid at {where}") from None

@@ -1,6 +1,6 @@
-"""The files of a service on their way through tar archives, one after the other.
+"""Streamed tar archives of a service's files.
 
-Only plain files and folders below one folder pass, in either direction.
+Only regular files and folders below one folder are accepted, in both directions.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _KINDS = {
 
 
 class Stream:
-    """A file to read, made of chunks."""
+    """Readable file object on top of chunks."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks = iter(chunks)
@@ -44,23 +44,23 @@ class Stream:
 
 
 def source(content: Stream | IO[bytes]) -> tarfile.TarFile:
-    """An archive to read from its beginning to its end."""
+    """Open an archive for sequential reading."""
     return tarfile.open(fileobj=cast("IO[bytes]", content), mode="r|", bufsize=CHUNK_BYTES)
 
 
 def target(out: IO[bytes]) -> tarfile.TarFile:
-    """An archive to write from its beginning to its end."""
+    """Open an archive for sequential writing."""
     return tarfile.open(fileobj=out, mode="w|", bufsize=CHUNK_BYTES, format=tarfile.GNU_FORMAT)
 
 
 def checked(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    """The member, if it is a plain file or a folder at a path below. Raises BackupError."""
+    """Return the member if it is a regular file or folder inside. Raises BackupError."""
     name = member.name
     parts = name.split("/")
     if name.startswith("/") or ".." in parts or "\0" in name:
         raise BackupError(f"{name!r} in it leads out of its folder")
     if parts[0].startswith(".vitalstream"):
-        raise BackupError(f"{name!r} in it has a name that is kept for restoring")
+        raise BackupError(f"{name!r} in it has a name that is reserved for restoring")
     if not member.isdir() and member.type not in _PLAIN:
         what = _KINDS.get(member.type, "neither a file nor a folder")
         raise BackupError(f"{name!r} in it is {what}")
@@ -68,7 +68,7 @@ def checked(member: tarfile.TarInfo) -> tarfile.TarInfo:
 
 
 def below(archive: tarfile.TarFile, folder: str) -> Iterator[tarfile.TarInfo]:
-    """The members below a folder, named from there, as Docker's archive of that folder has them."""
+    """Return the members below a folder of Docker's archive, with relative names."""
     for member in archive:
         member.name = posixpath.relpath(member.name, folder)
         if member.name != ".":
@@ -82,7 +82,7 @@ def content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
 
 
 def owned(member: tarfile.TarInfo, uid: int) -> tarfile.TarInfo:
-    """Nothing of where it came from, but for its time and its mode."""
+    """Return a member with this owner; of the metadata only time and mode are kept."""
     plain = tarfile.TarInfo(member.name)
     plain.type = tarfile.DIRTYPE if member.isdir() else tarfile.REGTYPE
     plain.size = 0 if member.isdir() else member.size
@@ -93,7 +93,7 @@ def owned(member: tarfile.TarInfo, uid: int) -> tarfile.TarInfo:
 
 
 def packed(archive: tarfile.TarFile, uid: int) -> Iterator[bytes]:
-    """The members of an archive as another archive, chunk by chunk, owned by `uid`."""
+    """Repack an archive with owner `uid`, in chunks."""
     for member in archive:
         plain = owned(checked(member), uid)
         yield plain.tobuf(tarfile.GNU_FORMAT)

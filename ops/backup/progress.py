@@ -1,4 +1,4 @@
-"""Says how far it is: a bar on a terminal, a line now and then elsewhere."""
+"""Progress of a transfer: a bar on a terminal, a line every 10 s elsewhere."""
 
 from __future__ import annotations
 
@@ -6,66 +6,53 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 
+import rich.progress
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
+from rich.filesize import decimal
 
 LINE_SECONDS = 10
-_UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 Advance = Callable[[int], None]
 
 
-class Teller:
-    """Where backup and restore say what they do."""
+class Progress:
+    """Output of backup and restore."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
 
-    def say(self, words: str) -> None:
-        self._console.print(words, soft_wrap=True, markup=False, highlight=False)
+    def log(self, message: str) -> None:
+        self._console.print(message, soft_wrap=True, markup=False, highlight=False)
 
     @contextlib.contextmanager
     def transfer(self, what: str, total: int) -> Iterator[Advance]:
-        """`total` bytes are to go through; the caller tells of each piece."""
+        """Show the progress of `total` bytes; the caller reports the size of each chunk."""
         if self._console.is_terminal:
-            with Progress(
-                TextColumn(what),
-                BarColumn(),
-                DownloadColumn(),
-                TransferSpeedColumn(),
-                TimeRemainingColumn(),
-                console=self._console,
-                transient=True,
-            ) as bar:
+            columns = (
+                rich.progress.TextColumn(what),
+                rich.progress.BarColumn(),
+                rich.progress.DownloadColumn(),
+                rich.progress.TimeRemainingColumn(),
+            )
+            with rich.progress.Progress(*columns, console=self._console, transient=True) as bar:
                 task = bar.add_task(what, total=total)
                 yield lambda size: bar.advance(task, size)
         else:
             yield self._lines(what, total)
 
     def _lines(self, what: str, total: int) -> Advance:
-        done, said = 0, time.monotonic()
+        done, logged = 0, time.monotonic()
 
         def advance(size: int) -> None:
-            nonlocal done, said
+            nonlocal done, logged
             done += size
-            if time.monotonic() - said >= LINE_SECONDS:
-                said = time.monotonic()
-                self.say(f"{what}: {human(done)} of {human(total)}")
+            if time.monotonic() - logged >= LINE_SECONDS:
+                logged = time.monotonic()
+                self.log(f"{what}: {human(done)} of {human(total)}")
 
         return advance
 
 
 def human(size: float) -> str:
-    """A size in bytes, as people say it: `1.2 GB`."""
-    for unit in _UNITS[:-1]:
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} {_UNITS[-1]}"
+    """Format a size in bytes: `1.2 GB`."""
+    return decimal(int(size))

@@ -1,4 +1,4 @@
-"""Reads an archive, and trusts nothing in it that it has not looked at."""
+"""Archive reader that verifies everything before it is used."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Advance = Callable[[int], None]
 
 
 class ArchiveReader:
-    """The manifest is read at once; `verify` reads all the rest. Each raises BackupError."""
+    """Reader of an archive: the manifest first, then `verify`. Both raise BackupError."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -27,29 +27,29 @@ class ArchiveReader:
             self._file: IO[bytes] = path.open("rb")
         except OSError as error:
             raise BackupError(f"{path} cannot be read: {error.strerror}.") from None
-        with self._in_words():
+        with self._with_path():
             self.manifest = self._manifest()
 
     def close(self) -> None:
         self._file.close()
 
     def verify(self, advance: Advance) -> None:
-        """Every file's checksum, and every name in it. `advance` gets the bytes read."""
-        with self._in_words():
+        """Check all checksums and names; `advance` is called with the bytes read."""
+        with self._with_path():
             places = self._places()
             wanted = {part.file for part in self.manifest.services.values()}
             for missing in sorted(wanted - set(places)):
                 raise BackupError(f"{missing} is missing in it")
             for unknown in sorted(set(places) - wanted - {MANIFEST}):
-                raise BackupError(f"its manifest does not know {unknown!r}, which is in it")
+                raise BackupError(f"{unknown!r} is in it, but not in its manifest")
             for part in self.manifest.services.values():
                 self._verify_checksum(part, places[part.file], advance)
                 self._verify_content(part, places[part.file])
 
     def files(self, service: str, uid: int) -> Iterator[bytes]:
-        """A service's files as a tar archive, chunk by chunk, owned by `uid`."""
+        """Return a service's files as a tar archive with owner `uid`, in chunks."""
         part = self.manifest.services[service]
-        with self._in_words(), self._open(self._places()[part.file]) as archive:
+        with self._with_path(), self._open(self._places()[part.file]) as archive:
             yield from members.packed(archive, uid)
 
     def _manifest(self) -> Manifest:
@@ -57,7 +57,7 @@ class ArchiveReader:
             self._file.read(tarfile.BLOCKSIZE), tarfile.ENCODING, "surrogateescape"
         )
         if entry.name != MANIFEST or entry.size != MANIFEST_BYTES:
-            raise BackupError("it does not begin with a manifest: it is no archive of `ops backup`")
+            raise BackupError("it has no manifest: it was not written by `ops backup`")
         return manifest.decode(self._file.read(MANIFEST_BYTES))
 
     def _places(self) -> dict[str, tarfile.TarInfo]:
@@ -71,7 +71,7 @@ class ArchiveReader:
 
     def _verify_checksum(self, part: Part, place: tarfile.TarInfo, advance: Advance) -> None:
         if place.type != tarfile.REGTYPE or place.size != part.size:
-            raise BackupError(f"{part.file} has not the size that the manifest says")
+            raise BackupError(f"the size of {part.file} differs from the manifest")
         digest, left = hashlib.sha256(), part.size
         self._file.seek(place.offset_data)
         while left:
@@ -82,7 +82,7 @@ class ArchiveReader:
             left -= len(chunk)
             advance(len(chunk))
         if digest.hexdigest() != part.sha256:
-            raise BackupError(f"{part.file} has not the checksum that the manifest says")
+            raise BackupError(f"the checksum of {part.file} differs from the manifest")
 
     def _verify_content(self, part: Part, place: tarfile.TarInfo) -> None:
         names: set[str] = set()
@@ -98,7 +98,7 @@ class ArchiveReader:
                 if size > part.content_bytes or files > part.content_files:
                     break
         if (size, files) != (part.content_bytes, part.content_files):
-            raise BackupError(f"{part.file} has not the content that the manifest says")
+            raise BackupError(f"the content of {part.file} differs from the manifest")
 
     @contextlib.contextmanager
     def _open(self, place: tarfile.TarInfo) -> Iterator[tarfile.TarFile]:
@@ -116,12 +116,12 @@ class ArchiveReader:
             yield chunk
 
     @contextlib.contextmanager
-    def _in_words(self) -> Iterator[None]:
+    def _with_path(self) -> Iterator[None]:
         try:
             yield
         except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
             raise BackupError(
-                f"{self.path} is damaged ({error}): take another archive. Nothing was touched."
+                f"{self.path} is damaged ({error}). fix: use another archive. Nothing was touched."
             ) from None
         except BackupError as error:
             raise BackupError(

@@ -1,4 +1,4 @@
-"""`ops restore`: a stack's data out of an archive, all of it or nothing."""
+"""`ops restore`: replace a stack's data with an archive's, all of it or nothing."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ import docker
 from components.grafana import grafana
 from ops.backup import lock, stack
 from ops.backup.errors import BackupError
-from ops.backup.lock import Hand
+from ops.backup.lock import VolumeHelper
 from ops.backup.manifest import Manifest
-from ops.backup.progress import Teller, human
+from ops.backup.progress import Progress, human
 from ops.backup.reader import ArchiveReader
-from ops.backup.recover import mend
+from ops.backup.recover import recover
 from ops.backup.stack import Member, Version
-from ops.backup.staging import Aside
+from ops.backup.staging import Staging
 
 SPARE_BYTES = 64 * 2**20
 
-# Asked before anything is touched, with what is about to happen.
+# Called with the question before anything is changed.
 Confirm = Callable[[str], bool]
 
 
@@ -33,117 +33,119 @@ def restore(
     client: docker.DockerClient,
     path: Path,
     name: str,
-    teller: Teller,
+    progress: Progress,
     confirm: Confirm,
     *,
     force_stack: bool = False,
     dry_run: bool = False,
 ) -> None:
-    """Puts what the archive has in the place of the stack's data.
+    """Replace the stack's data with the archive's.
 
-    Raises BackupError; then the stack has the data that it had, and runs on it.
+    Raises BackupError; then the stack runs on its old data.
     """
     with contextlib.closing(ArchiveReader(path)) as archive:
         manifest = archive.manifest
         if manifest.stack != name and not force_stack:
             raise BackupError(
-                f"{path} is of the stack {manifest.stack}, not of {name}: add --force-stack to "
-                "bring it there all the same. Nothing was touched."
+                f"{path} is of the stack {manifest.stack}, not of {name}. Nothing was touched. "
+                "fix: use that stack's archive, or add --force-stack"
             )
         found = _wanted(stack.members(client, name), manifest, name)
-        with teller.transfer("checking", path.stat().st_size) as advance:
+        with progress.transfer("checking", path.stat().st_size) as advance:
             archive.verify(advance)
         _refuse_newer(client, found, manifest)
         image = found[0].container.attrs["Image"]
         volumes = {member.service: member.volume for member in found}
-        with lock.turn(client, name, image, volumes) as hand:
+        with lock.backup_lock(client, name, image, volumes) as helper:
             if not dry_run:
-                mend(found, hand, teller)
-            _refuse_without_room(hand, found, manifest)
+                recover(found, helper, progress)
+            _refuse_without_room(helper, found, manifest)
             if dry_run:
-                teller.say(f"{path} can be restored to {name}. Nothing was touched.")
+                progress.log(f"{path} can be restored to {name}. Nothing was touched.")
                 return
             if not confirm(_question(name, manifest)):
                 raise BackupError("Not confirmed. Nothing was touched.")
-            _Restore(archive, [Aside(member, hand) for member in found], teller).run()
+            _Restore(archive, [Staging(member, helper) for member in found], progress).run()
     for member in found:
         if member.service == "grafana":
-            _reset_password(member, teller)
+            _reset_password(member, progress)
 
 
 @dataclass(frozen=True)
 class _Restore:
     archive: ArchiveReader
-    asides: Sequence[Aside]
-    teller: Teller
+    stagings: Sequence[Staging]
+    progress: Progress
 
     def run(self) -> None:
         try:
-            for aside in self.asides:
-                self._receive(aside)
+            for staging in self.stagings:
+                self._receive(staging)
         except BaseException:
-            with _undisturbed():
-                for aside in self.asides:
-                    aside.back()
+            with _ignoring_signals():
+                for staging in self.stagings:
+                    staging.back()
             raise
         began = time.monotonic()
         try:
             self._swap()
         except BaseException as error:
-            with _undisturbed():
+            with _ignoring_signals():
                 self._put_back(error)
             raise
         away = time.monotonic() - began
-        for aside in self.asides:
-            aside.forget_old()
-        self.teller.say(f"restored; the services were away for {away:.1f} s")
+        for staging in self.stagings:
+            staging.forget_old()
+        self.progress.log(f"restored; the services were stopped for {away:.1f} s")
 
-    def _receive(self, aside: Aside) -> None:
-        member = aside.member
+    def _receive(self, staging: Staging) -> None:
+        member = staging.member
         part = self.archive.manifest.services[member.service]
-        with self.teller.transfer(member.service, part.content_bytes) as advance:
+        with self.progress.transfer(member.service, part.content_bytes) as advance:
 
             def told() -> Iterator[bytes]:
                 for chunk in self.archive.files(member.service, member.kept.uid):
                     yield chunk
                     advance(len(chunk))
 
-            aside.receive(told())
-        self.teller.say(f"{member.service}: {human(part.content_bytes)} are beside the old data")
+            staging.receive(told())
+        self.progress.log(
+            f"{member.service}: {human(part.content_bytes)} are staged beside the old data"
+        )
 
     def _swap(self) -> None:
-        containers = [aside.member.container for aside in self.asides]
-        self.teller.say("stopping the services")
+        containers = [staging.member.container for staging in self.stagings]
+        self.progress.log("stopping the services")
         for container in containers:
             container.stop()
-        self.teller.say("swapping their data")
-        for aside in self.asides:
-            aside.swap()
-        self.teller.say("starting them")
+        self.progress.log("swapping their data")
+        for staging in self.stagings:
+            staging.swap()
+        self.progress.log("starting them")
         for container in containers:
             container.start()
-        for aside in self.asides:
-            aside.member.wait()
-            self.teller.say(f"{aside.member.service} is healthy")
+        for staging in self.stagings:
+            staging.member.wait()
+            self.progress.log(f"{staging.member.service} is healthy")
 
     def _put_back(self, error: BaseException) -> None:
         why = f": {error}" if isinstance(error, BackupError) else ""
-        self.teller.say(f"putting the old data back{why}")
-        for aside in self.asides:
-            aside.member.container.stop()
-        for aside in self.asides:
-            aside.back()
-            aside.member.container.start()
-        self.teller.say("the services run on the data that they had")
+        self.progress.log(f"putting the old data back{why}")
+        for staging in self.stagings:
+            staging.member.container.stop()
+        for staging in self.stagings:
+            staging.back()
+            staging.member.container.start()
+        self.progress.log("the services run on the data that they had")
 
 
 def _wanted(members: Sequence[Member], manifest: Manifest, name: str) -> list[Member]:
-    """The members that the archive has something of. Raises BackupError for one that is missing."""
+    """Return the members with data in the archive. Raises BackupError if one is missing."""
     services = {member.service for member in members}
     if missing := sorted(set(manifest.services) - services):
         raise BackupError(
             f"The archive has data of {' and '.join(missing)}, of which the stack {name} has no "
-            f"container: `pulumi up --stack {name}` first. Nothing was touched."
+            f"container. Nothing was touched. fix: `pulumi up --stack {name}`"
         )
     return [member for member in members if member.service in manifest.services]
 
@@ -154,25 +156,27 @@ def _refuse_newer(
     for member in members:
         kept, runs = manifest.services[member.service].version, stack.version(client, member)
         theirs, ours = Version.of(kept), Version.of(runs)
-        # A build that does not say its version is left to the look at the service's health.
+        # Without a version, only the health check after the restore decides.
         if theirs and ours and theirs.major > ours.major:
             raise BackupError(
                 f"The archive has data of {member.service} {kept}, and the stack runs {runs}, "
-                "which need not understand it: bring the stack to that version first "
-                "(docs/operations/upgrades.md). Nothing was touched."
+                "which may not read it. Nothing was touched. fix: upgrade the stack to that "
+                "version first (docs/operations/upgrades.md)"
             )
 
 
-def _refuse_without_room(hand: Hand, members: Sequence[Member], manifest: Manifest) -> None:
+def _refuse_without_room(
+    helper: VolumeHelper, members: Sequence[Member], manifest: Manifest
+) -> None:
     # The volumes may all be on one file system.
     wanted = manifest.content_bytes + SPARE_BYTES
     for member in members:
-        free = hand.free_bytes(f"{lock.ROOT}/{member.service}")
+        free = helper.free_bytes(f"{lock.ROOT}/{member.service}")
         if wanted > free:
             raise BackupError(
-                f"Old and new data are to be there side by side, which needs {human(wanted)}, and "
-                f"the Docker host has {human(free)} left where {member.service}'s volume is: make "
-                "room there. Nothing was touched."
+                f"Old and new data are stored side by side, which needs {human(wanted)}, and the "
+                f"Docker host has {human(free)} left where {member.service}'s volume is. Nothing "
+                "was touched. fix: free space there"
             )
 
 
@@ -186,19 +190,19 @@ def _question(name: str, manifest: Manifest) -> str:
     )
 
 
-def _reset_password(member: Member, teller: Teller) -> None:
-    """The administrator's is the one of the settings, not the one of the archive."""
+def _reset_password(member: Member, progress: Progress) -> None:
+    """Set the administrator's password of the settings instead of the archive's."""
     status, words = member.run(grafana.RESET_PASSWORD)
     if status != 0:
-        teller.say(
+        progress.log(
             "Grafana's administrator has the password of the archive; setting that of the stack "
             f"failed:\n{words}"
         )
 
 
 @contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
-    """No second Ctrl-C cuts short what mends the first."""
+def _ignoring_signals() -> Iterator[None]:
+    """Ignore further signals during the rollback."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,4 +1,4 @@
-"""Archives by their names: what one is called, and which go."""
+"""Names of archives, and removal of old ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def archive_name(stack: str, moment: datetime) -> str:
 
 
 def remove_old(folder: Path, stack: str, keep: int) -> list[Path]:
-    """All but the newest `keep` archives of a stack; returns what is gone."""
+    """Remove all but the newest `keep` archives of a stack and return the removed paths."""
     old = sorted(_archives(folder, stack, ""), reverse=True)[keep:]
     for path in old:
         path.unlink()
@@ -25,7 +25,7 @@ def remove_old(folder: Path, stack: str, keep: int) -> list[Path]:
 
 
 def remove_partial(folder: Path, stack: str) -> None:
-    """What a killed backup of the stack left."""
+    """Remove the partial archives of killed backups."""
     for path in _archives(folder, stack, PARTIAL):
         path.unlink()
 

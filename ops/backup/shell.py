@@ -1,4 +1,4 @@
-"""A shell script in a container."""
+"""Shell scripts in a container."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from docker.models.containers import Container
 
 
 def run(container: Container, script: str, *arguments: str) -> tuple[int, str]:
-    """Its status, and its output; of one that failed, what it said of that as well.
+    """Run a script and return exit code and stdout; after a failure, stderr too.
 
-    Docker keeps no order between the two, and a script that does its work may have warnings:
-    busybox' `cp -a` has one, with status 0, of a group that it may not give away.
+    A successful script may print warnings on stderr: busybox' `cp -a` warns about groups.
     """
     command = ["sh", "-c", script, "ops", *arguments]
     status, both = container.exec_run(command, demux=True)

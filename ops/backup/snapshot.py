@@ -1,4 +1,4 @@
-"""A service's files as they are at one moment, while it runs."""
+"""Consistent snapshot of a running service's files."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from dataclasses import dataclass
 
 from ops.backup import lock
 from ops.backup.errors import BackupError
-from ops.backup.lock import Hand
+from ops.backup.lock import VolumeHelper
 from ops.backup.stack import Member
 
 STAGE = ".vitalstream-backup"
-# Longer, and the service goes on without having been kept: a scrape is at most 2 minutes away, and
-# usually 15 s.
+# The service is resumed after this time, and the backup fails: a scrape comes every 15 s, at most
+# every 2 minutes.
 LONGEST_SECONDS = 10
-# What is copied and not linked: the newest file of a log (128 MB) and a database.
+# Copied instead of linked: the newest file of a log (128 MB) and a database.
 MOST_COPIED_BYTES = 512 * 2**20
 SPARE_SECONDS = 10
 POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
-class Still:
-    """`folder` has the files, for the hand; `seconds` is how long the service stood still."""
+class Snapshot:
+    """Files in `folder` of the volume helper; the service was paused for `seconds`."""
 
     folder: str
     seconds: float
 
 
 def size(member: Member) -> int:
-    """Bytes of what is kept of a service, about: it changes while it is counted."""
+    """Return the approximate bytes to back up: the files change while they are counted."""
     kept = member.kept
     script = 'cd "$1" && find $2 -type f -exec stat -c %s {} + 2>/dev/null'
     _, output = member.run(script, kept.data_dir, f"{kept.copied} {kept.linked} {kept.logs}")
@@ -39,15 +39,15 @@ def size(member: Member) -> int:
 
 
 def clock(member: Member) -> int:
-    """Seconds since 1970 where the service runs."""
+    """Return the service's time in seconds since 1970."""
     return int(member.run("date +%s")[1])
 
 
 @contextlib.contextmanager
-def still(member: Member, hand: Hand, since: int) -> Iterator[Still]:
-    """The files as of a moment after `since`, by the service's clock.
+def snapshot(member: Member, helper: VolumeHelper, since: int) -> Iterator[Snapshot]:
+    """Snapshot the files at a moment after `since`, by the service's clock.
 
-    The service has gone on when this returns. Raises BackupError.
+    The service runs again when this returns. Raises BackupError.
     """
     kept = member.kept
     if kept.written_every:
@@ -59,17 +59,17 @@ def still(member: Member, hand: Hand, since: int) -> Iterator[Still]:
         status, words = member.run(script, *arguments)
         if status != 0:
             raise BackupError(
-                f"{member.container.name} could not be kept: {words or f'status {status}'}. It "
-                "runs on; docs/operations/backup.md has the way by hand."
+                f"{member.container.name} cannot be backed up: {words or f'status {status}'}. It "
+                "keeps running. fix: docs/operations/backup.md, backup by hand"
             )
         began, ended = words.splitlines()[-1].split()
-        yield Still(folder, float(ended) - float(began))
+        yield Snapshot(folder, float(ended) - float(began))
     finally:
-        remove(member, hand)
+        remove(member, helper)
 
 
-def remove(member: Member, hand: Hand) -> None:
-    hand.run('rm -rf "$1"', f"{lock.ROOT}/{member.service}/{STAGE}")
+def remove(member: Member, helper: VolumeHelper) -> None:
+    helper.run('rm -rf "$1"', f"{lock.ROOT}/{member.service}/{STAGE}")
 
 
 def _wait_until_written(member: Member, since: int) -> None:

@@ -15,8 +15,8 @@ BLOCK = "?" * 26
 
 
 @dataclass(frozen=True)
-class Kept:
-    """Shell patterns below `data_dir`, separated by spaces; what is in none of them is not kept.
+class Source:
+    """Shell patterns below `data_dir`, separated by spaces; other files are not backed up.
 
     `copied` may change at any moment. `linked` are never written again once they are there: a hard
     link keeps them, whatever becomes of the original. `logs` are folders of which only the file
@@ -41,8 +41,8 @@ class Kept:
 DATABASE = "grafana.db"
 # Left out on purpose: `lock` and `queries.active` of Prometheus, and what Grafana makes anew
 # (rendered pictures, search indexes).
-KEPT: tuple[Kept, ...] = (
-    Kept(
+SOURCES: tuple[Source, ...] = (
+    Source(
         "prometheus",
         prometheus.DATA_DIR,
         "prometheus --version",
@@ -52,7 +52,7 @@ KEPT: tuple[Kept, ...] = (
         linked=BLOCK,
         logs="wal wbl chunks_head",
     ),
-    Kept(
+    Source(
         "grafana",
         grafana.DATA_DIR,
         "grafana -v 2>/dev/null || grafana-server -v",
@@ -61,7 +61,7 @@ KEPT: tuple[Kept, ...] = (
         linked="plugins",
     ),
     # Last, so that it has had time to write.
-    Kept(
+    Source(
         "alertmanager",
         alertmanager.DATA_DIR,
         "alertmanager --version",

@@ -1,4 +1,4 @@
-"""A stack's services on their Docker Engine: those of which something is kept."""
+"""Services of a stack that have data to back up."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from components.docker.container import container_name
 from ops import connections
 from ops.backup import shell
 from ops.backup.errors import BackupError
-from ops.backup.sources import KEPT, Kept
+from ops.backup.sources import SOURCES, Source
 
 STACK_LABEL = "vitalstream.stack"
-# Docker answers some calls only when it is done: a restart, a folder's upload.
+# Docker answers some calls only at their end: a restart, the upload of a folder.
 PATIENCE_SECONDS = 600
 HEALTHY_SECONDS = 600
 POLL_SECONDS = 0.1
-# A service that cannot start is restarted at once: no need to wait for the time limit.
+# A service that cannot start is restarted at once: fail before the time limit.
 RESTARTS_TO_GIVE_UP = 3
 LOG_LINES = 15
 _VERSION = re.compile(r"\bv?(\d+)\.(\d+)[^\s,]*")
@@ -32,9 +32,9 @@ _SAID = re.compile(r"\bversion,? (v?\d+\.\d+[^\s,]*)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Member:
-    """A service of the stack: its container, and the volume that has what is kept of it."""
+    """Service of the stack: its container and its data volume."""
 
-    kept: Kept
+    kept: Source
     container: Container
     volume: str
 
@@ -48,11 +48,11 @@ class Member:
         return self.container.status == "running" and self.container.health == "healthy"
 
     def run(self, script: str, *arguments: str) -> tuple[int, str]:
-        """A shell script's status and output, run in the container as the service's user."""
+        """Run a shell script as the service's user and return exit code and output."""
         return shell.run(self.container, script, *arguments)
 
     def wait(self, seconds: float = HEALTHY_SECONDS) -> None:
-        """Until it is healthy. Raises BackupError with its last words."""
+        """Wait until the service is healthy. Raises BackupError with the end of its log."""
         deadline = time.monotonic() + seconds
         while not self.healthy:
             state = self.container.attrs["State"]
@@ -67,13 +67,13 @@ class Member:
                 continue
             words = self.container.logs(tail=LOG_LINES).decode(errors="replace").strip()
             raise BackupError(
-                f"{self.container.name} {fault}. Its last words:\n{words or '(none)'}"
+                f"{self.container.name} {fault}. End of its log:\n{words or '(none)'}"
             )
 
 
 @dataclass(frozen=True)
 class Version:
-    """Of a service, as far as it decides who reads whose data."""
+    """Major and minor version of a service."""
 
     major: int
     minor: int
@@ -85,16 +85,17 @@ class Version:
 
 
 def engine(stack: str) -> docker.DockerClient:
-    """A patient client of the stack's engine. Raises BackupError, also where something of what is
-    kept runs on another.
+    """Return a client of the stack's engine with a long timeout.
+
+    Raises BackupError also where a service with data runs on another host.
     """
     placement = connections.placement(stack)
-    if elsewhere := [kept.service for kept in KEPT if kept.service in placement]:
+    if elsewhere := [kept.service for kept in SOURCES if kept.service in placement]:
         raise BackupError(
             f"{' and '.join(elsewhere)} of {stack} "
             f"{'runs' if len(elsewhere) == 1 else 'run'} on another host (vitalstream:placement), "
-            "and a backup is of what runs on dockerHost alone. Nothing was touched. A replica "
-            "there is no obstacle: docs/operations/hosts.md"
+            "and only services on dockerHost are backed up. Nothing was touched. fix: see "
+            "docs/operations/hosts.md"
         )
     try:
         client = connect(connections.docker_host(stack))
@@ -105,11 +106,11 @@ def engine(stack: str) -> docker.DockerClient:
 
 
 def members(client: docker.DockerClient, stack: str) -> list[Member]:
-    """Those whose data is in the stack's own volumes; of several, the first has what all have.
+    """Return the services with data in the stack's volumes; of replicas, the first one.
 
-    Raises BackupError where there is no such stack.
+    Raises BackupError for an unknown stack.
     """
-    found = [member for kept in KEPT if (member := _member(client, stack, kept))]
+    found = [member for kept in SOURCES if (member := _member(client, stack, kept))]
     if not found:
         there = {
             container.labels[STACK_LABEL]
@@ -119,13 +120,13 @@ def members(client: docker.DockerClient, stack: str) -> list[Member]:
         }
         raise BackupError(
             f"There is no stack {stack} on this Docker Engine (there are: "
-            f"{', '.join(sorted(there)) or 'none'}): `pulumi up --stack {stack}` makes it."
+            f"{', '.join(sorted(there)) or 'none'}). fix: `pulumi up --stack {stack}`"
         )
     return found
 
 
 def shared_database(client: docker.DockerClient, stack: str) -> str | None:
-    """Where the Grafanas of a stack have their database, if not each in a file of its own."""
+    """Return the host of Grafana's PostgreSQL, None for SQLite."""
     try:
         container = client.containers.get(container_name(stack, "grafana"))
     except docker.errors.NotFound:
@@ -142,8 +143,9 @@ def _database(container: Container) -> str | None:
 
 
 def version(client: docker.DockerClient, member: Member) -> str:
-    """What the program in the container's image says its version is, such as `2.42.0`; else what
-    the image's name says, and empty where neither knows.
+    """Return the version that the program prints, such as `2.42.0`, else the image's tag.
+
+    Empty if neither is known.
     """
     said = client.containers.run(
         member.container.attrs["Image"],
@@ -159,7 +161,7 @@ def version(client: docker.DockerClient, member: Member) -> str:
 
 
 def image(client: docker.DockerClient, member: Member) -> str:
-    """The image's name as people know it, else its id."""
+    """Return the image's tag or digest, else its id."""
     id_ = str(member.container.attrs["Image"])
     try:
         found = client.images.get(id_)
@@ -168,7 +170,7 @@ def image(client: docker.DockerClient, member: Member) -> str:
     return next(iter([*found.tags, *found.attrs["RepoDigests"]]), id_)
 
 
-def _member(client: docker.DockerClient, stack: str, kept: Kept) -> Member | None:
+def _member(client: docker.DockerClient, stack: str, kept: Source) -> Member | None:
     name = container_name(stack, kept.service)
     try:
         container = client.containers.get(name)
@@ -179,4 +181,6 @@ def _member(client: docker.DockerClient, stack: str, kept: Kept) -> Member | Non
     for mount in container.attrs["Mounts"]:
         if mount["Destination"] == kept.data_dir and mount["Type"] == "volume":
             return Member(kept, container, mount["Name"])
-    raise BackupError(f"{name} has no volume at {kept.data_dir}: it is none of this program's.")
+    raise BackupError(
+        f"{name} has no volume at {kept.data_dir}: it was not created by this program."
+    )

@@ -1,4 +1,4 @@
-"""A volume's new content beside the old one, in the same volume, and the way there and back."""
+"""New data staged beside the old data in the same volume, swap and rollback."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ops.backup import lock
-from ops.backup.lock import Hand
+from ops.backup.lock import VolumeHelper
 from ops.backup.stack import Member
 
-ASIDE = ".vitalstream-restore"
+STAGING_FOLDER = ".vitalstream-restore"
 # The last of its phases; swap.sh has the others.
 DONE = "done"
 
 
 @dataclass(frozen=True)
-class Aside:
-    """Every step can be cut short at any point: `phase` is what there is to go on from."""
+class Staging:
+    """Staged data of one service. Each step can be interrupted: `phase` says how to continue."""
 
     member: Member
-    hand: Hand
+    helper: VolumeHelper
 
     @property
     def root(self) -> str:
@@ -27,24 +27,24 @@ class Aside:
 
     @property
     def phase(self) -> str | None:
-        """None where nothing is aside; empty where nothing has been moved yet."""
+        """None without staged data; empty before anything was moved."""
         script = 'cd "$1"; if [ -d "$2" ]; then echo "at $(cat "$2/phase" 2>/dev/null)"; fi'
-        found = self.hand.run(script, self.root, ASIDE)
+        found = self.helper.run(script, self.root, STAGING_FOLDER)
         return found.removeprefix("at").strip() if found else None
 
     def receive(self, archive: Iterable[bytes]) -> None:
-        self.hand.run('cd "$1" && rm -rf "$2" && mkdir -p "$2/new"', self.root, ASIDE)
-        self.hand.write(f"{self.root}/{ASIDE}/new", archive)
+        self.helper.run('cd "$1" && rm -rf "$2" && mkdir -p "$2/new"', self.root, STAGING_FOLDER)
+        self.helper.write(f"{self.root}/{STAGING_FOLDER}/new", archive)
 
     def swap(self) -> None:
-        """Its service has to be stopped."""
-        self.hand.script("swap.sh", self.root, ASIDE)
+        """Swap old and new data. The service must be stopped."""
+        self.helper.script("swap.sh", self.root, STAGING_FOLDER)
 
     def back(self) -> None:
-        """Its service has to be stopped, if anything was moved."""
-        self.hand.script("back.sh", self.root, ASIDE)
+        """Move the old data back. The service must be stopped if anything was moved."""
+        self.helper.script("back.sh", self.root, STAGING_FOLDER)
 
     def forget_old(self) -> None:
-        # On the disk, before what it replaces goes.
+        # Flush the new data to disk before the old data is removed.
         script = 'cd "$1"; sync || busybox sync; echo "$3" >"$2/phase" && rm -rf "$2"'
-        self.hand.run(script, self.root, ASIDE, DONE)
+        self.helper.run(script, self.root, STAGING_FOLDER, DONE)

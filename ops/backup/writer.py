@@ -1,7 +1,6 @@
-"""Writes an archive: an uncompressed tar of the manifest and a compressed tar a service.
+"""Archive writer: an uncompressed tar of the manifest and one compressed tar per service.
 
-It grows beside its place under another name, readable by its owner alone, and takes its place
-whole, on the disk, or not at all.
+The archive is written under a temporary name with mode 0600, flushed to disk, and then renamed.
 """
 
 from __future__ import annotations
@@ -24,13 +23,13 @@ from ops.backup.manifest import Manifest
 
 PARTIAL = ".partial"
 MODE = 0o600
-# Prometheus' chunks are compressed already: more effort takes more time and hardly less room.
+# Prometheus' chunks are compressed already: a higher level takes longer and saves little.
 EFFORT = 1
 
 
 @dataclass
 class PartWriter:
-    """A service's compressed tar; `size` and `sha256` are known once it is closed."""
+    """Compressed tar of one service; `size` and `sha256` are set when it is closed."""
 
     file: str
     tar: tarfile.TarFile
@@ -41,7 +40,7 @@ class PartWriter:
     content_files: int = 0
 
     def add(self, member: tarfile.TarInfo, content: IO[bytes] | None) -> None:
-        """A file with its content, or a folder."""
+        """Add a file with its content, or a folder."""
         plain = members.owned(member, self.uid)
         self.tar.addfile(plain, content)
         self.content_bytes += plain.size
@@ -49,16 +48,16 @@ class PartWriter:
 
 
 class ArchiveWriter:
-    """Used with `with`: what is not `finish`ed leaves nothing behind."""
+    """Context manager; without `finish`, the temporary file is removed."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._partial = path.with_name(path.name + PARTIAL)
         if path.exists():
-            raise BackupError(f"{path} is there already: wait a second and start again.")
+            raise BackupError(f"{path} exists. fix: wait a second and start again")
         descriptor = os.open(self._partial, os.O_RDWR | os.O_CREAT | os.O_TRUNC, MODE)
         self._out: IO[bytes] = os.fdopen(descriptor, "w+b")
-        # Room for the manifest, which is written last.
+        # Space for the manifest, which is written last.
         self._out.write(_header(manifest.MANIFEST, manifest.MANIFEST_BYTES))
         self._out.write(b" " * manifest.MANIFEST_BYTES)
 
@@ -76,7 +75,7 @@ class ArchiveWriter:
 
     @contextlib.contextmanager
     def part(self, service: str, uid: int) -> Iterator[PartWriter]:
-        """Where the files of a service go, which belong to `uid`."""
+        """Add the part of a service, with files owned by `uid`."""
         file = f"{service}.tar.gz"
         header = self._out.tell()
         self._out.write(_header(file, 0))
@@ -96,7 +95,7 @@ class ArchiveWriter:
         self._out.seek(end)
 
     def finish(self, found: Manifest) -> int:
-        """Writes the manifest, and lets the archive take its place. Returns its size."""
+        """Write the manifest, rename the archive and return its size in bytes."""
         self._out.write(bytes(2 * tarfile.BLOCKSIZE))
         size = self._out.tell()
         self._out.seek(tarfile.BLOCKSIZE)
@@ -113,7 +112,7 @@ class ArchiveWriter:
 
 
 class _Counting:
-    """Counts and hashes what goes through."""
+    """Output that counts and hashes what is written."""
 
     def __init__(self, out: IO[bytes]) -> None:
         self.size = 0
@@ -126,7 +125,7 @@ class _Counting:
         return self._out.write(data)
 
     def flush(self) -> None:
-        """There is nothing to: asked for by gzip."""
+        """Do nothing; called by gzip."""
 
 
 def _header(name: str, size: int) -> bytes:

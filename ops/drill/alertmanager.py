@@ -72,7 +72,7 @@ _COUNTERS = {
 
 
 @dataclass(frozen=True)
-class Standing:
+class AlertState:
     """What Alertmanager makes of an alert: who gets it, and what holds it back."""
 
     receivers: frozenset[str]
@@ -109,7 +109,7 @@ class Alertmanager:
     def post(self, alerts: Sequence[dict[str, Any]]) -> None:
         self._ask("POST", "/api/v2/alerts", json=list(alerts))
 
-    def standing(self, matchers: list[str]) -> Standing | None:
+    def alert_state(self, matchers: list[str]) -> AlertState | None:
         """Of the one alert that matches; None where there is none."""
         found = self._get("/api/v2/alerts", params={"filter": matchers}).json()
         if not found:
@@ -121,7 +121,7 @@ class Alertmanager:
             *(["muted by a time interval"] if status.get("mutedBy") else []),
         ]
         receivers = frozenset(receiver["name"] for receiver in found[0]["receivers"])
-        return Standing(receivers, "; ".join(held_back))
+        return AlertState(receivers, "; ".join(held_back))
 
     def counts(self, receiver: str | None, integration: str) -> Counts:
         """Of one receiver's integration, where Alertmanager tells receivers apart; else of all."""

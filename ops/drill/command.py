@@ -44,7 +44,7 @@ def run(settings: Settings, url: str, patience: float, *, until_resolved: bool) 
         _no_log if url else Log(settings).errors,
         lambda words: console.print(words, style="dim"),
     )
-    found = drill.hold(reachable, until_resolved=until_resolved)
+    found = drill.run(reachable, until_resolved=until_resolved)
     missed = [
         *nowhere(alerts, receivers, settings),
         *(

@@ -49,7 +49,7 @@ class Drill:
     reasons: Reasons
     report: Report
 
-    def hold(self, alerts: Sequence[DrillAlert], *, until_resolved: bool) -> list[Delivery]:
+    def run(self, alerts: Sequence[DrillAlert], *, until_resolved: bool) -> list[Delivery]:
         """Raises DrillError. However it ends, no alert of the drill is left firing."""
         ends = datetime.now(UTC) + lifetime(sum(map(self._most_seconds, alerts)))
         posted: list[DrillAlert] = []
@@ -117,13 +117,13 @@ class Drill:
 
     def _held_back(self, alert: DrillAlert) -> str:
         """Why the alert cannot reach its receiver, or it alone; empty where it will."""
-        standing = self.alertmanager.standing(alert.as_filter)
-        if standing is None:
+        state = self.alertmanager.alert_state(alert.as_filter)
+        if state is None:
             raise DrillError(f"Alertmanager took the alert for {alert.receiver} and has it not.")
-        if standing.receivers != {alert.receiver}:
-            there = ", ".join(sorted(standing.receivers))
+        if state.receivers != {alert.receiver}:
+            there = ", ".join(sorted(state.receivers))
             return f"the live configuration routes it to {there}: is `pulumi up` due?"
-        return standing.held_back
+        return state.held_back
 
     def _owed(self, found: Sequence[Delivery]) -> dict[str, list[Delivery]]:
         """What is to be told that the alert is over, by integration."""

@@ -21,7 +21,7 @@ _STATUS = re.compile(r"\(HTTP (\d{3})\)")
 _ADVICE = {
     401: "fix: the token in GITHUB_TOKEN is wrong or has expired; set another",
     403: "fix: give the job `permissions: pull-requests: write`, which the pull request of a fork "
-    "never gets (docs/ci.md)",
+    "never gets (docs/guides/ci.md)",
     404: "fix: check --repository and --pull-request, and that the token may read them",
 }
 

@@ -19,7 +19,7 @@ import yaml
 from components.catalog.images import IMAGES
 from ops.backup import lock, manifest
 from ops.backup import stack as stacks_kept
-from ops.backup.lock import Hand
+from ops.backup.lock import VolumeHelper
 from ops.backup.reader import ArchiveReader
 from tests import backup_archives as archives
 from tests.live.stack import SECRETS, TIMEOUT_SECONDS, Stack, edited
@@ -120,11 +120,11 @@ def silences(stack: Stack) -> set[str]:
 
 
 @contextlib.contextmanager
-def hand(stack: Stack) -> Iterator[Hand]:
+def volumes(stack: Stack) -> Iterator[VolumeHelper]:
     found = stacks_kept.members(stack.client, stack.name)
     image = found[0].container.attrs["Image"]
     volumes = {member.service: member.volume for member in found}
-    with lock.turn(stack.client, stack.name, image, volumes) as there:
+    with lock.backup_lock(stack.client, stack.name, image, volumes) as there:
         yield there
 
 
@@ -133,7 +133,7 @@ def wipe(stack: Stack) -> None:
     found = stacks_kept.members(stack.client, stack.name)
     for member in found:
         member.container.stop()
-    with hand(stack) as there:
+    with volumes(stack) as there:
         for member in found:
             there.run('cd "$1" && rm -rf ./* ./.[!.]*', f"{lock.ROOT}/{member.service}")
     # Not Grafana, which takes its time to make a new database.
@@ -146,12 +146,12 @@ def wipe(stack: Stack) -> None:
 
 def leftovers(stack: Stack) -> list[str]:
     """What backup or restore left in the volumes, and their containers."""
-    with hand(stack) as there:
-        volumes = left_in_volumes(there)
-    return [*volumes, *left_containers(stack)]
+    with volumes(stack) as there:
+        found = left_in_volumes(there)
+    return [*found, *left_containers(stack)]
 
 
-def left_in_volumes(there: Hand) -> list[str]:
+def left_in_volumes(there: VolumeHelper) -> list[str]:
     return there.run(f"find {lock.ROOT} -name '.vitalstream*'").split()
 
 

@@ -23,7 +23,7 @@ from tests.live.backup_stack import HISTORY, LOGIN, Facts, Listener
 from tests.live.stack import SCRAPE_SECONDS, TIMEOUT_SECONDS, Stack, eventually
 
 NAME = "live-backup"
-TELLER = backup.Teller(Console())
+TELLER = backup.Progress(Console())
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def listener(stack: Stack) -> Iterator[Listener]:
 
 
 @dataclass(frozen=True)
-class Kept:
+class Source:
     """The archive, what was there when it was taken, and from when to when that was."""
 
     archive: Path
@@ -56,7 +56,7 @@ class Kept:
 
 
 @pytest.fixture(scope="module")
-def kept(stack: Stack, listener: Listener, tmp_path_factory: pytest.TempPathFactory) -> Kept:
+def kept(stack: Stack, listener: Listener, tmp_path_factory: pytest.TempPathFactory) -> Source:
     folder = tmp_path_factory.mktemp("backups")
     if "grafana" in stack.result.urls:
         backups.add_user_and_dashboard(stack)
@@ -65,7 +65,7 @@ def kept(stack: Stack, listener: Listener, tmp_path_factory: pytest.TempPathFact
     began = time.time()
     archive = backup.backup(stack.client, NAME, folder, 3, TELLER)
     ended = time.time()
-    return Kept(archive, backups.facts(stack, began), began, ended)
+    return Source(archive, backups.facts(stack, began), began, ended)
 
 
 def scrapes(stack: Stack) -> list[float]:
@@ -74,7 +74,7 @@ def scrapes(stack: Stack) -> list[float]:
     return [float(when) for when, _ in found[0]["values"]] if found else []
 
 
-def test_no_scrape_is_missed_while_a_backup_is_taken(stack: Stack, kept: Kept) -> None:
+def test_no_scrape_is_missed_while_a_backup_is_taken(stack: Stack, kept: Source) -> None:
     assert eventually(lambda: scrapes(stack)[-1] > kept.ended + SCRAPE_SECONDS, 60)
     times = scrapes(stack)
     assert times[0] < kept.began
@@ -82,7 +82,7 @@ def test_no_scrape_is_missed_while_a_backup_is_taken(stack: Stack, kept: Kept) -
     assert max(gaps) < 1.5 * SCRAPE_SECONDS
 
 
-def test_a_backup_restarts_neither_prometheus_nor_grafana(stack: Stack, kept: Kept) -> None:
+def test_a_backup_restarts_neither_prometheus_nor_grafana(stack: Stack, kept: Source) -> None:
     for service in {"prometheus", "grafana"} & set(stack.result.urls):
         assert stack.container(service).attrs["State"]["StartedAt"] < iso(kept.began), service
 
@@ -96,14 +96,14 @@ def iso(moment: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment))
 
 
-def test_the_last_success_is_scraped(stack: Stack, kept: Kept) -> None:
+def test_the_last_success_is_scraped(stack: Stack, kept: Source) -> None:
     expr = 'vitalstream_backup_last_success_timestamp_seconds{stack="live-backup",job="node"}'
     assert eventually(lambda: stack.query(expr), 60)
     assert stack.value(expr) == pytest.approx(kept.ended, abs=2)
     assert eventually(lambda: stack.value("instance:vitalstream_backup_age:seconds"), 60)
 
 
-def test_a_backup_leaves_nothing_in_the_volumes(stack: Stack, kept: Kept) -> None:
+def test_a_backup_leaves_nothing_in_the_volumes(stack: Stack, kept: Source) -> None:
     assert kept.archive.exists()
     assert backups.leftovers(stack) == []
 
@@ -118,7 +118,7 @@ class Restored:
 
 
 @pytest.fixture(scope="module")
-def restored(stack: Stack, kept: Kept, listener: Listener) -> Restored:
+def restored(stack: Stack, kept: Source, listener: Listener) -> Restored:
     before = listener.told
     backups.wipe(stack)
     backups.raise_alert(stack)
@@ -133,17 +133,17 @@ def restored(stack: Stack, kept: Kept, listener: Listener) -> Restored:
     return Restored(wiped, facts, listener.told - told)
 
 
-def test_without_the_restore_everything_was_gone(restored: Restored, kept: Kept) -> None:
+def test_without_the_restore_everything_was_gone(restored: Restored, kept: Source) -> None:
     assert kept.facts != restored.wiped
     assert restored.wiped == Facts(samples={}, silences=[], users={}, dashboards={})
 
 
-def test_the_same_queries_have_the_same_samples(restored: Restored, kept: Kept) -> None:
+def test_the_same_queries_have_the_same_samples(restored: Restored, kept: Source) -> None:
     assert set(kept.facts.samples) > {HISTORY, "up", "prometheus_tsdb_head_samples_appended_total"}
     assert restored.facts.samples == kept.facts.samples
 
 
-def test_the_same_silences_are_in_force(restored: Restored, kept: Kept) -> None:
+def test_the_same_silences_are_in_force(restored: Restored, kept: Source) -> None:
     assert [found["comment"] for found in kept.facts.silences] == ["kept"]
     assert restored.facts.silences == kept.facts.silences
 
@@ -159,13 +159,13 @@ def grafana_of(stack: Stack) -> str:
     return url
 
 
-def test_the_same_users_are_there(stack: Stack, restored: Restored, kept: Kept) -> None:
+def test_the_same_users_are_there(stack: Stack, restored: Restored, kept: Source) -> None:
     grafana_of(stack)
     assert "nurse" in kept.facts.users
     assert restored.facts.users == kept.facts.users
 
 
-def test_the_same_dashboards_are_there(stack: Stack, restored: Restored, kept: Kept) -> None:
+def test_the_same_dashboards_are_there(stack: Stack, restored: Restored, kept: Source) -> None:
     grafana_of(stack)
     assert {"of-our-own", "vitalstream-overview"} < set(kept.facts.dashboards)
     assert restored.facts.dashboards == kept.facts.dashboards
@@ -199,7 +199,7 @@ def test_a_restore_leaves_nothing_in_the_volumes(stack: Stack, restored: Restore
 
 
 @pytest.fixture
-def untouched(stack: Stack, kept: Kept) -> Iterator[Any]:
+def untouched(stack: Stack, kept: Source) -> Iterator[Any]:
     before = {found.name: found.attrs["State"]["StartedAt"] for found in stack.containers()}
     yield
     after = {found.name: found.attrs["State"]["StartedAt"] for found in stack.containers()}
@@ -214,7 +214,7 @@ def refusal(stack: Stack, archive: Path, name: str = NAME, **options: Any) -> st
 
 
 @pytest.mark.usefixtures("untouched")
-def test_a_dry_run_touches_nothing(stack: Stack, kept: Kept) -> None:
+def test_a_dry_run_touches_nothing(stack: Stack, kept: Source) -> None:
     def nobody(question: str) -> bool:
         raise AssertionError(question)
 
@@ -222,7 +222,7 @@ def test_a_dry_run_touches_nothing(stack: Stack, kept: Kept) -> None:
 
 
 @pytest.mark.usefixtures("untouched")
-def test_who_says_no_is_heard(stack: Stack, kept: Kept) -> None:
+def test_who_says_no_is_heard(stack: Stack, kept: Source) -> None:
     asked: list[str] = []
 
     def no(question: str) -> bool:
@@ -235,14 +235,16 @@ def test_who_says_no_is_heard(stack: Stack, kept: Kept) -> None:
 
 
 @pytest.mark.usefixtures("untouched")
-def test_the_archive_of_another_stack_is_refused(stack: Stack, kept: Kept, tmp_path: Path) -> None:
+def test_the_archive_of_another_stack_is_refused(
+    stack: Stack, kept: Source, tmp_path: Path
+) -> None:
     other = backups.changed(kept.archive, tmp_path / "other.tar", stack="elsewhere")
     assert "is of the stack elsewhere, not of live-backup" in refusal(stack, other)
 
 
 @pytest.mark.usefixtures("untouched")
 def test_the_archive_of_another_stack_can_be_forced(
-    stack: Stack, kept: Kept, tmp_path: Path
+    stack: Stack, kept: Source, tmp_path: Path
 ) -> None:
     other = backups.changed(kept.archive, tmp_path / "other.tar", stack="elsewhere")
     backup.restore(
@@ -251,14 +253,16 @@ def test_the_archive_of_another_stack_can_be_forced(
 
 
 @pytest.mark.usefixtures("untouched")
-def test_data_of_a_newer_major_version_is_refused(stack: Stack, kept: Kept, tmp_path: Path) -> None:
+def test_data_of_a_newer_major_version_is_refused(
+    stack: Stack, kept: Source, tmp_path: Path
+) -> None:
     newer = backups.changed(kept.archive, tmp_path / "newer.tar", prometheus="99.0.0")
     assert "data of prometheus 99.0.0, and the stack runs" in refusal(stack, newer)
 
 
 @pytest.mark.usefixtures("untouched")
 def test_a_damaged_archive_is_refused_before_anything_is_touched(
-    stack: Stack, kept: Kept, tmp_path: Path
+    stack: Stack, kept: Source, tmp_path: Path
 ) -> None:
     damaged = tmp_path / "damaged.tar"
     content = bytearray(kept.archive.read_bytes())
@@ -269,9 +273,9 @@ def test_a_damaged_archive_is_refused_before_anything_is_touched(
 
 @pytest.mark.usefixtures("untouched")
 def test_without_room_for_both_nothing_is_begun(
-    stack: Stack, kept: Kept, monkeypatch: pytest.MonkeyPatch
+    stack: Stack, kept: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lock.Hand, "free_bytes", lambda _self, _path: 10**6)
+    monkeypatch.setattr(lock.VolumeHelper, "free_bytes", lambda _self, _path: 10**6)
     assert "the Docker host has 1.0 MB left" in refusal(stack, kept.archive)
 
 
@@ -280,7 +284,7 @@ def test_without_room_for_an_archive_none_is_begun(
     stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ops.backup.backup.SPARE_BYTES", 10**18)
-    with pytest.raises(backup.BackupError, match=r"may need 1000000\.0 TB"):
+    with pytest.raises(backup.BackupError, match=r"may need 1\.0 EB"):
         backup.backup(stack.client, NAME, tmp_path, None, TELLER)
     assert list(tmp_path.iterdir()) == []
 

@@ -29,7 +29,7 @@ from tests.live import stack as stacks
 from tests.live.stack import Stack, eventually
 
 NAME = "live-backup-cut"
-TELLER = backup.Teller(Console())
+TELLER = backup.Progress(Console())
 ROOT = Path(__file__).resolve().parents[2]
 OTHERS = frozenset(("grafana", "prometheus", "node-exporter", "postgres-exporter"))
 
@@ -39,7 +39,7 @@ import os, signal, sys, time
 from pathlib import Path
 from rich.console import Console
 from ops import backup
-from ops.backup import aside, bring_back, stack, turn, writer
+from ops.backup import staging, bring_back, stack, turn, writer
 
 def die(*_args, **_options):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -50,9 +50,9 @@ def and_die(method):
         die()
     return both
 
-def swap_half(hand, name, *arguments):
+def swap_half(helper, name, *arguments):
     script = (turn.SCRIPTS / name).read_text().split("\\nphase in\\n")[0]
-    hand.run(script, *arguments)
+    helper.run(script, *arguments)
     die()
 
 def interrupt(*_args, **_options):
@@ -63,22 +63,22 @@ def interrupt(*_args, **_options):
 signal.signal(signal.SIGINT, signal.default_int_handler)
 {point}
 command, name, path = sys.argv[1:]
-client, teller = backup.engine(name), backup.Teller(Console())
+client, progress = backup.engine(name), backup.Progress(Console())
 if command == "backup":
-    backup.backup(client, name, Path(path), None, teller)
+    backup.backup(client, name, Path(path), None, progress)
 else:
-    backup.restore(client, Path(path), name, teller, lambda _question: True)
+    backup.restore(client, Path(path), name, progress, lambda _question: True)
 """
 UNDONE = {
-    "while the files are coming": "aside.Aside.receive = and_die(aside.Aside.receive)",
+    "while the files are coming": "staging.Staging.receive = and_die(staging.Staging.receive)",
     "before the service is stopped": "bring_back._Restore._swap = die",
-    "once the service is stopped": "aside.Aside.swap = die",
-    "while the old data moves out": "turn.Hand.script = swap_half",
-    "once the new data is in": "aside.Aside.swap = and_die(aside.Aside.swap)",
+    "once the service is stopped": "staging.Staging.swap = die",
+    "while the old data moves out": "turn.VolumeHelper.script = swap_half",
+    "once the new data is in": "staging.Staging.swap = and_die(staging.Staging.swap)",
 }
 COMPLETED = {
     "while the service starts": "stack.Member.wait = die",
-    "once the service is healthy": "aside.Aside.forget_old = die",
+    "once the service is healthy": "staging.Staging.forget_old = die",
 }
 
 
@@ -126,9 +126,9 @@ def member(stack: Stack) -> Member:
 def mended(stack: Stack) -> set[str]:
     """The silences once what is left of a killed command is mended."""
     there = member(stack)
-    with backups.hand(stack) as hand:
-        recover.mend([there], hand, TELLER)
-        assert backups.left_in_volumes(hand) == []
+    with backups.volumes(stack) as helper:
+        recover.recover([there], helper, TELLER)
+        assert backups.left_in_volumes(helper) == []
     there.wait(60)
     assert backups.left_containers(stack) == []
     return backups.silences(stack)
@@ -173,7 +173,9 @@ def test_data_that_the_service_does_not_start_with_is_taken_out_again(
     packed = gzip.compress(noise)
     part = archives.part_of(packed, 50, 2)
     bad = archives.crafted(tmp_path / "bad.tar", packed, part, stack=NAME)
-    with pytest.raises(backup.BackupError, match=r"(?s)alertmanager does not stay up.*last words"):
+    with pytest.raises(
+        backup.BackupError, match=r"(?s)alertmanager does not stay up.*End of its log"
+    ):
         backup.restore(stack.client, bad, NAME, TELLER, lambda _question: True)
     member(stack).wait(60)
     assert backups.silences(stack) == {"kept", "now"}
@@ -200,7 +202,10 @@ def test_a_killed_backup_is_cleared_away_by_the_next(stack: Stack, tmp_path: Pat
 
 
 def test_a_second_one_at_the_same_time_is_refused(stack: Stack, tmp_path: Path) -> None:
-    with backups.hand(stack), pytest.raises(backup.BackupError, match="is under way, by process"):
+    with (
+        backups.volumes(stack),
+        pytest.raises(backup.BackupError, match="is under way, by process"),
+    ):
         backup.backup(stack.client, NAME, tmp_path, None, TELLER)
     assert list(tmp_path.iterdir()) == []
 
@@ -255,8 +260,8 @@ def slowly(stack: Stack, also: str = "") -> Slow:
         return Slow(status, words, *map(is_stopped, states))
     finally:
         there.run(f"rm -rf {folder}")
-        with backups.hand(stack) as hand:
-            snapshot.remove(there, hand)
+        with backups.volumes(stack) as helper:
+            snapshot.remove(there, helper)
 
 
 def is_stopped(states: str) -> bool:

@@ -19,9 +19,9 @@ from rich.console import Console
 from components.docker.engines import Engine
 from ops import connections
 from ops.backup import database, retention, stack
-from ops.backup.backup_metric import Mark
+from ops.backup.backup_metric import BackupMetric
 from ops.backup.errors import BackupError
-from ops.backup.progress import Teller, human
+from ops.backup.progress import Progress, human
 from ops.backup.stack import Version
 from tests import backup_archives as archives
 from tests.backup_archives import entry
@@ -99,7 +99,7 @@ def test_a_version_is_read_as_the_services_print_it(said: str, version: Version 
 
 
 def test_the_word_of_a_backup_is_in_prometheus_format() -> None:
-    text = Mark("prod", MOMENT.timestamp(), 2**33, 12.5).text()
+    text = BackupMetric("prod", MOMENT.timestamp(), 2**33, 12.5).text()
     samples = {
         sample.name: (sample.labels, sample.value)
         for family in text_string_to_metric_families(text)
@@ -117,7 +117,7 @@ def test_the_word_of_a_backup_is_in_prometheus_format() -> None:
 
 @pytest.mark.parametrize(
     ("size", "words"),
-    [(0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 kB"), (2e9, "2.0 GB"), (3e15, "3000.0 TB")],
+    [(0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 kB"), (2e9, "2.0 GB"), (3e15, "3.0 PB")],
 )
 def test_sizes_are_said_as_people_say_them(size: float, words: str) -> None:
     assert human(size) == words
@@ -127,7 +127,7 @@ def test_where_there_is_no_terminal_progress_is_lines(monkeypatch: pytest.Monkey
     clock = iter([0.0, 4.0, 11.0, 11.0, 12.0])
     monkeypatch.setattr("ops.backup.progress.time.monotonic", lambda: next(clock))
     out = io.StringIO()
-    with Teller(Console(file=out, width=40)).transfer("prometheus", 3_000_000) as advance:
+    with Progress(Console(file=out, width=40)).transfer("prometheus", 3_000_000) as advance:
         for _ in range(3):
             advance(1_000_000)
     assert out.getvalue() == "prometheus: 2.0 MB of 3.0 MB\n"
@@ -136,7 +136,7 @@ def test_where_there_is_no_terminal_progress_is_lines(monkeypatch: pytest.Monkey
 def test_on_a_terminal_progress_is_a_bar() -> None:
     out = io.StringIO()
     console = Console(file=out, force_terminal=True, width=100)
-    with Teller(console).transfer("prometheus", 3_000_000) as advance:
+    with Progress(console).transfer("prometheus", 3_000_000) as advance:
         advance(3_000_000)
     assert "━" in out.getvalue()
 
@@ -285,7 +285,7 @@ def ops(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_without_a_terminal_a_restore_asks_for_yes(tmp_path: Path) -> None:
     done = ops("restore", str(archives.good(tmp_path / "a.tar")), "--stack", "prod")
     assert done.returncode == 1
-    assert done.stderr == "error: There is nobody to ask: add --yes. Nothing was touched.\n"
+    assert done.stderr == "error: No terminal to confirm on. Nothing was touched. fix: add --yes\n"
 
 
 def test_keeping_no_archive_at_all_is_refused() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ops.backup.lock import SCRIPTS
-from ops.backup.staging import ASIDE
+from ops.backup.staging import STAGING_FOLDER
 
 OLD = {"wal/00000000": "old", "01GSYJ/meta.json": "old", ".hidden": "old", "lock": "old"}
 NEW = {"wal/00000007": "new", "01HSYJ/meta.json": "new", ".seen": "new"}
@@ -34,7 +34,7 @@ def found(folder: Path) -> dict[str, str]:
     return {
         str(path.relative_to(folder)): path.read_text()
         for path in folder.rglob("*")
-        if path.is_file() and ASIDE not in path.relative_to(folder).parts
+        if path.is_file() and STAGING_FOLDER not in path.relative_to(folder).parts
     }
 
 
@@ -42,13 +42,13 @@ def found(folder: Path) -> dict[str, str]:
 def volume(tmp_path: Path) -> Path:
     root = tmp_path / "volume"
     put(root, OLD)
-    put(root / ASIDE / "new", NEW)
+    put(root / STAGING_FOLDER / "new", NEW)
     return root
 
 
 def run(script: str, volume: Path, **environment: str) -> int:
     done = subprocess.run(
-        ["sh", SCRIPTS / script, volume, ASIDE],
+        ["sh", SCRIPTS / script, volume, STAGING_FOLDER],
         env={**os.environ, **environment},
         capture_output=True,
         check=False,
@@ -79,7 +79,7 @@ def test_a_swap_puts_the_new_content_in_place(volume: Path) -> None:
 
 def test_a_swap_keeps_the_old_content_aside(volume: Path) -> None:
     run("swap.sh", volume)
-    old = volume / ASIDE / "old"
+    old = volume / STAGING_FOLDER / "old"
     assert {name: (old / name).read_text() for name in OLD} == OLD
 
 
@@ -88,13 +88,13 @@ def test_what_was_swapped_goes_back(volume: Path) -> None:
     put(volume, {"written-by-the-new": "new", "wal/00000008": "new"})
     assert run("back.sh", volume) == 0
     assert found(volume) == OLD
-    assert not (volume / ASIDE).exists()
+    assert not (volume / STAGING_FOLDER).exists()
 
 
 def test_what_was_not_swapped_stays(volume: Path) -> None:
     assert run("back.sh", volume) == 0
     assert found(volume) == OLD
-    assert not (volume / ASIDE).exists()
+    assert not (volume / STAGING_FOLDER).exists()
 
 
 def test_where_nothing_was_begun_there_is_nothing_to_undo(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from ops.review.diff import routes
-from ops.review.diff.routes import Hold, Truth
+from ops.review.diff.routes import InhibitedBy, Ternary
 
 KNOWN = {"alertname": "High", "severity": "critical", "service": "backend"}
 
@@ -33,28 +33,28 @@ def tree(*children: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("matcher", "truth"),
     [
-        ('severity="critical"', Truth.YES),
-        ("severity=critical", Truth.YES),
-        ('severity = "warning"', Truth.NO),
-        ('severity!="warning"', Truth.YES),
-        ('severity=~"crit.*|warn"', Truth.YES),
-        ('severity=~"crit"', Truth.NO),
-        ('severity!~"crit.*"', Truth.NO),
-        ('instance="a"', Truth.MAYBE),
-        ('severity=~"("', Truth.MAYBE),
-        ("what is this", Truth.MAYBE),
-        ('{severity="critical", service="backend"}', Truth.YES),
-        ('severity="critical",service="database"', Truth.NO),
-        (r'severity="crit\"ical"', Truth.NO),
+        ('severity="critical"', Ternary.YES),
+        ("severity=critical", Ternary.YES),
+        ('severity = "warning"', Ternary.NO),
+        ('severity!="warning"', Ternary.YES),
+        ('severity=~"crit.*|warn"', Ternary.YES),
+        ('severity=~"crit"', Ternary.NO),
+        ('severity!~"crit.*"', Ternary.NO),
+        ('instance="a"', Ternary.MAYBE),
+        ('severity=~"("', Ternary.MAYBE),
+        ("what is this", Ternary.MAYBE),
+        ('{severity="critical", service="backend"}', Ternary.YES),
+        ('severity="critical",service="database"', Ternary.NO),
+        (r'severity="crit\"ical"', Ternary.NO),
     ],
 )
-def test_a_matcher_matches_as_alertmanagers_do(matcher: str, truth: Truth) -> None:
+def test_a_matcher_matches_as_alertmanagers_do(matcher: str, truth: Ternary) -> None:
     assert routes.all_match(routes.matchers_of({"matchers": [matcher]}), KNOWN) is truth
 
 
 def test_matchers_of_the_old_form_are_understood() -> None:
     old = {"match": {"severity": "critical"}, "match_re": {"service": "back.*"}}
-    assert routes.all_match(routes.matchers_of(old), KNOWN) is Truth.YES
+    assert routes.all_match(routes.matchers_of(old), KNOWN) is Ternary.YES
 
 
 def test_what_no_route_takes_goes_to_the_root() -> None:
@@ -115,12 +115,15 @@ ALERTS = {
 
 def test_an_inhibition_holds_back_what_its_target_matches() -> None:
     rule = inhibition('alertname="Down"', 'severity="warning"')
-    assert routes.holds([rule], ALERTS) == {Hold("Down", "Slow"), Hold("Down", "Full")}
+    assert routes.holds([rule], ALERTS) == {
+        InhibitedBy("Down", "Slow"),
+        InhibitedBy("Down", "Full"),
+    }
 
 
 def test_an_inhibition_asks_for_labels_to_be_equal() -> None:
     rule = inhibition('alertname="Down"', 'severity="warning"', "service")
-    assert routes.holds([rule], ALERTS) == {Hold("Down", "Slow")}
+    assert routes.holds([rule], ALERTS) == {InhibitedBy("Down", "Slow")}
 
 
 def test_alerts_on_both_sides_do_not_hold_each_other_back() -> None:

@@ -52,7 +52,7 @@ def alertmanager(settings: SettingsOf) -> Iterator[Callable[..., FakeAlertmanage
 
 
 @pytest.fixture
-def hold(settings: SettingsOf, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
+def run(settings: SettingsOf, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
     monkeypatch.setattr(conduct_, "PAUSE_SECONDS", 0.01)
     monkeypatch.setattr(command.console, "width", 300)
 
@@ -66,15 +66,15 @@ def hold(settings: SettingsOf, monkeypatch: pytest.MonkeyPatch) -> Callable[...,
 
 
 def test_a_drill_that_everybody_hears_passes(
-    alertmanager: Callable[..., FakeAlertmanager], hold: Callable[..., Outcome]
+    alertmanager: Callable[..., FakeAlertmanager], run: Callable[..., Outcome]
 ) -> None:
-    assert hold(alertmanager()).passed is True
+    assert run(alertmanager()).passed is True
 
 
 def test_each_integration_has_its_line(
-    alertmanager: Callable[..., FakeAlertmanager], hold: Callable[..., Outcome]
+    alertmanager: Callable[..., FakeAlertmanager], run: Callable[..., Outcome]
 ) -> None:
-    found = hold(alertmanager()).lines
+    found = run(alertmanager()).lines
     assert {key: found[key].split()[-2:] for key in found if key[1] in ("Slack", "mail", "webhook")}
     assert [
         found["heartbeat", "webhook"],
@@ -90,10 +90,10 @@ def test_each_integration_has_its_line(
 
 
 def test_every_row_of_the_table_is_tried(
-    alertmanager: Callable[..., FakeAlertmanager], hold: Callable[..., Outcome]
+    alertmanager: Callable[..., FakeAlertmanager], run: Callable[..., Outcome]
 ) -> None:
     fake = alertmanager()
-    hold(fake)
+    run(fake)
     rows = {"heartbeat", *(found.receiver for found in routing.DESTINATIONS)}
     assert {fake.matching(alert) for post in fake.posts for alert in post} == rows
 
@@ -112,9 +112,9 @@ def test_what_does_not_arrive_is_told(
     words: str,
     by_receiver: bool,
     alertmanager: Callable[..., FakeAlertmanager],
-    hold: Callable[..., Outcome],
+    run: Callable[..., Outcome],
 ) -> None:
-    found = hold(alertmanager(outcome={"warnings": outcome}, by_receiver=by_receiver))
+    found = run(alertmanager(outcome={"warnings": outcome}, by_receiver=by_receiver))
     assert (found.passed, found.lines["warnings", "Slack"]) == (
         False,
         f"warnings Slack #vitalstream-warnings {words}",
@@ -122,16 +122,16 @@ def test_what_does_not_arrive_is_told(
 
 
 def test_where_receivers_are_told_apart_a_failure_of_one_is_its_own(
-    alertmanager: Callable[..., FakeAlertmanager], hold: Callable[..., Outcome]
+    alertmanager: Callable[..., FakeAlertmanager], run: Callable[..., Outcome]
 ) -> None:
-    found = hold(alertmanager(outcome={"critical": "retried"}, by_receiver=True))
+    found = run(alertmanager(outcome={"critical": "retried"}, by_receiver=True))
     assert found.lines["database", "Slack"].endswith("1 0")
 
 
 def test_where_they_are_not_what_still_fails_is_not_taken_for_the_next(
-    alertmanager: Callable[..., FakeAlertmanager], hold: Callable[..., Outcome]
+    alertmanager: Callable[..., FakeAlertmanager], run: Callable[..., Outcome]
 ) -> None:
-    found = hold(alertmanager(outcome={"critical": "retried"}))
+    found = run(alertmanager(outcome={"critical": "retried"}))
     assert "not to be told: earlier notifications" in found.lines["database", "Slack"]
 
 
@@ -146,23 +146,23 @@ def test_a_real_message_of_the_same_moment_makes_no_failure_a_success(
     meanwhile: list[tuple[str, str]],
     words: str,
     alertmanager: Callable[..., FakeAlertmanager],
-    hold: Callable[..., Outcome],
+    run: Callable[..., Outcome],
 ) -> None:
-    found = hold(alertmanager(meanwhile=meanwhile))
+    found = run(alertmanager(meanwhile=meanwhile))
     assert f"#vitalstream-critical {words}" in found.lines["critical", "Slack"]
 
 
 def test_a_failure_that_is_counted_a_moment_after_its_attempt_is_one(
-    alertmanager: Callable[..., FakeAlertmanager], hold: Callable[..., Outcome]
+    alertmanager: Callable[..., FakeAlertmanager], run: Callable[..., Outcome]
 ) -> None:
-    found = hold(alertmanager(outcome={"warnings": "retried"}, torn=True))
+    found = run(alertmanager(outcome={"warnings": "retried"}, torn=True))
     assert "0 1 failed once" in found.lines["warnings", "Slack"]
 
 
 def test_a_silence_is_told_with_its_author(
-    alertmanager: Callable[..., FakeAlertmanager], hold: Callable[..., Outcome]
+    alertmanager: Callable[..., FakeAlertmanager], run: Callable[..., Outcome]
 ) -> None:
-    found = hold(alertmanager(silenced={"backend"}))
+    found = run(alertmanager(silenced={"backend"}))
     assert found.passed is False
     assert found.lines["backend", "Slack"].endswith(
         '0 0 silenced: "a move" by ops, until 2026-01-02T03:04:05Z'
@@ -170,17 +170,17 @@ def test_a_silence_is_told_with_its_author(
 
 
 def test_an_alert_that_goes_elsewhere_is_told(
-    alertmanager: Callable[..., FakeAlertmanager], hold: Callable[..., Outcome]
+    alertmanager: Callable[..., FakeAlertmanager], run: Callable[..., Outcome]
 ) -> None:
-    found = hold(alertmanager(routed={"database": ["critical", "database"]}))
+    found = run(alertmanager(routed={"database": ["critical", "database"]}))
     assert found.passed is False
     assert "routes it to critical, database" in found.lines["database", "Slack"]
 
 
 def test_a_receiver_with_nowhere_to_send_is_told(
-    alertmanager: Callable[..., FakeAlertmanager], hold: Callable[..., Outcome]
+    alertmanager: Callable[..., FakeAlertmanager], run: Callable[..., Outcome]
 ) -> None:
-    found = hold(alertmanager({"mailSmarthost": "mail.test:25"}))
+    found = run(alertmanager({"mailSmarthost": "mail.test:25"}))
     assert found.passed is False
     assert found.lines["backend", "-"] == (
         "backend - 0 0 nowhere to send: no way to Slack for #vitalstream-backend"
@@ -188,9 +188,9 @@ def test_a_receiver_with_nowhere_to_send_is_told(
 
 
 def test_without_a_heartbeat_nobody_is_missed(
-    alertmanager: Callable[..., FakeAlertmanager], hold: Callable[..., Outcome]
+    alertmanager: Callable[..., FakeAlertmanager], run: Callable[..., Outcome]
 ) -> None:
-    found = hold(alertmanager({**EVERYBODY, "heartbeatUrl": ""}))
+    found = run(alertmanager({**EVERYBODY, "heartbeatUrl": ""}))
     assert found.passed is True
     assert "heartbeatUrl is not set" in found.lines["heartbeat", "-"]
 
@@ -209,20 +209,20 @@ def test_a_live_configuration_of_other_receivers_is_told(
     live: list[dict[str, Any]],
     words: str,
     alertmanager: Callable[..., FakeAlertmanager],
-    hold: Callable[..., Outcome],
+    run: Callable[..., Outcome],
 ) -> None:
     fake = alertmanager()
     kept = [entry for entry in fake.config["receivers"] if entry["name"] != "backend"]
     fake.config["receivers"] = [*kept, *live]
-    found = hold(fake)
+    found = run(fake)
     assert found.passed is False
     assert any(line.startswith(words) for line in found.lines.values())
 
 
 def test_the_message_that_it_is_over_is_waited_for_if_asked(
-    alertmanager: Callable[..., FakeAlertmanager], hold: Callable[..., Outcome]
+    alertmanager: Callable[..., FakeAlertmanager], run: Callable[..., Outcome]
 ) -> None:
-    found = hold(alertmanager(), until_resolved=True)
+    found = run(alertmanager(), until_resolved=True)
     assert (found.passed, found.lines["backend", "Slack"]) == (
         True,
         "backend Slack #vitalstream-backend 1 0 told",
@@ -231,7 +231,7 @@ def test_the_message_that_it_is_over_is_waited_for_if_asked(
 
 def test_a_message_that_it_is_over_which_does_not_come_is_told(
     alertmanager: Callable[..., FakeAlertmanager],
-    hold: Callable[..., Outcome],
+    run: Callable[..., Outcome],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     fake = alertmanager()
@@ -243,22 +243,22 @@ def test_a_message_that_it_is_over_which_does_not_come_is_told(
         post(alerts)
 
     monkeypatch.setattr(fake, "post", lost)
-    found = hold(fake, until_resolved=True)
+    found = run(fake, until_resolved=True)
     assert found.passed is False
     assert "not told resolved message: nothing was sent" in found.lines["backend", "Slack"]
 
 
 def test_no_alert_is_left_firing(
-    alertmanager: Callable[..., FakeAlertmanager], hold: Callable[..., Outcome]
+    alertmanager: Callable[..., FakeAlertmanager], run: Callable[..., Outcome]
 ) -> None:
     fake = alertmanager(outcome={"database": "retried"})
-    hold(fake)
+    run(fake)
     assert fake.firing() == []
 
 
 def test_an_interrupted_drill_leaves_no_alert_firing(
     alertmanager: Callable[..., FakeAlertmanager],
-    hold: Callable[..., Outcome],
+    run: Callable[..., Outcome],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     fake = alertmanager(outcome={"critical": "nothing"})
@@ -268,24 +268,24 @@ def test_an_interrupted_drill_leaves_no_alert_firing(
 
     monkeypatch.setattr("time.sleep", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        hold(fake)
+        run(fake)
     assert (len(fake.posts), fake.firing()) == (2, [])
 
 
 def test_an_alert_ends_by_itself(
-    alertmanager: Callable[..., FakeAlertmanager], hold: Callable[..., Outcome]
+    alertmanager: Callable[..., FakeAlertmanager], run: Callable[..., Outcome]
 ) -> None:
     fake = alertmanager()
-    hold(fake)
+    run(fake)
     begun = datetime.now(UTC)
     ends = [datetime.fromisoformat(alert["endsAt"]) for alert in fake.posts[0]]
     assert [end - begun < timedelta(minutes=2) for end in ends] == [True]
 
 
-def test_an_alertmanager_that_does_not_answer_is_told(hold: Callable[..., Outcome]) -> None:
+def test_an_alertmanager_that_does_not_answer_is_told(run: Callable[..., Outcome]) -> None:
     nobody = FakeAlertmanager({}, url="http://127.0.0.1:9")
     with pytest.raises(drill.DrillError, match=r"does not answer at http://127\.0\.0\.1:9.*--url"):
-        hold(nobody)
+        run(nobody)
 
 
 @pytest.mark.parametrize(("outcome", "status"), [({}, 0), ({"backend": "refused"}, 1)])

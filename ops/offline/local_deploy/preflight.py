@@ -14,14 +14,7 @@ from components.preflight import conflicts
 from components.thanos.bucket_check_provider import refused
 from ops.offline.local_deploy.errors import LocalDeployError
 from ops.offline.local_deploy.ownership import made_here
-from ops.offline.local_deploy.plan import (
-    BUCKET_CHECK,
-    CONTAINER,
-    IMAGE,
-    NETWORK,
-    VOLUME,
-    Plan,
-)
+from ops.offline.local_deploy.plan import BUCKET_CHECK, CONTAINER, IMAGE, NETWORK, VOLUME, Plan
 from ops.offline.local_deploy.resources import missing_image
 
 

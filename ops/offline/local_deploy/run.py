@@ -18,12 +18,7 @@ from ops.offline import program
 from ops.offline.local_deploy import preflight
 from ops.offline.local_deploy.creator import Clients, LocalCreator, Report
 from ops.offline.local_deploy.errors import LocalDeployError, docker_message
-from ops.offline.local_deploy.plan import (
-    CONTAINER,
-    Plan,
-    image_of,
-    left_out,
-)
+from ops.offline.local_deploy.plan import CONTAINER, Plan, image_of, left_out
 from ops.offline.local_deploy.removal import down
 
 # Left out by itself where there is no image of it: the stack watches and alerts without it.

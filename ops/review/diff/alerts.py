@@ -9,15 +9,7 @@ from dataclasses import dataclass
 from ops.review.diff import dashboards, promql, rules
 from ops.review.diff.comparison import Comparison
 from ops.review.diff.dashboards import field_of
-from ops.review.diff.report import (
-    Field,
-    Item,
-    Kind,
-    Line,
-    Mark,
-    Quote,
-    quoted,
-)
+from ops.review.diff.report import Field, Item, Kind, Line, Mark, Quote, quoted
 from ops.review.diff.rules import Rule, VersionRules
 from ops.review.diff.snapshot import RULES_FOLDER, Snapshot
 from ops.review.diff.values import changes

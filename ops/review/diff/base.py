@@ -21,13 +21,7 @@ from typing import Any
 from ops.review.diff import plan
 from ops.review.diff.comparison import Comparison, DiffError
 from ops.review.diff.report import Fault
-from ops.review.diff.snapshot import (
-    Address,
-    Resource,
-    Setting,
-    Snapshot,
-    provider_of,
-)
+from ops.review.diff.snapshot import Address, Resource, Setting, Snapshot, provider_of
 
 RECORDER = Path(__file__).resolve().with_name("recorder.py")
 RENDER_SECONDS = 120

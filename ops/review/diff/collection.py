@@ -13,22 +13,8 @@ from components.common.quantities import duration_seconds, size_bytes
 from ops.review.diff import targets
 from ops.review.diff.comparison import Comparison
 from ops.review.diff.dashboards import field_of
-from ops.review.diff.report import (
-    Field,
-    Item,
-    Kind,
-    Line,
-    Mark,
-    Quote,
-    quoted,
-)
-from ops.review.diff.snapshot import (
-    CONTAINER,
-    DATA_SOURCE,
-    PROMETHEUS_FILE,
-    Resource,
-    Snapshot,
-)
+from ops.review.diff.report import Field, Item, Kind, Line, Mark, Quote, quoted
+from ops.review.diff.snapshot import CONTAINER, DATA_SOURCE, PROMETHEUS_FILE, Resource, Snapshot
 from ops.review.diff.values import ABSENT, Change, changes
 
 _TIME, _SIZE = "--storage.tsdb.retention.time=", "--storage.tsdb.retention.size="

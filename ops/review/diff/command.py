@@ -8,15 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from ops.offline.program import ROOT
-from ops.review.diff import (
-    as_json,
-    base,
-    checks,
-    compose,
-    markdown,
-    preview,
-    text,
-)
+from ops.review.diff import as_json, base, checks, compose, markdown, preview, text
 from ops.review.diff.comparison import Comparison, DiffError
 from ops.review.diff.report import Check, Report
 

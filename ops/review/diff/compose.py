@@ -108,7 +108,7 @@ def _counts(sections: dict[Section, tuple[Item, ...]]) -> Iterator[Line]:
         yield (f"{len(weaker)} made weaker",)
     for section, what in (
         (Section.ALERTS, "alerts and rules"),
-        (Section.ROUTES, "who is told"),
+        (Section.ROUTES, "notification routing"),
         (Section.DASHBOARDS, "dashboards and panels"),
         (Section.COLLECTION, "retention and scraping"),
         (Section.IMAGES, "images"),

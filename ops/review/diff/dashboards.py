@@ -11,24 +11,10 @@ from typing import Any
 
 from ops.review.diff import promql
 from ops.review.diff.comparison import Comparison
-from ops.review.diff.report import (
-    Field,
-    Item,
-    Kind,
-    Line,
-    Quote,
-    count,
-    quoted,
-)
+from ops.review.diff.report import Field, Item, Kind, Line, Quote, count, quoted
 from ops.review.diff.rules import matched
 from ops.review.diff.snapshot import DASHBOARD, Resource, Snapshot
-from ops.review.diff.values import (
-    ABSENT,
-    Change,
-    changes,
-    same,
-    shown,
-)
+from ops.review.diff.values import ABSENT, Change, changes, same, shown
 
 _PLACE = "gridPos"
 _THRESHOLDS = ("fieldConfig", "defaults", "thresholds", "steps")

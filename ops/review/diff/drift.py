@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 from ops.review.diff.comparison import Comparison, Op
-from ops.review.diff.report import (
-    Item,
-    Kind,
-    Line,
-    Quote,
-    quoted,
-)
+from ops.review.diff.report import Item, Kind, Line, Quote, quoted
 
 
 def items(comparison: Comparison) -> list[Item]:

@@ -7,14 +7,7 @@ from typing import Any
 
 from ops.review.diff import layout
 from ops.review.diff.comparison import Comparison, Op, Step
-from ops.review.diff.report import (
-    Item,
-    Kind,
-    Line,
-    Mark,
-    Quote,
-    quoted,
-)
+from ops.review.diff.report import Item, Kind, Line, Mark, Quote, quoted
 from ops.review.diff.snapshot import CONTAINER, Address, service_of
 from ops.review.diff.values import Change
 
@@ -37,7 +30,7 @@ def items(comparison: Comparison, address: Address, step: Step) -> Iterator[Item
     if step.drift:
         why.append(("somebody changed its files by hand; they are put back",))
     line, mark = _effect(service, _ways(new.inputs, changed))
-    only_layout = not step.drift and all(layout.only(change) for change in changed)
+    only_layout = not step.drift and all(layout.is_formatting_only(change) for change in changed)
     yield Item(
         Kind.CHANGED, service, line, mark, tuple(why),
         layout=only_layout and mark is Mark.NONE,

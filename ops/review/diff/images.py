@@ -7,14 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ops.review.diff.comparison import Comparison
-from ops.review.diff.report import (
-    Field,
-    Item,
-    Kind,
-    Line,
-    Mark,
-    Quote,
-)
+from ops.review.diff.report import Field, Item, Kind, Line, Mark, Quote
 from ops.review.diff.snapshot import IMAGE, Resource
 
 _REFERENCE = re.compile(

@@ -10,15 +10,7 @@ from ops.review.diff import file_changes
 from ops.review.diff.comparison import Comparison, Op, Step
 from ops.review.diff.dashboards import field_of
 from ops.review.diff.plan import NEVER_APPLIED
-from ops.review.diff.report import (
-    Field,
-    Item,
-    Kind,
-    Line,
-    Mark,
-    Quote,
-    quoted,
-)
+from ops.review.diff.report import Field, Item, Kind, Line, Mark, Quote, quoted
 from ops.review.diff.snapshot import (
     CONFIG_FILES,
     CONTAINER,

@@ -7,12 +7,7 @@ from collections.abc import Iterator
 from ops.review.diff import alerts, collection, dashboards
 from ops.review.diff.comparison import Comparison
 from ops.review.diff.report import Line, count, quoted
-from ops.review.diff.snapshot import (
-    CONTAINER,
-    IMAGE,
-    Snapshot,
-    service_of,
-)
+from ops.review.diff.snapshot import CONTAINER, IMAGE, Snapshot, service_of
 
 
 def lines(comparison: Comparison) -> Iterator[Line]:

@@ -14,7 +14,7 @@ from ops.review.diff.values import Change, same
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def only(change: Change) -> bool:
+def is_formatting_only(change: Change) -> bool:
     """Whether a change of a file's text, at `files["path"]`, changes nothing by meaning."""
     if len(change.path) != 2 or change.path[0] not in ("files", "secret_files"):
         return False

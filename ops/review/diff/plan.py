@@ -24,12 +24,7 @@ from ops.review.diff.snapshot import (
     Snapshot,
     moved,
 )
-from ops.review.diff.values import (
-    ABSENT,
-    Change,
-    changes,
-    same,
-)
+from ops.review.diff.values import ABSENT, Change, changes, same
 
 # A container runs on while these change.
 IN_PLACE = frozenset(

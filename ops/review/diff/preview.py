@@ -14,12 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ops.review.diff import plan, preview_state, routing
-from ops.review.diff.comparison import (
-    Comparison,
-    DiffError,
-    Op,
-    Step,
-)
+from ops.review.diff.comparison import Comparison, DiffError, Op, Step
 from ops.review.diff.preview_state import DRIFTING_OUTPUTS, MASKED
 from ops.review.diff.report import Fault
 from ops.review.diff.snapshot import (

@@ -6,14 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ops.review.diff.snapshot import (
-    CONFIG_FILES,
-    DASHBOARD,
-    SECRET,
-    Address,
-    Resource,
-    provider_of,
-)
+from ops.review.diff.snapshot import CONFIG_FILES, DASHBOARD, SECRET, Address, Resource, provider_of
 
 # What the engine writes in the place of a secret.
 MASKED = {SECRET: "masked"}

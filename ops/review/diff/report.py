@@ -86,7 +86,7 @@ class Section(StrEnum):
     INTERRUPTIONS = "Interruptions"
     DRIFT = "Changed by hand, and put back"
     ALERTS = "Alerts"
-    ROUTES = "Who is told"
+    ROUTES = "Notification routing"
     DASHBOARDS = "Dashboards"
     COLLECTION = "Retention, scraping, data sources"
     IMAGES = "Images"

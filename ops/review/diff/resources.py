@@ -8,24 +8,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from ops.review.diff import (
-    alerts,
-    collection,
-    dashboards,
-    layout,
-    routing,
-)
+from ops.review.diff import alerts, collection, dashboards, layout, routing
 from ops.review.diff.comparison import Comparison, Op, Step
 from ops.review.diff.dashboards import field_of
 from ops.review.diff.plan import options_changed
-from ops.review.diff.report import (
-    Field,
-    Item,
-    Kind,
-    Line,
-    Quote,
-    quoted,
-)
+from ops.review.diff.report import Field, Item, Kind, Line, Quote, quoted
 from ops.review.diff.snapshot import (
     ALERTMANAGER_FILE,
     CONFIG_FILES,
@@ -43,13 +30,7 @@ from ops.review.diff.snapshot import (
     Address,
     is_secret,
 )
-from ops.review.diff.values import (
-    ABSENT,
-    Change,
-    changes,
-    shown,
-    without_fingerprints,
-)
+from ops.review.diff.values import ABSENT, Change, changes, shown, without_fingerprints
 
 _KINDS = {
     Op.CREATE: Kind.ADDED,
@@ -74,7 +55,7 @@ def details(comparison: Comparison) -> list[Item]:
 def others(comparison: Comparison) -> list[Item]:
     """What no other section tells."""
     found = []
-    told = _Told(comparison)
+    told = _Reported(comparison)
     for address, step in sorted(comparison.steps.items()):
         old, new = comparison.both(address)
         resource = new or old
@@ -112,7 +93,7 @@ def _options(comparison: Comparison) -> Iterator[Item]:
         yield Item(Kind.CHANGED, ", ".join(names), line, fields=shared)
 
 
-class _Told:
+class _Reported:
     """What the sections tell, each of what it reads."""
 
     def __init__(self, comparison: Comparison) -> None:
@@ -158,7 +139,9 @@ class _Told:
             case (x, ("image",)) if x == CONFIG_FILES:
                 return (change.old, change.new) in self.images
             case (x, (("files" | "secret_files") as part, *path)) if x == CONFIG_FILES:
-                return layout.only(change) or self._file(part, str(path[0]) if path else "", change)
+                return layout.is_formatting_only(change) or self._file(
+                    part, str(path[0]) if path else "", change
+                )
         return False
 
     def _of_first(self, change: Change) -> bool:
@@ -210,7 +193,7 @@ def _item(comparison: Comparison, address: Address) -> Item | None:
         and not options
         and not step.drift
         and bool(found)
-        and all(layout.only(change) for change in found)
+        and all(layout.is_formatting_only(change) for change in found)
     )
     return Item(
         _KINDS[step.op] if step else Kind.CHANGED,

@@ -24,7 +24,7 @@ _INHERITED = ("receiver", "group_by", *_TIMING)
 _TEMPLATE = "{{"
 
 
-class Truth(IntEnum):
+class Ternary(IntEnum):
     NO = 0
     MAYBE = 1
     YES = 2
@@ -38,9 +38,9 @@ class Matcher:
     sign: str
     value: str
 
-    def matches(self, labels: Mapping[str, str]) -> Truth:
+    def matches(self, labels: Mapping[str, str]) -> Ternary:
         if self.name not in labels or not self.sign:
-            return Truth.MAYBE
+            return Ternary.MAYBE
         found = labels[self.name]
         if self.sign in ("=", "!="):
             equal = found == self.value
@@ -48,8 +48,8 @@ class Matcher:
             try:
                 equal = re.fullmatch(self.value, found) is not None
             except re.error:
-                return Truth.MAYBE
-        return Truth.YES if equal is (self.sign in ("=", "=~")) else Truth.NO
+                return Ternary.MAYBE
+        return Ternary.YES if equal is (self.sign in ("=", "=~")) else Ternary.NO
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Delivery:
 
 
 @dataclass(frozen=True)
-class Hold:
+class InhibitedBy:
     """While `source` fires, the alert may be held back."""
 
     source: str
@@ -81,12 +81,12 @@ def known_labels(
 
 def deliveries(route: Mapping[str, Any], labels: Mapping[str, str]) -> list[Delivery]:
     """The deliveries of an alert by a configuration's `route`, each receiver and timing once."""
-    found = _deliveries(route, labels, {}, Truth.YES)
+    found = _deliveries(route, labels, {}, Ternary.YES)
     return list({repr(one): one for one in found}.values())
 
 
 def _deliveries(
-    route: Mapping[str, Any], labels: Mapping[str, str], above: Mapping[str, Any], here: Truth
+    route: Mapping[str, Any], labels: Mapping[str, str], above: Mapping[str, Any], here: Ternary
 ) -> Iterator[Delivery]:
     """`here` is whether the alert comes to this route and matches it."""
     own = {**above, **{key: route[key] for key in _INHERITED if key in route}}
@@ -94,18 +94,18 @@ def _deliveries(
     asked = alone = here
     for child in route.get("routes") or ():
         matched = all_match(matchers_of(child), labels)
-        if matched is Truth.NO or asked is Truth.NO:
+        if matched is Ternary.NO or asked is Ternary.NO:
             continue
         yield from _deliveries(child, labels, own, min(asked, matched))
-        doubt = Truth.NO if matched is Truth.YES else Truth.MAYBE
+        doubt = Ternary.NO if matched is Ternary.YES else Ternary.MAYBE
         alone = min(alone, doubt)
         if not child.get("continue"):
             asked = min(asked, doubt)
-    if alone is not Truth.NO:
+    if alone is not Ternary.NO:
         timing = {key: own.get(key, _DEFAULT_TIMING[key]) for key in _TIMING}
         timing["group_by"] = sorted(map(str, own.get("group_by") or ()))
         muted = (*(route.get("mute_time_intervals") or ()), *_outside(route))
-        yield Delivery(str(own.get("receiver", "")), alone is Truth.YES, timing, muted)
+        yield Delivery(str(own.get("receiver", "")), alone is Ternary.YES, timing, muted)
 
 
 def _outside(route: Mapping[str, Any]) -> list[str]:
@@ -144,11 +144,11 @@ def _unquoted(text: str) -> str:
     return re.sub(r"\\(.)", lambda found: "\n" if found[1] == "n" else found[1], text[1:-1])
 
 
-def all_match(matchers: list[Matcher], labels: Mapping[str, str]) -> Truth:
-    return min((matcher.matches(labels) for matcher in matchers), default=Truth.YES)
+def all_match(matchers: list[Matcher], labels: Mapping[str, str]) -> Ternary:
+    return min((matcher.matches(labels) for matcher in matchers), default=Ternary.YES)
 
 
-def holds(inhibitions: list[Any], alerts: Mapping[str, list[dict[str, str]]]) -> set[Hold]:
+def holds(inhibitions: list[Any], alerts: Mapping[str, list[dict[str, str]]]) -> set[InhibitedBy]:
     """Which alerts may be held back by which, `alerts` being known labels by name.
 
     An alert that is on both sides of an inhibition is not held back by another that is.
@@ -159,17 +159,17 @@ def holds(inhibitions: list[Any], alerts: Mapping[str, list[dict[str, str]]]) ->
         equal = rule.get("equal") or ()
         for source_name, source_kinds in alerts.items():
             for source in source_kinds:
-                if all_match(sources, source) is Truth.NO:
+                if all_match(sources, source) is Ternary.NO:
                     continue
-                both = all_match(targets, source) is Truth.YES
+                both = all_match(targets, source) is Ternary.YES
                 for target_name, target_kinds in alerts.items():
                     for target in target_kinds:
-                        if all_match(targets, target) is Truth.NO:
+                        if all_match(targets, target) is Ternary.NO:
                             continue
-                        if both and all_match(sources, target) is Truth.YES:
+                        if both and all_match(sources, target) is Ternary.YES:
                             continue
                         if _agree(source, target, equal):
-                            found.add(Hold(source_name, target_name))
+                            found.add(InhibitedBy(source_name, target_name))
     return found
 
 

@@ -12,17 +12,8 @@ import yaml
 from ops.review.diff import alerts, routes
 from ops.review.diff.comparison import Comparison
 from ops.review.diff.dashboards import field_of
-from ops.review.diff.report import (
-    Field,
-    Item,
-    Kind,
-    Line,
-    Mark,
-    Quote,
-    count,
-    quoted,
-)
-from ops.review.diff.routes import Delivery, Hold
+from ops.review.diff.report import Field, Item, Kind, Line, Mark, Quote, count, quoted
+from ops.review.diff.routes import Delivery, InhibitedBy
 from ops.review.diff.snapshot import ALERTMANAGER_FILE, PROMETHEUS_FILE, Snapshot
 from ops.review.diff.values import Change, changes
 
@@ -189,7 +180,7 @@ def _hold_items(before: Routing, after: Routing) -> Iterator[Item]:
             yield Item(kind, ", ".join(targets), (*line, *quoted(held_by)), mark, why)
 
 
-def _by_target(found: set[Hold], common: set[str]) -> dict[str, list[str]]:
+def _by_target(found: set[InhibitedBy], common: set[str]) -> dict[str, list[str]]:
     """What alerts that come or go hold back, or are, is told with them."""
     by_target: dict[str, list[str]] = defaultdict(list)
     for hold in sorted(found, key=lambda hold: (hold.target, hold.source)):

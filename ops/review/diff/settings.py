@@ -7,20 +7,9 @@ from typing import Any
 
 from components.common.redaction import redact_value
 from ops.review.diff.comparison import Comparison
-from ops.review.diff.report import (
-    Field,
-    Item,
-    Kind,
-    Line,
-    Quote,
-)
+from ops.review.diff.report import Field, Item, Kind, Line, Quote
 from ops.review.diff.snapshot import Setting, is_secret
-from ops.review.diff.values import (
-    ABSENT,
-    Change,
-    changes,
-    shown,
-)
+from ops.review.diff.values import ABSENT, Change, changes, shown
 
 _UNSET: tuple[Any, ...] = (ABSENT, "", None, [], {})
 

@@ -9,15 +9,7 @@ from typing import Any
 import yaml
 
 from components.settings.discovery import FOLDER
-from ops.review.diff.report import (
-    Field,
-    Item,
-    Kind,
-    Line,
-    Mark,
-    Quote,
-    quoted,
-)
+from ops.review.diff.report import Field, Item, Kind, Line, Mark, Quote, quoted
 from ops.review.diff.snapshot import Snapshot
 
 _TARGETS = f"{FOLDER}/"

@@ -7,15 +7,7 @@ from collections.abc import Iterator
 
 from ops.review.diff import safe
 from ops.review.diff.markdown import NO_RESTART
-from ops.review.diff.report import (
-    Field,
-    Item,
-    Line,
-    Mark,
-    Quote,
-    Report,
-    Section,
-)
+from ops.review.diff.report import Field, Item, Line, Mark, Quote, Report, Section
 
 _MARKS = {
     Mark.DANGER: "DANGER ",
