@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pulumi
 
-from components.alertmanager import receivers, routing
+from components.alertmanager import receivers, routing, user_receivers
 from components.docker import tls_files
 from components.docker.config_files import NoticesItself, ReloadOnChange
 from components.docker.container import (
@@ -39,13 +39,16 @@ def spec(settings: Settings, name: str = "alertmanager") -> ServiceSpec:
         **{_below(path): pem for path, pem in receivers.ca_files(settings).items()},
     }
     secret_files = {
-        _below(path): secret for path, secret in receivers.secret_files(settings).items()
+        _below(path): secret
+        for path, secret in (
+            receivers.secret_files(settings) | user_receivers.secret_files(settings)
+        ).items()
     }
     return ServiceSpec(
         ContainerSpec(
             service=name,
             command=[
-                f"--config.file={routing.CONFIG_DIR}/alertmanager.yml",
+                f"--config.file={receivers.CONFIG_DIR}/alertmanager.yml",
                 f"--storage.path={DATA_DIR}",
                 # How much of its silences, and of what it has already told, a crash may cost it.
                 # The default is a quarter of an hour: a silence gone, a page repeated.
@@ -53,7 +56,7 @@ def spec(settings: Settings, name: str = "alertmanager") -> ServiceSpec:
                 # Where the links in messages lead.
                 f"--web.external-url={settings.url(name)}",
                 *_cluster_flags(settings, name),
-                *tls_files.server_flags(settings, routing.CONFIG_DIR),
+                *tls_files.server_flags(settings, receivers.CONFIG_DIR),
             ],
             probe=_probe(settings),
             port=PORT,
@@ -65,19 +68,19 @@ def spec(settings: Settings, name: str = "alertmanager") -> ServiceSpec:
             ],
         ),
         files=ServiceFiles(
-            target=routing.CONFIG_DIR,
+            target=receivers.CONFIG_DIR,
             files=files,
             secret_files={
                 **secret_files,
                 **tls_files.server_files(settings, service=name, password=True),
-                **tls_files.client_files(settings, routing.CONFIG_DIR, "alertmanager"),
+                **tls_files.client_files(settings, receivers.CONFIG_DIR, "alertmanager"),
                 **(
-                    tls_files.gossip_files(settings, routing.CONFIG_DIR, "alertmanager")
+                    tls_files.gossip_files(settings, receivers.CONFIG_DIR, "alertmanager")
                     if settings.gossip_peers
                     else {}
                 ),
             },
-            checker=("amtool", "check-config", f"{routing.CONFIG_DIR}/alertmanager.yml"),
+            checker=("amtool", "check-config", f"{receivers.CONFIG_DIR}/alertmanager.yml"),
             on_change=ReloadOnChange(),
             on_change_below={tls_files.FOLDER: NoticesItself()},
         ),
@@ -86,7 +89,7 @@ def spec(settings: Settings, name: str = "alertmanager") -> ServiceSpec:
 
 
 def _below(path: str) -> str:
-    return path.removeprefix(f"{routing.CONFIG_DIR}/")
+    return path.removeprefix(f"{receivers.CONFIG_DIR}/")
 
 
 def _cluster_flags(settings: Settings, name: str) -> list[str]:
@@ -96,7 +99,7 @@ def _cluster_flags(settings: Settings, name: str) -> list[str]:
             # Its own is one of Docker's, which no other host knows.
             f"--cluster.advertise-address={elsewhere.pop(name)}",
             *(f"--cluster.peer={address}" for address in elsewhere.values()),
-            *tls_files.gossip_flags(settings, routing.CONFIG_DIR),
+            *tls_files.gossip_flags(settings, receivers.CONFIG_DIR),
         ]
     peers = dict(settings.gossip_addresses)
     if not peers:
@@ -117,7 +120,7 @@ def _probe(settings: Settings) -> str:
         ready = http_probe(PORT, "/-/ready")
         status = f"wget -q -O - http://127.0.0.1:{PORT}/api/v2/status"
         return f"{status}{settled}" if settled else ready
-    config = f"--http.config.file={routing.CONFIG_DIR}/{tls_files.CLIENT}"
+    config = f"--http.config.file={receivers.CONFIG_DIR}/{tls_files.CLIENT}"
     return f"amtool {config} --alertmanager.url=https://localhost:{PORT} cluster show{settled}"
 
 

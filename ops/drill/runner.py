@@ -120,7 +120,7 @@ class Drill:
         standing = self.alertmanager.standing(alert.as_filter)
         if standing is None:
             raise DrillError(f"Alertmanager took the alert for {alert.receiver} and has it not.")
-        if standing.receivers != {alert.receiver}:
+        if standing.receivers != (alert.expected or {alert.receiver}):
             there = ", ".join(sorted(standing.receivers))
             return f"the live configuration routes it to {there}: is `pulumi up` due?"
         return standing.held_back

@@ -11,7 +11,7 @@ import docker
 import requests
 
 from components.alertmanager import alertmanager
-from components.alertmanager.routing import CONFIG_DIR
+from components.alertmanager.receivers import CONFIG_DIR
 from components.docker.container import container_name
 from components.settings.settings import Settings
 from tests.live import stack as stacks

@@ -199,7 +199,7 @@ def test_the_order_in_the_stack_file_is_no_change(settings: Callable[..., Any]) 
         ({"watch": ["host"], "backendDns": [{"name": "b", "port": 1}]}, "backendDns is set, and"),
         (
             {"watch": ["host"], "alerts": {"RedisDown": {"for": "5m"}, "DiskSpaceLow": {}}},
-            "alerts: RedisDown belongs to a service that is not monitored (backend, postgresql, redi",
+            "RedisDown belongs to a service that is not monitored (backend, postgresql, redis)",
         ),
     ],
 )
