@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pulumi
 
-from components.alertmanager import receivers, routing
+from components.alertmanager import receivers, routing, user_receivers
 from components.docker import tls_files
 from components.docker.config_files import NoticesItself, ReloadOnChange
 from components.docker.container import (
@@ -39,7 +39,10 @@ def spec(settings: Settings, name: str = "alertmanager") -> ServiceSpec:
         **{_below(path): pem for path, pem in receivers.ca_files(settings).items()},
     }
     secret_files = {
-        _below(path): secret for path, secret in receivers.secret_files(settings).items()
+        _below(path): secret
+        for path, secret in (
+            receivers.secret_files(settings) | user_receivers.secret_files(settings)
+        ).items()
     }
     return ServiceSpec(
         ContainerSpec(

@@ -10,6 +10,7 @@ class Problem:
     """What is wrong at `path` below the setting.
 
     `fix` is set where a command on that path does not help, `remove` where the path has to go.
+    `setting` is the field that it is about, if that is another than the one being checked.
     `hidden` is one whose value has a secret in it where none belongs: the value is not shown.
     """
 
@@ -18,6 +19,7 @@ class Problem:
     fix: str | None = None
     hidden: bool = False
     remove: bool = False
+    setting: str = ""
 
 
 class Problems(ValueError):

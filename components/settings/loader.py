@@ -14,8 +14,8 @@ from pulumi.runtime import config as runtime_config
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
-from components.common.problems import Problems
-from components.settings import messages, schema
+from components.common.problems import Problem, Problems
+from components.settings import fixes, messages, schema
 from components.settings.messages import WrongSetting
 from components.settings.settings import Settings
 
@@ -69,7 +69,11 @@ def parse(stack: str, values: Mapping[str, str], secret_keys: Iterable[str]) -> 
         if key not in secrets:
             # Pulumi treats the whole of a setting as secret that has a secret part.
             wrong += [
-                WrongSetting((key, *path), "is a secret: set it with --secret")
+                WrongSetting(
+                    (key, *path),
+                    "is a secret: set it with --secret",
+                    fix=fixes.set_secret(".".join((key, *path)), stack),
+                )
                 for path in schema.secret_places(key, raw[key])
             ]
     for key in schema.secret_settings():
@@ -129,16 +133,27 @@ def _wrong(raw: Mapping[str, Any], details: Any, secrets: set[str]) -> list[Wron
     if not isinstance(cause, Problems):
         shown = _value(raw, path, hidden=path[0] in secrets)
         return [WrongSetting(path, _text(details), shown, remove=unknown)]
-    return [
-        WrongSetting(
-            (*path, *problem.path),
-            problem.text,
-            _value(raw, (*path, *problem.path), hidden=path[0] in secrets or problem.hidden),
-            problem.fix,
-            remove=problem.remove or unknown,
-        )
-        for problem in cause.problems
-    ]
+    return [_of_part(raw, path, problem, secrets, unknown=unknown) for problem in cause.problems]
+
+
+def _of_part(
+    raw: Mapping[str, Any],
+    path: tuple[str, ...],
+    problem: Problem,
+    secrets: set[str],
+    *,
+    unknown: bool,
+) -> WrongSetting:
+    above = (to_camel(problem.setting),) if problem.setting else path
+    whole = (*above, *problem.path)
+    hidden = problem.hidden or whole[0] in secrets
+    return WrongSetting(
+        whole,
+        problem.text,
+        _value(raw, whole, hidden=hidden),
+        problem.fix,
+        remove=problem.remove or unknown,
+    )
 
 
 def _text(details: Any) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field, SecretStr, StrictBool, ValidationInfo, field_validator
 
 from components.common.model import Frozen
 from components.common.problems import raise_if_any
 from components.settings import slack
 from components.settings.monitored import WatchSettings
+from components.settings.receivers import Channel
 from components.settings.slack import SlackChannels, SlackWebhookUrls
 from components.settings.types import (
     Authorities,
@@ -18,8 +17,6 @@ from components.settings.types import (
     OneLine,
     OptionalHostPort,
 )
-
-Channel = Literal["critical", "warnings", "database", "backend"]
 
 
 class DeliveryCa(Frozen):

@@ -12,14 +12,28 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 
+from components.common.redaction import redact_value
+
 Path = tuple[str, ...]
+UPSTREAM = "the schema of another program"
+"""Marks, in `Annotated`, a part that is passed through: its secrets are known by their names."""
+# Of Alertmanager's receivers and HTTP clients, without the `_file` that each but the last two has.
+SECRET_FIELDS = frozenset(
+    {
+        "alert_source_token", "api_key", "api_secret", "app_token", "auth_password", "auth_secret",
+        "bearer_token", "bot_token", "client_secret", "credentials", "password", "routing_key",
+        "service_key", "token", "token_id", "user_key", "webhook_url", "secret_key", "secrets",
+    }
+)  # fmt: skip
+FIELDS_WITHOUT_FILE = frozenset({"secret_key", "secrets"})
 
 
 def find_secrets(annotation: Any, value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
     """Each secret that is not empty in a value of any shape, with its path."""
     if value in ("", None):
         return
-    if is_secret(annotation):
+    of_upstream = annotation is UPSTREAM and isinstance(value, str) and redact_value(value) != value
+    if is_secret(annotation) or of_upstream:
         yield path, value if isinstance(value, str) else json.dumps(value)
     elif isinstance(value, Mapping):
         for key, item in value.items():
@@ -36,7 +50,7 @@ def is_secret(annotation: Any) -> bool:
 def contains_secret(annotation: Any) -> bool:
     """Whether there is a secret in it, or it is one."""
     return any(
-        option is SecretStr or any(map(contains_secret, _parts_of(option)))
+        option in (SecretStr, UPSTREAM) or any(map(contains_secret, _parts_of(option)))
         for option in _options(annotation)
     )
 
@@ -50,6 +64,8 @@ def type_at(annotation: Any, path: Sequence[str]) -> Any:
 
 def _part(annotation: Any, key: str) -> Any:
     for option in _options(annotation):
+        if option is UPSTREAM:
+            return SecretStr if key in SECRET_FIELDS else UPSTREAM
         if _is_model(option):
             for name, field in option.model_fields.items():
                 if key in (name, field.alias):
@@ -70,7 +86,8 @@ def _parts_of(option: Any) -> list[Any]:
 def _options(annotation: Any) -> list[Any]:
     """The members of a union, without what `Annotated` adds."""
     if get_origin(annotation) is Annotated:
-        return _options(get_args(annotation)[0])
+        found, *marks = get_args(annotation)
+        return [UPSTREAM] if UPSTREAM in marks else _options(found)
     if get_origin(annotation) in (types.UnionType, Union):
         return [option for found in get_args(annotation) for option in _options(found)]
     return [annotation]

@@ -28,8 +28,8 @@ from components.settings import remote_write
 from components.settings import thanos as thanos_settings
 from components.settings.hosts import PLACED_EXPORTERS
 from components.settings.network_pool import NetworkPool
-from components.settings.notifications import NotificationSettings
 from components.settings.remote_write import RemoteWrite
+from components.settings.routing import RoutingSettings
 from components.settings.thanos import ThanosSettings
 from components.settings.types import (
     AdminLogin,
@@ -66,7 +66,7 @@ LimitedService = Annotated[str, known_service(frozenset(SERVICES), "limits")]
 ImageService = Annotated[str, known_service(frozenset(IMAGES), "an image")]
 
 
-class Settings(NotificationSettings):
+class Settings(RoutingSettings):
     """One stack's settings, checked. Secrets are `SecretStr`: printing the object shows none."""
 
     demo: StrictBool = False

@@ -253,6 +253,7 @@ def number(value: Any) -> Any:
 
 
 Duration = Annotated[str, AfterValidator(_duration)]
+OptionalDuration = Annotated[str, AfterValidator(lambda text: _duration(text) if text else text)]
 Size = Annotated[str, AfterValidator(_size)]
 BodySize = Annotated[str, AfterValidator(_body_size)]
 SampleLimit = Annotated[int, BeforeValidator(number), Field(ge=1_000, le=10_000_000)]

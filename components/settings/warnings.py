@@ -13,7 +13,6 @@ from components.rules.overrides import PROD
 from components.rules.rule_set import RuleSet
 from components.settings.discovery import groups_of
 from components.settings.settings import Settings
-from components.settings.slack import SlackChannels
 from components.user_files.paths import PROJECT_DIR
 
 EXPIRY_DAYS = 30
@@ -41,9 +40,10 @@ def _all(settings: Settings) -> Iterator[str]:
 def missing_receivers(settings: Settings) -> list[str]:
     """What is not set up, in words for the preview. Empty where every receiver can be reached."""
     missing = []
-    if not settings.has_slack:
+    own = settings.built_in_destinations
+    if own and not settings.has_slack:
         missing.append(_no_slack(settings))
-    elif without := [name for name in SlackChannels.model_fields if not settings.posts_to(name)]:
+    elif without := [name for name in own if not settings.posts_to(name)]:
         missing.append(
             f"no Slack webhook for {', '.join(without)}: set it with `pulumi config set --secret "
             f"--path slackWebhookUrls.{without[0]}`"
@@ -53,7 +53,7 @@ def missing_receivers(settings: Settings) -> list[str]:
             f"mailSmarthost is the placeholder {settings.mail_smarthost}: set yours, or no mail "
             "arrives"
         )
-    if not settings.mail_smarthost:
+    if not settings.mail_smarthost and "critical" in own:
         missing.append(
             "no mail server: until `pulumi config set mailSmarthost HOST:PORT` no mail is sent for "
             "critical alerts"

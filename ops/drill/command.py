@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
+import yaml
 from rich.console import Console
 from rich.table import Table
 
+from components.alertmanager import routes, routing
 from components.alertmanager.receivers import HEARTBEAT_RECEIVER
 from components.settings.settings import Settings
 from ops import connections
@@ -15,6 +18,7 @@ from ops.drill.alertmanager import Alertmanager, Receiver
 from ops.drill.log import Log
 from ops.drill.plan import DrillAlert, plan
 from ops.drill.runner import Delivery, Drill
+from ops.review.diff.routes import deliveries, matchers_of
 
 console = Console(highlight=False)
 
@@ -30,7 +34,7 @@ def run(settings: Settings, url: str, patience: float, *, until_resolved: bool) 
         url or settings.local_url("alertmanager"), connections.session(settings)
     )
     receivers = alertmanager.receivers()
-    alerts = plan(stack, datetime.now(UTC))
+    alerts = _with_all_who_hear(plan(stack, datetime.now(UTC), routes.rows(settings)), settings)
     reachable = [
         alert
         for alert in alerts
@@ -48,14 +52,32 @@ def run(settings: Settings, url: str, patience: float, *, until_resolved: bool) 
     missed = [
         *nowhere(alerts, receivers, settings),
         *(
-            Delivery(name, "", "", why="no row of components/alertmanager/routing.py: not tried")
+            Delivery(name, "", "", why="no route of these settings leads there: not tried")
             for name in sorted(set(receivers) - {alert.receiver for alert in alerts})
+            # It hears of an alert only when that has been there for escalateAfter.
+            if name not in (settings.escalate_to, routes.NOBODY)
         ),
     ]
     console.print(table([*found, *missed]))
     if found and not until_resolved:
         console.print(follow_up(found, receivers), soft_wrap=True)
     return all(map(passes, [*found, *missed]))
+
+
+def _with_all_who_hear(alerts: list[DrillAlert], settings: Settings) -> list[DrillAlert]:
+    """The alerts with all the receivers that the settings route them to."""
+    tree = yaml.safe_load(routing.render_config(settings))["route"]
+    # To Alertmanager a label that is not there is an empty one.
+    absent = {asked.name: "" for route in tree["routes"] for asked in matchers_of(route)}
+    return [
+        replace(
+            alert,
+            expected=frozenset(
+                one.receiver for one in deliveries(tree, {**absent, **alert.labels})
+            ),
+        )
+        for alert in alerts
+    ]
 
 
 def passes(delivery: Delivery) -> bool:
@@ -81,7 +103,8 @@ def _why_nowhere(name: str, receivers: dict[str, Receiver], settings: Settings) 
         return "not in the live configuration: is `pulumi up` due?"
     if name == HEARTBEAT_RECEIVER:
         return "nowhere to send: heartbeatUrl is not set, which is no fault"
-    return f"nowhere to send: no way to Slack for {getattr(settings.slack_channels, name)}"
+    channel = getattr(settings.slack_channels, name, name)
+    return f"nowhere to send: no way to Slack for {channel}"
 
 
 def table(found: Sequence[Delivery]) -> Table:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from components.alertmanager import receivers, routing
-from components.alertmanager.routing import Destination
+from components.alertmanager.destinations import DESTINATIONS, HEARTBEAT_MATCHER, Destination
+from components.alertmanager.receivers import HEARTBEAT_RECEIVER
+from components.alertmanager.routes import Row
 from components.common.quantities import duration_seconds
 
 ALERT = "Drill"
@@ -17,16 +18,17 @@ DRILL_LABEL = "drill"
 """Marks a drill's alerts; the templates of messages know it."""
 LINK = "https://github.com/vitalstream/monitoring/blob/main/docs/operations/alerting.md#the-drill"
 # Of several values of a label the first is taken.
-_MATCHER = re.compile(r'(\w+)=~?"([^"|]*)(?:\|[^"]*)?"')
+_MATCHER = re.compile(r'(\w+)\s*=~?\s*"?([^"|]*)(?:\|[^"]*)?"?')
 
 
 @dataclass(frozen=True)
 class DrillAlert:
-    """An alert made for one receiver."""
+    """An alert made for one receiver; `expected` are all that get it, where others do too."""
 
     receiver: str
     labels: dict[str, str]
     annotations: dict[str, str]
+    expected: frozenset[str] = frozenset()
 
     def posted(self, starts: datetime, ends: datetime) -> dict[str, Any]:
         """As Alertmanager's API v2 takes it."""
@@ -45,23 +47,23 @@ class DrillAlert:
 
 
 def plan(
-    stack: str, now: datetime, destinations: Sequence[Destination] = routing.DESTINATIONS
+    stack: str, now: datetime, rows: Sequence[Destination | Row] = DESTINATIONS
 ) -> list[DrillAlert]:
     """The alerts, those of the shortest wait first.
 
-    Each has the one label that its row asks for, and else none that a row or an inhibition knows.
+    Each has the labels that its row asks for, and else none that a row or an inhibition knows.
     No real alert has this `stack`, which every inhibition compares; and as it differs from drill
     to drill, no drill joins a group of one before, which would make it wait longer.
     """
     drilled = f"{stack} (drill {now:%H:%M:%S})"
-    soonest = sorted(destinations, key=lambda found: duration_seconds(found.wait))
+    soonest = sorted(rows, key=lambda found: duration_seconds(found.wait))
     matchers = {
-        receivers.HEARTBEAT_RECEIVER: routing.HEARTBEAT_MATCHER,
-        **{found.receiver: found.matcher for found in soonest},
+        HEARTBEAT_RECEIVER: (HEARTBEAT_MATCHER,),
+        **{found.receiver: found.matchers for found in soonest},
     }
     return [
-        DrillAlert(receiver, _labels(matcher, drilled), _annotations(receiver, stack, now))
-        for receiver, matcher in matchers.items()
+        DrillAlert(receiver, _labels(asked, drilled), _annotations(receiver, stack, now))
+        for receiver, asked in matchers.items()
     ]
 
 
@@ -70,17 +72,22 @@ def lifetime(seconds: float) -> timedelta:
     return timedelta(seconds=seconds + 60)
 
 
-def _labels(matcher: str, stack: str) -> dict[str, str]:
-    found = _MATCHER.fullmatch(matcher)
-    if found is None:
-        raise ValueError(f"a drill cannot make an alert for the matcher {matcher}")
+def _labels(matchers: Sequence[str], stack: str) -> dict[str, str]:
+    """The labels that a route asks for; a label that it must not have, the alert has not."""
+    asked = {}
+    for matcher in matchers:
+        found = _MATCHER.fullmatch(matcher.strip())
+        if found is None and "!" not in matcher:
+            raise ValueError(f"a drill cannot make an alert for the matcher {matcher}")
+        if found:
+            asked[found[1]] = found[2]
     return {
         "alertname": ALERT,
         "severity": "drill",
         "service": "drill",
         "stack": stack,
         DRILL_LABEL: "true",
-        found[1]: found[2],
+        **asked,
     }
 
 

@@ -120,7 +120,7 @@ class Drill:
         state = self.alertmanager.alert_state(alert.as_filter)
         if state is None:
             raise DrillError(f"Alertmanager took the alert for {alert.receiver} and has it not.")
-        if state.receivers != {alert.receiver}:
+        if state.receivers != (alert.expected or {alert.receiver}):
             there = ", ".join(sorted(state.receivers))
             return f"the live configuration routes it to {there}: is `pulumi up` due?"
         return state.held_back

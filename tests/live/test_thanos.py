@@ -38,7 +38,7 @@ KEYS = {"thanosAccessKey": "live-access-key", "thanosSecretKey": "live-secret-Ke
 DAYS = 5
 SAMPLES = DAYS * 86400 // STEP_SECONDS
 OUTAGE_SECONDS = 25
-TELLER = backup.Teller(Console())
+PROGRESS = backup.Progress(Console())
 BOARDS = panels.boards(f"{SCRAPE_SECONDS}s")
 TARGETS = panels.targets(BOARDS)
 
@@ -305,14 +305,14 @@ def test_a_backup_is_taken_and_brought_back_beside_a_sidecar(
     listed = ["test", "-e", "/prometheus/thanos.shipper.json"]
     prometheus = over_tls.stack.container("prometheus")
     assert eventually(lambda: prometheus.exec_run(listed).exit_code == 0, 60)
-    archive = backup.backup(client, TLS_NAME, tmp_path, 1, TELLER)
+    archive = backup.backup(client, TLS_NAME, tmp_path, 1, PROGRESS)
     with (
         tarfile.open(archive) as whole,
         tarfile.open(fileobj=whole.extractfile("prometheus.tar.gz")) as kept,
     ):
         assert "thanos.shipper.json" in {Path(name).name for name in kept.getnames()}
     before = time.time()
-    backup.restore(client, archive, TLS_NAME, TELLER, lambda _question: True)
+    backup.restore(client, archive, TLS_NAME, PROGRESS, lambda _question: True)
     assert eventually(lambda: over_tls.value('up{job="alertmanager"}'), 120) == 1
     # What was scraped before the backup is seen through the sidecar again.
     assert over_tls.query('up{job="alertmanager"}', time=before - 5)

@@ -21,7 +21,7 @@ from tests.live.backup_stack import HISTORY, Facts
 from tests.live.stack import Stack, eventually
 
 NAME = "live-upgrade"
-TELLER = backup.Teller(Console())
+PROGRESS = backup.Progress(Console())
 EXPORTERS = frozenset(("postgres-exporter", "redis-exporter"))
 
 
@@ -54,7 +54,7 @@ def upgrade(
             backups.add_user_and_dashboard(stack)
         assert eventually(lambda: stack.query("instance:node_cpu_utilisation:ratio_rate5m"), 30)
         folder = tmp_path_factory.mktemp("backups")
-        archive = backup.backup(docker_client, NAME, folder, None, TELLER)
+        archive = backup.backup(docker_client, NAME, folder, None, PROGRESS)
         moment = time.time()
         before = backups.facts(stack, moment)
         stack = up(docker_client, images | newer, newer)
@@ -116,7 +116,7 @@ def test_nothing_of_the_log_was_given_up(upgrade: Upgrade) -> None:
 def back(upgrade: Upgrade, tmp_path_factory: pytest.TempPathFactory) -> tuple[Stack, Path]:
     """The older images again, and an archive of the newer ones."""
     client = upgrade.stack.client
-    newer = backup.backup(client, NAME, tmp_path_factory.mktemp("newer"), None, TELLER)
+    newer = backup.backup(client, NAME, tmp_path_factory.mktemp("newer"), None, PROGRESS)
     return up(client, upgrade.images | upgrade.older, upgrade.newer), newer
 
 
@@ -125,14 +125,14 @@ def test_data_of_the_newer_major_version_is_refused_by_the_older(
 ) -> None:
     stack, newer = back
     with pytest.raises(backup.BackupError, match=r"data of prometheus .*docs/upgrades\.md"):
-        backup.restore(stack.client, newer, NAME, TELLER, lambda _question: True)
+        backup.restore(stack.client, newer, NAME, PROGRESS, lambda _question: True)
 
 
 def test_the_backup_from_before_brings_everything_back(
     back: tuple[Stack, Path], upgrade: Upgrade
 ) -> None:
     stack, _ = back
-    backup.restore(stack.client, upgrade.archive, NAME, TELLER, lambda _question: True)
+    backup.restore(stack.client, upgrade.archive, NAME, PROGRESS, lambda _question: True)
     # The archive is a little older than what was asked.
     found, before = backups.facts(stack, upgrade.moment), upgrade.before
     assert found.samples[HISTORY] == before.samples[HISTORY]

@@ -78,7 +78,7 @@ def _rendered(stack: str, folder: Path, **changes: Any) -> Path:
     changed = {f"vitalstream:{key}": value for key, value in changes.items()}
     secrets = {
         *committed.secret_keys,
-        *(f"vitalstream:{key}" for key in (*SECRETS, "slackWebhookUrls")),
+        *(f"vitalstream:{key}" for key in (*SECRETS, "slackWebhookUrls", "receivers")),
     }
     config = StackConfig({**committed.values, **changed}, tuple(secrets))
     render.write(render.render(stack, config), folder)

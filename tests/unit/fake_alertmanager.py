@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from ops.review.diff.routes import Truth, all_match, matchers_of
+from ops.review.diff.routes import Ternary, all_match, matchers_of
 
 Alert = dict[str, Any]
 
@@ -46,7 +46,7 @@ class FakeAlertmanager:
         return next(
             route["receiver"]
             for route in self.config["route"]["routes"]
-            if all_match(matchers_of(route), alert["labels"]) is Truth.YES
+            if all_match(matchers_of(route), alert["labels"]) is Ternary.YES
         )
 
     def firing(self) -> list[Alert]:

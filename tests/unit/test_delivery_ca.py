@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from components.alertmanager import alertmanager, routing
+from components.alertmanager.destinations import DESTINATIONS
 from components.settings.settings import Settings
 from tests.certificates import authority
 
@@ -65,7 +66,7 @@ def test_every_channel_is_reached_through_the_same_authority(
     channels = [slack for one in receivers for slack in one.get("slack_configs", [])]
     assert [slack["http_config"]["tls_config"] for slack in channels] == [
         {"ca_file": "/etc/alertmanager/ca/slack.pem"}
-    ] * len(routing.DESTINATIONS)
+    ] * len(DESTINATIONS)
 
 
 def test_the_certificates_are_files_beside_the_configuration(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from components.alertmanager import routing
+from components.alertmanager.destinations import DESTINATIONS, Destination
 from components.settings.slack import SlackChannels
 from ops.drill import plan
 
@@ -34,8 +34,8 @@ def test_every_link_leads_somewhere(page: Path) -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize("row", routing.DESTINATIONS, ids=lambda row: row.receiver)
-def test_the_table_of_who_hears_what_is_that_of_the_code(row: routing.Destination) -> None:
+@pytest.mark.parametrize("row", DESTINATIONS, ids=lambda row: row.receiver)
+def test_the_table_of_who_hears_what_is_that_of_the_code(row: Destination) -> None:
     lines = (ROOT / "docs" / "operations" / "alerting.md").read_text().splitlines()
     line = next(line for line in lines if line.startswith(f"| `{row.receiver}` |"))
     times = [re.sub(r"(\d+)(\w)", r"\1 \2", text) for text in (row.wait, row.interval, row.repeat)]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from components.alertmanager import routing
+from components.alertmanager.destinations import DESTINATIONS
 from components.catalog.exporters import EXPORTERS
 from components.catalog.images import IMAGES
 from components.catalog.integration import Integration
@@ -85,7 +85,7 @@ def test_an_integration_names_what_is_there(found: Integration) -> None:
         assert callable(spec_of(found.exporter))
         assert IMAGES[found.exporter.service] == found.exporter.image
     if found.destination:
-        assert found.destination in {row.receiver for row in routing.DESTINATIONS}
+        assert found.destination in {row.receiver for row in DESTINATIONS}
 
 
 @every_kind

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from components.alertmanager import routing
-from components.alertmanager.routing import Destination
+from components.alertmanager.destinations import DESTINATIONS, Destination
 from components.catalog.integrations import INTEGRATIONS
 from components.common.quantities import duration_seconds
 from components.settings import warnings as setting_warnings
@@ -108,7 +108,7 @@ def test_each_alert_of_each_severity_goes_where_its_labels_say(
     assert routed(alertname=alert, severity=severity, service=service, stack="prod") == expected
 
 
-@pytest.mark.parametrize("destination", routing.DESTINATIONS, ids=lambda found: found.receiver)
+@pytest.mark.parametrize("destination", DESTINATIONS, ids=lambda found: found.receiver)
 def test_no_route_is_one_that_no_alert_can_reach(destination: Destination) -> None:
     assert any(
         _matches(destination.matcher, alertname=alert, severity=severity, service=service)
