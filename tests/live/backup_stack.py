@@ -1,4 +1,4 @@
-"""What the tests of backup and restore put into a stack, take from it, and find there."""
+"""Data that the tests of backup and restore write into a stack, read from it and compare."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests import backup_archives as archives
 from tests.live.stack import SECRETS, TIMEOUT_SECONDS, Stack, edited
 
 LOGIN = ("admin", SECRETS["grafanaAdminPassword"])
-# In a block of its own, as if Prometheus had run the day before.
+# In a separate block, as if Prometheus had run the day before.
 HISTORY = "live_history"
 HISTORY_HOURS = 3
 ALERT = "RaisedByTheTests"
@@ -34,7 +34,7 @@ SERIES = ("up", "prometheus_tsdb_head_samples_appended_total", "node_memory_MemT
 
 @dataclass(frozen=True)
 class Facts:
-    """What must be the same: `samples` by metric, each as Prometheus answers."""
+    """Data that must survive a restore: `samples` by metric, each as Prometheus returns them."""
 
     samples: dict[str, Any]
     silences: list[dict[str, Any]]
@@ -43,7 +43,7 @@ class Facts:
 
 
 def facts(stack: Stack, moment: float) -> Facts:
-    """`samples` are those up to `moment`, in seconds since 1970."""
+    """Read the facts of a stack; `samples` are those up to `moment`, in seconds since 1970."""
     ranges = {HISTORY: "2d", **dict.fromkeys(SERIES, "1h")}
     samples = {
         metric: sorted(found, key=lambda series: sorted(series["metric"].items()))
@@ -66,7 +66,7 @@ def facts(stack: Stack, moment: float) -> Facts:
 
 
 def add_history(client: docker.DockerClient, image: str | None, stack: str) -> None:
-    """Makes Prometheus' volume, with a block that promtool writes."""
+    """Create Prometheus' volume with a block written by promtool."""
     name = f"vitalstream-{stack}-prometheus-data"
     client.volumes.create(name, labels={"vitalstream.stack": stack})
     begin = int(time.time()) - 86400
@@ -102,7 +102,7 @@ def add_user_and_dashboard(stack: Stack) -> None:
 
 
 def raise_alert(stack: Stack) -> None:
-    """As Prometheus does, without waiting for it: it repeats itself once a minute."""
+    """Send an alert as Prometheus does, without waiting for its next resend after a minute."""
     ends = datetime.now(UTC) + timedelta(hours=1)
     alert = {"labels": {"alertname": ALERT}, "endsAt": ends.isoformat()}
     url = f"{stack.result.urls['alertmanager']}/api/v2/alerts"
@@ -111,7 +111,7 @@ def raise_alert(stack: Stack) -> None:
 
 
 def silences(stack: Stack) -> set[str]:
-    """The comments of those in force; none while Alertmanager does not answer."""
+    """Return the comments of active silences; none while Alertmanager does not respond."""
     try:
         found = stack.get("alertmanager", "/api/v2/silences")
     except requests.RequestException:
@@ -129,7 +129,7 @@ def volumes(stack: Stack) -> Iterator[VolumeHelper]:
 
 
 def wipe(stack: Stack) -> None:
-    """As after a new disk: Prometheus and Alertmanager come up with nothing."""
+    """Empty the volumes as a new disk would: Prometheus and Alertmanager start without data."""
     found = stacks_kept.members(stack.client, stack.name)
     for member in found:
         member.container.stop()
@@ -163,7 +163,7 @@ def left_containers(stack: Stack) -> list[str]:
 
 
 def changed(source: Path, path: Path, *, stack: str | None = None, **versions: str) -> Path:
-    """An archive with another stack, or other versions of services, in its manifest."""
+    """Write a copy of an archive with another stack or other versions in its manifest."""
     reader = ArchiveReader(source)
     was = reader.manifest
     services = {
@@ -180,18 +180,18 @@ def changed(source: Path, path: Path, *, stack: str | None = None, **versions: s
 
 @dataclass
 class Listener:
-    """What Alertmanager sent, and how often it told of the alert that the tests raise."""
+    """Messages that Alertmanager sent, and the number of those about the tests' alert."""
 
     groups: list[bytes] = field(default_factory=list)
 
     @property
-    def told(self) -> int:
+    def notifications(self) -> int:
         return sum(ALERT.encode() in group for group in self.groups)
 
 
 @contextlib.contextmanager
 def listening(stack: Stack) -> Iterator[Listener]:
-    """A receiver on this machine, which Alertmanager has as its only one meanwhile."""
+    """Run a receiver on this host and make it Alertmanager's only one meanwhile."""
     listener = Listener()
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -201,7 +201,7 @@ def listening(stack: Stack) -> Iterator[Listener]:
             self.end_headers()
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Nothing: pytest would show it."""
+            """Log nothing: pytest would show it."""
 
     network = stack.client.networks.get(f"vitalstream-{stack.name}-alertmanager")
     gateway = network.attrs["IPAM"]["Config"][0]["Gateway"]

@@ -1,4 +1,4 @@
-"""What the tests on running containers share: the images, and where they say what they measured."""
+"""Fixtures of the tests on running containers: images and the reporting of measured figures."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import docker
 import pytest
 
 from ops.offline.images import LocalImagesError
-from tests.figures import DELAY, MEASURED, Tell
+from tests.figures import DELAY, MEASURED, ReportFigure
 from tests.live import stack as stacks
 
 
 @pytest.fixture
-def tell(record_property: Callable[[str, object], None]) -> Tell:
-    """Says a figure that a test measured."""
+def report_figure(record_property: Callable[[str, object], None]) -> ReportFigure:
+    """Report a figure that a test measured."""
     return functools.partial(record_property, MEASURED)
 
 
 @pytest.fixture
-def tell_delay(record_property: Callable[[str, object], None]) -> Tell:
-    """Says a line of the table of delays."""
+def report_delay(record_property: Callable[[str, object], None]) -> ReportFigure:
+    """Report a row of the table of delays."""
     return functools.partial(record_property, DELAY)
 
 

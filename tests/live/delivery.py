@@ -1,4 +1,4 @@
-"""A fault is made, and what reaches whom is written down: the alert's whole way, with its times."""
+"""Make faults in a running stack and record the messages that each receiver gets, with times."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ WARNINGS = "#vitalstream-warnings"
 DATABASE = "#vitalstream-database"
 BACKEND = "#vitalstream-backend"
 MAIL = "ops-team@example.com"
-# How long Alertmanager gathers before it tells each of them.
+# group_wait of each receiver.
 GROUP_WAIT_SECONDS = {CRITICAL: 5, MAIL: 5, DATABASE: 5, BACKEND: 5, WARNINGS: 30}
 
-# How much slower than its settings a chain may be before a test fails.
+# Delay beyond the minimum of the settings at which a test fails.
 BOUND_SECONDS = 15
 RESOLVED = "RESOLVED"
 TITLE = re.compile(r"\[(?P<state>\w+)\] (?P<alert>\w+)(?: \(\d+\))? - (?P<stack>\S+)")
@@ -39,7 +39,7 @@ TITLE = re.compile(r"\[(?P<state>\w+)\] (?P<alert>\w+)(?: \(\d+\))? - (?P<stack>
 
 @dataclass(frozen=True)
 class Pace:
-    """A stack's intervals, in seconds; `group` is how soon a group's next message may come."""
+    """Intervals of a stack in seconds; `group` is Alertmanager's group_interval."""
 
     scrape: float
     evaluation: float
@@ -48,7 +48,7 @@ class Pace:
 
 @dataclass(frozen=True)
 class Expected:
-    """An alert that a fault raises after `delay` seconds (its `for`), and exactly who hears it."""
+    """Alert that a fault raises after `delay` seconds (its `for`), and its exact receivers."""
 
     alert: str
     delay: float
@@ -57,7 +57,7 @@ class Expected:
 
 @dataclass
 class Outcome:
-    """What came of it; `began` and `ended` (when mending began) are the fault's Unix times."""
+    """Messages that followed a fault; `began` and `ended` (start of the repair) are Unix times."""
 
     expected: Expected
     pace: Pace
@@ -65,21 +65,21 @@ class Outcome:
     ended: float = 0.0
     messages: list[Message] = field(default_factory=list)
 
-    def told(self, to: str) -> list[Message]:
-        """The messages to one of them that it fires."""
+    def sent(self, to: str) -> list[Message]:
+        """Return the firing messages sent to one receiver."""
         return [found for found in self.messages if found.to == to and not is_resolved(found)]
 
     def resolved(self, to: str) -> list[Message]:
         return [found for found in self.messages if found.to == to and is_resolved(found)]
 
     def floor(self, to: str) -> float:
-        """The seconds that it takes by the settings alone, at the worst moment for a fault."""
+        """Return the worst-case seconds to the message that the settings alone imply."""
         pace, waited = self.pace, GROUP_WAIT_SECONDS[to]
         return pace.scrape + self.expected.delay + pace.evaluation + waited
 
     def delay(self, to: str) -> float:
-        """The seconds from the fault to the message."""
-        return self.told(to)[0].at - self.began
+        """Return the seconds from the fault to the message."""
+        return self.sent(to)[0].at - self.began
 
     @property
     def resolved_floor(self) -> float:
@@ -91,8 +91,9 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Act:
-    """Faults that were there together; `others` is what Alertmanager did meanwhile with alerts
-    that nobody was to hear of, `active` or `suppressed`.
+    """Faults that occur together.
+
+    `others` maps alerts that nobody is notified of to their state, `active` or `suppressed`.
     """
 
     outcomes: list[Outcome]
@@ -101,7 +102,7 @@ class Act:
 
 @dataclass(frozen=True)
 class Subject:
-    """A stack whose messages come to a sink."""
+    """Stack whose messages go to a sink."""
 
     stack: Stack
     sink: Sink
@@ -110,9 +111,9 @@ class Subject:
     def play(
         self, faults: Sequence[tuple[Fault, Sequence[Expected]]], others: Sequence[str] = ()
     ) -> Act:
-        """All faults at once until each alert was told, then none until each was told to be over.
+        """Make all faults until each alert is sent, then end them until each resolution is sent.
 
-        `others` are alerts that shall be in Alertmanager too before anything ends.
+        `others` are alerts that must also be in Alertmanager before the faults end.
         """
         outcomes: list[Outcome] = []
         with ExitStack() as entered:
@@ -121,8 +122,8 @@ class Subject:
                 mine = [Outcome(alert, self.pace, began) for alert in expected]
                 outcomes += mine
                 entered.callback(_end, mine)
-            told = max(out.began + out.floor(to) for out in outcomes for to in out.expected.to)
-            self._wait_for_messages(outcomes, told, lambda message: not is_resolved(message))
+            sent = max(out.began + out.floor(to) for out in outcomes for to in out.expected.to)
+            self._wait_for_messages(outcomes, sent, lambda message: not is_resolved(message))
             states = self._wait_for_alerts(others)
         over = max(out.ended + out.resolved_floor for out in outcomes)
         self._wait_for_messages(outcomes, over, is_resolved)
@@ -131,16 +132,16 @@ class Subject:
     def _wait_for_messages(
         self, outcomes: Sequence[Outcome], due: float, right: Callable[[Message], bool]
     ) -> None:
-        """Until each of them was told once, or so long after `due` that it never comes."""
+        """Wait until each receiver has its message, or until BOUND_SECONDS after `due`."""
 
-        def all_told(messages: list[Message]) -> bool:
+        def all_sent(messages: list[Message]) -> bool:
             return all(
                 any(found.to == to and right(found) for found in _about(out, messages))
                 for out in outcomes
                 for to in out.expected.to
             )
 
-        self.sink.wait_until(all_told, due + BOUND_SECONDS - time.time())
+        self.sink.wait_until(all_sent, due + BOUND_SECONDS - time.time())
 
     def _wait_for_alerts(self, names: Sequence[str]) -> dict[str, str]:
         def states() -> dict[str, str]:
@@ -154,12 +155,12 @@ class Subject:
         return states()
 
     def alerts(self) -> list[dict[str, Any]]:
-        """What Alertmanager has, whether it tells anybody or not."""
+        """Return Alertmanager's alerts, notified or not."""
         found: list[dict[str, Any]] = self.stack.get("alertmanager", "/api/v2/alerts")
         return found
 
     def counted(self, name: str) -> dict[str, float]:
-        """A counter of Alertmanager's by integration, without those that are 0."""
+        """Return a counter of Alertmanager by integration, without zeros."""
         url = f"{self.stack.result.urls['alertmanager']}/metrics"
         counts: dict[str, float] = {}
         text = requests.get(url, timeout=TIMEOUT_SECONDS).text
@@ -171,12 +172,12 @@ class Subject:
         return counts
 
     def heartbeats(self) -> list[float]:
-        """When each came."""
+        """Return the arrival times of the heartbeats."""
         return [found.at for found in self.sink.messages if found.to == HEARTBEAT]
 
 
 def record(acts: Sequence[Act], messages: Sequence[Message]) -> None:
-    """Gives each outcome its messages: those from its beginning to that of the next act."""
+    """Assign to each outcome its messages: those between its beginning and that of the next act."""
     beginnings = [min(out.began for out in act.outcomes) for act in acts]
     ends = [*beginnings[1:], time.time()]
     for act, end in zip(acts, ends, strict=False):
@@ -185,9 +186,9 @@ def record(acts: Sequence[Act], messages: Sequence[Message]) -> None:
 
 
 def rows(what: str, out: Outcome) -> Iterator[str]:
-    """The seconds from fault to message beside what the settings alone make of them."""
+    """Yield table rows: seconds from fault to message beside the minimum of the settings."""
     for to in out.expected.to:
-        if not out.told(to):
+        if not out.sent(to):
             yield DELAYS.format(what, out.expected.alert, to, "", "never", "", "")
             continue
         floor, delay = out.floor(to), out.delay(to)
@@ -220,10 +221,10 @@ def _end(outcomes: Sequence[Outcome]) -> None:
 
 
 def address(client: docker.DockerClient) -> str:
-    """This machine's, as containers of any of its bridges see it."""
+    """Return this host's address as seen from containers on any of its bridges."""
     configs = client.networks.get("bridge").attrs["IPAM"]["Config"]
     config = next(found for found in configs if "." in found["Subnet"])
-    # Not told by an engine that has made its bridge just now; it takes the first address.
+    # An engine that has just created its bridge reports no gateway; it takes the first address.
     return str(config.get("Gateway") or next(ipaddress.ip_network(config["Subnet"]).hosts()))
 
 
@@ -237,7 +238,7 @@ def subject(
     authority: Authority,
     **values: Any,
 ) -> Iterator[Subject]:
-    """A stack that is up and sends everything to a sink, trusting the authority and no other."""
+    """Start a stack that sends everything to a sink and trusts only the given authority."""
     login = ("live", SECRETS["mailPassword"])
     with sink(authority, address(client), login) as found, stacks.alone(name, client):
         # As `pulumi config set` stores it: without the last line break.

@@ -1,6 +1,4 @@
-"""Three stacks side by side, each with its faults: at a fast pace, at the real one, and with a
-Prometheus that dies.
-"""
+"""Run three stacks side by side: fast intervals, real intervals, and a Prometheus that dies."""
 
 from __future__ import annotations
 
@@ -45,13 +43,13 @@ from tests.live.stack import eventually, say
 CONTAINER = "docker:index/container:Container"
 STARTING_SECONDS = 30
 
-# How long Alertmanager takes an alert to be there after it was last told of it: four times this.
+# Alertmanager keeps an alert for four times this after Prometheus last sent it.
 RESEND_SECONDS = 5
 VALID_SECONDS = 4 * RESEND_SECONDS
 BEAT_SECONDS = 60
 SLACK_SECONDS = 15
 
-# What watches the parts that are left out.
+# Alerts on services that are left out.
 REAL_ALERTS = {
     alert: {"enabled": False} for alert in ("PostgreSQLDown", "RedisDown", "GrafanaDown")
 }
@@ -60,8 +58,10 @@ EXPORTERS = {"postgres-exporter", "redis-exporter", "node-exporter"}
 
 @dataclass(frozen=True)
 class Run:
-    """What came of a stack's faults. Times are Unix times, counts are by integration; `others` are
-    the states of alerts that nobody was to hear of.
+    """Results of a stack's faults.
+
+    Times are Unix times, counts are by integration; `others` are the states of alerts that nobody
+    is notified of.
     """
 
     outcomes: list[Outcome]
@@ -75,7 +75,7 @@ class Run:
     started: float = 0.0
 
     def by_fault(self) -> dict[str, Outcome]:
-        """What came of each fault, by its name in EXPECTED."""
+        """Return each fault's outcome by its name in EXPECTED."""
         return {
             what: out
             for what, expected in EXPECTED.items()
@@ -86,7 +86,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Runs:
-    """`no_disk` says why no disk could be filled, where none could."""
+    """Runs of the three stacks; `no_disk` is the reason why no disk could be filled, if any."""
 
     fast: Future[Run]
     real: Future[Run]
@@ -95,7 +95,7 @@ class Runs:
 
 
 def play_all(client: docker.DockerClient, images: dict[str, str]) -> Runs:
-    """Brings the stacks up one after the other, plays on all at once and takes them down."""
+    """Start the stacks one after the other, run their faults in parallel and remove them."""
     ca, no_disk, disk = authority(), "", None
     with ExitStack() as up, ThreadPoolExecutor(3) as pool:
 
@@ -103,7 +103,7 @@ def play_all(client: docker.DockerClient, images: dict[str, str]) -> Runs:
             gone = frozenset({"grafana", *leave_out})
             return up.enter_context(subject(name, client, images, pace, gone, ca, **values))
 
-        # The one that takes longest comes first.
+        # The longest run starts first.
         gone = {"demo-traffic", "demo-postgres", "demo-redis", *EXPORTERS}
         real = bring_up("live-delivery-real", REAL, gone, demo=True, alerts=REAL_ALERTS)
         real_run = pool.submit(play_real, real)
@@ -120,20 +120,20 @@ def play_all(client: docker.DockerClient, images: dict[str, str]) -> Runs:
 
 
 def play_real(found: Subject) -> Run:
-    """BackendDown by nothing but the settings' defaults."""
+    """Make BackendDown fire with the default settings."""
     _wait_until_watched(found, "backend")
     act = found.play([(faults.killed("demo-backend"), _expected("backend killed, real times"))])
     watchdog = next(one for one in found.alerts() if one["labels"]["alertname"] == "Watchdog")
-    ends, told = (datetime.fromisoformat(watchdog[key]) for key in ("endsAt", "updatedAt"))
-    return replace(_run(found, act), watchdog_valid_seconds=(ends - told).total_seconds())
+    ends, updated = (datetime.fromisoformat(watchdog[key]) for key in ("endsAt", "updatedAt"))
+    return replace(_run(found, act), watchdog_valid_seconds=(ends - updated).total_seconds())
 
 
 def play_fast(found: Subject, disk: SmallDisk | None) -> Run:
-    """First what does not hinder each other, then what all the rest would follow from."""
+    """Make the independent faults first, then those that all others would follow from."""
     made = faults.Requests(found.stack)
     gather_less(found)
     _wait_until_watched(found, "backend", "node", "postgres", "redis")
-    # Not sooner: while a stack comes up not every part of it is there.
+    # Not sooner: while a stack starts, some services are not up yet.
     _alert_soon(found)
     made.wait_until_ready()
     made.good(GOOD)
@@ -163,13 +163,13 @@ def play_fast(found: Subject, disk: SmallDisk | None) -> Run:
         ],
         others=["HighErrorRate", "HighResponseTime"],
     )
-    # A message too many would come with the next turn of its group.
+    # A duplicate would be sent at the group's next flush.
     time.sleep(FAST.group)
     return _run(found, first, second)
 
 
 def play_beat(found: Subject) -> Run:
-    """Prometheus dies and comes back."""
+    """Kill Prometheus and start it again."""
     _forget_in_seconds(found)
     prometheus = found.stack.container("prometheus")
     begun = time.time()
@@ -214,7 +214,7 @@ def _wait_until_watched(found: Subject, *jobs: str) -> None:
 
 
 def _alert_soon(found: Subject) -> None:
-    """What an `up` with FAST_ALERTS among the settings does: edited rules, and a reload."""
+    """Edit the rules and reload, as an `up` with FAST_ALERTS would."""
     olds = found.stack.config_files("prometheus")
     overrides = {name: AlertOverride(**values) for name, values in FAST_ALERTS.items()}
     texts = {path: text for path, text in olds["files"].items() if path.startswith("rules/")}
@@ -223,9 +223,10 @@ def _alert_soon(found: Subject) -> None:
 
 
 def gather_less(found: Subject, *names: str) -> None:
-    """Lets Alertmanager look at its groups more often, as no setting does: 5 minutes until a
-    warning is told to be over are too long here. How long it waits at first stays. `names` are
-    those of several.
+    """Reduce Alertmanager's group_interval, for which there is no setting.
+
+    Resolutions of warnings otherwise take 5 minutes. group_wait stays. `names` are the
+    Alertmanagers to change.
     """
     for name in names or ("alertmanager",):
         _gather_less(found, name)
@@ -242,8 +243,9 @@ def _gather_less(found: Subject, name: str) -> None:
 
 
 def _forget_in_seconds(found: Subject) -> None:
-    """Has Prometheus tell of its alerts more often, so that each counts for less long: by default
-    Alertmanager takes them to be there for 4 minutes after their Prometheus died.
+    """Make Prometheus resend its alerts more often, so that each expires sooner.
+
+    By default Alertmanager keeps alerts for 4 minutes after their Prometheus died.
     """
     stack = found.stack
     inputs = next(
@@ -259,7 +261,7 @@ def _forget_in_seconds(found: Subject) -> None:
 
 
 def _restart_alertmanager(found: Subject) -> None:
-    """Killed, it keeps nothing of what it was told or has sent."""
+    """Kill and start Alertmanager, which then has neither alerts nor its notification log."""
     container = found.stack.container("alertmanager")
     container.kill()
     container.start()
@@ -269,5 +271,5 @@ def _restart_alertmanager(found: Subject) -> None:
             return found.alerts() == []
         return False
 
-    # What Prometheus tells while it is away, it tells again only after a minute.
+    # Prometheus resends alerts that it could not deliver only after a minute.
     assert eventually(ready, STARTING_SECONDS), "Alertmanager does not come back"

@@ -1,4 +1,4 @@
-"""The secrets of a stack: how each is exchanged, and how it shows that the new one is in force."""
+"""Rotations of a stack's secrets, and the check that each new secret is in force."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.live.stack import TIMEOUT_SECONDS, Stack, eventually
 
 NAME = "live-rotation"
 TOLD_SECONDS = 30
-# A beat a minute, and what its group waits.
+# One heartbeat a minute, plus its group_wait.
 BEAT_SECONDS = 100
 HOSTS = served_names("127.0.0.1", "")
 NEW_PATH = "another-path"
@@ -29,7 +29,7 @@ NEW_PATH = "another-path"
 
 @dataclass
 class Rotating:
-    """The stack as the last rotation left it."""
+    """Stack as the last rotation left it."""
 
     subject: Subject
     stack: Stack
@@ -42,9 +42,11 @@ class Rotating:
 
 @dataclass(frozen=True)
 class Rotation:
-    """`values` are the new settings, of which `keys` are exchanged, `restarted` the services that
-    start anew for it; `elsewhere` is done first where the secret is somebody else's, `in_force`
-    raises where the new one is not in force, or the old one still is.
+    """Rotation of the secrets `keys`, with the new settings in `values`.
+
+    `restarted` are the services that restart for it. `elsewhere` first changes the secret in a
+    third party's service. `in_force` raises where the new secret is not in force or the old one
+    still is.
     """
 
     keys: tuple[str, ...]
@@ -98,8 +100,8 @@ def grafana_lets_in_with_the_new_password(was: Rotating, now: Stack) -> None:
     assert statuses == [401, 200]
 
 
-def told(alert: str, to: str) -> Callable[[Rotating, Stack], None]:
-    """What the sink takes since: it knows the new address and the new password alone."""
+def delivered(alert: str, to: str) -> Callable[[Rotating, Stack], None]:
+    """Check that the sink receives the alert; it accepts only the new address and password."""
 
     def check(was: Rotating, now: Stack) -> None:
         ends = datetime.now(UTC) + timedelta(minutes=5)
@@ -125,7 +127,7 @@ def beats(was: Rotating, _now: Stack) -> None:
 
 
 def move_webhooks(was: Rotating, _now: Stack) -> None:
-    """Slack's and the heartbeat's service take the new address, and the old one no more."""
+    """Make Slack and the heartbeat service accept the new address and refuse the old one."""
     was.subject.sink.path = NEW_PATH
 
 
@@ -192,7 +194,7 @@ ROTATIONS = (
     Rotation(
         keys=("slackWebhookUrl",),
         values=lambda was: {"slackWebhookUrl": was.moved(was.subject.sink.slack_url)},
-        in_force=told("AfterTheWebhook", CRITICAL),
+        in_force=delivered("AfterTheWebhook", CRITICAL),
         elsewhere=move_webhooks,
     ),
     Rotation(
@@ -204,7 +206,7 @@ ROTATIONS = (
     Rotation(
         keys=("mailPassword",),
         values=password("mailPassword", "mail"),
-        in_force=told("AfterTheMailPassword", MAIL),
+        in_force=delivered("AfterTheMailPassword", MAIL),
         elsewhere=change_mail_login,
     ),
     Rotation(

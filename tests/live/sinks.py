@@ -1,5 +1,6 @@
-"""What stands in for Slack, the mail server and the heartbeat's service: it takes everything over
-TLS and keeps it with its time of arrival.
+"""Local replacement of Slack, the mail server and the heartbeat service.
+
+It accepts everything over TLS and records it with its time of arrival.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ STOP_SECONDS = 10
 
 @dataclass(frozen=True)
 class Message:
-    """One message: `to` is a Slack channel, a mail address or `heartbeat`; `at` is Unix time.
+    """Message received: `to` is a Slack channel, a mail address or `heartbeat`; `at` is Unix time.
 
     `content` is all of it: Slack's attachment, the mail's parts by type, the webhook's body.
     """
@@ -44,17 +45,18 @@ class Message:
 
 @dataclass(frozen=True)
 class Refusal:
-    """What is answered instead of taking a message."""
+    """HTTP response sent instead of accepting a message."""
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
 
 
 class Sink:
-    """The messages of one stack; `slack_url`, `heartbeat_url` and `smarthost` are where it takes
-    them, and the mail server asks for `login`.
+    """Messages of one stack.
 
-    `refusals`, by Slack channel, says what is not taken; `refused` is what was not.
+    It accepts them at `slack_url`, `heartbeat_url` and `smarthost`; the mail server requires
+    `login`. `refusals`, by Slack channel, says what is refused; `refused` holds the refused
+    messages.
     """
 
     def __init__(self, address: str, login: tuple[str, str]) -> None:
@@ -69,7 +71,7 @@ class Sink:
 
     @property
     def messages(self) -> list[Message]:
-        """What has come so far, in order."""
+        """Return the messages received so far, in order."""
         with self._changed:
             return list(self._messages)
 
@@ -79,14 +81,14 @@ class Sink:
             self._changed.notify_all()
 
     def wait_until(self, done: Callable[[list[Message]], bool], seconds: float) -> bool:
-        """Whether what has come satisfies `done` within so many seconds."""
+        """Return whether the messages satisfy `done` within the given seconds."""
         with self._changed:
             return self._changed.wait_for(lambda: done(list(self._messages)), seconds)
 
 
 @contextlib.contextmanager
 def sink(authority: Authority, address: str, login: tuple[str, str]) -> Iterator[Sink]:
-    """A sink at an address of this machine, with a certificate of the authority."""
+    """Run a sink at an address of this host, with a certificate of the authority."""
     found = Sink(address, login)
     with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
         file.write(authority.server(address))
@@ -123,14 +125,14 @@ def _https(found: Sink, context: ssl.SSLContext) -> Iterator[int]:
             self.wfile.write(answer)
 
         def log_message(self, *_: object) -> None:
-            """Quiet."""
+            """Log nothing."""
 
     class Server(ThreadingHTTPServer):
         def handle_error(self, *_: object) -> None:
-            """Quiet: a client that is killed leaves its connection as it is."""
+            """Ignore errors: a killed client leaves its connection open."""
 
     server = Server((found.address, 0), Handler)
-    # The handshake is the connection's own thread's: a slow client keeps nobody else waiting.
+    # The handshake runs in the connection's own thread, so that a slow client blocks no other.
     server.socket = context.wrap_socket(
         server.socket, server_side=True, do_handshake_on_connect=False
     )
@@ -155,7 +157,7 @@ def _posted(path: str, secret: str, body: bytes) -> Message | None:
 
 
 class _Mails:
-    """aiosmtpd's handler."""
+    """Handler for aiosmtpd."""
 
     def __init__(self, found: Sink) -> None:
         self._found = found
@@ -175,7 +177,7 @@ _POLICY = email.policy.default
 
 @contextlib.contextmanager
 def _smtp(found: Sink, context: ssl.SSLContext) -> Iterator[int]:
-    """Mail by STARTTLS and with a password, or not at all."""
+    """Accept mail only over STARTTLS and with a password."""
 
     def authenticate(*arguments: Any) -> AuthResult:
         data = arguments[-1]
@@ -192,7 +194,7 @@ def _smtp(found: Sink, context: ssl.SSLContext) -> Iterator[int]:
                 require_starttls=True,
                 authenticator=authenticate,
                 auth_required=True,
-                # Its challenge is not the one that Alertmanager knows; most servers have both.
+                # Its LOGIN challenge is not the one that Alertmanager supports.
                 auth_exclude_mechanism=["LOGIN"],
                 loop=loop,
             ),

@@ -1,6 +1,6 @@
-"""Backups and restores that are killed, or that fail: what is left, and what mends it.
+"""Recovery from backups and restores that are killed or fail.
 
-On a stack of Alertmanager alone, whose silences tell which data it has.
+The stack runs Alertmanager alone; its silences show which data it has.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from tests.live import stack as stacks
 from tests.live.stack import Stack, eventually
 
 NAME = "live-backup-cut"
-TELLER = backup.Progress(Console())
+PROGRESS = backup.Progress(Console())
 ROOT = Path(__file__).resolve().parents[2]
 OTHERS = frozenset(("grafana", "prometheus", "node-exporter", "postgres-exporter"))
 
-# Run in a process of its own, which ends itself at one point.
+# Run in a separate process, which kills itself at one point.
 DRIVER = """
 import os, signal, sys, time
 from pathlib import Path
@@ -93,15 +93,15 @@ def stack(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterato
 
 @pytest.fixture(scope="module")
 def archive(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Taken when there was one silence."""
+    """Archive taken when there was one silence."""
     stacks.silence(stack, "Of kept", "kept")
     folder = tmp_path_factory.mktemp("backups")
-    return backup.backup(stack.client, NAME, folder, None, TELLER)
+    return backup.backup(stack.client, NAME, folder, None, PROGRESS)
 
 
 @pytest.fixture
 def now(stack: Stack, archive: Path) -> Path:
-    """The archive, and since then another silence."""
+    """Archive of the stack, which has another silence since then."""
     if "now" not in backups.silences(stack):
         stacks.silence(stack, "Of now", "now")
     return archive
@@ -123,11 +123,11 @@ def member(stack: Stack) -> Member:
     return found
 
 
-def mended(stack: Stack) -> set[str]:
-    """The silences once what is left of a killed command is mended."""
+def recovered(stack: Stack) -> set[str]:
+    """Recover from a killed command and return the silences."""
     there = member(stack)
     with backups.volumes(stack) as helper:
-        recover.recover([there], helper, TELLER)
+        recover.recover([there], helper, PROGRESS)
         assert backups.left_in_volumes(helper) == []
     there.wait(60)
     assert backups.left_containers(stack) == []
@@ -135,29 +135,29 @@ def mended(stack: Stack) -> set[str]:
 
 
 @pytest.mark.parametrize("point", UNDONE)
-def test_a_restore_that_is_killed_early_is_undone(point: str, now: Path, stack: Stack) -> None:
+def test_restore_killed_before_service_start_is_undone(point: str, now: Path, stack: Stack) -> None:
     assert run("restore", now, UNDONE[point]).returncode == -signal.SIGKILL
-    assert mended(stack) == {"kept", "now"}
+    assert recovered(stack) == {"kept", "now"}
 
 
 @pytest.mark.parametrize("point", COMPLETED)
-def test_a_restore_that_is_killed_once_the_service_runs_is_completed(
+def test_restore_killed_after_service_start_is_completed(
     point: str, now: Path, stack: Stack
 ) -> None:
-    """It may have run on it for weeks when somebody mends it."""
+    """The service may have run on the new data for weeks before somebody recovers."""
     assert run("restore", now, COMPLETED[point]).returncode == -signal.SIGKILL
     member(stack).wait(60)
-    assert mended(stack) == {"kept"}
+    assert recovered(stack) == {"kept"}
 
 
-def test_a_killed_restore_can_be_run_again(now: Path, stack: Stack) -> None:
+def test_killed_restore_can_be_repeated(now: Path, stack: Stack) -> None:
     run("restore", now, UNDONE["while the old data moves out"])
-    backup.restore(stack.client, now, NAME, TELLER, lambda _question: True)
+    backup.restore(stack.client, now, NAME, PROGRESS, lambda _question: True)
     assert backups.silences(stack) == {"kept"}
     assert backups.leftovers(stack) == []
 
 
-def test_an_interrupted_restore_puts_the_old_data_back(now: Path, stack: Stack) -> None:
+def test_interrupted_restore_puts_old_data_back(now: Path, stack: Stack) -> None:
     done = run("restore", now, "stack.Member.wait = interrupt")
     assert done.returncode != 0
     assert "putting the old data back" in done.stdout
@@ -166,9 +166,7 @@ def test_an_interrupted_restore_puts_the_old_data_back(now: Path, stack: Stack) 
     assert backups.leftovers(stack) == []
 
 
-def test_data_that_the_service_does_not_start_with_is_taken_out_again(
-    now: Path, stack: Stack, tmp_path: Path
-) -> None:
+def test_restore_of_unusable_data_is_rolled_back(now: Path, stack: Stack, tmp_path: Path) -> None:
     noise = archives.files_of({"silences": b"\xff" * 50, "nflog": b""})
     packed = gzip.compress(noise)
     part = archives.part_of(packed, 50, 2)
@@ -176,13 +174,13 @@ def test_data_that_the_service_does_not_start_with_is_taken_out_again(
     with pytest.raises(
         backup.BackupError, match=r"(?s)alertmanager does not stay up.*End of its log"
     ):
-        backup.restore(stack.client, bad, NAME, TELLER, lambda _question: True)
+        backup.restore(stack.client, bad, NAME, PROGRESS, lambda _question: True)
     member(stack).wait(60)
     assert backups.silences(stack) == {"kept", "now"}
     assert backups.leftovers(stack) == []
 
 
-def test_data_of_a_service_that_the_stack_has_not_is_refused(
+def test_restore_for_unknown_service_is_refused(
     stack: Stack, archive: Path, tmp_path: Path
 ) -> None:
     packed = gzip.compress(archives.files_of({}))
@@ -190,27 +188,27 @@ def test_data_of_a_service_that_the_stack_has_not_is_refused(
     services = {"grafana": part.model_dump()}
     other = archives.crafted(tmp_path / "g.tar", packed, part, stack=NAME, services=services)
     with pytest.raises(backup.BackupError, match=r"of grafana, of which the stack .* has no"):
-        backup.restore(stack.client, other, NAME, TELLER, lambda _question: True)
+        backup.restore(stack.client, other, NAME, PROGRESS, lambda _question: True)
 
 
-def test_a_killed_backup_is_cleared_away_by_the_next(stack: Stack, tmp_path: Path) -> None:
+def test_backup_removes_leftovers_of_killed_backup(stack: Stack, tmp_path: Path) -> None:
     assert run("backup", tmp_path, "writer.ArchiveWriter.finish = die").returncode < 0
     assert [path.suffix for path in tmp_path.iterdir()] == [".partial"]
-    path = backup.backup(stack.client, NAME, tmp_path, None, TELLER)
+    path = backup.backup(stack.client, NAME, tmp_path, None, PROGRESS)
     assert list(tmp_path.iterdir()) == [path]
     assert backups.leftovers(stack) == []
 
 
-def test_a_second_one_at_the_same_time_is_refused(stack: Stack, tmp_path: Path) -> None:
+def test_concurrent_backup_is_refused(stack: Stack, tmp_path: Path) -> None:
     with (
         backups.volumes(stack),
         pytest.raises(backup.BackupError, match="is under way, by process"),
     ):
-        backup.backup(stack.client, NAME, tmp_path, None, TELLER)
+        backup.backup(stack.client, NAME, tmp_path, None, PROGRESS)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_one_of_another_machine_is_not_taken_for_dead(stack: Stack, tmp_path: Path) -> None:
+def test_backup_lock_of_another_machine_is_kept(stack: Stack, tmp_path: Path) -> None:
     there = stack.client.containers.create(
         stack.container("alertmanager").attrs["Image"],
         name=f"vitalstream-{NAME}-backup",
@@ -218,14 +216,14 @@ def test_one_of_another_machine_is_not_taken_for_dead(stack: Stack, tmp_path: Pa
     )
     try:
         with pytest.raises(backup.BackupError, match=r"by process 1 on elsewhere.*docker rm -f"):
-            backup.backup(stack.client, NAME, tmp_path, None, TELLER)
+            backup.backup(stack.client, NAME, tmp_path, None, PROGRESS)
         there.reload()
     finally:
         there.remove(force=True, v=True)
 
 
-# A disk that does not answer, as a `cp` that is found before the real one: it notes what runs,
-# sleeps until the guard should have come, and notes it again.
+# A disk that hangs, simulated by a `cp` ahead of the real one in PATH: it records the process
+# states, sleeps until the time limit has passed, and records them again.
 GUARD_SECONDS = 1
 SLOW_CP = """#!/bin/sh
 cd /alertmanager/.slow
@@ -239,7 +237,7 @@ mv after.next after
 
 @dataclass(frozen=True)
 class Slow:
-    """What became of a backup, and whether the service was stopped in it and afterwards."""
+    """Result of a backup on a slow disk: whether the service was stopped in it and afterwards."""
 
     status: int
     words: str
@@ -265,7 +263,7 @@ def slowly(stack: Stack, also: str = "") -> Slow:
 
 
 def is_stopped(states: str) -> bool:
-    """Whether the service itself is: a child of process 1, which the shells are not."""
+    """Return whether the service itself is stopped: a child of process 1, unlike the shells."""
     return re.search(r"^\d+ \((?!sleep).*\) T 1 ", states, re.MULTILINE) is not None
 
 
@@ -274,15 +272,15 @@ def slow(stack: Stack) -> Slow:
     return slowly(stack)
 
 
-def test_a_service_goes_on_where_its_disk_does_not_answer(slow: Slow) -> None:
+def test_backup_on_hanging_disk_resumes_service(slow: Slow) -> None:
     assert (slow.during, slow.after) == (True, False)
 
 
-def test_a_backup_that_took_too_long_is_none(slow: Slow) -> None:
+def test_backup_beyond_time_limit_fails(slow: Slow) -> None:
     assert slow.status == 1
     assert slow.words == f"it took more than {GUARD_SECONDS} s, and the service had to go on"
 
 
-def test_a_service_goes_on_where_what_stopped_it_is_killed(stack: Stack) -> None:
+def test_killed_backup_script_resumes_service(stack: Stack) -> None:
     killed = slowly(stack, also="kill -9 $PPID")
     assert (killed.during, killed.after) == (True, False)

@@ -1,6 +1,6 @@
-"""The clock set wrong under a running stack, an hour ahead and an hour back, and set right again.
+"""Clock errors under a running stack: one hour ahead, one hour back, and corrected again.
 
-Prometheus and Alertmanager see another time; this machine does not.
+Only the processes of Prometheus and Alertmanager see the wrong time; this host does not.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import requests
 import yaml
 
 from ops.offline import local_deploy
-from tests.figures import Tell
+from tests.figures import ReportFigure
 from tests.live import clocks
 from tests.live import stack as stacks
 from tests.live.ingestion import BEATING
@@ -57,15 +57,17 @@ def stack(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterato
 
 
 def all_scraped(stack: Stack) -> bool:
-    """A series that has no sample yet would take one of any time. Prometheus has evaluated rules
-    before it looks for its first targets: that none is left is not enough.
+    """Wait until every target has a sample and its rules were evaluated.
+
+    A series without a sample would accept one of any time. Prometheus evaluates rules before it
+    finds its first targets, so an empty list of missing targets is not enough.
     """
     targets = stack.ask("targets", state="active")["activeTargets"]
     return bool(targets) and len(stack.query("up")) == len(targets)
 
 
 def set_clocks(stack: Stack, seconds: int) -> float:
-    """Of what looks at the time of day, as the machine's would be. Returns when, in right time."""
+    """Set the clock of all services that read the time of day. Return when, in correct time."""
     for service in ("prometheus", "alertmanager"):
         clocks.set_clock(stack.container(service), seconds)
     return time.time()
@@ -78,13 +80,13 @@ def right(stack: Stack) -> Iterator[Stack]:
 
 
 def newest(stack: Stack, at: float) -> float:
-    """How old the newest scrape of all targets is at a moment, in seconds; an hour without any."""
+    """Return the age in seconds of the newest scrape of all targets; an hour if there is none."""
     found = stack.ask("query", query="max(timestamp(up))", time=f"{at:.3f}")["result"]
     return at - float(found[0]["value"][1]) if found else HOUR
 
 
 def refused(stack: Stack) -> int:
-    """The samples that came too late for Prometheus, by its own count."""
+    """Return the number of samples that Prometheus refused as too late."""
     url = f"{stack.result.urls['prometheus']}/metrics"
     return sum(map(int, REFUSED.findall(requests.get(url, timeout=TIMEOUT_SECONDS).text)))
 
@@ -100,8 +102,8 @@ def half_an_hour_pending(stack: Stack) -> contextlib.AbstractContextManager[obje
     return edited(olds, {**olds["files"], "rules/clock.yml": text})
 
 
-def test_while_the_clock_is_an_hour_late_nothing_is_stored_and_all_is_well_once_it_is_right(
-    right: Stack, tell: Tell
+def test_clock_an_hour_late_stores_nothing_until_corrected(
+    right: Stack, report_figure: ReportFigure
 ) -> None:
     before = refused(right)
     wrong = set_clocks(right, -HOUR)
@@ -109,18 +111,20 @@ def test_while_the_clock_is_an_hour_late_nothing_is_stored_and_all_is_well_once_
     assert newest(right, time.time()) >= WRONG_SECONDS - SCRAPE_SECONDS
     lost = refused(right) - before
     assert lost > 0
-    # By a clock that is an hour late there is nothing: it was not scraped then.
+    # At a clock an hour late no sample exists: nothing was scraped at that time.
     assert right.query("up") == []
     assert alerts(right)["Watchdog"] == "firing"
-    mended = set_clocks(right, 0)
+    corrected = set_clocks(right, 0)
     assert eventually(lambda: newest(right, time.time()) < 2 * SCRAPE_SECONDS, SOON_SECONDS)
-    tell(
-        f"clock an hour late for {mended - wrong:.0f} s: {lost} samples refused in that time, "
-        f"stored again {time.time() - mended:.0f} s after it was right"
+    report_figure(
+        f"clock an hour late for {corrected - wrong:.0f} s: {lost} samples refused in that time, "
+        f"stored again {time.time() - corrected:.0f} s after it was right"
     )
 
 
-def test_a_jump_ahead_makes_pending_alerts_fire_and_silences_end(right: Stack, tell: Tell) -> None:
+def test_clock_an_hour_ahead_fires_pending_alerts_and_ends_silences(
+    right: Stack, report_figure: ReportFigure
+) -> None:
     silence = stacks.silence(right, "Nothing", "for an hour")
     with half_an_hour_pending(right):
         assert eventually(lambda: alerts(right).get(PENDING) == "pending", SOON_SECONDS)
@@ -137,14 +141,14 @@ def test_a_jump_ahead_makes_pending_alerts_fire_and_silences_end(right: Stack, t
         assert right.query(BEATING)
     gap = f"min_over_time(timestamp(up{{job='prometheus'}})[30m:1s] @ {ahead + 60:.0f})"
     assert right.value(gap) is not None
-    tell(
+    report_figure(
         f"clock an hour ahead: an alert with `for` 30m fired after {fired:.0f} s, a silence of an "
         "hour ended, samples go on an hour later"
     )
 
 
-def test_after_a_jump_ahead_and_back_nothing_is_stored_until_the_newest_samples_are_given_up(
-    right: Stack, tell: Tell
+def test_clock_ahead_and_back_stores_nothing_until_newest_samples_are_deleted(
+    right: Stack, report_figure: ReportFigure
 ) -> None:
     set_clocks(right, HOUR)
     assert eventually(lambda: newest(right, time.time() + HOUR) < 2 * SCRAPE_SECONDS, SOON_SECONDS)
@@ -154,7 +158,7 @@ def test_after_a_jump_ahead_and_back_nothing_is_stored_until_the_newest_samples_
     assert refused(right) > before
     assert newest(right, time.time()) >= WRONG_SECONDS - SCRAPE_SECONDS
     assert alerts(right)["Watchdog"] == "firing"
-    # It is blind, and says so: what is not there is down.
+    # Prometheus has no current samples, and alerts on the missing targets.
     assert {"PostgreSQLDown", "RedisDown", "BackendDown"} <= alerts(right).keys()
     right.container("prometheus").restart()
     time.sleep(SOON_SECONDS)
@@ -162,8 +166,8 @@ def test_after_a_jump_ahead_and_back_nothing_is_stored_until_the_newest_samples_
     give_up_newest(right)
     began = time.time()
     assert eventually(lambda: stored(right), 2 * SOON_SECONDS)
-    tell(
-        f"clock ahead and back: nothing stored for {began - back:.0f} s, a restart does not mend "
+    report_figure(
+        f"clock ahead and back: nothing stored for {began - back:.0f} s, a restart does not repair "
         f"it; without the log and the head's chunks stored again after {time.time() - began:.0f} s"
     )
 
@@ -176,7 +180,7 @@ def stored(stack: Stack) -> bool:
 
 
 def give_up_newest(stack: Stack) -> None:
-    """As docs/operations/failure-modes.md says: what is in blocks stays."""
+    """Delete the newest samples as docs/operations/failure-modes.md says; blocks stay."""
     prometheus = stack.container("prometheus")
     prometheus.stop()
     stack.client.containers.run(

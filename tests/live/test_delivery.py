@@ -1,6 +1,6 @@
-"""From the fault to the phone: who hears of what, when, how often and in which words.
+"""Delivery of alerts from the fault to the receiver: recipients, times, counts and texts.
 
-The messages go over TLS to what stands in for Slack, the mail server and the heartbeat's service.
+Messages go over TLS to local replacements of Slack, the mail server and the heartbeat service.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections import Counter
 import docker
 import pytest
 
-from tests.figures import Tell
+from tests.figures import ReportFigure
 from tests.live import delivery_runs
 from tests.live.delivery import (
     BACKEND,
@@ -64,39 +64,39 @@ def outcome(runs: Runs, request: pytest.FixtureRequest) -> Outcome:
 
 
 @each_fault
-def test_exactly_those_who_shall_hear_of_an_alert_do(outcome: Outcome) -> None:
+def test_alert_reaches_exactly_its_receivers(outcome: Outcome) -> None:
     assert {message.to for message in outcome.messages} == set(outcome.expected.to)
 
 
 @each_fault
-def test_each_of_them_is_told_once(outcome: Outcome) -> None:
-    told = Counter(message.to for message in outcome.messages if not is_resolved(message))
-    assert told == dict.fromkeys(outcome.expected.to, 1)
+def test_alert_is_sent_once_to_each_receiver(outcome: Outcome) -> None:
+    sent = Counter(message.to for message in outcome.messages if not is_resolved(message))
+    assert sent == dict.fromkeys(outcome.expected.to, 1)
 
 
 @each_fault
-def test_each_of_them_is_told_once_that_it_is_over(outcome: Outcome) -> None:
-    told = Counter(message.to for message in outcome.messages if is_resolved(message))
-    assert told == dict.fromkeys(outcome.expected.to, 1)
+def test_resolution_is_sent_once_to_each_receiver(outcome: Outcome) -> None:
+    sent = Counter(message.to for message in outcome.messages if is_resolved(message))
+    assert sent == dict.fromkeys(outcome.expected.to, 1)
 
 
 @each_fault
-def test_a_fault_is_told_in_time(
-    outcome: Outcome, tell_delay: Tell, request: pytest.FixtureRequest
+def test_alert_is_sent_in_time(
+    outcome: Outcome, report_delay: ReportFigure, request: pytest.FixtureRequest
 ) -> None:
     for row in rows(request.node.callspec.id, outcome):
-        tell_delay(row)
+        report_delay(row)
     above = {to: outcome.delay(to) - outcome.floor(to) for to in outcome.expected.to}
     assert max(above.values()) < BOUND_SECONDS, above
 
 
 @each_fault
-def test_its_end_is_told_in_time(outcome: Outcome) -> None:
+def test_resolution_is_sent_in_time(outcome: Outcome) -> None:
     above = {to: outcome.resolved_delay(to) - outcome.resolved_floor for to in outcome.expected.to}
     assert max(above.values()) < BOUND_SECONDS, above
 
 
-def test_a_dead_exporter_is_told_as_what_it_hides_and_not_twice(fast: Run) -> None:
+def test_dead_exporter_alert_is_inhibited_by_service_alert(fast: Run) -> None:
     assert fast.others["RedisExporterDown"] == "suppressed"
     assert messages_of("RedisExporterDown", fast.messages) == []
 
@@ -109,41 +109,41 @@ def test_a_dead_exporter_is_told_as_what_it_hides_and_not_twice(fast: Run) -> No
         ("PostgreSQL killed", "answers but cannot query PostgreSQL"),
     ],
 )
-def test_the_message_sends_people_to_what_is_dead(fault: str, words: str, fast: Run) -> None:
-    (message,) = fast.by_fault()[fault].told(CRITICAL)
+def test_message_names_the_failed_part(fault: str, words: str, fast: Run) -> None:
+    (message,) = fast.by_fault()[fault].sent(CRITICAL)
     assert words in message.text
 
 
 @pytest.mark.parametrize("alert", ["HighErrorRate", "HighResponseTime"])
-def test_while_the_backend_is_down_nobody_hears_of_its_errors(alert: str, fast: Run) -> None:
+def test_backend_down_inhibits_its_error_alerts(alert: str, fast: Run) -> None:
     down = fast.by_fault()["backend killed"]
-    told = messages_of(alert, fast.messages)
+    sent = messages_of(alert, fast.messages)
     assert fast.others[alert] == "suppressed"
-    assert [message.title for message in told if down.began < message.at < down.ended] == []
+    assert [message.title for message in sent if down.began < message.at < down.ended] == []
 
 
-def test_nobody_is_told_of_anything_else(real: Run) -> None:
-    told = [message for message in real.messages if message.to != HEARTBEAT]
-    assert messages_of("BackendDown", told) == told
+def test_single_fault_sends_no_other_alert(real: Run) -> None:
+    sent = [message for message in real.messages if message.to != HEARTBEAT]
+    assert messages_of("BackendDown", sent) == sent
 
 
 @pytest.mark.parametrize("name", ["fast", "real", "beat"])
-def test_no_delivery_failed_by_alertmanagers_own_count(name: str, runs: Runs) -> None:
+def test_alertmanager_counts_no_failed_delivery(name: str, runs: Runs) -> None:
     run: Run = getattr(runs, name).result()
     assert run.failed == {}
 
 
-def test_alertmanager_counts_what_it_delivered(fast: Run) -> None:
+def test_alertmanager_counts_deliveries_of_each_integration(fast: Run) -> None:
     assert {"slack", "email", "webhook"} == set(fast.delivered)
 
 
-def test_the_heartbeat_comes_every_minute(real: Run) -> None:
+def test_heartbeat_is_sent_every_minute(real: Run) -> None:
     gaps = [later - earlier for earlier, later in itertools.pairwise(real.heartbeats)]
     assert gaps
     assert gaps == pytest.approx([BEAT_SECONDS] * len(gaps), abs=5)
 
 
-def test_the_heartbeat_stops_when_prometheus_is_dead(beat: Run) -> None:
+def test_heartbeat_stops_when_prometheus_is_down(beat: Run) -> None:
     before = [at for at in beat.heartbeats if at < beat.killed + VALID_SECONDS]
     after = [at for at in beat.heartbeats if beat.killed + VALID_SECONDS <= at < beat.started]
     assert before
@@ -151,18 +151,18 @@ def test_the_heartbeat_stops_when_prometheus_is_dead(beat: Run) -> None:
     assert after == []
 
 
-def test_the_heartbeat_comes_again_when_prometheus_is_back(beat: Run) -> None:
+def test_heartbeat_resumes_when_prometheus_returns(beat: Run) -> None:
     again = [at for at in beat.heartbeats if at >= beat.started]
     assert again
     assert again[0] - beat.started < BEAT_SECONDS / 2
 
 
-def test_a_dead_prometheus_is_missed_within_5_minutes(real: Run) -> None:
+def test_dead_prometheus_is_detected_within_5_minutes(real: Run) -> None:
     assert 0 < real.watchdog_valid_seconds + BEAT_SECONDS <= 300
 
 
 def _as_written(text: str) -> str:
-    """With what differs from run to run in one form."""
+    """Replace the parts that differ between runs with placeholders."""
     text = re.sub(STAMP, "STAMP", text.replace("\r\n", "\n"))
     text = re.sub(r"until \d\d:\d\d:\d\d UTC", "until TIME", text)
     return re.sub(r"127\.0\.0\.1:\d+", "HOST", text).rstrip()
@@ -185,8 +185,8 @@ def down(real: Run) -> Outcome:
 
 
 @pytest.mark.parametrize("channel", [CRITICAL, BACKEND])
-def test_this_is_what_slack_gets(channel: str, down: Outcome) -> None:
-    (message,) = down.told(channel)
+def test_slack_message_text(channel: str, down: Outcome) -> None:
+    (message,) = down.sent(channel)
     assert message.title == "[CRITICAL] BackendDown - live-delivery-real"
     assert message.content["color"] == "danger"
     assert _as_written(message.text) == "\n".join(
@@ -203,7 +203,7 @@ def test_this_is_what_slack_gets(channel: str, down: Outcome) -> None:
 
 
 @pytest.mark.parametrize("channel", [CRITICAL, BACKEND])
-def test_this_is_what_slack_gets_in_the_end(channel: str, down: Outcome) -> None:
+def test_slack_resolution_text(channel: str, down: Outcome) -> None:
     (message,) = down.resolved(channel)
     assert message.title == "[RESOLVED] BackendDown - live-delivery-real"
     assert message.content["color"] == "good"
@@ -217,8 +217,8 @@ def test_this_is_what_slack_gets_in_the_end(channel: str, down: Outcome) -> None
     )
 
 
-def test_this_is_the_mail(down: Outcome) -> None:
-    (message,) = down.told(MAIL)
+def test_mail_text(down: Outcome) -> None:
+    (message,) = down.sent(MAIL)
     assert message.title == "[CRITICAL] BackendDown - live-delivery-real"
     assert _as_written(message.text) == "\n".join(
         [
@@ -236,6 +236,6 @@ def test_this_is_the_mail(down: Outcome) -> None:
     )
 
 
-def test_the_mail_has_the_same_in_html(down: Outcome) -> None:
-    (message,) = down.told(MAIL)
+def test_mail_html_contains_summary(down: Outcome) -> None:
+    (message,) = down.sent(MAIL)
     assert "<strong>Backend backend:8000 is unreachable</strong>" in message.content["text/html"]

@@ -1,6 +1,4 @@
-"""The Docker daemon restarted and killed, and the machine without power: what a stack loses, and
-that it comes back without anybody's doing.
-"""
+"""Recovery of a stack from restarts and kills of the Docker daemon and from a power cut."""
 
 from __future__ import annotations
 
@@ -13,7 +11,7 @@ import pytest
 import requests
 
 from ops.offline import local_deploy
-from tests.figures import Tell
+from tests.figures import ReportFigure
 from tests.live import own_engine
 from tests.live import stack as stacks
 from tests.live.ingestion import BEATING, JOBS, answering, gap, scraped_until
@@ -27,7 +25,7 @@ BACK_SECONDS = 60
 # 5 s, and ext4 notes it within 5 s more.
 TO_DISK_SECONDS = 40
 SNAPSHOT_SECONDS = 15
-# How long nothing is done, to see what Docker does by itself.
+# Time without intervention, to see what Docker restarts by itself.
 STAYS_AWAY_SECONDS = 15
 LIVE_RESTORE = "--live-restore"
 CORRUPTIONS = "prometheus_tsdb_wal_corruptions_total"
@@ -35,7 +33,7 @@ CORRUPTIONS = "prometheus_tsdb_wal_corruptions_total"
 
 @dataclass(frozen=True)
 class Powered:
-    """A stack, and the machine that it is alone on."""
+    """Stack and the machine that runs it alone."""
 
     stack: Stack
     machine: Machine
@@ -60,7 +58,7 @@ def powered(docker_client: docker.DockerClient, images: dict[str, str]) -> Itera
 
 @pytest.fixture
 def steady(powered: Powered) -> Powered:
-    """All of it watched and on the disk, with a silence of before."""
+    """Stack that is fully scraped, with its data and an earlier silence written to the disk."""
     assert eventually(lambda: back(powered.stack, 0), BACK_SECONDS)
     time.sleep(TO_DISK_SECONDS)
     return powered
@@ -71,7 +69,7 @@ def services(stack: Stack) -> list[str]:
 
 
 def back(stack: Stack, since: float) -> bool:
-    """Everything was scraped since a moment, and alerts are evaluated."""
+    """Return whether everything was scraped since a time and alerts are evaluated."""
     try:
         return all(answering(stack, name, since)() for name in services(stack)) and bool(
             stack.query(BEATING)
@@ -89,20 +87,20 @@ def silenced(stack: Stack, silence: str) -> bool:
 
 
 def daemon_gone(
-    steady: Powered, fault: Callable[[Machine], None], mend: Callable[[Stack], None]
+    steady: Powered, fault: Callable[[Machine], None], repair: Callable[[Stack], None]
 ) -> tuple[float, float]:
-    """How long until all was scraped again, and the longest time without a sample, in seconds.
+    """Return the seconds until all was scraped again, and the longest gap in seconds.
 
-    Fails where a sample of before is lost, a silence, or the log's being whole.
+    Fail where an earlier sample or silence is lost, or the log is corrupt.
     """
     stack = steady.stack
     silence = stacks.silence(stack, "Nothing", "survives the daemon")
-    # A daemon that is killed lets nobody write down anything.
+    # A killed daemon gives no service time to write its state.
     time.sleep(SNAPSHOT_SECONDS + 1)
     began = time.time()
     counted = scraped_until(stack, began)
     fault(steady.machine)
-    mend(stack)
+    repair(stack)
     answered = time.time()
     assert eventually(lambda: back(stack, answered), BACK_SECONDS), states(stack)
     took = time.time() - began
@@ -113,7 +111,7 @@ def daemon_gone(
 
 
 def nothing(_stack: Stack) -> None:
-    """It comes back by itself."""
+    """Do nothing: the stack recovers by itself."""
 
 
 def start_all(stack: Stack) -> None:
@@ -123,35 +121,37 @@ def start_all(stack: Stack) -> None:
         container.start()
 
 
-def test_the_stack_comes_back_with_the_docker_daemon(steady: Powered, tell: Tell) -> None:
+def test_stack_restarts_with_docker_daemon(steady: Powered, report_figure: ReportFigure) -> None:
     def restart(machine: Machine) -> None:
         machine.stop_engine()
         machine.start_engine()
 
     took, lost = daemon_gone(steady, restart, nothing)
-    tell(
+    report_figure(
         f"docker daemon restarted: all scraped again after {took:.0f} s, no sample of before "
         f"lost, {lost:.0f} s without a scrape"
     )
 
 
-def test_a_killed_daemon_leaves_the_stack_to_be_started_by_hand(
-    steady: Powered, tell: Tell
-) -> None:
-    """By Docker 20.10 at least: the new daemon stops what the dead one ran, and leaves it so."""
+def test_killed_daemon_requires_manual_start(steady: Powered, report_figure: ReportFigure) -> None:
+    """Docker 20.10 stops the containers of a killed daemon at its next start and leaves them
+    stopped.
+    """
 
     def kill(machine: Machine) -> None:
         machine.kill_engine()
         machine.start_engine()
 
     took, lost = daemon_gone(steady, kill, start_all)
-    tell(
+    report_figure(
         f"docker daemon killed: all scraped again {took - STAYS_AWAY_SECONDS:.0f} s after "
         f"`docker start`, no sample of before lost, {lost:.0f} s without a scrape"
     )
 
 
-def test_with_live_restore_a_killed_daemon_costs_nothing(steady: Powered, tell: Tell) -> None:
+def test_killed_daemon_with_live_restore_loses_no_sample(
+    steady: Powered, report_figure: ReportFigure
+) -> None:
     steady.machine.stop_engine()
     steady.machine.start_engine(LIVE_RESTORE)
     assert eventually(lambda: back(steady.stack, time.time() - SCRAPE_SECONDS), BACK_SECONDS)
@@ -166,13 +166,13 @@ def test_with_live_restore_a_killed_daemon_costs_nothing(steady: Powered, tell: 
     after = {str(found.name): found.attrs["State"]["Pid"] for found in steady.stack.containers()}
     assert after == before
     assert lost <= 2 * SCRAPE_SECONDS
-    tell(
+    report_figure(
         f"docker daemon killed, live-restore: {lost:.0f} s without a scrape, {took:.0f} s until "
         "the daemon answered and all was looked at"
     )
 
 
-def test_the_stack_comes_back_by_itself_after_a_power_cut(steady: Powered, tell: Tell) -> None:
+def test_stack_restarts_after_power_cut(steady: Powered, report_figure: ReportFigure) -> None:
     stack = steady.stack
     silence = stacks.silence(stack, "Nothing", "survives a power cut")
     time.sleep(SNAPSHOT_SECONDS + TO_DISK_SECONDS)
@@ -188,7 +188,7 @@ def test_the_stack_comes_back_by_itself_after_a_power_cut(steady: Powered, tell:
     kept = stack.value(f'max(timestamp(up{{job="node"}} @ {began:.3f}))')
     assert kept is not None
     off = gap(stack, 'up{job="node"}', began - TO_DISK_SECONDS - 5 * SCRAPE_SECONDS)
-    tell(
+    report_figure(
         f"power cut: all scraped again {took:.0f} s after the boot; of what was scraped before, "
         f"the last {began - kept:.0f} s are lost; {off:.0f} s without a sample; "
         f"{stack.value(CORRUPTIONS):.0f} corruptions of the log counted"

@@ -21,7 +21,7 @@ import yaml
 from docker.models.containers import Container
 
 from ops.offline import local_deploy
-from tests.figures import Tell
+from tests.figures import ReportFigure
 from tests.live import stack as stacks
 from tests.live.ingestion import BEATING, JOBS, answering, gap, scraped_until
 from tests.live.stack import SCRAPE_SECONDS, Stack, eventually, not_of_this_machine
@@ -29,21 +29,21 @@ from tests.live.stack import SCRAPE_SECONDS, Stack, eventually, not_of_this_mach
 STACK = "live-faults"
 DATA_VOLUME = f"vitalstream-{STACK}-prometheus-data"
 DISK = "96m"
-# Docker's pause before a restart, the service's start, and a scrape.
+# Docker's restart delay, the service's start and one scrape.
 BACK_SECONDS = 15
 SNAPSHOT_SECONDS = 15
 
 
 @pytest.fixture(scope="module")
 def stack(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterator[Stack]:
-    """All services, Prometheus' data on a disk so small that a test can fill it."""
+    """Start all services, with Prometheus' data on a volume small enough to fill."""
     with stacks.alone(STACK, docker_client):
         docker_client.volumes.create(
             DATA_VOLUME,
             driver_opts={"type": "tmpfs", "device": "tmpfs", "o": f"size={DISK},mode=0777"},
             labels={"vitalstream.stack": STACK},
         )
-        # Memory is not a disk: it is gone once nobody has it mounted.
+        # A tmpfs volume loses its content once no container has it mounted.
         keeper = docker_client.containers.run(
             images.get("redis-exporter", "busybox"),
             ["-c", "sleep 1800"],
@@ -67,7 +67,7 @@ def stack(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterato
 
 @pytest.fixture(scope="module")
 def here(stack: Stack) -> Stack:
-    """The stack, where its processes can be killed as a crash would: from the machine itself."""
+    """Stack whose processes the test can kill from the host, as a crash would."""
     if elsewhere := not_of_this_machine(stack.client):
         pytest.skip(elsewhere)
     if os.geteuid() != 0:
@@ -76,26 +76,24 @@ def here(stack: Stack) -> Stack:
 
 
 def crash(stack: Stack, service: str) -> None:
-    """`docker kill` would count as a stop by hand, after which nothing is restarted."""
+    """Kill the service's process: `docker kill` counts as a manual stop and is not restarted."""
     os.kill(stack.container(service).attrs["State"]["Pid"], signal.SIGKILL)
 
 
 @pytest.mark.parametrize("service", [name for name in JOBS if name != "prometheus"])
-def test_a_crashed_service_comes_back_by_itself(service: str, here: Stack, tell: Tell) -> None:
+def test_crashed_service_restarts(service: str, here: Stack, report_figure: ReportFigure) -> None:
     if service not in here.result.urls and service == "grafana":
-        pytest.skip("there is no image of Grafana here")
+        pytest.skip("no image of Grafana is available")
     assert eventually(answering(here, service), 30)
     before = here.started_at(service)
     started = time.time()
     crash(here, service)
     assert eventually(lambda: here.started_at(service) != before, BACK_SECONDS)
     assert eventually(answering(here, service, time.time()), 3 * BACK_SECONDS)
-    tell(f"SIGKILL {service}: scraped again after {time.time() - started:.1f} s")
+    report_figure(f"SIGKILL {service}: scraped again after {time.time() - started:.1f} s")
 
 
-def test_prometheus_crashed_loses_only_what_it_did_not_scrape_meanwhile(
-    here: Stack, tell: Tell
-) -> None:
+def test_prometheus_crash_keeps_stored_samples(here: Stack, report_figure: ReportFigure) -> None:
     since = time.time() - 5 * SCRAPE_SECONDS
     crashed = time.time()
     counted = scraped_until(here, crashed)
@@ -106,11 +104,11 @@ def test_prometheus_crashed_loses_only_what_it_did_not_scrape_meanwhile(
     assert scraped_until(here, crashed) == counted
     assert here.value("prometheus_tsdb_wal_corruptions_total") == 0
     lost = gap(here, 'up{job="prometheus"}', since)
-    tell(f"SIGKILL prometheus: no sample of before lost, {lost:.0f} s without a scrape")
+    report_figure(f"SIGKILL prometheus: no sample of before lost, {lost:.0f} s without a scrape")
     assert lost <= BACK_SECONDS
 
 
-def test_silences_and_what_was_told_survive_a_crash(here: Stack) -> None:
+def test_alertmanager_crash_keeps_silences(here: Stack) -> None:
     assert eventually(answering(here, "alertmanager"), BACK_SECONDS)
     silenced = stacks.silence(here, "Nothing", "survives a crash")
     time.sleep(SNAPSHOT_SECONDS + 1)
@@ -128,8 +126,8 @@ def test_silences_and_what_was_told_survive_a_crash(here: Stack) -> None:
     assert eventually(active, BACK_SECONDS)
 
 
-def test_an_alert_raised_while_alertmanager_was_away_reaches_it_afterwards(
-    stack: Stack, tell: Tell
+def test_alertmanager_return_receives_alert_raised_during_outage(
+    stack: Stack, report_figure: ReportFigure
 ) -> None:
     alertmanager = stack.container("alertmanager")
     alertmanager.stop()
@@ -145,17 +143,17 @@ def test_an_alert_raised_while_alertmanager_was_away_reaches_it_afterwards(
             return False
         return "Watchdog" in [alert["labels"]["alertname"] for alert in alerts]
 
-    # Prometheus tells of every firing alert again each minute (--rules.alert.resend-delay).
+    # Prometheus resends every firing alert each minute (--rules.alert.resend-delay).
     assert eventually(known, 75)
-    tell(
+    report_figure(
         f"alertmanager away: {failed:.0f} notifications failed, "
         f"known {time.time() - started:.0f} s after its return"
     )
 
 
 @dataclass
-class Refusing:
-    """Stands before Alertmanager: answers 503 while it refuses, and passes on what it takes."""
+class RefusingProxy:
+    """Proxy in front of Alertmanager that answers 503 while it refuses and forwards otherwise."""
 
     url: str
     refuses: bool = True
@@ -163,9 +161,9 @@ class Refusing:
 
 
 @contextlib.contextmanager
-def refusing(stack: Stack, rules: str) -> Iterator[Refusing]:
-    """Prometheus hands its alerts, and those of these rules, to what refuses them."""
-    found = Refusing(stack.result.urls["alertmanager"])
+def refusing(stack: Stack, rules: str) -> Iterator[RefusingProxy]:
+    """Send Prometheus' alerts, including those of these rules, through the refusing proxy."""
+    found = RefusingProxy(stack.result.urls["alertmanager"])
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -173,8 +171,8 @@ def refusing(stack: Stack, rules: str) -> Iterator[Refusing]:
             found.refused += found.refuses
             status = 503
             if not found.refuses:
-                told = {"Content-Type": "application/json"}
-                answer = requests.post(found.url + self.path, body, headers=told, timeout=5)
+                headers = {"Content-Type": "application/json"}
+                answer = requests.post(found.url + self.path, body, headers=headers, timeout=5)
                 status = answer.status_code
             self.send_response(status)
             self.end_headers()
@@ -196,8 +194,8 @@ def refusing(stack: Stack, rules: str) -> Iterator[Refusing]:
         server.shutdown()
 
 
-def test_an_alert_that_alertmanager_refused_is_told_again_until_it_is_taken(
-    stack: Stack, tell: Tell
+def test_prometheus_resends_alert_until_alertmanager_accepts_it(
+    stack: Stack, report_figure: ReportFigure
 ) -> None:
     if elsewhere := not_of_this_machine(stack.client):
         pytest.skip(elsewhere)
@@ -208,23 +206,25 @@ def test_an_alert_that_alertmanager_refused_is_told_again_until_it_is_taken(
         alerts = stack.get("alertmanager", "/api/v2/alerts")
         return "LiveRefused" in [alert["labels"]["alertname"] for alert in alerts]
 
-    # After a reload Prometheus may know of no Alertmanager yet, and tells a minute later.
+    # After a reload Prometheus may not have found Alertmanager yet, and sends a minute later.
     with refusing(stack, rules) as alertmanager:
         assert eventually(lambda: alertmanager.refused, 75)
-        # What PrometheusNotificationsFailing stands on.
+        # The expression of PrometheusNotificationsFailing.
         errors = "increase(prometheus_notifications_errors_total[1m])"
         assert eventually(lambda: stack.query(f"{errors} > 0"), 75)
         assert not known()
         alertmanager.refuses = False
         taken = time.time()
         assert eventually(known, 60 + 2 * BACK_SECONDS)
-    tell(
+    report_figure(
         f"alertmanager answers 503: {alertmanager.refused} messages refused, the alert was there "
         f"{time.time() - taken:.0f} s after it took them again"
     )
 
 
-def test_after_a_full_disk_only_a_restart_saves_what_comes(stack: Stack, tell: Tell) -> None:
+def test_prometheus_after_full_disk_stores_samples_after_restart(
+    stack: Stack, report_figure: ReportFigure
+) -> None:
     def age() -> float:
         found = stack.value("time() - max(timestamp(up))")
         return math.inf if found is None else found
@@ -236,7 +236,7 @@ def test_after_a_full_disk_only_a_restart_saves_what_comes(stack: Stack, tell: T
     assert eventually(lambda: age() > 3 * SCRAPE_SECONDS, 60)
     prometheus.exec_run(["rm", "/prometheus/filler"])
     assert eventually(lambda: age() < 2 * SCRAPE_SECONDS, 30)
-    # What PrometheusWALDamaged stands on.
+    # The expression of PrometheusWALDamaged.
     assert eventually(lambda: stack.query("prometheus_tsdb_wal_writes_failed_total > 0"), 30)
     restarted = time.time()
     prometheus.restart()
@@ -244,17 +244,19 @@ def test_after_a_full_disk_only_a_restart_saves_what_comes(stack: Stack, tell: T
     assert scraped_until(stack, before) == counted
     assert eventually(lambda: stack.query("prometheus_tsdb_wal_writes_failed_total == 0"), 60)
     lost = gap(stack, 'up{job="node"}', before)
-    # From the disk's being full to the restart, whatever was scraped in between.
+    # From the full disk to the restart, including samples scraped in between.
     assert lost >= restarted - before - 3 * SCRAPE_SECONDS
-    tell(
+    report_figure(
         f"full disk, room again, restarted after {restarted - before:.0f} s: no sample of before "
         f"lost, a gap of {lost:.0f} s"
     )
 
 
 def cut_the_last_record(keeper: Container) -> None:
-    """Takes the last byte of it. A page of the log that is not full yet ends in zeros, and to read
-    them is no error: a file that was cut among them was not repaired.
+    """Truncate the last record by one byte.
+
+    An incomplete page of the log ends in zeros, and reading them is no error: a file truncated
+    inside them would not be repaired.
     """
 
     def run(*command: str) -> bytes:
@@ -269,7 +271,9 @@ def cut_the_last_record(keeper: Container) -> None:
     run("busybox", "dd", "if=/dev/null", "bs=1", *end)
 
 
-def test_a_truncated_log_is_repaired_and_its_end_alone_is_lost(stack: Stack, tell: Tell) -> None:
+def test_truncated_wal_is_repaired_and_loses_only_its_end(
+    stack: Stack, report_figure: ReportFigure
+) -> None:
     prometheus = stack.container("prometheus")
     first = stack.value("min(min_over_time(timestamp(up{job='prometheus'})[1h:1s]))")
     prometheus.stop()
@@ -280,4 +284,4 @@ def test_a_truncated_log_is_repaired_and_its_end_alone_is_lost(stack: Stack, tel
     assert b"repair" in prometheus.logs(since=int(started))
     assert stack.value("min(min_over_time(timestamp(up{job='prometheus'})[1h:1s]))") == first
     assert eventually(lambda: stack.query("prometheus_tsdb_wal_corruptions_total >= 1"), 60)
-    tell("truncated log: repaired and counted, the oldest sample still there")
+    report_figure("truncated log: repaired and counted, the oldest sample still there")

@@ -1,7 +1,7 @@
-"""What becomes of an alert that was told, was then held back, and ended while it was.
+"""Alerts that end while they are inhibited after they were sent.
 
-Alertmanager says nothing that it is over then, and takes it for told when it comes back. What mends
-that is Prometheus, which goes on saying for a quarter of an hour that it is over.
+Alertmanager does not send their resolution, and considers them already notified when they fire
+again. Prometheus corrects this: it keeps sending the resolved alert for 15 minutes.
 """
 
 from __future__ import annotations
@@ -28,41 +28,41 @@ from tests.ports import free_port
 
 BACKEND_DOWN = alert("BackendDown", "critical", "backend")
 ERRORS = alert("HighErrorRate", "critical", "backend", instance="")
-TOLD_SECONDS = 10
-# Several of the group's turns below.
+NOTIFIED_SECONDS = 10
+# Several group intervals (GROUP_SECONDS).
 QUIET_SECONDS = 4
-TURN = "1s"
-Told = tuple[str, str]
+GROUP_SECONDS = "1s"
+Notification = tuple[str, str]
 
 
 class Hook:
-    """What it is told: the alert's name, and whether it fires or is over."""
+    """Webhook that records each alert's name and status."""
 
     def __init__(self) -> None:
-        self._told: queue.Queue[Told] = queue.Queue()
+        self._received: queue.Queue[Notification] = queue.Queue()
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[str]:
-        told = self._told
+        received = self._received
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                told.put((body["groupLabels"]["alertname"], body["status"]))
+                received.put((body["groupLabels"]["alertname"], body["status"]))
                 self.send_response(200)
                 self.end_headers()
 
             def log_message(self, *_: object) -> None:
-                """Quiet."""
+                """Log nothing."""
 
         with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
             threading.Thread(target=server.serve_forever, daemon=True).start()
             yield f"http://127.0.0.1:{server.server_address[1]}/"
             server.shutdown()
 
-    def next(self, seconds: float = TOLD_SECONDS) -> Told | None:
+    def next(self, seconds: float = NOTIFIED_SECONDS) -> Notification | None:
         try:
-            return self._told.get(timeout=seconds)
+            return self._received.get(timeout=seconds)
         except queue.Empty:
             return None
 
@@ -74,7 +74,7 @@ def hook() -> Hook:
 
 @pytest.fixture
 def url(hook: Hook, docker_client: docker.DockerClient, images: dict[str, str]) -> Iterator[str]:
-    """An Alertmanager with the stack's own inhibitions and repeat, which tells a web hook alone."""
+    """Start an Alertmanager with the stack's inhibitions that notifies only a webhook."""
     if elsewhere := not_of_this_machine(docker_client):
         pytest.skip(elsewhere)
     values = {
@@ -89,51 +89,53 @@ def url(hook: Hook, docker_client: docker.DockerClient, images: dict[str, str]) 
         config["receivers"] = [
             {"name": "hook", "webhook_configs": [{"url": address, "send_resolved": True}]}
         ]
-        config["route"] |= {"receiver": "hook", "group_wait": TURN, "group_interval": TURN}
+        config["route"] |= {
+            "receiver": "hook",
+            "group_wait": GROUP_SECONDS,
+            "group_interval": GROUP_SECONDS,
+        }
         del config["route"]["routes"]
         with running(docker_client, settings, yaml.safe_dump(config)) as found:
             yield found
 
 
-def over(url: str, labels: dict[str, str]) -> None:
+def resolve(url: str, labels: dict[str, str]) -> None:
     ended = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     post(url, [{"labels": labels, "startsAt": ended, "endsAt": ended}])
 
 
-def fires(url: str, labels: dict[str, str]) -> None:
+def fire(url: str, labels: dict[str, str]) -> None:
     post(url, [{"labels": labels}])
 
 
-def ended_while_held_back(url: str, hook: Hook) -> None:
-    fires(url, ERRORS)
+def end_while_inhibited(url: str, hook: Hook) -> None:
+    fire(url, ERRORS)
     assert hook.next() == ("HighErrorRate", "firing")
-    fires(url, BACKEND_DOWN)
+    fire(url, BACKEND_DOWN)
     assert hook.next() == ("BackendDown", "firing")
-    over(url, ERRORS)
+    resolve(url, ERRORS)
     assert hook.next(QUIET_SECONDS) is None
     assert [found["labels"]["alertname"] for found in firing(url)] == ["BackendDown"]
-    over(url, BACKEND_DOWN)
+    resolve(url, BACKEND_DOWN)
     assert hook.next() == ("BackendDown", "resolved")
 
 
-def test_its_end_is_told_when_nothing_holds_it_back_any_more(url: str, hook: Hook) -> None:
-    ended_while_held_back(url, hook)
-    over(url, ERRORS)
+def test_alert_resolved_again_after_inhibition_sends_resolution(url: str, hook: Hook) -> None:
+    end_while_inhibited(url, hook)
+    resolve(url, ERRORS)
     assert hook.next() == ("HighErrorRate", "resolved")
 
 
-def test_after_that_it_is_told_when_it_comes_back(url: str, hook: Hook) -> None:
-    ended_while_held_back(url, hook)
-    over(url, ERRORS)
+def test_alert_after_sent_resolution_is_sent_again(url: str, hook: Hook) -> None:
+    end_while_inhibited(url, hook)
+    resolve(url, ERRORS)
     assert hook.next() == ("HighErrorRate", "resolved")
-    fires(url, ERRORS)
+    fire(url, ERRORS)
     assert hook.next() == ("HighErrorRate", "firing")
 
 
-def test_without_word_of_its_end_it_is_not_told_before_it_is_due_again(
-    url: str, hook: Hook
-) -> None:
-    """Held back for more than a quarter of an hour: docs/operations/alerting.md warns of it."""
-    ended_while_held_back(url, hook)
-    fires(url, ERRORS)
+def test_alert_without_sent_resolution_waits_for_repeat_interval(url: str, hook: Hook) -> None:
+    """Happens after inhibitions longer than 15 minutes: see docs/operations/alerting.md."""
+    end_while_inhibited(url, hook)
+    fire(url, ERRORS)
     assert hook.next(QUIET_SECONDS) is None

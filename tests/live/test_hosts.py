@@ -1,6 +1,4 @@
-"""A stack on two machines, each with an engine of its own: what finds what, and what a machine
-that is gone does to the other.
-"""
+"""A stack on two hosts, each with its own engine: addressing, and the loss of one host."""
 
 from __future__ import annotations
 
@@ -42,13 +40,13 @@ ON = {
 }
 NEEDED = ("prometheus", "alertmanager", "node-exporter", "postgres-exporter", "redis-exporter")
 WEB_PASSWORD = "live-web-Password-6"
-# What Prometheus waits at most before it tells of an alert again, and a scrape or two.
-TOLD_SECONDS = 75
+# Prometheus' longest delay before it resends an alert, plus one or two scrapes.
+DELIVERED_SECONDS = 75
 
 
 @dataclass(frozen=True)
 class Spread:
-    """A stack that is up on two machines: `near` is that of `dockerHost`."""
+    """Stack that runs on two hosts: `near` is that of `dockerHost`."""
 
     machines: dict[str, Machine]
     config: program.StackConfig
@@ -59,7 +57,7 @@ class Spread:
         return self.config.settings(STACK)
 
     def get(self, service: str, path: str, **params: Any) -> Any:
-        """A service's JSON answer, asked where people reach it."""
+        """Return a service's JSON response from its published address."""
         url = self.settings.local_url(service) + path
         with connections.session(self.settings) as session:
             answer = session.get(url, params=params, timeout=TIMEOUT_SECONDS)
@@ -87,7 +85,7 @@ class Spread:
         return {container.labels["vitalstream.service"]: container for container in found}
 
     def preflight(self) -> list[str]:
-        """What the preview says."""
+        """Return the failures that the preview's preflight reports."""
         inputs = next(
             found.inputs for found in self.result.registrations if found.type == PREFLIGHT
         )
@@ -117,7 +115,7 @@ def spread(
             # postgres_exporter tries a database that is away for a second, for one scrape after the
             # other: two Prometheuses that ask every 2 s may not get their answers in time.
             scrapeInterval="5s",
-            # The machines know no name server; a name would be looked for longer than a scrape.
+            # The hosts have no name server; looking up a name would take longer than a scrape.
             postgresAddress="127.0.0.1:5432",
             redisAddress="127.0.0.1:6379",
             **served,
@@ -126,15 +124,13 @@ def spread(
         yield Spread({"near": near, FAR: far}, config, result)
 
 
-def test_each_service_runs_where_it_is_placed(spread: Spread) -> None:
+def test_service_runs_on_its_placement_host(spread: Spread) -> None:
     for machine, services in ON.items():
         assert spread.containers(machine).keys() == services
 
 
 @pytest.mark.parametrize("prometheus", PROMETHEUSES)
-def test_every_prometheus_scrapes_the_services_of_both_machines(
-    spread: Spread, prometheus: str
-) -> None:
+def test_prometheus_scrapes_services_on_both_hosts(spread: Spread, prometheus: str) -> None:
     wanted = {
         *(f"{name}:9090" for name in PROMETHEUSES),
         *(f"{name}:9093" for name in ALERTMANAGERS),
@@ -148,13 +144,13 @@ def test_every_prometheus_scrapes_the_services_of_both_machines(
     assert eventually(lambda: wanted <= up(), 60), wanted - up()
 
 
-def test_each_machine_is_watched_by_an_exporter_of_its_own(spread: Spread) -> None:
+def test_each_host_has_a_node_exporter(spread: Spread) -> None:
     memory = spread.query("prometheus", 'node_memory_MemTotal_bytes{job="node"}')
     instances = {series["metric"]["instance"] for series in memory}
     assert instances == {"node-exporter:9100", f"node-exporter-{FAR}:9100"}
 
 
-def test_alertmanagers_of_both_machines_are_one_cluster(spread: Spread) -> None:
+def test_alertmanagers_on_two_hosts_form_one_cluster(spread: Spread) -> None:
     settings = spread.settings
     wanted = {
         f"{settings.url_address(name)}:{settings.gossip_port(name)}" for name in ALERTMANAGERS
@@ -169,21 +165,21 @@ def test_alertmanagers_of_both_machines_are_one_cluster(spread: Spread) -> None:
 
 
 @pytest.mark.parametrize("name", ALERTMANAGERS)
-def test_alerts_reach_the_alertmanagers_of_both_machines(spread: Spread, name: str) -> None:
-    def told() -> bool:
+def test_alert_reaches_alertmanagers_on_both_hosts(spread: Spread, name: str) -> None:
+    def reported() -> bool:
         alerts = spread.get(name, "/api/v2/alerts")
         return any(alert["labels"]["alertname"] == "Watchdog" for alert in alerts)
 
-    assert eventually(told, TOLD_SECONDS)
+    assert eventually(reported, DELIVERED_SECONDS)
 
 
-def test_a_silence_of_one_machine_holds_on_the_other(spread: Spread) -> None:
+def test_silence_is_replicated_to_the_other_host(spread: Spread) -> None:
     body = {
         "matchers": [{"name": "alertname", "value": "Nobody", "isRegex": False}],
         "startsAt": "2026-01-01T00:00:00Z",
         "endsAt": "2099-01-01T00:00:00Z",
         "createdBy": "live",
-        "comment": "told across machines",
+        "comment": "sent across hosts",
     }
     made = spread.post("alertmanager", "/api/v2/silences", body)["silenceID"]
 
@@ -194,7 +190,7 @@ def test_a_silence_of_one_machine_holds_on_the_other(spread: Spread) -> None:
 
 
 @pytest.mark.parametrize("machine", sorted(ON))
-def test_ports_are_open_at_the_machines_own_address_alone(spread: Spread, machine: str) -> None:
+def test_ports_are_bound_to_the_host_address_only(spread: Spread, machine: str) -> None:
     address = spread.machines[machine].address
     for service, container in spread.containers(machine).items():
         bound = [
@@ -209,22 +205,22 @@ def test_ports_are_open_at_the_machines_own_address_alone(spread: Spread, machin
 
 
 @pytest.mark.parametrize("machine", sorted(ON))
-def test_what_is_placed_meets_the_benchmark_as_what_is_not(spread: Spread, machine: str) -> None:
+def test_placed_containers_meet_the_hardening_benchmark(spread: Spread, machine: str) -> None:
     found = [
         Finding(finding.number, "node-exporter" if "node-exporter" in service else service)
         for service, container in spread.containers(machine).items()
         for finding in hardening.findings(service, container.attrs)
-        # One port more, of those that the test above has looked at.
+        # One more of the ports that the test above checked.
         if not (finding.number == "5.8" and service in ALERTMANAGERS)
     ]
     assert [finding for finding in found if not hardening.accepted(finding)] == []
 
 
-def test_what_runs_is_in_nobodys_way(spread: Spread) -> None:
+def test_preflight_on_running_stack_finds_no_conflict(spread: Spread) -> None:
     assert spread.preflight() == []
 
 
-def test_a_machine_that_is_gone_is_told_and_the_other_one_not_touched(spread: Spread) -> None:
+def test_unreachable_host_is_reported_and_the_other_host_not_changed(spread: Spread) -> None:
     def started() -> dict[str, str]:
         return {
             name: container.attrs["State"]["StartedAt"]
@@ -234,12 +230,12 @@ def test_a_machine_that_is_gone_is_told_and_the_other_one_not_touched(spread: Sp
     before = started()
     spread.machines[FAR].stop_engine()
     try:
-        [told] = spread.preflight()
+        [reported] = spread.preflight()
         with pytest.raises(local_deploy.LocalDeployError, match=f"hosts.{FAR}.docker"):
             local_deploy.up(STACK, spread.config, stacks.say)
     finally:
         spread.machines[FAR].start_engine()
-    assert told.startswith(f"No Docker Engine answers on the host {FAR}, at unix://")
-    assert f"vitalstream:hosts.{FAR}.docker" in told
-    assert "docs/operations/hosts.md#a-host-that-is-gone" in told
+    assert reported.startswith(f"No Docker Engine answers on the host {FAR}, at unix://")
+    assert f"vitalstream:hosts.{FAR}.docker" in reported
+    assert "docs/operations/hosts.md#a-host-that-is-gone" in reported
     assert started() == before

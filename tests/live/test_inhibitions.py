@@ -1,4 +1,4 @@
-"""What holds back what, as a real Alertmanager sees it."""
+"""Inhibition rules in a real Alertmanager."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ HELD_BACK = [
     (FULL, alert("HighCPUUsage", "warning", "host")),
 ]
 TOLD = [
-    # The source itself, in the place of what it holds back.
+    # The source alert itself, where the inhibited one would be.
     *((target, source) for source, target in HELD_BACK),
     (BACKEND_DOWN, alert("PostgreSQLSlowQueries", "warning", "database")),
     (BACKEND_DOWN, alert("HighErrorRate", "critical", "backend", stack="dev")),
@@ -66,7 +66,7 @@ def url(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterator[
         "ports": json.dumps({"alertmanager": free_port()}),
     }
     settings = loader.parse(STACK, values, list(SECRETS))
-    # Nobody is to be told: whether an alert is held back is known without.
+    # No notification is needed: the API shows whether an alert is inhibited.
     unset = loader.parse(STACK, values | {"slackWebhookUrl": ""}, list(SECRETS))
     with running(docker_client, settings, routing.render_config(unset)) as found:
         yield found
@@ -74,7 +74,7 @@ def url(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterator[
 
 @pytest.fixture
 def state(url: str) -> Iterator[Any]:
-    """Fires alerts and says what becomes of the last: "active" or "suppressed"."""
+    """Fire the alerts and return the state of the last: "active" or "suppressed"."""
     fired: list[Labels] = []
 
     def ask(*alerts: Labels) -> str:
@@ -110,15 +110,15 @@ def names(pair: tuple[Labels, Labels]) -> str:
 
 
 @pytest.mark.parametrize("pair", HELD_BACK, ids=names)
-def test_a_consequence_is_held_back(pair: tuple[Labels, Labels], state: Any) -> None:
+def test_alert_with_its_cause_firing_is_suppressed(pair: tuple[Labels, Labels], state: Any) -> None:
     assert state(*pair) == "suppressed"
 
 
 @pytest.mark.parametrize("pair", HELD_BACK, ids=names)
-def test_alone_it_is_told(pair: tuple[Labels, Labels], state: Any) -> None:
+def test_alert_without_its_cause_is_active(pair: tuple[Labels, Labels], state: Any) -> None:
     assert state(pair[1]) in ("active", "unprocessed")
 
 
 @pytest.mark.parametrize("pair", TOLD, ids=names)
-def test_what_is_no_consequence_is_told(pair: tuple[Labels, Labels], state: Any) -> None:
+def test_unrelated_alert_is_active(pair: tuple[Labels, Labels], state: Any) -> None:
     assert state(*pair) in ("active", "unprocessed")

@@ -1,4 +1,4 @@
-"""Two Prometheuses and three Alertmanagers: one of them may go, and nothing is missed by it."""
+"""High availability of two Prometheus servers and three Alertmanagers when one is lost."""
 
 from __future__ import annotations
 
@@ -38,21 +38,21 @@ PROMETHEUSES = ("prometheus", "prometheus-2")
 ALERTMANAGERS = ("alertmanager", "alertmanager-2", "alertmanager-3")
 # Alertmanager's group interval is shortened to that of FAST.
 PACE = Pace(scrape=2, evaluation=2, group=FAST.group)
-# Not sooner: while a stack comes up, a job without a sample yet is one without a target.
+# Not sooner: while a stack starts, a job without a sample counts as a job without a target.
 DELAY_SECONDS = 20
 # As in rules/: it is the constant alert.
 BACKEND_SECONDS = 60
 HEALTHY_SECONDS = 90
-# How long each waits for the one before it in the cluster to have sent a message.
+# Time that each peer waits for the previous one in the cluster to send (--cluster.peer-timeout).
 PEER_SECONDS = 15
-# Until all three have had their turn to tell what one of them has told already.
+# Time for all three to reach the point at which they would repeat a message already sent.
 SETTLED_SECONDS = GROUP_WAIT_SECONDS[CRITICAL] + len(ALERTMANAGERS) * PEER_SECONDS
 OUTAGE_SECONDS = 20
-# Longer than this between two samples of a series, and one scrape was missed.
+# A longer interval between two samples of a series means that a scrape was missed.
 GAP_SECONDS = 1.5 * PACE.scrape
 LEFT_OUT = frozenset({"grafana", "postgres-exporter", "redis-exporter"})
 ALERTS = {
-    # Critical, since those are gathered for 5 s and not for 30.
+    # Critical alerts have a group_wait of 5 s instead of 30 s.
     "NodeExporterDown": {"for": f"{DELAY_SECONDS}s", "severity": "critical"},
     **{
         name: {"enabled": False}
@@ -63,14 +63,14 @@ ALERTS = {
 
 @dataclass(frozen=True)
 class Story:
-    """What came of it all; the lists of messages are those up to that moment."""
+    """Results of the scenario; each list of messages ends at its step."""
 
     clusters: list[dict[str, Any]]
-    told_after_restarts: list[Message]
+    sent_after_restarts: list[Message]
     samples: dict[str, list[float]]
     outage: tuple[float, float]
-    told_by_one: list[Message]
-    told_when_cut: list[Message]
+    sent_by_remaining_prometheus: list[Message]
+    sent_during_partition: list[Message]
     healed: bool
 
 
@@ -89,7 +89,7 @@ def story(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterato
 
 
 def play(pairs: Subject) -> Story:
-    """There is no backend: BackendDown fires as long as the stack is there."""
+    """Run the scenario. Without a backend, BackendDown fires as long as the stack is up."""
     gather_less(pairs, *ALERTMANAGERS)
     pairs.sink.wait_until(lambda all_: len(down(all_)) == 3, BACKEND_SECONDS + BOUND_SECONDS)
     clusters = [cluster(pairs, name) for name in ALERTMANAGERS]
@@ -97,10 +97,10 @@ def play(pairs: Subject) -> Story:
         pairs.stack.container(name).restart(timeout=10)
         wait_until_healthy(pairs, name)
     time.sleep(SETTLED_SECONDS)
-    told_after_restarts = pairs.sink.messages
-    outage, told_by_one = lose_a_prometheus(pairs)
+    sent_after_restarts = pairs.sink.messages
+    outage, sent_by_remaining_prometheus = lose_a_prometheus(pairs)
     samples = {name: scrapes(pairs, name) for name in PROMETHEUSES}
-    told_when_cut = cut_off(pairs)
+    sent_during_partition = cut_off(pairs)
     for message in pairs.sink.messages:
         say(f"{datetime.fromtimestamp(message.at, UTC):%H:%M:%S.%f} {message.to} {message.title}")
     healed = eventually(
@@ -108,33 +108,37 @@ def play(pairs: Subject) -> Story:
     )
     return Story(
         clusters,
-        told_after_restarts,
+        sent_after_restarts,
         samples,
         outage,
-        told_by_one,
-        told_when_cut,
+        sent_by_remaining_prometheus,
+        sent_during_partition,
         healed,
     )
 
 
 def lose_a_prometheus(pairs: Subject) -> tuple[tuple[float, float], list[Message]]:
-    """One is killed, and node_exporter while it is gone. When it was gone, and what was told."""
+    """Kill one Prometheus, then node_exporter during that outage.
+
+    Return the outage's times and the messages sent meanwhile.
+    """
     container = pairs.stack.container(PROMETHEUSES[0])
     container.kill()
     began = time.time()
     time.sleep(OUTAGE_SECONDS / 2)
-    told = node_down(pairs)
+    sent = node_down(pairs)
     time.sleep(max(0.0, began + OUTAGE_SECONDS - time.time()))
     ended = time.time()
     container.start()
     wait_until_healthy(pairs, PROMETHEUSES[0])
     time.sleep(3 * PACE.scrape)
-    return (began, ended), told
+    return (began, ended), sent
 
 
 def cut_off(pairs: Subject) -> list[Message]:
-    """What is told of node_exporter's end while the third Alertmanager hears nothing of the others,
-    which it does again afterwards.
+    """Return the messages about node_exporter sent while the third Alertmanager is partitioned.
+
+    Reconnect it afterwards.
     """
     network = pairs.stack.client.networks.get(f"vitalstream-{NAME}-gossip")
     third = pairs.stack.container(ALERTMANAGERS[2])
@@ -148,7 +152,7 @@ def cut_off(pairs: Subject) -> list[Message]:
 
 
 def node_down(pairs: Subject) -> list[Message]:
-    """What is told of node_exporter until each Alertmanager had its turn, from its end on."""
+    """Kill node_exporter and return its messages once each Alertmanager could have sent one."""
     container = pairs.stack.container("node-exporter")
     container.kill()
     began = time.time()
@@ -161,12 +165,12 @@ def node_down(pairs: Subject) -> list[Message]:
         floor = PACE.scrape + DELAY_SECONDS + PACE.evaluation + GROUP_WAIT_SECONDS[CRITICAL]
         pairs.sink.wait_until(lambda all_: bool(about(all_)), floor + BOUND_SECONDS)
         time.sleep(len(ALERTMANAGERS) * PEER_SECONDS)
-        told = [found for found in about(pairs.sink.messages) if not is_resolved(found)]
+        sent = [found for found in about(pairs.sink.messages) if not is_resolved(found)]
     finally:
         container.start()
     over = PACE.scrape + PACE.evaluation + PACE.group + len(ALERTMANAGERS) * PEER_SECONDS
     pairs.sink.wait_until(lambda all_: any(map(is_resolved, about(all_))), over + BOUND_SECONDS)
-    return told
+    return sent
 
 
 def down(messages: list[Message]) -> list[Message]:
@@ -186,55 +190,58 @@ def wait_until_healthy(pairs: Subject, name: str) -> None:
 
 
 def scrapes(pairs: Subject, name: str) -> list[float]:
-    """When a Prometheus took a sample of node_exporter, in Unix time, the last 20 minutes."""
+    """Return the Unix times of a Prometheus' samples of node_exporter in the last 20 minutes."""
     url = f"{pairs.stack.result.urls[name]}/api/v1/query"
     answer = requests.get(url, {"query": 'up{job="node"}[20m]'}, timeout=TIMEOUT_SECONDS)
     return [float(at) for series in answer.json()["data"]["result"] for at, _ in series["values"]]
 
 
 def gaps(times: list[float], since: float) -> list[float]:
-    """The seconds between samples that are longer than a scrape interval, from then on."""
+    """Return the seconds between samples since a time that exceed a scrape interval."""
     ordered = sorted(at for at in times if at >= since)
     return [b - a for a, b in itertools.pairwise(ordered) if b - a > GAP_SECONDS]
 
 
-def test_every_alertmanager_knows_the_others(story: Story) -> None:
+def test_alertmanager_cluster_has_three_peers(story: Story) -> None:
     assert [found["status"] for found in story.clusters] == ["ready"] * 3
     peers = [{peer["address"] for peer in found["peers"]} for found in story.clusters]
     assert [len(found) for found in peers] == [3, 3, 3]
     assert peers[0] == peers[1] == peers[2]
 
 
-def test_a_constant_alert_is_told_once_though_one_after_the_other_is_restarted(
+def test_constant_alert_during_rolling_restart_is_sent_once(
     story: Story,
 ) -> None:
-    """By two Prometheuses and three Alertmanagers."""
-    told = Counter(message.to for message in down(story.told_after_restarts))
-    assert told == {CRITICAL: 1, MAIL: 1, BACKEND: 1}
+    """Covers two Prometheus servers and three Alertmanagers."""
+    sent = Counter(message.to for message in down(story.sent_after_restarts))
+    assert sent == {CRITICAL: 1, MAIL: 1, BACKEND: 1}
 
 
-def test_the_prometheus_that_was_killed_has_a_gap(story: Story) -> None:
+def test_killed_prometheus_has_a_gap(story: Story) -> None:
     began, _ = story.outage
     assert max(gaps(story.samples["prometheus"], began - 30)) > OUTAGE_SECONDS
 
 
-def test_the_two_together_have_no_gap(story: Story) -> None:
+def test_prometheus_pair_has_no_common_gap(story: Story) -> None:
     began, _ = story.outage
     together = [at for times in story.samples.values() for at in times]
     assert len(together) > 2 * OUTAGE_SECONDS / PACE.scrape
     assert gaps(together, began - 30) == []
 
 
-def test_an_alert_is_told_once_while_one_prometheus_is_gone(story: Story) -> None:
-    assert Counter(message.to for message in story.told_by_one) == {CRITICAL: 1, MAIL: 1}
+def test_alert_with_one_prometheus_down_is_sent_once(story: Story) -> None:
+    assert Counter(message.to for message in story.sent_by_remaining_prometheus) == {
+        CRITICAL: 1,
+        MAIL: 1,
+    }
 
 
-def test_an_alert_is_told_while_an_alertmanager_is_cut_off(story: Story) -> None:
-    """It may be told twice, by each side, but not never."""
-    told = Counter(message.to for message in story.told_when_cut)
-    assert set(told) == {CRITICAL, MAIL}
-    assert set(told.values()) <= {1, 2}
+def test_alert_during_alertmanager_partition_is_sent(story: Story) -> None:
+    """Each side of the partition may send it, so one or two messages are correct."""
+    sent = Counter(message.to for message in story.sent_during_partition)
+    assert set(sent) == {CRITICAL, MAIL}
+    assert set(sent.values()) <= {1, 2}
 
 
-def test_the_one_that_was_cut_off_finds_back(story: Story) -> None:
+def test_partitioned_alertmanager_rejoins_cluster(story: Story) -> None:
     assert story.healed

@@ -1,7 +1,8 @@
-"""Every secret of a stack exchanged for another one, as by `pulumi config set --secret` and `up`:
-the new one is in force, the old one is not, nothing is replaced and nothing lost.
+"""Rotation of every secret of a stack, as by `pulumi config set --secret` and `up`.
 
-PostgreSQL's and Redis' own passwords are changed there first, as docs/guides/production.md says.
+The new secret is in force, the old one is not, nothing is replaced and nothing is lost.
+PostgreSQL's and Redis' own passwords are changed in the databases first, as
+docs/guides/production.md says.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from components.settings.settings import Settings
 from ops.offline import local_deploy, program
 from ops.offline.local_deploy.plan import CONTAINER
 from tests.certificates import authority
-from tests.figures import Tell
+from tests.figures import ReportFigure
 from tests.issued import issued
 from tests.live import stack as stacks
 from tests.live.delivery import Pace, subject
@@ -34,7 +35,7 @@ from tests.live.stack import (
 
 PACE = Pace(scrape=SCRAPE_SECONDS, evaluation=SCRAPE_SECONDS, group=60)
 BACK_SECONDS = 60
-# More than those from the first file in place to the last: what a restarted exporter takes.
+# Time from the first delivered file to the last, plus the start of an exporter.
 FAILED_SCRAPES = 5
 SERVED = issued(HOSTS)
 WEB_PASSWORD = "live-web-Password-6"
@@ -42,8 +43,8 @@ DOCS = program.ROOT / "docs" / "guides" / "production.md"
 
 
 READS_THE_BUCKET = frozenset({"thanos-sidecar", "thanos-store", "thanos-compact"})
-# Of these the files alone are looked at: who restarts for them, in a stack with what they are for.
-# Grafana with a PostgreSQL, and Thanos, have images that are not everywhere.
+# Only the files of these are checked, to see which service restarts for them.
+# The images of Grafana with PostgreSQL, and of Thanos, are not available everywhere.
 BY_FILES = {
     "grafanaDatabasePassword": frozenset({"grafana"}),
     "thanosAccessKey": READS_THE_BUCKET,
@@ -54,7 +55,7 @@ THANOS = {
     "thanosAccessKey": "live-access-key",
     "thanosSecretKey": "live-secret-Key-8",
 }
-# Settings with secrets in their parts, which no test exchanges.
+# Settings that contain secrets and that no test rotates.
 INSIDE = {"remoteWrite", "federation"}
 RESTARTED = {
     **{rotation.keys: rotation.restarted for rotation in ROTATIONS},
@@ -65,7 +66,7 @@ each_rotation = pytest.mark.parametrize("rotation", ROTATIONS, ids=str)
 
 
 def secrets() -> set[str]:
-    """The settings that are secret, or have something secret in them."""
+    """Return the settings that are secret or contain a secret."""
     schema = Settings.model_json_schema(by_alias=True)
     definitions = schema.get("$defs", {})
 
@@ -103,7 +104,7 @@ def rotating(docker_client: docker.DockerClient, images: dict[str, str]) -> Iter
 
 
 def changed(stack: Stack, values: dict[str, str]) -> Stack:
-    """The stack as it is to be, of which nothing is there yet."""
+    """Return the stack with the new settings, none of which is applied yet."""
     prefixed = {f"vitalstream:{key}": new for key, new in values.items()}
     config = program.StackConfig({**stack.config.values, **prefixed}, stack.config.secret_keys)
     made = tuple(program.run(stack.name, config))
@@ -119,7 +120,7 @@ def of_type(stack: Stack, kind: str) -> dict[str, dict[str, Any]]:
 
 
 def apply(was: Stack, now: Stack) -> None:
-    """What `up` does with the files that differ; those of services that are not there stay."""
+    """Deliver the files that differ, as `up` does; skip services that this stack does not run."""
     provider, olds = ConfigFilesProvider(), of_type(was, CONFIG_FILES)
     running = {str(found.name) for found in was.containers()}
     for name, news in of_type(now, CONFIG_FILES).items():
@@ -137,7 +138,7 @@ def started(stack: Stack) -> dict[str, str]:
 
 
 def failed_scrapes(stack: Stack, since: float) -> dict[str, int]:
-    """How many there were since a moment, by job, of what is there in this stack."""
+    """Count the failed scrapes since a time, by job."""
     window = f"[{time.time() - since:.0f}s]"
     failed = f"count_over_time(up{window}) - sum_over_time(up{window}) > 0"
     there = {JOBS[service] for service in JOBS.keys() & started(stack).keys()}
@@ -146,12 +147,12 @@ def failed_scrapes(stack: Stack, since: float) -> dict[str, int]:
 
 
 @each_rotation
-def test_a_rotated_secret_is_in_force_and_costs_no_more_than_is_said(
-    rotation: Rotation, rotating: Rotating, tell: Tell
+def test_rotated_secret_is_in_force_and_restarts_only_documented_services(
+    rotation: Rotation, rotating: Rotating, report_figure: ReportFigure
 ) -> None:
     was = rotating.stack
     if "grafana" not in was.result.urls and rotation.keys == ("grafanaAdminPassword",):
-        pytest.skip("Grafana is left out: there is no image of it here")
+        pytest.skip("Grafana is left out: no image of it is available")
     assert eventually(answering(was, "prometheus"), BACK_SECONDS)
     now = changed(was, rotation.values(rotating))
     assert of_type(changed(was, {}), CONTAINER) == of_type(now, CONTAINER), "something is replaced"
@@ -174,14 +175,14 @@ def test_a_rotated_secret_is_in_force_and_costs_no_more_than_is_said(
     silence = now.get("alertmanager", f"/api/v2/silence/{rotating.silence}")
     assert silence["status"]["state"] == "active"
     failed = failed_scrapes(now, began)
-    tell(
+    report_figure(
         f"{rotation}: in place after {took:.1f} s, restarted {', '.join(sorted(services)) or '-'}"
         f", failed scrapes {failed or '-'}"
     )
     assert max(failed.values(), default=0) <= took / SCRAPE_SECONDS + FAILED_SCRAPES
 
 
-def test_every_secret_is_rotated_here() -> None:
+def test_rotations_cover_every_secret() -> None:
     rotated = {key for rotation in ROTATIONS for key in rotation.keys}
     assert secrets() == {*program.SECRETS, *INSIDE}
     assert secrets() <= rotated | BY_FILES.keys() | INSIDE
@@ -197,7 +198,7 @@ def another(keys: tuple[str, ...]) -> dict[str, str]:
 
 
 def planned(values: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The files of a stack with every secret that there is, by the name of their resource."""
+    """Return the files of a stack that has every kind of secret, by resource name."""
     every = {
         "tls": True,
         "webPassword": WEB_PASSWORD,
@@ -215,7 +216,7 @@ def planned(values: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def restarts(old: dict[str, Any], new: dict[str, Any]) -> bool:
-    """Whether a file is another one for which the service starts anew."""
+    """Return whether a changed file makes the service restart."""
     before, after = ({**props["files"], **props["secret_files"]} for props in (old, new))
     paths = {path for path in {*before, *after} if before.get(path) != after.get(path)}
     below = new["on_change_below"]
@@ -230,7 +231,7 @@ def restarts(old: dict[str, Any], new: dict[str, Any]) -> bool:
 
 
 @pytest.mark.parametrize("keys", RESTARTED, ids="+".join)
-def test_by_its_files_a_rotation_restarts_what_is_said(keys: tuple[str, ...]) -> None:
+def test_rotation_files_restart_documented_services(keys: tuple[str, ...]) -> None:
     beside = THANOS if set(keys) & THANOS.keys() else {}
     olds, news = planned(beside), planned({**beside, **another(keys)})
     assert olds != news
@@ -239,7 +240,7 @@ def test_by_its_files_a_rotation_restarts_what_is_said(keys: tuple[str, ...]) ->
 
 
 @pytest.mark.parametrize("keys", RESTARTED, ids="+".join)
-def test_the_docs_say_what_a_rotation_restarts(keys: tuple[str, ...]) -> None:
+def test_docs_list_restarts_of_each_rotation(keys: tuple[str, ...]) -> None:
     lines = DOCS.read_text().splitlines()
     names = ", ".join(f"`{key}`" for key in keys)
     (row,) = [line for line in lines if line.startswith(f"| {names} ")]

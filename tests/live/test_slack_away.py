@@ -1,8 +1,8 @@
-"""A Slack that takes nothing for a while: who hears of what afterwards, and what meanwhile.
+"""Notifications during and after an outage of Slack.
 
-LIVE_OUTAGE_SECONDS=600 is the ten minutes, with the settings as they are. Without it, it is a
-shorter while, at which Alertmanager looks at its groups more often and the alert on failed
-deliveries looks back less far.
+LIVE_OUTAGE_SECONDS=600 runs the ten-minute outage with the default settings. Without it the outage
+is shorter, Alertmanager's group interval is reduced, and the alert on failed deliveries looks back
+less far.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import yaml
 
 from components.docker.config_files_provider import ConfigFilesProvider
 from tests.certificates import authority
-from tests.figures import Tell
+from tests.figures import ReportFigure
 from tests.live.delivery import (
     BACKEND,
     CRITICAL,
@@ -40,19 +40,19 @@ from tests.live.stack import eventually, not_of_this_machine, say
 
 OUTAGE_SECONDS = float(os.environ.get("LIVE_OUTAGE_SECONDS", "60"))
 SHORT = OUTAGE_SECONDS < 600
-# From the rules' going live to the outage: the longest wait of a group, and a busy machine.
+# Time from loading the rules to the outage: the longest group_wait, plus slack for a busy machine.
 LEAD_SECONDS = 60
-# After a reload Prometheus has to find Alertmanager again; what fires before, it tells a minute
-# later.
+# After a reload Prometheus has to find Alertmanager again; it sends alerts that fire before that
+# a minute later.
 FOUND_SECONDS = 10
 GROUP_SECONDS = {CRITICAL: 60, WARNINGS: 300, DATABASE: 60, BACKEND: 60}
-# Alertmanager's own, whichever comes first: the pause between two tries, or the group's next turn.
+# Alertmanager retries after its maximum back-off or at the group's next flush, whichever is first.
 MAX_PAUSE_SECONDS = 90
 BOUND_SECONDS = 15
 FAILING = "AlertmanagerNotificationsFailing"
 LOOKS_BACK = {"[15m]": "[1m]"} if SHORT else {}
 LOOKS_BACK_SECONDS = 60 if SHORT else 900
-# What watches the parts that are left out.
+# Alerts on services that are left out.
 OTHERS = ("NodeExporterDown", "PostgreSQLDown", "RedisDown", "GrafanaDown", "BackendDown")
 
 REFUSALS = {
@@ -61,7 +61,7 @@ REFUSALS = {
     DATABASE: Refusal(429),
     BACKEND: Refusal(503),
 }
-# An alert's labels, so that it comes to that channel and to no other.
+# Labels that route an alert to that channel and to no other.
 LABELS = {
     CRITICAL: {"severity": "critical", "service": "monitoring"},
     WARNINGS: {"severity": "warning", "service": "monitoring"},
@@ -76,15 +76,15 @@ def name(what: str, channel: str) -> str:
 
 
 @dataclass(frozen=True)
-class Away:
-    """What came of it; `began` and `ended` are the outage's Unix times."""
+class SlackOutage:
+    """Messages sent and refused around the outage; `began` and `ended` are its Unix times."""
 
     began: float
     ended: float
     messages: list[Message]
     refused: list[Message]
 
-    def told(self, alert: str, to: str) -> list[Message]:
+    def sent(self, alert: str, to: str) -> list[Message]:
         return [found for found in messages_of(alert, self.messages) if found.to == to]
 
     def meanwhile(self, message: Message) -> bool:
@@ -92,7 +92,7 @@ class Away:
 
 
 @pytest.fixture(scope="module")
-def away(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterator[Away]:
+def away(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterator[SlackOutage]:
     if elsewhere := not_of_this_machine(docker_client):
         pytest.skip(elsewhere)
     alerts: dict[str, Any] = {alert: {"enabled": False} for alert in OTHERS}
@@ -113,7 +113,7 @@ def away(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterator
         yield play(found)
 
 
-def play(found: Subject) -> Away:
+def play(found: Subject) -> SlackOutage:
     began = time.time() + LEAD_SECONDS
     ended = began + OUTAGE_SECONDS
     third = OUTAGE_SECONDS / 3
@@ -130,31 +130,31 @@ def play(found: Subject) -> Away:
     time.sleep(ended - time.time())
     found.sink.refusals = {}
     due = ended + found.pace.group + BOUND_SECONDS
-    found.sink.wait_until(all_told, due - time.time())
+    found.sink.wait_until(all_sent, due - time.time())
 
     def failing_is_over() -> bool:
-        told = messages_of(FAILING, found.sink.messages)
-        over = {message.to for message in told if is_resolved(message) and message.at > ended}
+        sent = messages_of(FAILING, found.sink.messages)
+        over = {message.to for message in sent if is_resolved(message) and message.at > ended}
         return {MAIL, CRITICAL} <= over
 
     eventually(failing_is_over, LOOKS_BACK_SECONDS + 2 * found.pace.group + BOUND_SECONDS, 1)
-    # A message too many would come with the next turn of its group.
+    # A duplicate would be sent at the group's next flush.
     time.sleep(found.pace.group + BOUND_SECONDS)
     for message in found.sink.messages:
         say(f"{message.at - began:8.1f} {message.to} {message.title}")
-    return Away(began, ended, found.sink.messages, list(found.sink.refused))
+    return SlackOutage(began, ended, found.sink.messages, list(found.sink.refused))
 
 
-def all_told(messages: list[Message]) -> bool:
+def all_sent(messages: list[Message]) -> bool:
     lasting = {name("Lasting", channel) for channel in REFUSALS}
     before = {name("Before", channel) for channel in REFUSALS}
-    told = {alert for alert in lasting if messages_of(alert, messages)}
+    sent = {alert for alert in lasting if messages_of(alert, messages)}
     over = {alert for alert in before if any(map(is_resolved, messages_of(alert, messages)))}
-    return told == lasting and over == before
+    return sent == lasting and over == before
 
 
 def raise_alerts(found: Subject, times: dict[str, tuple[float, float]]) -> None:
-    """Has Prometheus raise each of them for each channel, between two moments in Unix time."""
+    """Make Prometheus raise each alert for each channel between two Unix times."""
     rules = [
         {
             "alert": name(what, channel),
@@ -174,30 +174,32 @@ def raise_alerts(found: Subject, times: dict[str, tuple[float, float]]) -> None:
 
 
 @each_channel
-def test_slack_refused_and_alertmanager_tried_again(channel: str, away: Away) -> None:
+def test_slack_refusal_is_retried(channel: str, away: SlackOutage) -> None:
     assert len([message for message in away.refused if message.to == channel]) > 1
 
 
 @each_channel
-def test_what_still_fires_is_told_afterwards_and_once(channel: str, away: Away, tell: Tell) -> None:
-    told = away.told(name("Lasting", channel), channel)
-    assert [is_resolved(message) for message in told] == [False]
-    after = told[0].at - away.ended
+def test_slack_return_sends_firing_alert_once(
+    channel: str, away: SlackOutage, report_figure: ReportFigure
+) -> None:
+    sent = away.sent(name("Lasting", channel), channel)
+    assert [is_resolved(message) for message in sent] == [False]
+    after = sent[0].at - away.ended
     refusal = REFUSALS[channel]
     pause = FAST.group if SHORT else GROUP_SECONDS[channel]
     if refusal.status >= 500:
         pause = min(pause, MAX_PAUSE_SECONDS)
     tries = len([one for one in away.refused if one.to == channel])
-    tell(
-        f"Slack away for {OUTAGE_SECONDS:.0f} s with {refusal.status}: {channel} is told "
+    report_figure(
+        f"Slack away for {OUTAGE_SECONDS:.0f} s with {refusal.status}: {channel} is notified "
         f"{after:.0f} s after its return, after {tries} refused messages"
     )
     assert 0 <= after < pause + BOUND_SECONDS
 
 
 @each_channel
-def test_what_was_told_before_is_told_to_be_over(channel: str, away: Away) -> None:
-    fired, over = away.told(name("Before", channel), channel)
+def test_slack_return_sends_resolution_of_earlier_alert(channel: str, away: SlackOutage) -> None:
+    fired, over = away.sent(name("Before", channel), channel)
     assert not is_resolved(fired)
     assert fired.at < away.began
     assert is_resolved(over)
@@ -205,38 +207,40 @@ def test_what_was_told_before_is_told_to_be_over(channel: str, away: Away) -> No
 
 
 @each_channel
-def test_what_began_and_ended_meanwhile_is_told_by_slack_no_more(channel: str, away: Away) -> None:
-    """Alertmanager tells nobody that something is over of which it could not tell the beginning."""
-    assert away.told(name("Within", channel), channel) == []
+def test_slack_return_omits_alert_that_ended_during_outage(channel: str, away: SlackOutage) -> None:
+    """Alertmanager sends no resolution of an alert whose firing it never delivered."""
+    assert away.sent(name("Within", channel), channel) == []
 
 
-def test_what_is_critical_was_told_by_mail_meanwhile(away: Away) -> None:
-    fired, over = away.told(name("Within", CRITICAL), MAIL)
+def test_slack_outage_sends_critical_alert_by_mail(away: SlackOutage) -> None:
+    fired, over = away.sent(name("Within", CRITICAL), MAIL)
     assert away.meanwhile(fired)
     assert is_resolved(over)
     assert away.meanwhile(over)
 
 
-def test_nobody_is_told_anything_twice(away: Away) -> None:
+def test_slack_outage_sends_no_message_twice(away: SlackOutage) -> None:
     raised = [name(what, channel) for what in ("Before", "Within", "Lasting") for channel in LABELS]
-    told = Counter(
+    sent = Counter(
         (message.to, message.title)
         for alert in raised
         for message in messages_of(alert, away.messages)
     )
-    assert set(told.values()) == {1}
+    assert set(sent.values()) == {1}
 
 
-def test_that_slack_is_away_is_told_by_mail_meanwhile(away: Away, tell: Tell) -> None:
-    first = away.told(FAILING, MAIL)[0]
+def test_slack_outage_is_reported_by_mail(away: SlackOutage, report_figure: ReportFigure) -> None:
+    first = away.sent(FAILING, MAIL)[0]
     assert not is_resolved(first)
     assert away.meanwhile(first)
-    tell(f"{FAILING} by mail {first.at - away.began:.0f} s after Slack went away")
+    report_figure(f"{FAILING} by mail {first.at - away.began:.0f} s after Slack went away")
 
 
-def test_and_by_slack_when_it_is_back_until_it_is_over(away: Away, tell: Tell) -> None:
-    fired, over = away.told(FAILING, CRITICAL)
+def test_slack_return_sends_outage_alert_and_resolution(
+    away: SlackOutage, report_figure: ReportFigure
+) -> None:
+    fired, over = away.sent(FAILING, CRITICAL)
     assert not is_resolved(fired)
     assert fired.at > away.ended
     assert is_resolved(over)
-    tell(f"{FAILING} is over {over.at - away.ended:.0f} s after Slack's return")
+    report_figure(f"{FAILING} is over {over.at - away.ended:.0f} s after Slack's return")

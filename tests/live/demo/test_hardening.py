@@ -8,7 +8,7 @@ import pytest
 from docker.models.containers import Container
 
 from tests import hardening
-from tests.figures import Tell
+from tests.figures import ReportFigure
 from tests.hardening import Finding
 from tests.live.stack import Stack
 
@@ -50,7 +50,7 @@ def stack(request: pytest.FixtureRequest) -> Stack:
 
 
 def test_every_container_meets_the_benchmark_but_for_the_written_exceptions(
-    stack: Stack, tell: Tell
+    stack: Stack, report_figure: ReportFigure
 ) -> None:
     inspected = {found.labels[SERVICE_LABEL]: found.attrs for found in stack.containers()}
     found = [
@@ -60,7 +60,7 @@ def test_every_container_meets_the_benchmark_but_for_the_written_exceptions(
     ]
     faults = [finding for finding in found if not hardening.accepted(finding)]
     asked = len(hardening.ITEMS) * len(inspected)
-    tell(
+    report_figure(
         f"{stack.name}: {asked - len(found)} of {asked} met ({len(hardening.ITEMS)} items, "
         f"{len(inspected)} containers), {len(found) - len(faults)} excepted with a reason"
     )
