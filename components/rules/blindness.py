@@ -1,0 +1,196 @@
+"""Alerts on alerts that cannot fire: a metric that one of them reads is missing while its target is up.
+
+`rules/blindness.yml` is written from the other rule files by `python -m components.rules_blindness`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import yaml
+
+from components.promql.metrics import read_by
+from components.rules import rule_files
+
+RULE_FILE: Final = "blindness.yml"
+RUNBOOK: Final = "https://github.com/vitalstream/monitoring/blob/main/docs/runbooks/{}.md"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A scrape job whose metrics alerts need, and the alert that says when one is missing.
+
+    `prefix` is what its metrics begin with; a job without one has all metrics of `files` that no
+    other job's prefix claims. `required` are the metrics that every version has from the first
+    scrape on: they are missed even if they were never there. Of the others, one is missed that was
+    there within the last 6 hours.
+    """
+
+    name: str
+    alert: str
+    called: str
+    service: str
+    dashboard: str
+    required: tuple[str, ...]
+    prefix: str = ""
+    files: tuple[str, ...] = ()
+
+
+JOBS: Final = (
+    Job(
+        "backend", "BackendMetricsMissing", "the backend", "backend", "vitalstream-api",
+        ("http_requests_total", "http_request_duration_seconds_count"),
+        files=("backend.yml", "slo.yml"),
+    ),
+    Job(
+        "postgres", "PostgreSQLMetricsMissing", "postgres_exporter", "database",
+        "vitalstream-postgresql", ("pg_up", "pg_stat_activity_count", "pg_settings_max_connections"),
+        prefix="pg_",
+    ),
+    Job(
+        "redis", "RedisMetricsMissing", "redis_exporter", "cache", "vitalstream-redis",
+        ("redis_up", "redis_memory_used_bytes"),
+        prefix="redis_",
+    ),
+    Job(
+        "node", "NodeMetricsMissing", "node_exporter", "host", "vitalstream-host",
+        ("node_cpu_seconds_total", "node_memory_MemAvailable_bytes", "node_filesystem_avail_bytes"),
+        prefix="node_",
+    ),
+    Job(
+        "prometheus", "PrometheusMetricsMissing", "Prometheus", "monitoring",
+        "vitalstream-monitoring", ("prometheus_notifications_alertmanagers_discovered",),
+        prefix="prometheus_",
+    ),
+    Job(
+        "alertmanager", "AlertmanagerMetricsMissing", "Alertmanager", "monitoring",
+        "vitalstream-monitoring", ("alertmanager_config_last_reload_successful",),
+        prefix="alertmanager_",
+    ),
+)  # fmt: skip
+
+_AFTER_USE: Final = "a counter with labels is there only after its first use since a restart"
+_WITH_WHAT_IT_COUNTS: Final = "comes and goes with the slot, replica or disk that it is about"
+EXEMPTIONS: Final[Mapping[str, str]] = {
+    "anomalies_detected_total": _AFTER_USE,
+    "auth_attempts_total": _AFTER_USE,
+    "pg_replication_slots_pg_wal_lsn_diff": _WITH_WHAT_IT_COUNTS,
+    "pg_replication_slots_active": _WITH_WHAT_IT_COUNTS,
+    "pg_replication_slots_slot_is_active": _WITH_WHAT_IT_COUNTS,
+    "pg_replication_slots_slot_current_wal_lsn": _WITH_WHAT_IT_COUNTS,
+    "pg_replication_slots_slot_confirmed_flush_lsn": _WITH_WHAT_IT_COUNTS,
+    "pg_replication_slot_slot_is_active": _WITH_WHAT_IT_COUNTS,
+    "pg_replication_slot_slot_current_wal_lsn": _WITH_WHAT_IT_COUNTS,
+    "pg_replication_slot_slot_confirmed_flush_lsn": _WITH_WHAT_IT_COUNTS,
+    "pg_stat_replication_pg_wal_lsn_diff": "PostgreSQLReplicaLost is about its end",
+    "pg_stat_user_tables_n_dead_tup": "a database may have no table of its own",
+    "pg_stat_user_tables_n_live_tup": "a database may have no table of its own",
+    "pg_scrape_collector_success": "missing with the rest where PostgreSQL refuses connections",
+    "pg_stat_archiver_failed_count": "a replica has none, so it goes with a switchover",
+    "redis_master_link_up": "a replica that becomes the master has none",
+    "redis_uptime_in_seconds": "missing while Redis is down, which is RedisDown's",
+    "node_md_disks": _WITH_WHAT_IT_COUNTS,
+    "node_md_disks_required": _WITH_WHAT_IT_COUNTS,
+    "node_nf_conntrack_entries": "comes with the kernel's module, at the first rule of a firewall",
+    "node_nf_conntrack_entries_limit": "comes with the kernel's module",
+    "alertmanager_cluster_members": "one Alertmanager alone has none",
+}
+"""Metrics that may be missing without a fault, and why."""
+
+
+def read_metrics(texts: Mapping[str, str]) -> dict[str, set[str]]:
+    """The scraped metrics that the rules of each file's text read, by the file's name."""
+    groups = {name: yaml.safe_load(text)["groups"] for name, text in texts.items()}
+    rules = [(name, rule) for name, found in groups.items() for g in found for rule in g["rules"]]
+    recorded = {str(rule["record"]) for _, rule in rules if "record" in rule}
+    reads: dict[str, set[str]] = defaultdict(set)
+    for name, rule in rules:
+        reads[name] |= read_by(str(rule["expr"])).names - recorded
+    return dict(reads)
+
+
+def needed(job: Job, reads: Mapping[str, set[str]]) -> list[str]:
+    """The metrics of a job that some rule reads, without those that may be missing."""
+    others = tuple(other.prefix for other in JOBS if other.prefix)
+    metrics = {
+        metric
+        for file, names in reads.items()
+        for metric in names
+        if (metric.startswith(job.prefix) if job.prefix else file in job.files)
+        and (job.prefix or not metric.startswith((*others, "process_", "scrape_")))
+    }
+    return sorted(metrics - {"up"} - set(EXEMPTIONS))
+
+
+def rendered(texts: Mapping[str, str]) -> str:
+    """The text of `blindness.yml` for the texts of the other rule files, by their names."""
+    reads = read_metrics({name: text for name, text in texts.items() if name != RULE_FILE})
+    return "".join(_lines(JOBS, reads))
+
+
+def _lines(jobs: Iterable[Job], reads: Mapping[str, set[str]]) -> Iterator[str]:
+    yield (
+        "# Written by `python -m components.rules_blindness`: do not edit.\n"
+        "# For each job: which metrics that alerts need are there, and an alert when one is missing\n"
+        "# while its target is up. What may be missing, and why, stands in the program.\n"
+        "groups:\n  - name: blindness\n    rules:\n"
+    )
+    yield "\n".join(_of_job(job, needed(job, reads)) for job in jobs)
+
+
+def _of_job(job: Job, metrics: list[str]) -> str:
+    series = f"instance_metric:{job.name}_metrics_present:bool"
+    present = "\n".join(
+        f"              {'or ' if number else ''}"
+        f'label_replace(group by (job, instance) ({metric}{{job="{job.name}"}}), "metric", "{metric}", "", "")'
+        for number, metric in enumerate(metrics)
+    )
+    required = "\n".join(
+        f'                or label_replace(up{{job="{job.name}"}}, "metric", "{metric}", "", "")'
+        for metric in job.required
+    )
+    return f"""\
+      - record: {series}
+        expr: |
+          max by (job, instance, metric) (
+{present}
+          )
+      - alert: {job.alert}
+        expr: |
+          max by (job, instance, metric) (
+            (
+              max_over_time({series}[6h])
+{required}
+            )
+            unless {series}
+            and on (job, instance) up{{job="{job.name}"}} == 1
+          ) == 1
+        for: 10m
+        labels:
+          severity: warning
+          service: {job.service}
+        annotations:
+          summary: '{{{{ .Labels.metric }}}} of {job.called} is missing'
+          description: >-
+            {{{{ .Labels.instance }}}} of job {{{{ .Labels.job }}}} answers (up = {{{{ $value }}}}) without
+            {{{{ .Labels.metric }}}}. The alerts that read it cannot fire.
+          first_step: 'Compare `/metrics` of the target with the last deployment: was it renamed or switched off?'
+          runbook_url: {RUNBOOK.format(job.alert)}
+          dashboard_uid: {job.dashboard}
+"""
+
+
+def main() -> None:
+    """Write the rule file."""
+    path = rule_files.RULES_DIR / RULE_FILE
+    texts: dict[str, Any] = rule_files.load(thanos=True)
+    path.write_text(rendered(texts), encoding="utf-8")
+    print(f"written: {path.name}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
