@@ -28,14 +28,34 @@ class Inhibition:
     equal: tuple[str, ...]
 
 
-def _down(alert: str, service: str) -> Inhibition:
-    """While a service is down, what else is wrong with it is a consequence.
+def _inhibits(
+    alert: str, service: str, *target: str, same: tuple[str, ...] = ("stack",)
+) -> Inhibition:
+    """While `alert` fires, the other alerts of its service that match `target` are consequences.
 
-    Its error rate too, although that is critical: whoever is on call has been told already.
+    Critical ones too, such as the error rate: whoever is on call is already notified. `same` are the
+    labels that make the other alert one of the same thing.
     """
+    named = ('instance=~".+"',) if "instance" in same else ()
     return Inhibition(
-        (f'alertname="{alert}"',), (f'service="{service}"', f'alertname!="{alert}"'), ("stack",)
+        (f'alertname="{alert}"', *named),
+        (f'service="{service}"', f'alertname!="{alert}"', *target, *named),
+        same,
     )
+
+
+_INSTANCE = ("stack", "instance")
+# One of several backends that is down explains what else is wrong with it, and pages nobody:
+# BackendInstanceDown is sent in the place of BackendDown. When none is left BackendDown is sent, and
+# BackendUnavailable, which it inhibits, inhibits the rest.
+_BACKEND = (
+    _inhibits("BackendInstanceDown", "backend", same=_INSTANCE),
+    _inhibits("BackendDown", "backend", 'alertname!="BackendInstanceDown"', same=_INSTANCE),
+    _inhibits("BackendDown", "backend", 'alertname="BackendUnavailable"'),
+    _inhibits("BackendUnavailable", "backend", 'alertname!="BackendDown"'),
+    # Requests that hang do not complete: both are true, one is the cause.
+    _inhibits("BackendHanging", "backend", 'alertname="BackendNoTraffic"'),
+)
 
 
 def inhibitions(monitored: Collection[str]) -> tuple[Inhibition, ...]:
@@ -43,14 +63,28 @@ def inhibitions(monitored: Collection[str]) -> tuple[Inhibition, ...]:
     return (
         Inhibition(
             ('severity="critical"', 'instance=~".+"'),
-            ('severity="warning"', 'instance=~".+"'),
+            ('severity="warning"', 'instance=~".+"', 'alertname!="BackendInstanceDown"'),
             ("stack", "service", "instance"),
         ),
+        *_BACKEND,
         *(
-            _down(found.down_alert, found.service)
+            inhibition
             for found in with_defaults(monitored)
-            if found.down_alert
+            if found.down_alert and found.exporter
+            for inhibition in _server_down(found.down_alert, found.service)
         ),
+    )
+
+
+def _server_down(alert: str, service: str) -> tuple[Inhibition, Inhibition]:
+    """Return what the alert of a server inhibits: other alerts of the same server.
+
+    Without any target there is no instance to compare, and no other alert but the exporter's.
+    """
+    exporter = f"{alert.removesuffix('Down')}ExporterDown"
+    return (
+        _inhibits(alert, service, same=_INSTANCE),
+        _inhibits(alert, service, f'alertname="{exporter}"'),
     )
 
 

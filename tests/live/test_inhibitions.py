@@ -37,17 +37,39 @@ POSTGRESQL_DOWN = alert("PostgreSQLDown", "critical", "database")
 REDIS_DOWN = alert("RedisDown", "critical", "cache")
 FULL = alert("Full", "critical", "host")
 
+# One of several backends is down; none is left.
+ONE_DOWN = alert("BackendInstanceDown", "warning", "backend")
+NONE_LEFT = alert("BackendUnavailable", "critical", "backend", instance="")
+
 HELD_BACK = [
-    (BACKEND_DOWN, alert("HighErrorRate", "critical", "backend", instance="")),
-    (BACKEND_DOWN, alert("HighResponseTime", "warning", "backend", instance="")),
-    (POSTGRESQL_DOWN, alert("PostgreSQLExporterDown", "warning", "database", instance="b:1")),
-    (REDIS_DOWN, alert("RedisExporterDown", "warning", "cache", instance="b:1")),
+    (NONE_LEFT, alert("HighErrorRate", "critical", "backend", instance="")),
+    (NONE_LEFT, alert("HighResponseTime", "warning", "backend", instance="")),
+    (BACKEND_DOWN, NONE_LEFT),
+    (BACKEND_DOWN, alert("DatabasePoolExhausted", "critical", "backend")),
+    (ONE_DOWN, BACKEND_DOWN),
+    (ONE_DOWN, alert("BackendFlapping", "critical", "backend")),
+    (
+        alert("BackendHanging", "critical", "backend"),
+        alert("BackendNoTraffic", "critical", "backend", instance=""),
+    ),
+    (POSTGRESQL_DOWN, alert("PostgreSQLExporterDown", "warning", "database")),
+    (REDIS_DOWN, alert("RedisExporterDown", "warning", "cache")),
     (FULL, alert("HighCPUUsage", "warning", "host")),
 ]
 TOLD = [
     # The source alert itself, where the inhibited one would be.
     *((target, source) for source, target in HELD_BACK),
     (BACKEND_DOWN, alert("PostgreSQLSlowQueries", "warning", "database")),
+    # One of several that is dead says nothing of the others.
+    (ONE_DOWN, alert("HighErrorRate", "critical", "backend", instance="")),
+    (ONE_DOWN, alert("DatabasePoolExhausted", "critical", "backend", instance="b:1")),
+    (ONE_DOWN, alert("BackendDown", "critical", "backend", instance="b:1")),
+    (BACKEND_DOWN, alert("HighErrorRate", "critical", "backend", instance="")),
+    (NONE_LEFT, BACKEND_DOWN),
+    (
+        POSTGRESQL_DOWN,
+        alert("PostgreSQLConnectionsExhausted", "critical", "database", instance="b:1"),
+    ),
     (BACKEND_DOWN, alert("HighErrorRate", "critical", "backend", stack="dev")),
     (BACKEND_DOWN, alert("BackendDown", "critical", "backend", instance="b:1")),
     (FULL, alert("HighCPUUsage", "warning", "host", instance="b:1")),

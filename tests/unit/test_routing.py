@@ -223,12 +223,31 @@ def test_alerts_that_name_no_instance_are_not_taken_for_the_same_one(
             assert 'instance=~".+"' in rule["target_matchers"]
 
 
-def test_only_critical_alerts_hold_others_back(config: dict[str, Any]) -> None:
+def test_an_inhibition_has_a_critical_source_but_for_one_of_several_backends(
+    config: dict[str, Any],
+) -> None:
     severities = {alert: severity for alert, severity, _ in ALERTS}
+    assert severities.pop("BackendInstanceDown") == "warning"
+    severities["BackendInstanceDown"] = "critical"
     for rule in config["inhibit_rules"]:
         matcher = rule["source_matchers"][0]
         name, value = re.fullmatch(r'(\w+)="(\w+)"', matcher).groups()  # type: ignore[union-attr]
         assert "critical" in (value if name == "severity" else severities[value])
+
+
+def test_the_alert_of_one_of_several_backends_is_held_back_by_none_of_its_instance() -> None:
+    """Each of the two would else hold back the other, and nobody would be notified."""
+    labels = {
+        "alertname": "BackendInstanceDown",
+        "severity": "warning",
+        "service": "backend",
+        "instance": "a:1",
+    }
+    assert [
+        rule
+        for rule in routing.INHIBITIONS
+        if "instance" in rule.equal and all(_matches(one, **labels) for one in rule.target)
+    ] == []
 
 
 def test_an_alert_of_one_service_holds_back_no_other_service(config: dict[str, Any]) -> None:
