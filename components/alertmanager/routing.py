@@ -33,8 +33,8 @@ def _inhibits(
 ) -> Inhibition:
     """While `alert` fires, the other alerts of its service that match `target` are consequences.
 
-    Critical ones too, such as the error rate: whoever is on call is already notified. `same` are the
-    labels that make the other alert one of the same thing.
+    Critical ones too, such as the error rate: whoever is on call is already notified. `same` are
+    the labels that make the other alert one of the same thing.
     """
     named = ('instance=~".+"',) if "instance" in same else ()
     return Inhibition(

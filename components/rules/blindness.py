@@ -1,6 +1,6 @@
-"""Alerts on alerts that cannot fire: a metric that one of them reads is missing while its target is up.
+"""Alerts on alerts that cannot fire: a metric that one reads is missing while its target is up.
 
-`rules/blindness.yml` is written from the other rule files by `python -m components.rules_blindness`.
+`python -m components.rules_blindness` writes `rules/blindness.yml` from the other rule files.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from components.promql.metrics import read_by
 from components.rules import rule_files
 
 RULE_FILE: Final = "blindness.yml"
+FIRST_STEP: Final = "Compare `/metrics` of the target with the last deployment: what was renamed?"
 RUNBOOK: Final = "https://github.com/vitalstream/monitoring/blob/main/docs/runbooks/{}.md"
 
 
@@ -42,36 +43,60 @@ class Job:
 
 JOBS: Final = (
     Job(
-        "backend", "BackendMetricsMissing", "the backend", "backend", "vitalstream-api",
+        "backend",
+        "BackendMetricsMissing",
+        "the backend",
+        "backend",
+        "vitalstream-api",
         ("http_requests_total", "http_request_duration_seconds_count"),
         files=("backend.yml", "slo.yml"),
     ),
     Job(
-        "postgres", "PostgreSQLMetricsMissing", "postgres_exporter", "database",
-        "vitalstream-postgresql", ("pg_up", "pg_stat_activity_count", "pg_settings_max_connections"),
+        "postgres",
+        "PostgreSQLMetricsMissing",
+        "postgres_exporter",
+        "database",
+        "vitalstream-postgresql",
+        ("pg_up", "pg_stat_activity_count", "pg_settings_max_connections"),
         prefix="pg_",
     ),
     Job(
-        "redis", "RedisMetricsMissing", "redis_exporter", "cache", "vitalstream-redis",
+        "redis",
+        "RedisMetricsMissing",
+        "redis_exporter",
+        "cache",
+        "vitalstream-redis",
         ("redis_up", "redis_memory_used_bytes"),
         prefix="redis_",
     ),
     Job(
-        "node", "NodeMetricsMissing", "node_exporter", "host", "vitalstream-host",
+        "node",
+        "NodeMetricsMissing",
+        "node_exporter",
+        "host",
+        "vitalstream-host",
         ("node_cpu_seconds_total", "node_memory_MemAvailable_bytes", "node_filesystem_avail_bytes"),
         prefix="node_",
     ),
     Job(
-        "prometheus", "PrometheusMetricsMissing", "Prometheus", "monitoring",
-        "vitalstream-monitoring", ("prometheus_notifications_alertmanagers_discovered",),
+        "prometheus",
+        "PrometheusMetricsMissing",
+        "Prometheus",
+        "monitoring",
+        "vitalstream-monitoring",
+        ("prometheus_notifications_alertmanagers_discovered",),
         prefix="prometheus_",
     ),
     Job(
-        "alertmanager", "AlertmanagerMetricsMissing", "Alertmanager", "monitoring",
-        "vitalstream-monitoring", ("alertmanager_config_last_reload_successful",),
+        "alertmanager",
+        "AlertmanagerMetricsMissing",
+        "Alertmanager",
+        "monitoring",
+        "vitalstream-monitoring",
+        ("alertmanager_config_last_reload_successful",),
         prefix="alertmanager_",
     ),
-)  # fmt: skip
+)
 
 _AFTER_USE: Final = "a counter with labels is there only after its first use since a restart"
 _WITH_WHAT_IT_COUNTS: Final = "comes and goes with the slot, replica or disk that it is about"
@@ -135,8 +160,8 @@ def rendered(texts: Mapping[str, str]) -> str:
 def _lines(jobs: Iterable[Job], reads: Mapping[str, set[str]]) -> Iterator[str]:
     yield (
         "# Written by `python -m components.rules_blindness`: do not edit.\n"
-        "# For each job: which metrics that alerts need are there, and an alert when one is missing\n"
-        "# while its target is up. What may be missing, and why, stands in the program.\n"
+        "# For each job: which metrics that alerts need are there, and an alert when one is\n"
+        "# missing while its target is up. What may be missing, and why, stands in the program.\n"
         "groups:\n  - name: blindness\n    rules:\n"
     )
     yield "\n".join(_of_job(job, needed(job, reads)) for job in jobs)
@@ -144,30 +169,23 @@ def _lines(jobs: Iterable[Job], reads: Mapping[str, set[str]]) -> Iterator[str]:
 
 def _of_job(job: Job, metrics: list[str]) -> str:
     series = f"instance_metric:{job.name}_metrics_present:bool"
-    present = "\n".join(
-        f"              {'or ' if number else ''}"
-        f'label_replace(group by (job, instance) ({metric}{{job="{job.name}"}}), "metric", "{metric}", "", "")'
-        for number, metric in enumerate(metrics)
-    )
-    required = "\n".join(
-        f'                or label_replace(up{{job="{job.name}"}}, "metric", "{metric}", "", "")'
-        for metric in job.required
-    )
+    of_job = f'{{job="{job.name}"}}'
+    present = [_named(f"group by (job, instance) ({name}{of_job})", name) for name in metrics]
+    required = [_named(f"up{of_job}", name) for name in job.required]
     return f"""\
       - record: {series}
         expr: |
           max by (job, instance, metric) (
-{present}
+            {_any_of(present, 14)}
           )
       - alert: {job.alert}
         expr: |
           max by (job, instance, metric) (
             (
-              max_over_time({series}[6h])
-{required}
+              {_any_of([f"max_over_time({series}[6h])", *required], 16)}
             )
             unless {series}
-            and on (job, instance) up{{job="{job.name}"}} == 1
+            and on (job, instance) up{of_job} == 1
           ) == 1
         for: 10m
         labels:
@@ -176,12 +194,20 @@ def _of_job(job: Job, metrics: list[str]) -> str:
         annotations:
           summary: '{{{{ .Labels.metric }}}} of {job.called} is missing'
           description: >-
-            {{{{ .Labels.instance }}}} of job {{{{ .Labels.job }}}} answers (up = {{{{ $value }}}}) without
-            {{{{ .Labels.metric }}}}. The alerts that read it cannot fire.
-          first_step: 'Compare `/metrics` of the target with the last deployment: was it renamed or switched off?'
+            {{{{ .Labels.instance }}}} of job {{{{ .Labels.job }}}} answers (up = {{{{ $value }}}})
+            without {{{{ .Labels.metric }}}}. The alerts that read it cannot fire.
+          first_step: '{FIRST_STEP}'
           runbook_url: {RUNBOOK.format(job.alert)}
           dashboard_uid: {job.dashboard}
 """
+
+
+def _named(expression: str, metric: str) -> str:
+    return f'label_replace({expression}, "metric", "{metric}", "", "")'
+
+
+def _any_of(expressions: list[str], column: int) -> str:
+    return f"\n{' ' * column}or ".join(expressions)
 
 
 def main() -> None:

@@ -1,9 +1,9 @@
 """Incidents as series: a healthy world, one fault in it, and what promtool says fires.
 
-`incidents/world.yml` is the healthy world; the other files there are lists of cases. A case's series
-replace those of the same labels; with `alone`, all of the same metrics. The cases of a service are one
-promtool run with its rule files: each asks for every firing alert, and promtool's complaint names
-them.
+`incidents/world.yml` is the healthy world; the other files there are lists of cases. A case's
+series replace those of the same labels; with `alone`, all of the same metrics. The cases of a
+service are one promtool run with its rule files: each asks for every firing alert, and promtool's
+complaint names them.
 """
 
 from __future__ import annotations
@@ -147,9 +147,8 @@ def unseen(case: Case, fired: dict[str, set[Alert]]) -> str:
     if any(alert["service"] == case.service for alert in of_severity):
         return ""
     others = ", ".join(sorted({f"{alert['alertname']} ({alert['severity']})" for alert in new}))
-    return (
-        f"no {' or '.join(sorted(case.severities))} of {case.service}; fires: {others or 'nothing'}"
-    )
+    wanted = " or ".join(sorted(case.severities))
+    return f"no {wanted} of {case.service}; fires: {others or 'nothing'}"
 
 
 def _case(entry: dict[str, Any]) -> Case:

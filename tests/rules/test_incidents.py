@@ -1,4 +1,4 @@
-"""No incident goes unseen, and no harmless event pages: each in a healthy world, with real promtool."""
+"""No incident goes unseen and no harmless event pages: each in a healthy world, by promtool."""
 
 from __future__ import annotations
 

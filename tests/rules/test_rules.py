@@ -68,11 +68,12 @@ ISSUED_ALERTS = {
 
 
 BURN_ALERTS = {
-    "Fast": ("1h", "5m", "14.4", "critical"),
-    "Medium": ("6h", "30m", "6", "critical"),
-    "Slow": ("3d", "6h", "1", "warning"),
+    "Fast": ((("1h", "5m", "> 14.4"), ("6h", "30m", "")), "6", "critical"),
+    "Slow": ((("3d", "6h", ""),), "1", "warning"),
 }
-"""Long and short window, how many times too fast, and severity."""
+"""Long and short windows, each with a bound of its own, how many times too fast, and severity."""
+
+WINDOWS = [windows[:2] for pairs, _, _ in BURN_ALERTS.values() for windows in pairs]
 
 
 def _rules() -> list[dict[str, Any]]:
@@ -191,13 +192,26 @@ def test_the_burn_alerts_have_exactly_their_windows_factor_and_severity(
     speed: str, subject: str
 ) -> None:
     rule = ALERTS[f"{subject}BudgetBurn{speed}"]
-    long, short, factor, severity = BURN_ALERTS[speed]
-    series = f"job:slo_{subject.lower()}_burn:rate{long}_{short}"
-    assert (rule["expr"], rule["labels"]["severity"]) == (f"{series} > {factor}", severity)
+    pairs, factor, severity = BURN_ALERTS[speed]
+    series, _, bound = rule["expr"].partition(" > ")
+    recorded = {one["record"]: one["expr"] for one in _rules() if "record" in one}
+    expr = recorded[series] if speed == "Fast" else series
+    burn = f"job:slo_{subject.lower()}_burn:rate"
+    assert (bound, rule["labels"]["severity"]) == (factor, severity)
+    assert set(re.findall(rf"{burn}\w+", expr)) == {f"{burn}{pair[0]}_{pair[1]}" for pair in pairs}
+    for long, short, own in pairs:
+        assert f"{burn}{long}_{short} {own}".strip() in expr
 
 
 @pytest.mark.parametrize("subject", ["availability", "latency"])
-@pytest.mark.parametrize(("long", "short"), [found[:2] for found in BURN_ALERTS.values()])
+def test_a_burn_over_six_hours_is_silent_when_the_last_5_minutes_are_good(subject: str) -> None:
+    recorded = {one["record"]: one["expr"] for one in _rules() if "record" in one}
+    expr = " ".join(recorded[f"job:slo_{subject}_burn:fast"].split())
+    assert f"_burn:rate6h_30m and on (job) job:slo_{subject}_bad:ratio_rate5m > on ()" in expr
+
+
+@pytest.mark.parametrize("subject", ["availability", "latency"])
+@pytest.mark.parametrize(("long", "short"), WINDOWS)
 def test_a_burn_rate_is_of_both_windows_and_above_the_traffic_floor(
     long: str, short: str, subject: str
 ) -> None:
@@ -242,13 +256,26 @@ def test_an_alert_is_routable_by_severity_and_service(alert: str) -> None:
 @pytest.mark.parametrize("alert", ALERTS)
 def test_an_alert_says_what_where_how_much_and_what_to_do(alert: str) -> None:
     annotations = ALERTS[alert]["annotations"]
-    assert set(annotations) == {"summary", "description", "runbook_url", "dashboard_uid"}
+    assert set(annotations) == {
+        "summary",
+        "description",
+        "first_step",
+        "runbook_url",
+        "dashboard_uid",
+    }
     assert annotations["summary"]
     assert "$value" in annotations["description"]
     where = r"\.Labels\.(instance|job|certificate)"
     assert alert == "Watchdog" or re.search(where, annotations["description"])
     assert annotations["runbook_url"] == RUNBOOK_URL.format(alert)
     assert annotations["dashboard_uid"] in DASHBOARDS
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_the_first_step_of_an_alert_is_one_short_sentence_and_on_its_runbook(alert: str) -> None:
+    step = ALERTS[alert]["annotations"]["first_step"]
+    assert re.fullmatch(r"[A-Z].{10,120}[.?]", step)
+    assert f"\n**First step:** {step}\n" in (RUNBOOKS / f"{alert}.md").read_text()
 
 
 @pytest.mark.parametrize("alert", ALERTS)
