@@ -46,8 +46,8 @@ def _inhibits(
 
 _INSTANCE = ("stack", "instance")
 # One of several backends that is down explains what else is wrong with it, and pages nobody:
-# BackendInstanceDown is sent in the place of BackendDown. When none is left BackendDown is sent, and
-# BackendUnavailable, which it inhibits, inhibits the rest.
+# BackendInstanceDown is sent in the place of BackendDown. When none is left BackendDown is sent,
+# and BackendUnavailable, which it inhibits, inhibits the rest.
 _BACKEND = (
     _inhibits("BackendInstanceDown", "backend", same=_INSTANCE),
     _inhibits("BackendDown", "backend", 'alertname!="BackendInstanceDown"', same=_INSTANCE),

@@ -1,6 +1,6 @@
 """Alerts on alerts that cannot fire: a metric that one reads is missing while its target is up.
 
-`python -m components.rules_blindness` writes `rules/blindness.yml` from the other rule files.
+`python -m components.rules.blindness` writes `rules/blindness.yml` from the other rule files.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import yaml
 
 from components.promql.metrics import read_by
-from components.rules import rule_files
+from components.rules.rule_set import RULES_DIR, shipped_files
 
 RULE_FILE: Final = "blindness.yml"
 FIRST_STEP: Final = "Compare `/metrics` of the target with the last deployment: what was renamed?"
@@ -159,7 +159,7 @@ def rendered(texts: Mapping[str, str]) -> str:
 
 def _lines(jobs: Iterable[Job], reads: Mapping[str, set[str]]) -> Iterator[str]:
     yield (
-        "# Written by `python -m components.rules_blindness`: do not edit.\n"
+        "# Written by `python -m components.rules.blindness`: do not edit.\n"
         "# For each job: which metrics that alerts need are there, and an alert when one is\n"
         "# missing while its target is up. What may be missing, and why, stands in the program.\n"
         "groups:\n  - name: blindness\n    rules:\n"
@@ -212,9 +212,8 @@ def _any_of(expressions: list[str], column: int) -> str:
 
 def main() -> None:
     """Write the rule file."""
-    path = rule_files.RULES_DIR / RULE_FILE
-    texts: dict[str, Any] = rule_files.load(thanos=True)
-    path.write_text(rendered(texts), encoding="utf-8")
+    path = RULES_DIR / RULE_FILE
+    path.write_text(rendered(shipped_files()), encoding="utf-8")
     print(f"written: {path.name}", file=sys.stderr)
 
 

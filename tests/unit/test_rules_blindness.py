@@ -5,19 +5,18 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from components.rules import blindness, rule_files
+from components.rules import blindness
 from components.rules.blindness import EXEMPTIONS, JOBS, Job
+from components.rules.rule_set import shipped_files
 
-TEXTS = {
-    name: text for name, text in rule_files.load(thanos=True).items() if name != blindness.RULE_FILE
-}
+TEXTS = {name: text for name, text in shipped_files().items() if name != blindness.RULE_FILE}
 READS = blindness.read_metrics(TEXTS)
 ALL = set().union(*READS.values())
 
 
 def test_the_rule_file_is_the_one_that_the_other_rules_give() -> None:
-    """If this fails, run `python -m components.rules_blindness`."""
-    written = rule_files.load()[blindness.RULE_FILE]
+    """If this fails, run `python -m components.rules.blindness`."""
+    written = shipped_files()[blindness.RULE_FILE]
     assert written == blindness.rendered(TEXTS)
 
 
