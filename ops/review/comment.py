@@ -123,7 +123,7 @@ def _put(github: GitHub, pull_request: PullRequest, marker: str, body: str) -> s
     login = github.login()
     ours = [
         comment
-        for comment in github.list(pull_request.comments)
+        for comment in github.pages(pull_request.comments)
         if (comment.get("user") or {}).get("login") == login
         and (comment.get("body") or "").splitlines()[:1] == [marker]
     ]

@@ -75,7 +75,7 @@ class GitHub:
         answer = self._gh([self._url(path), "--method", method], body)
         return json.loads(answer) if answer.strip() else None
 
-    def list(self, path: str) -> Iterator[Any]:
+    def pages(self, path: str) -> Iterator[Any]:
         """Return the elements of a list, over all of its pages. Raises GitHubError."""
         url = self._url(f"{path}?per_page=100")
         for line in self._gh([url, "--paginate", "--jq", ".[]"]).splitlines():
