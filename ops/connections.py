@@ -1,4 +1,4 @@
-"""How a command here reaches the services of a stack that runs: where, and over what session."""
+"""Connections to a running stack: engines, URLs and sessions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ops.offline import program
 
 
 class _Trusting(HTTPAdapter):
-    """Trusts an authority beside those of the system."""
+    """Adapter that trusts one more certificate authority."""
 
     def __init__(self, authority: str) -> None:
         self._authority = authority
@@ -31,18 +31,18 @@ class _Trusting(HTTPAdapter):
         super().init_poolmanager(*arguments, ssl_context=context, **options)
 
     def cert_verify(self, *_arguments: Any) -> None:
-        """Left to the context: requests would put its own list of authorities in its place."""
+        """Leave verification to the context: requests would replace its authorities."""
 
 
 def docker_host(stack: str, root: Path = program.ROOT) -> str:
-    """Where the stack's settings say it runs; without a stack file here, the local engine."""
+    """Return the stack's `dockerHost`; without a stack file, the local engine."""
     known = (root / f"Pulumi.{stack}.yaml").is_file()
     values = program.committed_values(stack, root) if known else {}
     return str(values.get("dockerHost") or "unix:///var/run/docker.sock")
 
 
 def engines(stack: str, root: Path = program.ROOT) -> list[Engine]:
-    """All of those that the stack's settings name, that of `dockerHost` first."""
+    """Return all engines of the stack's settings, `dockerHost` first."""
     return [
         Engine(docker_host(stack, root)),
         *(
@@ -54,7 +54,7 @@ def engines(stack: str, root: Path = program.ROOT) -> list[Engine]:
 
 
 def placement(stack: str, root: Path = program.ROOT) -> dict[str, Any]:
-    """Which services run on which of the hosts, by the stack's settings."""
+    """Return the host by service, from the stack's settings."""
     return _structure(stack, "placement", root)
 
 
@@ -65,10 +65,10 @@ def _structure(stack: str, key: str, root: Path) -> dict[str, Any]:
 
 
 def settings_of(stack: str) -> Settings:
-    """A stack's settings: the committed ones, with placeholders for its secrets.
+    """Return a stack's committed settings with placeholders for its secrets.
 
-    A stack with TLS asks for a password: its own secrets are then read by the Pulumi CLI, which
-    must know the stack. Raises ProgramError.
+    With TLS, services require a password: secrets are then read by the Pulumi CLI. Raises
+    ProgramError.
     """
     config = program.StackConfig.of_stack(stack)
     if json.loads(config.values[f"{program.PROJECT}:tls"]):
@@ -80,9 +80,9 @@ def settings_of(stack: str) -> Settings:
 
 
 def session(settings: Settings) -> requests.Session:
-    """What Prometheus and Alertmanager of a stack are asked over, at `settings.local_url(service)`.
+    """Return a session for Prometheus and Alertmanager at `settings.local_url(service)`.
 
-    Grafana has logins of its own: `session.auth = (user, password)`.
+    Grafana needs its own login: `session.auth = (user, password)`.
     """
     made = trusting(settings.tls_ca)
     if settings.tls:
@@ -91,9 +91,9 @@ def session(settings: Settings) -> requests.Session:
 
 
 def trusting(authority: str) -> requests.Session:
-    """A session that also takes certificates of that authority, in PEM; empty: none."""
+    """Return a session that also trusts this authority (PEM), if any."""
     made = requests.Session()
-    # A proxy of this user's does not lead to the stack, and a .netrc is for others.
+    # Ignore the user's proxy and .netrc.
     made.trust_env = False
     if authority:
         made.mount("https://", _Trusting(authority))
@@ -104,14 +104,14 @@ def _with_its_secrets(stack: str) -> program.StackConfig:
     cli = pulumi_cli.find()
     if cli is None:
         raise program.ProgramError(
-            f"Stack {stack} asks for a password (vitalstream:tls), and there is no Pulumi CLI here "
-            "that could read it from the stack's configuration."
+            f"Stack {stack} requires a password (vitalstream:tls), and there is no Pulumi CLI here "
+            "to read it from the stack's configuration. fix: install the Pulumi CLI"
         )
     command = [cli, "config", "--show-secrets", "--json", "--stack", stack, "--non-interactive"]
     done = subprocess.run(command, cwd=program.ROOT, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise program.ProgramError(
-            f"Stack {stack} asks for a password (vitalstream:tls), which cannot be read from its "
+            f"Stack {stack} requires a password (vitalstream:tls), which cannot be read from its "
             f"configuration: {done.stderr.strip().removeprefix('error: ')}"
         )
     found: dict[str, Any] = json.loads(done.stdout)

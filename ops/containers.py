@@ -1,4 +1,4 @@
-"""What of a stack runs on this machine: showing it, and taking it down."""
+"""Containers of stacks on this machine: list, logs, removal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ops.offline import local_deploy
 
 
 def show() -> None:
-    """A line a container of any stack: what, state, ports."""
+    """Print the containers of all stacks with state and ports."""
     table = Table(box=None, pad_edge=False)
     for column in ("stack", "service", "state", "published"):
         table.add_column(column)
@@ -40,7 +40,7 @@ def show() -> None:
 
 
 def logs(service: str) -> None:
-    """Follows a service's log until interrupted. Raises DemoError for an unknown one."""
+    """Follow a service's log until interrupted. Raises DemoError for an unknown service."""
     found = {container.labels["vitalstream.service"]: container for container in _containers()}
     if service not in found:
         what = f"No service {service} runs" if service else "No service is named"
@@ -56,8 +56,9 @@ def logs(service: str) -> None:
 
 
 def down(*, volumes: bool) -> None:
-    """Removes the dev stack, made by the engine or rehearsed; data volumes only if asked to."""
+    """Remove the dev stack, with its data volumes if asked, and print what was removed."""
     client = _client()
+    before = _objects(client)
     workspace = Workspace(STACK, pulumi_cli.find())
     if workspace.exists and workspace.cli:
         keep = [] if volumes else ["--exclude", "**docker:index/volume:Volume::*-data"]
@@ -67,19 +68,28 @@ def down(*, volumes: bool) -> None:
         shutil.rmtree(workspace.folder / "state", ignore_errors=True)
         for path in workspace.folder.glob("*.yaml"):
             path.unlink()
-    kept = [] if volumes else client.volumes.list(filters={"label": f"vitalstream.stack={STACK}"})
+    kept = _objects(client)
+    say(f"Removed: {', '.join(sorted(before - kept)) or 'nothing, the stack was not there'}.")
     if kept:
-        say(
-            f"Kept: {', '.join(sorted(volume.name for volume in kept))}. `make clean` removes them."
-        )
+        say(f"Kept: {', '.join(sorted(kept))}. `make clean` removes them.")
+
+
+def _objects(client: docker.DockerClient) -> set[str]:
+    """Return the stack's containers, networks and volumes: `volume vitalstream-dev-...`."""
+    mine: dict[str, str | list[str] | bool] = {"label": f"vitalstream.stack={STACK}"}
+    containers = client.containers.list(all=True, ignore_removed=True, filters=mine)
+    return {
+        *(f"container {found.name}" for found in containers),
+        *(f"network {found.name}" for found in client.networks.list(filters=mine)),
+        *(f"volume {found.name}" for found in client.volumes.list(filters=mine)),
+    }
 
 
 def clear(stack: str) -> tuple[str, ...]:
-    """Removes what Docker has of a stack, whatever a state knows of it, and keeps its data volumes:
-    on all of its hosts or, where one of them does not answer, on none.
+    """Remove a stack's Docker objects except data volumes, regardless of the Pulumi state.
 
-    The way back where the two no longer agree: an `up` that was killed, a state that is lost.
-    Returns the names of what is gone. Raises MachineError or LocalDeployError.
+    For recovery after a killed `up` or a lost state. If one of its hosts does not answer, nothing
+    is removed. Return the names of removed objects. Raises MachineError or LocalDeployError.
     """
     try:
         clients = [connect_to(engine.props) for engine in connections.engines(stack)]

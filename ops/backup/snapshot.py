@@ -52,7 +52,7 @@ def snapshot(member: Member, helper: VolumeHelper, since: int) -> Iterator[Snaps
     kept = member.kept
     if kept.written_every:
         _wait_until_written(member, since)
-    script = (lock.SCRIPTS / "still.sh").read_text()
+    script = (lock.SCRIPTS / "snapshot.sh").read_text()
     arguments = (kept.data_dir, STAGE, str(LONGEST_SECONDS), kept.copied, kept.linked, kept.logs)
     folder = f"{lock.ROOT}/{member.service}/{STAGE}"
     try:

@@ -1,4 +1,4 @@
-"""`make demo`: the whole dev stack on this machine, by the engine or, without one, rehearsed."""
+"""`make demo`: the dev stack on this machine, with or without the Pulumi engine."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ POOLS = tuple(f"10.{second}.0.0/24" for second in range(221, 231))
 
 @dataclass(frozen=True)
 class Plan:
-    """How the demo is brought up: `cli` is None for a rehearsal."""
+    """How the demo is brought up: `cli` is None without the engine."""
 
     cli: str | None
     images: dict[str, str]
@@ -44,7 +44,7 @@ class Plan:
 
 
 def up() -> None:
-    """Brings the dev stack up, waits for its targets and says what is where."""
+    """Bring the dev stack up, wait for its targets and print the URLs."""
     client = dev_machine.ensure_docker(say)
     plan = make_plan(client)
     say(plan.why)
@@ -86,13 +86,17 @@ def free_pool(client: docker.DockerClient) -> str:
 
 
 def make_plan(client: docker.DockerClient) -> Plan:
-    """The engine and the official images where they can be had, else what stands in for them."""
+    """Choose the engine and the official images if available, else the local deploy and images."""
     cli = pulumi_cli.ensure(say)
     if registry_answers(client):
         if cli:
             return Plan(cli, {}, "The Pulumi engine, with the images of the registry.")
         pull(client)
-        return Plan(None, {}, "No Pulumi CLI can be had here: a rehearsal under Pulumi's mocks.")
+        return Plan(
+            None,
+            {},
+            "No Pulumi CLI is available: deployed without the engine, under Pulumi's mocks.",
+        )
     images = local_deploy.local_images(client, say)
     if cli and "grafana" in images:
         return Plan(
@@ -105,13 +109,13 @@ def make_plan(client: docker.DockerClient) -> Plan:
     return Plan(
         None,
         images,
-        f"No image registry can be reached and {missing} is here: a rehearsal under Pulumi's "
-        "mocks, with images made from Debian's packages.",
+        f"No image registry can be reached and {missing} is here: deployed without the engine, "
+        "under Pulumi's mocks, with images made from Debian's packages.",
     )
 
 
 def pull(client: docker.DockerClient) -> None:
-    """The pinned images; a rehearsal makes containers of what is there."""
+    """Pull the pinned images, which a deploy without the engine needs."""
     for image in IMAGES.values():
         if not _is_local(client, image.reference):
             say(f"pulling {image.repository}:{image.tag}")
@@ -119,7 +123,7 @@ def pull(client: docker.DockerClient) -> None:
 
 
 def registry_answers(client: docker.DockerClient) -> bool:
-    """Whether the Docker Engine can pull, or already has everything."""
+    """Return whether the Docker Engine can pull, or already has all images."""
     references = [image.reference for image in IMAGES.values()]
     if all(_is_local(client, reference) for reference in references):
         return True
@@ -139,14 +143,14 @@ def _is_local(client: docker.DockerClient, reference: str) -> bool:
 
 
 def demo_config(workspace: Workspace, overrides: dict[str, Any]) -> program.StackConfig:
-    """The dev stack's configuration with this machine's secrets, as the engine would hand it on."""
+    """Return the dev stack's configuration with this machine's secrets."""
     passwords = workspace.passwords()
     values = {**program.committed_values(STACK), **overrides, **passwords}
     return program.StackConfig.of_values(values, set(passwords))
 
 
 def wait_for_targets(config: program.StackConfig, left_out: tuple[str, ...]) -> None:
-    """Until Prometheus scrapes everything that runs. Raises DemoError naming what it cannot."""
+    """Wait until Prometheus scrapes all targets. Raises DemoError naming the others."""
     settings = config.settings(STACK)
     deadline = time.monotonic() + TARGETS_SECONDS
     down: dict[str, str] = {"prometheus": "not asked yet"}

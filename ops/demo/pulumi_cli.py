@@ -1,4 +1,4 @@
-"""The Pulumi CLI: the one on PATH, else the official installer's, in the project's own folder."""
+"""Pulumi CLI: the one on PATH, else one from the official installer in .vitalstream."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ INSTALL_SECONDS = 300
 
 
 def find() -> str | None:
-    """The CLI's path, or None."""
+    """Return the CLI's path, or None."""
     installed = INSTALL_ROOT / "bin" / "pulumi"
     return shutil.which("pulumi") or (str(installed) if installed.is_file() else None)
 
 
 def ensure(report: Report) -> str | None:
-    """The CLI's path; None where there is none and its installer cannot be reached."""
+    """Return the CLI's path, installing it if possible; else None."""
     found = find()
     if found or not shutil.which("curl"):
         return found
@@ -45,7 +45,7 @@ def ensure(report: Report) -> str | None:
 
 
 def pinned_version() -> str:
-    """The CLI's version is the SDK's, which the lock file pins."""
+    """Return the SDK's version, which the lock file pins."""
     return importlib.metadata.version("pulumi")
 
 

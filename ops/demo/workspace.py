@@ -1,4 +1,4 @@
-"""The demo's own Pulumi project, beside the committed one and private to this machine.
+"""Pulumi project of the demo, private to this machine.
 
 `.vitalstream/` has a `Pulumi.yaml` whose program is the repository's, the stack's configuration
 with its secrets encrypted, their passphrase and the state. The committed stack files are read and
@@ -27,7 +27,7 @@ SECRET_KEYS = ("grafanaAdminPassword", "postgresPassword", "redisPassword")
 
 
 class WorkspaceError(OpsError):
-    """Pulumi said no; its own words are above, or in the message."""
+    """A Pulumi command failed; its output is above, or in the message."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Workspace:
     folder: Path = PRIVATE
 
     def passwords(self) -> dict[str, str]:
-        """The stack's secrets by config key, made up on first use and kept."""
+        """Return the stack's secrets by config key, generated on first use."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self.folder / f"secrets.{self.stack}.json"
         if not path.exists():
@@ -50,7 +50,7 @@ class Workspace:
         return found
 
     def prepare(self, overrides: Mapping[str, Any]) -> None:
-        """Writes project and configuration, and makes the stack if it is new."""
+        """Write project and configuration, and create the stack if needed."""
         passwords = self.passwords()
         passphrase = self.folder / "passphrase"
         if not passphrase.exists():
@@ -67,7 +67,7 @@ class Workspace:
                 self.run("config", "set", "--secret", key, quiet=True, stdin=value)
 
     def run(self, *arguments: str, quiet: bool = False, stdin: str | None = None) -> None:
-        """Runs the CLI on this project; its output is the user's unless quiet."""
+        """Run the CLI on this project; print its output unless quiet."""
         assert self.cli is not None
         done = subprocess.run(
             [self.cli, "--cwd", str(self.folder), *arguments],
@@ -82,7 +82,7 @@ class Workspace:
             raise WorkspaceError(f"`pulumi {' '.join(arguments)}` failed.{words}")
 
     def environment(self) -> dict[str, str]:
-        """What the CLI needs to find state and passphrase: the user's own backend is left alone."""
+        """Return the CLI's environment with this project's state and passphrase."""
         # An empty PULUMI_CONFIG_PASSPHRASE would win over the file.
         inherited = {
             key: value for key, value in os.environ.items() if key != "PULUMI_CONFIG_PASSPHRASE"

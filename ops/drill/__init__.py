@@ -1,7 +1,7 @@
-"""The drill: a test alert to every receiver of a stack, through its live Alertmanager.
+"""Drill: a test alert to every receiver of a stack, through its live Alertmanager.
 
-Whether it went out is read from Alertmanager's own counters. They count by integration (Slack,
-mail, ...) and, unless asked to, not by receiver: so the receivers are tried one after the other.
+Deliveries are read from Alertmanager's counters. By default these count by integration (Slack,
+mail, ...) and not by receiver, so the receivers are tested sequentially.
 """
 
 from ops.drill.alertmanager import DrillError

@@ -1,4 +1,4 @@
-"""A live Alertmanager: what it runs with, what it makes of an alert, and what it has counted."""
+"""Client of a live Alertmanager: configuration, state of an alert, counters."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from ops.errors import OpsError
 
 TIMEOUT_SECONDS = 10
 _CONFIGS = "_configs"
-# Alertmanager's own, where its configuration is silent.
+# Alertmanager's defaults.
 _DEFAULTS = {"group_wait": "30s", "group_interval": "5m"}
 _SENDS_RESOLVED = {"email": False, "slack": False}
 
 
 class DrillError(OpsError):
-    """The drill could not be held; the message says why."""
+    """The drill cannot run; the message says why."""
 
 
 @dataclass(frozen=True)
 class Integration:
-    """One way of a receiver to tell: `name` as the counters have it, `to` for a person."""
+    """Integration of a receiver: `name` as in the counters, `to` for output."""
 
     name: str
     to: str
@@ -36,7 +36,7 @@ class Integration:
 
 @dataclass(frozen=True)
 class Receiver:
-    """A receiver of the live configuration, with the waiting times of its route in seconds."""
+    """Receiver of the live configuration, with its route's group_wait and group_interval in s."""
 
     name: str
     integrations: tuple[Integration, ...]
@@ -46,7 +46,7 @@ class Receiver:
 
 @dataclass(frozen=True)
 class Counts:
-    """What Alertmanager counted of one integration since it started."""
+    """Counters of one integration since the start of Alertmanager."""
 
     begun: int = 0
     given_up: int = 0
@@ -55,10 +55,10 @@ class Counts:
 
     @property
     def under_way(self) -> int:
-        """Notifications that have neither arrived nor been given up.
+        """Notifications that have neither succeeded nor failed for good.
 
-        One of nothing but resolved alerts to an integration that does not tell of them is begun
-        and never asks: there the figure only grows.
+        For an integration without `send_resolved`, notifications of resolved alerts are counted
+        as begun and never sent: there the figure only grows.
         """
         return self.begun - (self.requests - self.failed_requests) - self.given_up
 
@@ -73,21 +73,21 @@ _COUNTERS = {
 
 @dataclass(frozen=True)
 class AlertState:
-    """What Alertmanager makes of an alert: who gets it, and what holds it back."""
+    """State of an alert: its receivers, and why it is silenced, inhibited or muted."""
 
     receivers: frozenset[str]
     held_back: str = ""
 
 
 class Alertmanager:
-    """Every method raises DrillError where there is no answer, or none that is understood."""
+    """Client; every method raises DrillError without a valid answer."""
 
     def __init__(self, url: str, session: requests.Session) -> None:
         self.url = url.rstrip("/")
         self._session = session
 
     def receivers(self) -> dict[str, Receiver]:
-        """The receivers of the configuration that is running, by name."""
+        """Return the receivers of the live configuration by name."""
         text = self._get("/api/v2/status").json()["config"]["original"]
         config: dict[str, Any] = yaml.safe_load(text)
         top = {**_DEFAULTS, **config["route"]}
@@ -110,7 +110,7 @@ class Alertmanager:
         self._ask("POST", "/api/v2/alerts", json=list(alerts))
 
     def alert_state(self, matchers: list[str]) -> AlertState | None:
-        """Of the one alert that matches; None where there is none."""
+        """Return the state of the alert that matches, None if there is none."""
         found = self._get("/api/v2/alerts", params={"filter": matchers}).json()
         if not found:
             return None
@@ -124,7 +124,7 @@ class Alertmanager:
         return AlertState(receivers, "; ".join(held_back))
 
     def counts(self, receiver: str | None, integration: str) -> Counts:
-        """Of one receiver's integration, where Alertmanager tells receivers apart; else of all."""
+        """Return the counters of an integration, by receiver if Alertmanager counts so."""
         found: dict[str, float] = defaultdict(float)
         for family in text_string_to_metric_families(self._get("/metrics").text):
             for sample in family.samples:
@@ -151,8 +151,8 @@ class Alertmanager:
             )
         except requests.RequestException as error:
             raise DrillError(
-                f"Alertmanager does not answer at {self.url} ({_reason(error)}). Is the stack up? "
-                "Another address is given with --url."
+                f"Alertmanager does not answer at {self.url} ({_reason(error)}). fix: bring "
+                "the stack up, or give its address with --url"
             ) from None
         if not answer.ok:
             raise DrillError(
@@ -184,7 +184,7 @@ def _shown(integration: str, entry: dict[str, Any]) -> str:
 
 
 def _reason(error: requests.RequestException) -> str:
-    """The innermost words: requests wraps them several times."""
+    """Return the innermost message: requests wraps it several times."""
     inner: BaseException = error
     while (cause := inner.__cause__ or inner.__context__) is not None:
         inner = cause

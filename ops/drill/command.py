@@ -1,4 +1,4 @@
-"""`python -m ops drill`: the drill of a stack, and what is printed of it."""
+"""`python -m ops drill`: run a drill and print the deliveries."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ console = Console(highlight=False)
 
 
 def run(settings: Settings, url: str, patience: float, *, until_resolved: bool) -> bool:
-    """Holds the drill and prints what came of it; whether every receiver heard of it.
+    """Run the drill, print the deliveries and return whether every receiver was notified.
 
-    `url` is Alertmanager's where the stack's settings do not lead to it; its log is then not
-    looked for. Raises DrillError.
+    `url` overrides Alertmanager's address in the settings; its log is not read then. Raises
+    DrillError.
     """
     stack = settings.stack
     alertmanager = Alertmanager(
@@ -40,7 +40,9 @@ def run(settings: Settings, url: str, patience: float, *, until_resolved: bool) 
         for alert in alerts
         if alert.receiver in receivers and receivers[alert.receiver].integrations
     ]
-    console.print(f"A drill of stack {stack} through {alertmanager.url}: a test alert to each.")
+    console.print(
+        f"Drill of stack {stack} through {alertmanager.url}: a test alert to each receiver."
+    )
     drill = Drill(
         alertmanager,
         receivers,
@@ -81,7 +83,7 @@ def _with_all_who_hear(alerts: list[DrillAlert], settings: Settings) -> list[Dri
 
 
 def passes(delivery: Delivery) -> bool:
-    """Without a heartbeat URL nobody waits for the beat."""
+    """Return whether it arrived, or needs not: without a URL, no heartbeat is sent."""
     return delivery.arrived or (
         delivery.receiver == HEARTBEAT_RECEIVER and not delivery.integration
     )
@@ -90,7 +92,7 @@ def passes(delivery: Delivery) -> bool:
 def nowhere(
     alerts: Iterable[DrillAlert], receivers: dict[str, Receiver], settings: Settings
 ) -> list[Delivery]:
-    """The receivers that have no way to tell anybody."""
+    """Return the receivers without an integration."""
     return [
         Delivery(alert.receiver, "", "", why=_why_nowhere(alert.receiver, receivers, settings))
         for alert in alerts
@@ -100,15 +102,15 @@ def nowhere(
 
 def _why_nowhere(name: str, receivers: dict[str, Receiver], settings: Settings) -> str:
     if name not in receivers:
-        return "not in the live configuration: is `pulumi up` due?"
+        return "not in the live configuration. fix: pulumi up"
     if name == HEARTBEAT_RECEIVER:
-        return "nowhere to send: heartbeatUrl is not set, which is no fault"
+        return "no integration: heartbeatUrl is not set (optional)"
     channel = getattr(settings.slack_channels, name, name)
-    return f"nowhere to send: no way to Slack for {channel}"
+    return f"no integration: no way to Slack for {channel}"
 
 
 def table(found: Sequence[Delivery]) -> Table:
-    """A line a receiver and integration."""
+    """Return a table with one row per receiver and integration."""
     made = Table(box=None, pad_edge=False)
     for column in ("receiver", "integration", "sent", "failed"):
         right = column in ("sent", "failed")
@@ -118,7 +120,7 @@ def table(found: Sequence[Delivery]) -> Table:
         made.add_column("resolved")
     made.add_column("why", overflow="fold")
     for delivery in found:
-        over = {True: "told", False: "not told", None: ""}[delivery.resolved]
+        over = {True: "sent", False: "not sent", None: ""}[delivery.resolved]
         made.add_row(
             delivery.receiver,
             delivery.to or "-",
@@ -139,10 +141,10 @@ def follow_up(found: Sequence[Delivery], receivers: dict[str, Receiver]) -> str:
     }
     words = ", ".join(f"{name} within {seconds:g} s" for name, seconds in turns.items())
     return (
-        f"The alerts are over; who is told of that hears it at the group's next turn: {words}. "
-        "--until-resolved waits for it."
+        f"The alerts are resolved; resolved notifications follow after group_interval: {words}. "
+        "--until-resolved waits for them."
         if words
-        else "The alerts are over."
+        else "The alerts are resolved."
     )
 
 

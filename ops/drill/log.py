@@ -1,4 +1,4 @@
-"""Why a receiver was not reached, in the words of Alertmanager's log."""
+"""Reasons of failed notifications, from Alertmanager's log."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from components.docker.engines import engine_of
 from components.settings.settings import Settings
 
 _ERROR = re.compile(r'\berr=("(?:\\.|[^"\\])*"|\S+)')
-# What the log puts before the reason: `critical/slack[0]: notify retry canceled after 2 attempts:`.
+# Prefix of the reason in the log: `critical/slack[0]: notify retry canceled after 2 attempts:`.
 _PREAMBLE = re.compile(r"^[\w-]+/\w+\[\d+\]: notify retry canceled (?:[a-z ]+)?\d+ attempts: ")
-# What follows the host of a webhook is its secret.
+# The path of a webhook is its secret.
 _URL_PATH = re.compile(r"(https?://[^/\s\"']+)/[^\s\"']*")
 
 
 class Log:
-    """The log of a stack's Alertmanager, if its container is on a Docker Engine within reach."""
+    """Log of a stack's Alertmanager, if its Docker Engine answers."""
 
     def __init__(self, settings: Settings) -> None:
         self._name = container_name(settings.stack, "alertmanager")
         self._client = _client(settings)
 
     def errors(self, receiver: str, integration: str, since: datetime) -> list[str]:
-        """The reasons that were logged, the last one last, each once."""
+        """Return the logged reasons in order, without duplicates."""
         if self._client is None:
             return []
         try:
@@ -47,7 +47,7 @@ def _client(settings: Settings) -> docker.DockerClient | None:
 
 
 def errors_in(text: str, receiver: str, integration: str) -> list[str]:
-    """See `Log.errors`."""
+    """Return the reasons in a log text."""
     ours = re.compile(
         rf"\breceiver={re.escape(receiver)} integration={integration}\["
         rf"|{re.escape(receiver)}/{integration}\["

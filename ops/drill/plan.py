@@ -1,4 +1,4 @@
-"""Which alerts a drill sends: one for each row of the table of receivers, and for the heartbeat."""
+"""Alerts of a drill: one for each receiver of the routing table, and the heartbeat."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from components.common.quantities import duration_seconds
 
 ALERT = "Drill"
 DRILL_LABEL = "drill"
-"""Marks a drill's alerts; the templates of messages know it."""
+"""Label of drill alerts, which the message templates show."""
 LINK = "https://github.com/vitalstream/monitoring/blob/main/docs/operations/alerting.md#the-drill"
 # Of several values of a label the first is taken.
 _MATCHER = re.compile(r'(\w+)\s*=~?\s*"?([^"|]*)(?:\|[^"]*)?"?')
@@ -23,7 +23,7 @@ _MATCHER = re.compile(r'(\w+)\s*=~?\s*"?([^"|]*)(?:\|[^"]*)?"?')
 
 @dataclass(frozen=True)
 class DrillAlert:
-    """An alert made for one receiver; `expected` are all that get it, where others do too."""
+    """A test alert for one receiver; `expected` are all that get it, where others do too."""
 
     receiver: str
     labels: dict[str, str]
@@ -31,7 +31,7 @@ class DrillAlert:
     expected: frozenset[str] = frozenset()
 
     def posted(self, starts: datetime, ends: datetime) -> dict[str, Any]:
-        """As Alertmanager's API v2 takes it."""
+        """Return the alert for Alertmanager's API v2."""
         return {
             "labels": self.labels,
             "annotations": self.annotations,
@@ -42,18 +42,17 @@ class DrillAlert:
 
     @property
     def as_filter(self) -> list[str]:
-        """Matchers of this alert alone."""
+        """Return matchers for this alert only."""
         return [f'{name}="{value}"' for name, value in self.labels.items()]
 
 
 def plan(
     stack: str, now: datetime, rows: Sequence[Destination | Row] = DESTINATIONS
 ) -> list[DrillAlert]:
-    """The alerts, those of the shortest wait first.
+    """Return the alerts, those with the shortest group_wait first.
 
-    Each has the labels that its row asks for, and else none that a row or an inhibition knows.
-    No real alert has this `stack`, which every inhibition compares; and as it differs from drill
-    to drill, no drill joins a group of one before, which would make it wait longer.
+    Each has only the label that its route matches. The `stack` label is unique to the drill:
+    inhibitions compare it, so no real alert is inhibited, and no earlier group delays the alert.
     """
     drilled = f"{stack} (drill {now:%H:%M:%S})"
     soonest = sorted(rows, key=lambda found: duration_seconds(found.wait))
@@ -68,7 +67,7 @@ def plan(
 
 
 def lifetime(seconds: float) -> timedelta:
-    """How long an alert fires if nobody ends it: the drill, with room to spare."""
+    """Return the alerts' lifetime if the drill is killed: its duration and a minute."""
     return timedelta(seconds=seconds + 60)
 
 

@@ -1,4 +1,4 @@
-"""Holds the drill: an alert for each receiver, one after the other, and what came of each."""
+"""Run a drill: an alert for each receiver, sequentially."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Delivery:
-    """What came of a receiver's integration; `resolved` is None where that was not waited for."""
+    """Delivery by one integration; `resolved` is None if not waited for."""
 
     receiver: str
     integration: str
@@ -38,9 +38,9 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Drill:
-    """`patience` is how many seconds a message may take beyond the waiting time of its route.
+    """Drill; a notification may take `patience` seconds longer than group_wait.
 
-    `reasons` tells why the integration of a receiver failed since a time.
+    `reasons` returns why an integration of a receiver failed since a time.
     """
 
     alertmanager: Alertmanager
@@ -50,7 +50,7 @@ class Drill:
     report: Report
 
     def run(self, alerts: Sequence[DrillAlert], *, until_resolved: bool) -> list[Delivery]:
-        """Raises DrillError. However it ends, no alert of the drill is left firing."""
+        """Run the drill and resolve all its alerts, also after an error. Raises DrillError."""
         ends = datetime.now(UTC) + lifetime(sum(map(self._most_seconds, alerts)))
         posted: list[DrillAlert] = []
         found: list[Delivery] = []
@@ -99,8 +99,9 @@ class Drill:
         return found
 
     def _late(self, receiver: Receiver, watches: dict[str, Watch]) -> dict[str, Verdict]:
-        """Once Alertmanager has given up or got through: until then its attempts would be taken
-        for those of the next receiver.
+        """Wait until Alertmanager gives up or succeeds.
+
+        Until then its attempts would be counted for the next receiver.
         """
         found = {}
         for name, watch in watches.items():
@@ -110,23 +111,23 @@ class Drill:
             deadline = time.monotonic() + receiver.interval + self.patience
             found[name] = self._awaited(receiver.name, watch, name, deadline)
             if found[name].sent:
-                # The message that it is over is now due as well.
+                # The resolved notification is now due as well.
                 over = self._watch(receiver.name, name, watch.expected)
                 self._awaited(receiver.name, over, name, deadline + receiver.interval)
         return found
 
     def _held_back(self, alert: DrillAlert) -> str:
-        """Why the alert cannot reach its receiver, or it alone; empty where it will."""
+        """Return why the alert does not reach its receiver only, empty if it does."""
         state = self.alertmanager.alert_state(alert.as_filter)
         if state is None:
-            raise DrillError(f"Alertmanager took the alert for {alert.receiver} and has it not.")
+            raise DrillError(f"Alertmanager accepted the alert for {alert.receiver} and lost it.")
         if state.receivers != (alert.expected or {alert.receiver}):
             there = ", ".join(sorted(state.receivers))
-            return f"the live configuration routes it to {there}: is `pulumi up` due?"
+            return f"the live configuration routes it to {there}. fix: pulumi up"
         return state.held_back
 
     def _owed(self, found: Sequence[Delivery]) -> dict[str, list[Delivery]]:
-        """What is to be told that the alert is over, by integration."""
+        """Return the deliveries that a resolved notification follows, by integration."""
         owed: dict[str, list[Delivery]] = defaultdict(list)
         for delivery in found:
             way = _by_name(self.receivers[delivery.receiver])[delivery.integration]
@@ -140,7 +141,7 @@ class Drill:
         owed: dict[str, list[Delivery]],
         watches: dict[str, Watch],
     ) -> list[Delivery]:
-        """Alertmanager tells at the next turn of each group; they take their turns side by side."""
+        """Wait for the resolved notifications, which follow after each group_interval."""
         told: dict[tuple[str, str], Verdict] = {}
         turns = {
             delivery.receiver: self.receivers[delivery.receiver].interval
@@ -167,8 +168,10 @@ class Drill:
         )
 
     def _awaited(self, receiver: str | None, watch: Watch, name: str, deadline: float) -> Verdict:
-        """What two looks in a row say: the counters of one look are not of one moment, and an
-        attempt that is counted before its failure is would be taken for a success.
+        """Return the verdict of two equal scrapes.
+
+        Counters of one scrape may be inconsistent: an attempt counted before its failure would
+        look like a success.
         """
         before = None
         while True:
@@ -187,7 +190,7 @@ class Drill:
 
 
 def _by_name(receiver: Receiver) -> dict[str, list[Integration]]:
-    """An integration can be there more than once, and is counted together then."""
+    """Group a receiver's integrations by name, as they are counted."""
     found: dict[str, list[Integration]] = defaultdict(list)
     for integration in receiver.integrations:
         found[integration.name].append(integration)

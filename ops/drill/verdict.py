@@ -1,4 +1,4 @@
-"""What the counters of an integration say of a notification that was to be sent by it."""
+"""Verdict on notifications from the counters of an integration."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from ops.drill.alertmanager import Counts
 
 @dataclass(frozen=True)
 class Verdict:
-    """Of `expected` notifications: how many arrived and how many failed; `final` where no later
-    look would say anything else. `why` is empty where all arrived.
+    """Number of notifications sent and failed; `final` if it cannot change any more.
+
+    `why` is empty if all were sent.
     """
 
     sent: int
@@ -21,10 +22,10 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Watch:
-    """Notifications that are awaited by one integration, and its counts `before` them.
+    """Expected notifications of one integration, and its counters `before` them.
 
-    `clean`: the integration tells of resolved alerts too, so that what was under way before is
-    really under way. Its end is then waited for as well: which of the two ended could not be said.
+    `clean`: the integration sends resolved notifications too, so that `under_way` is exact. Earlier
+    notifications are then awaited as well, since the counters do not distinguish them.
     """
 
     before: Counts
@@ -48,13 +49,13 @@ class Watch:
             0,
             self.expected,
             final=True,
-            why=f"{given_up} of {begun} notifications that went out meanwhile failed, which is "
-            "not known: try again",
+            why=f"{given_up} of {begun} notifications in this time failed, and the counters do not "
+            "say which. fix: run the drill again",
         )
 
     def _still_trying(self, attempts: int) -> str:
         if self.clean and self.before.under_way > 0:
-            return "not to be told: earlier notifications by the same integration still fail"
+            return "unknown: earlier notifications by the same integration still fail"
         if not attempts:
             return "no answer yet"
         times = "once" if attempts == 1 else f"{attempts} times"

@@ -1,4 +1,4 @@
-"""Writes what a stack would be made of, with no engine and no Docker."""
+"""Render all files and resources of a stack, without engine and Docker."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def render(stack: str, config: program.StackConfig | None = None) -> dict[str, s
     """File texts by path: `prometheus.yml`, `rules/*.yml`, `alertmanager.yml`, its templates,
     `dashboards/*.json` and `resources.json` (a list of `{type, name, inputs}`, secrets masked).
 
-    Raises ops.program.ProgramError.
+    Raises ProgramError.
     """
     config = config or program.StackConfig.of_stack(stack)
     registrations = program.run(stack, config)
@@ -44,7 +44,7 @@ def render(stack: str, config: program.StackConfig | None = None) -> dict[str, s
 
 
 def write(files: Mapping[str, str], out: Path) -> None:
-    """Puts the files at `out` in one step; whatever of an earlier rendering is there goes."""
+    """Write the files to `out` atomically, replacing an earlier rendering."""
     out = out.resolve()
     out.parent.mkdir(parents=True, exist_ok=True)
     if out.exists() and any(out.iterdir()) and not (out / "resources.json").is_file():

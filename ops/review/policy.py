@@ -1,4 +1,4 @@
-"""The policies of `policy/`, applied to what the program registers under Pulumi's mocks.
+"""Policies of `policy/`, applied to the resources registered under Pulumi's mocks.
 
 As `pulumi preview --policy-pack policy` does, without an engine, a state or a secret.
 """
@@ -19,7 +19,7 @@ from policy.subject import Subject
 
 
 def check(stack: str, config: StackConfig | None = None) -> list[Violation]:
-    """What a stack's program breaks. Raises ops.program.ProgramError."""
+    """Return the policy violations of a stack. Raises ProgramError."""
     config = config or StackConfig.of_stack(stack)
     return check_registrations(stack, config, program.run(stack, config))
 
@@ -62,7 +62,7 @@ def _subject(stack: str, registration: Registration, secret_values: frozenset[st
 
 
 def _secrets(value: Any) -> Iterator[bool]:
-    """A True for each part that Pulumi holds for a secret."""
+    """Yield True for each secret part."""
     if rpc.is_rpc_secret(value):
         yield True
     elif isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""What so many series need: samples a second, memory and disk, and the settings that say so."""
+"""Sizing: samples a second, memory, CPU and disk for a number of series, and the settings."""
 
 from ops.size.command import Asked, Format, run
 from ops.size.measured import SAMPLE_BYTES

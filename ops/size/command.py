@@ -1,4 +1,4 @@
-"""`python -m ops size`: from the options to what is printed."""
+"""`python -m ops size`: validate the options and print the estimate."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Format(StrEnum):
 
 @dataclass(frozen=True)
 class Asked:
-    """What was asked for; an interval or a retention that is None is the stack's, or the default.
+    """Options; an interval or retention of None is the stack's or the default.
 
-    `churn` in percent of the series an hour.
+    `churn` in percent of the series per hour.
     """
 
     series: int
@@ -43,7 +43,7 @@ class Asked:
 
 
 def run(asked: Asked, format_: Format = Format.TEXT) -> str:
-    """What is printed. Raises OpsError and ProgramError."""
+    """Return the output. Raises OpsError."""
     now = current(asked.stack)
     interval = now.interval if asked.interval is None else asked.interval
     retention = now.retention if asked.retention is None else asked.retention

@@ -1,4 +1,4 @@
-"""What a stack sets, or what the defaults set, of that which a load needs."""
+"""Settings of a stack, or defaults, that limit the load."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ops.offline import program
 
 @dataclass(frozen=True)
 class Current:
-    """What is set, of a stack or by default (`stack` is None then); as in its settings."""
+    """Settings of a stack, or defaults if `stack` is None."""
 
     stack: str | None
     interval: str

@@ -1,4 +1,4 @@
-"""The formulas: what a Prometheus needs for so many series.
+"""Formulas for what Prometheus needs for a number of series.
 
 Memory is a line through measured runs. Disk is the formula of Prometheus' documentation
 ("Storage", operational aspects), and beside it what that leaves out. The runs are in
@@ -54,7 +54,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Demand:
-    """What a load needs."""
+    """Resources that a load needs."""
 
     load: Load
 

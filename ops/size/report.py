@@ -1,4 +1,4 @@
-"""A demand beside what is set, as text and as JSON, and the settings that make room for it."""
+"""Estimate beside the settings, as text and as JSON, with the settings to change."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DISK_KEY = "retentionSize"
 
 
 def changes(demand: Demand, now: Current) -> dict[str, str | int]:
-    """The settings that are too small for it, and what they should be."""
+    """Return the settings that are too small, with the values needed."""
     found: dict[str, str | int] = {}
     if demand.memory_mebibytes > memory_mebibytes(now.memory):
         found[MEMORY_KEY] = demand.memory

@@ -39,7 +39,8 @@ import os, signal, sys, time
 from pathlib import Path
 from rich.console import Console
 from ops import backup
-from ops.backup import staging, bring_back, stack, turn, writer
+from ops.backup import lock, stack, staging, writer
+restore = sys.modules["ops.backup.restore"]
 
 def die(*_args, **_options):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -51,7 +52,7 @@ def and_die(method):
     return both
 
 def swap_half(helper, name, *arguments):
-    script = (turn.SCRIPTS / name).read_text().split("\\nphase in\\n")[0]
+    script = (lock.SCRIPTS / name).read_text().split("\\nphase in\\n")[0]
     helper.run(script, *arguments)
     die()
 
@@ -71,9 +72,9 @@ else:
 """
 UNDONE = {
     "while the files are coming": "staging.Staging.receive = and_die(staging.Staging.receive)",
-    "before the service is stopped": "bring_back._Restore._swap = die",
+    "before the service is stopped": "restore._Restore._swap = die",
     "once the service is stopped": "staging.Staging.swap = die",
-    "while the old data moves out": "turn.VolumeHelper.script = swap_half",
+    "while the old data moves out": "lock.VolumeHelper.script = swap_half",
     "once the new data is in": "staging.Staging.swap = and_die(staging.Staging.swap)",
 }
 COMPLETED = {
@@ -250,7 +251,7 @@ def slowly(stack: Stack, also: str = "") -> Slow:
     try:
         script = SLOW_CP.replace("{also}", also)
         there.run(f'mkdir {folder} && cd {folder} && echo "$1" >cp && chmod 755 cp', script)
-        still_sh = (lock.SCRIPTS / "still.sh").read_text()
+        still_sh = (lock.SCRIPTS / "snapshot.sh").read_text()
         arguments = ("/alertmanager", snapshot.STAGE, str(GUARD_SECONDS), ".slow", "", "")
         status, words = there.run(f"PATH={folder}:$PATH\n{still_sh}", *arguments)
         assert eventually(lambda: there.run(f"cat {folder}/after")[0] == 0, 30)

@@ -196,7 +196,7 @@ def test_a_secret_that_is_encrypted_anew_is_told_with_what_reads_it(
     repository.configure(redisPassword=OTHER)
     repository.commit()
     printed = repository.diff().printed
-    assert "secret redisPassword changed, or encrypted anew" in printed
+    assert "secret redisPassword changed, or encrypted again" in printed
     assert "password: [secret] -> [secret]" in printed
     assert "cipher" not in printed
 

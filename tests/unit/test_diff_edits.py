@@ -172,7 +172,7 @@ EDITS = {
         (
             "alerts and rules: 1 added;",
             "alert BackendSlow added",
-            "new alert BackendSlow is told to Slack #vitalstream-backend, "
+            "new alert BackendSlow notifies Slack #vitalstream-backend, "
             "Slack #vitalstream-warnings",
         ),
         ("alert HighErrorRate", "changed", "WEAKER"),
@@ -244,7 +244,7 @@ EDITS = {
     ),
     "a route that stops": Case(
         yaml(ROUTES, stop_at_critical),
-        ("WEAKER", "now told to other channels", "no longer: Slack #vitalstream-backend"),
+        ("WEAKER", "now notifies other channels", "no longer: Slack #vitalstream-backend"),
         ("Alerts\n",),
     ),
     "a renamed channel": Case(
@@ -254,7 +254,7 @@ EDITS = {
     "no channel any more": Case(
         yaml(ROUTES, lambda c: receiver(c, "database").pop("slack_configs")),
         (
-            "7 made weaker; who is told: 3 changed",
+            "7 made weaker; notification routing: 3 changed",
             "WEAKER 6 alerts: PostgreSQLDeadTuples, PostgreSQLExporterDown,",
             "no longer: Slack #vitalstream-database",
         ),
@@ -266,7 +266,7 @@ EDITS = {
     ),
     "an inhibition": Case(
         yaml(ROUTES, hold_all_back),
-        ("WEAKER alert DiskSpaceLow may now be held back while one of these fires: GrafanaDown",),
+        ("WEAKER alert DiskSpaceLow may now be inhibited while one of these fires: GrafanaDown",),
         ("HighErrorRate",),
     ),
     "a silence at night": Case(
@@ -304,7 +304,7 @@ EDITS = {
         settings(retentionTime="14d"),
         (
             "INTERRUPTS container prometheus is replaced, because of command",
-            "away for at most 30 s to stop and 60 s to be healthy",
+            "stopped for at most 30 s to stop and 60 s to be healthy",
             "NOTE samples are kept for another time",
             "retention time: 30d -> 14d",
             "setting retentionTime changed",
@@ -346,13 +346,13 @@ EDITS = {
         (
             "1 made weaker",
             "WEAKER scrape job backend changed",
-            "no alert is told any more of backend:8000",
+            "no alert covers any more backend:8000",
             "backend:8000 -> standby:8000",
         ),
     ),
     "a scrape job removed": Case(
         yaml("prometheus.yml", lambda c: c["scrape_configs"].pop(-1)),
-        ("WEAKER scrape job", "removed", "its targets are no longer looked at"),
+        ("WEAKER scrape job", "removed", "its targets are no longer scraped"),
     ),
     "a lower objective": Case(
         settings(sloObjective="99"),
@@ -443,7 +443,7 @@ EDITS = {
     ),
     "a volume renamed": Case(
         resource(VOLUME, "redis-exporter-config-volume", put("name", "another")),
-        ("DANGER volume", "is deleted and made anew", "all that is in it is lost"),
+        ("DANGER volume", "is deleted and recreated", "all that is in it is lost"),
     ),
     "a volume's frozen labels": Case(
         resource(VOLUME, "prometheus-data", put("labels", [])),
@@ -494,7 +494,7 @@ EDITS = {
             "grafana-config",
             lambda found: found["secret_files"].update(admin_password={"$secret": "f1d0"}),
         ),
-        ("grafana gets its admin password set anew, without a restart", NO_RESTART),
+        ("grafana gets its admin password reset, without a restart", NO_RESTART),
         ("f1d0",),
     ),
     "the demo": Case(

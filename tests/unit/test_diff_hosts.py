@@ -36,7 +36,7 @@ def test_the_data_of_a_moved_service_is_told_to_be_lost() -> None:
     loudest, *_ = [item for item in interruptions.items(comparison) if "alertm" in str(item.line)]
     told = stacks.told(stacks.report(comparison.before, comparison.after))
     assert loudest.mark is Mark.DANGER
-    assert f"is deleted on {FAR} and made anew, empty, on {THIRD}" in told
+    assert f"is deleted on {FAR} and recreated, empty, on {THIRD}" in told
     assert "all that is in it is lost" in told
     assert "what is in it does not move with its service" in told
     assert f"is replaced: it moves from {FAR} to {THIRD}" in told
@@ -45,7 +45,7 @@ def test_the_data_of_a_moved_service_is_told_to_be_lost() -> None:
 def test_protected_data_stays_and_the_move_is_refused() -> None:
     before = stacks.with_settings(**SPREAD)
     told = stacks.told(stacks.report(before, stacks.with_settings(**MOVED)))
-    assert f"would be deleted on {FAR} and made anew, empty, on {THIRD}" in told
+    assert f"would be deleted on {FAR} and recreated, empty, on {THIRD}" in told
     assert "`up` refuses, and changes nothing" in told
 
 

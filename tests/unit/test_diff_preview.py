@@ -94,7 +94,7 @@ def test_a_file_changed_by_hand_is_told_as_such(prod: Snapshot, tmp_path: Path) 
     changed(document, "prometheus-config", CONFIG_FILES, by_hand)
     found = stacks.told(report_of(document, tmp_path))
     assert 'ConfigFiles prometheus-config was changed: files["rules/backend.yml"]' in found
-    assert "somebody changed its files by hand; they are put back" in found
+    assert "its files were changed manually and are restored" in found
     assert "threshold: > 50 -> > 5" in found
 
 
@@ -127,7 +127,7 @@ def test_a_container_removed_by_hand_is_told_as_such(prod: Snapshot, tmp_path: P
     del step["oldState"]
     document["changeSummary"]["same"] -= 1
     found = stacks.told(report_of(document, tmp_path))
-    assert "Container redis-exporter was removed; it is made anew" in found
+    assert "Container redis-exporter was removed; it is recreated" in found
 
 
 def test_a_refresh_that_found_nothing_is_nothing(prod: Snapshot, tmp_path: Path) -> None:
@@ -270,4 +270,4 @@ def test_routes_that_are_secret_are_told_not_to_be_read(tmp_path: Path) -> None:
         for text in ("one", "other")
     )
     found = report_of(previews.document(stacks.compared(before, after)), tmp_path)
-    assert "who is told cannot be read from this preview" in stacks.told(found)
+    assert "its routing cannot be read from this preview" in stacks.told(found)

@@ -27,7 +27,7 @@ def _told(folder: Path, after: str) -> str:
     [
         ([{"targets": ["api-1:8000"]}], "targets removed: was api-2:8000"),
         ([{"targets": ["api-1:8000"]}], "WEAKER file of backends targets/backend.json changed"),
-        ([{"targets": ["api-1:8000"]}], "no alert is told any more of api-2:8000"),
+        ([{"targets": ["api-1:8000"]}], "no alert covers any more api-2:8000"),
         ([*BEFORE, {"targets": ["api-3:8000"]}], "targets added: api-3:8000"),
         ([{**BEFORE[0], "labels": {"rack": "a"}}], 'labels of api-1:8000: {} -> {"rack": "a"}'),
         ([*BEFORE, {"targets": ["c:1"]}], "prometheus notices its other files by itself"),

@@ -133,14 +133,14 @@ def test_where_they_are_not_what_still_fails_is_not_taken_for_the_next(
     alertmanager: Callable[..., FakeAlertmanager], run: Callable[..., Outcome]
 ) -> None:
     found = run(alertmanager(outcome={"critical": "retried"}))
-    assert "not to be told: earlier notifications" in found.lines["database", "Slack"]
+    assert "unknown: earlier notifications" in found.lines["database", "Slack"]
 
 
 @pytest.mark.parametrize(
     ("meanwhile", "words"),
     [
         ([("slack", "ok")], "1 0"),
-        ([("slack", "refused")], "0 1 1 of 2 notifications that went out meanwhile failed"),
+        ([("slack", "refused")], "0 1 1 of 2 notifications in this time failed"),
     ],
 )
 def test_a_real_message_of_the_same_moment_makes_no_failure_a_success(
@@ -184,7 +184,7 @@ def test_a_receiver_with_nowhere_to_send_is_told(
     found = run(alertmanager({"mailSmarthost": "mail.test:25"}))
     assert found.passed is False
     assert found.lines["backend", "-"] == (
-        "backend - 0 0 nowhere to send: no way to Slack for #vitalstream-backend"
+        "backend - 0 0 no integration: no way to Slack for #vitalstream-backend"
     )
 
 
@@ -226,7 +226,7 @@ def test_the_message_that_it_is_over_is_waited_for_if_asked(
     found = run(alertmanager(), until_resolved=True)
     assert (found.passed, found.lines["backend", "Slack"]) == (
         True,
-        "backend Slack #vitalstream-backend 1 0 told",
+        "backend Slack #vitalstream-backend 1 0 sent",
     )
 
 
@@ -246,7 +246,7 @@ def test_a_message_that_it_is_over_which_does_not_come_is_told(
     monkeypatch.setattr(fake, "post", lost)
     found = run(fake, until_resolved=True)
     assert found.passed is False
-    assert "not told resolved message: nothing was sent" in found.lines["backend", "Slack"]
+    assert "not sent resolved message: nothing was sent" in found.lines["backend", "Slack"]
 
 
 def test_no_alert_is_left_firing(

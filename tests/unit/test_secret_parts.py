@@ -156,7 +156,7 @@ def told(project: Callable[[Any], Path], monkeypatch: pytest.MonkeyPatch) -> Cal
 
 def test_a_changed_secret_of_a_list_is_told_and_never_printed(told: Callable[..., str]) -> None:
     printed = told([_receiver(ONE)], [_receiver(OTHER)])
-    assert "secret remoteWrite[0].password changed, or encrypted anew" in printed
+    assert "secret remoteWrite[0].password changed, or encrypted again" in printed
     assert "remote-write/mimir/password" in printed
     assert "cipher" not in printed
 

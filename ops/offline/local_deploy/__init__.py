@@ -1,4 +1,4 @@
-"""The rehearsal: the stack on real containers where no Pulumi engine can be had.
+"""Local deploy: the stack on real containers without the Pulumi engine.
 
 `__main__.py` runs under Pulumi's mocks (`ops.offline.program`), and what it registers is really
 created, through the Docker SDK and Grafana's HTTP API. It only creates and removes: differences,

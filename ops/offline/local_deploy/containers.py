@@ -1,4 +1,4 @@
-"""A container as the Docker provider would make it, from the provider's property names."""
+"""Creation of a container from the Docker provider's properties."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ def create(
     stop: Event,
     report: Callable[[str], None],
 ) -> str:
-    """Makes and starts a container, waits for its health if it asks for that; returns its id.
+    """Create and start a container, wait for its health if configured, and return its id.
 
-    Raises LocalDeployError, with the container's last words where it does not become healthy.
+    Raises LocalDeployError, with the end of the container's log if it does not become healthy.
     """
     name = inputs["name"]
     networks = inputs.get("networksAdvanced") or []
@@ -74,7 +74,7 @@ def create(
 
 
 def arguments(client: docker.DockerClient, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """What the Docker API calls these inputs. Raises LocalDeployError for one it does not know."""
+    """Return the arguments of the Docker API. Raises LocalDeployError for an unknown input."""
     _refuse_unknown("container", inputs, KNOWN)
     capabilities = inputs.get("capabilities") or {}
     ports = inputs.get("ports") or []
@@ -131,21 +131,23 @@ def arguments(client: docker.DockerClient, inputs: Mapping[str, Any]) -> dict[st
 
 
 def nanoseconds(duration: str) -> int:
-    """A duration as Go prints it (`1m30s`, `1.5s`), in Docker's unit."""
+    """Convert a Go duration (`1m30s`, `1.5s`) to nanoseconds."""
     return round(
         1e9 * sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(duration))
     )
 
 
 def _endpoint(network: Mapping[str, Any]) -> dict[str, Any]:
-    """How a container is found in a network."""
+    """Return the aliases and address in a network."""
     _refuse_unknown("network", network, _KNOWN_NETWORK)
     return {"aliases": network.get("aliases"), "ipv4_address": network.get("ipv4Address")}
 
 
 def _refuse_unknown(what: str, inputs: Mapping[str, Any], known: frozenset[str]) -> None:
     if unknown := sorted(set(inputs) - known):
-        raise LocalDeployError(f"The rehearsal knows no {what} property {', '.join(unknown)}.")
+        raise LocalDeployError(
+            f"The local deploy does not support the {what} property {', '.join(unknown)}."
+        )
 
 
 def _bytes(mebibytes: int | None) -> int | None:
@@ -214,4 +216,4 @@ def _wait_until_healthy(
         if stop.wait(POLL_SECONDS):
             raise StoppedError(f"{name} was not waited for.")
     words = client.api.logs(container, tail=LOG_LINES).decode(errors="replace").strip()
-    raise LocalDeployError(f"{fault}. Its last words:\n{words or '(none)'}")
+    raise LocalDeployError(f"{fault}. End of its log:\n{words or '(none)'}")

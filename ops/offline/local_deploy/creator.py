@@ -1,4 +1,4 @@
-"""Stands in for the engine and its providers: what the program registers is really created."""
+"""Creator of the registered resources, in place of the engine and its providers."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class LocalCreator:
             DOCKER_PROVIDER: lambda inputs: ("docker", inputs),
             FOLDER: self._folder,
             GRAFANA_PROVIDER: self._grafana_provider,
-            # The rehearsal has looked for itself, at more than the engine needs to.
+            # The local deploy has its own, stricter preflight.
             PREFLIGHT: lambda inputs: ("preflight", inputs),
             BUCKET_CHECK: lambda inputs: ("bucket", inputs),
         }
@@ -89,7 +89,7 @@ class LocalCreator:
                 self._changed.notify_all()
 
     def stop(self) -> None:
-        """Lets nothing more begin, and returns when nothing is under way any more."""
+        """Stop, and wait for running creations to end."""
         self._stop.set()
         with self._changed:
             self._changed.wait_for(lambda: self._active == 0)
@@ -102,7 +102,7 @@ class LocalCreator:
             return make(inputs)
         if make_there := self._by_engine.get(registration.type):
             return make_there(self._clients[provider_of(registration)], inputs)
-        raise LocalDeployError(f"The rehearsal cannot make a {registration.type}.")
+        raise LocalDeployError(f"The local deploy cannot create a {registration.type}.")
 
     def _fail(self, failure: LocalDeployError) -> None:
         with self._changed:

@@ -1,4 +1,4 @@
-"""The Grafana provider's objects, made through Grafana's HTTP API. Made again, they are updated."""
+"""Grafana objects through the HTTP API; existing ones are updated."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class GrafanaApi:
     def create_data_source(self, inputs: Mapping[str, Any]) -> str:
         if unknown := sorted(set(inputs) - _KNOWN_DATA_SOURCE):
             raise LocalDeployError(
-                f"The rehearsal knows no data source property {', '.join(unknown)}."
+                f"The local deploy does not support the data source property {', '.join(unknown)}."
             )
         uid = str(inputs["uid"])
         body = {

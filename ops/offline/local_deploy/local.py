@@ -1,4 +1,4 @@
-"""The images that this machine can have without a registry, as `vitalstream:images`."""
+"""Local images as `vitalstream:images`, without a registry."""
 
 from __future__ import annotations
 

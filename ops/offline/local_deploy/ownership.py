@@ -1,4 +1,4 @@
-"""Whose a container, network or volume is: its labels say so."""
+"""Ownership labels of containers, networks and volumes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ REHEARSAL = "rehearsal"
 
 
 def labels(inputs: Mapping[str, Any]) -> dict[str, str]:
-    """A resource's own labels, and that it was made here."""
+    """Return a resource's labels with the mark of the local deploy."""
     given = {entry["label"]: entry["value"] for entry in inputs.get("labels") or []}
     return {**given, MADE_BY_LABEL: REHEARSAL}
 

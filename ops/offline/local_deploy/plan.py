@@ -1,4 +1,4 @@
-"""What a program will register, and what of it a rehearsal leaves out."""
+"""Plan of the resources, and what the local deploy leaves out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What would go wrong, found before anything is touched."""
+"""Preflight of the local deploy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ops.offline.local_deploy.resources import missing_image
 
 
 def check(client: docker.DockerClient, plan: Plan) -> None:
-    """Raises LocalDeployError with every obstacle and the way out of each."""
+    """Raises LocalDeployError with all conflicts and their fixes."""
     there = client.containers.list(all=True, ignore_removed=True)
     faults = [
         *_foreign_names(client, plan, there),

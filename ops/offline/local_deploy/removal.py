@@ -1,4 +1,4 @@
-"""Removes a stack's containers, networks and volumes: those that carry its label, nothing else."""
+"""Removal of a stack's containers, networks and volumes, by label."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Thing = TypeVar("Thing", Container, Network, Volume)
 
 
 def down(client: docker.DockerClient, stack: str, *, volumes: bool) -> tuple[str, ...]:
-    """Removes what the engine or a rehearsal made of a stack; `volumes`: its data too.
+    """Remove a stack's Docker objects; with `volumes`, its data too.
 
     Containers are given their own grace period to stop. Returns the names of what is gone. Raises
     LocalDeployError when Docker refuses, as when a container of someone else still uses a network,

@@ -1,4 +1,4 @@
-"""Networks, volumes and images as the Docker provider would make them."""
+"""Creation of networks, volumes and images as by the Docker provider."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _ipam(configs: list[Mapping[str, Any]]) -> IPAMConfig | None:
 
 
 def create_volume(client: docker.DockerClient, inputs: Mapping[str, Any]) -> str:
-    """An existing volume is kept as it is, with its data."""
+    """Create a volume; an existing one is kept with its data."""
     try:
         return str(client.volumes.get(inputs["name"]).id)
     except docker.errors.NotFound:
@@ -47,7 +47,7 @@ def create_volume(client: docker.DockerClient, inputs: Mapping[str, Any]) -> str
 def find_image(
     client: docker.DockerClient, inputs: Mapping[str, Any], report: Callable[[str], None]
 ) -> str:
-    """The id of an image that is there, or of one built here. Raises LocalDeployError."""
+    """Return the id of a local image, built if needed. Raises LocalDeployError."""
     name = inputs["name"]
     if inputs.get("build"):
         return _build(client, name, inputs["build"], report)
@@ -59,9 +59,9 @@ def find_image(
 
 def missing_image(name: str) -> str:
     return (
-        f"There is no image {name} on this Docker Engine, and the rehearsal pulls none. "
-        "`python -m ops.offline.images` makes images of Debian's packages; vitalstream:images "
-        "names the image that a service runs."
+        f"There is no image {name} on this Docker Engine, and the local deploy pulls none. "
+        "fix: `python -m ops.offline.images` makes images of Debian's packages; set "
+        "vitalstream:images to them"
     )
 
 

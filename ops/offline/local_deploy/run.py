@@ -1,4 +1,4 @@
-"""Brings a stack up."""
+"""Local deploy of a stack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a change of the program does to a stack, told for the people who review it.
+"""Effect of a change of the program on a stack, reported for reviewers.
 
 `base` and `preview` are the two sources of a `Comparison`: what the stack is before and after, and
 which resources are created, replaced, updated or deleted. The modules named after a noun turn it

@@ -1,4 +1,4 @@
-"""Alerts and recording rules, by name: what they were, what they are, what became weaker."""
+"""Changes of alerts and recording rules, and which alerts became weaker."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SEVERITIES = {"critical": 3, "warning": 2, "info": 1, "none": 0}
 
 @dataclass(frozen=True)
 class Readers:
-    """Who reads a series, straight or by way of other recording rules."""
+    """Alerts and panels that read a series, directly or through recording rules."""
 
     alerts: tuple[str, ...]
     panels: tuple[str, ...]
@@ -56,7 +56,7 @@ def items(comparison: Comparison) -> list[Item]:
 
 
 def unreadable(comparison: Comparison) -> set[str]:
-    """The rule files whose changes `items` cannot tell."""
+    """Return the rule files that cannot be parsed."""
     return {*read(comparison.before).unreadable, *read(comparison.after).unreadable}
 
 
@@ -79,7 +79,7 @@ def _alert_item(comparison: Comparison, old: Rule | None, new: Rule | None) -> I
 
 
 def _disabled(after: Snapshot, name: str) -> Line | None:
-    """In the words of whoever disabled it."""
+    """Return the configured reason why an alert is disabled."""
     setting = (after.settings or {}).get("alerts")
     overrides = setting.value if setting else None
     own = overrides.get(name) if isinstance(overrides, Mapping) else None
@@ -101,7 +101,7 @@ def _summary(rule: Rule, kind: Kind) -> Iterator[Field]:
 
 
 def _compared(old: Rule, new: Rule) -> tuple[tuple[Field, ...], list[str]]:
-    """What is other than before, and in which words it is weaker."""
+    """Return the changed fields and why the alert is weaker."""
     weaker: list[str] = []
     fields: list[Field] = list(_expression(old, new, weaker))
     if rules.seconds(old.delay) != rules.seconds(new.delay):
@@ -141,7 +141,7 @@ def _parts(what: str, old: Mapping[str, str], new: Mapping[str, str]) -> Iterato
 
 
 def _rank(severity: str) -> float:
-    """A severity that nobody knows is as high as any; none at all is the lowest."""
+    """Rank a severity: an unknown one is the highest, none the lowest."""
     return _SEVERITIES.get(severity, 3 if severity else -1)
 
 
@@ -168,7 +168,7 @@ def _record_item(
 
 
 def _rarer(old: Rule, new: Rule) -> Line | None:
-    """Why alerts fire more rarely than before, where a constant of rules/slo.yml says so."""
+    """Return why alerts fire less often after a change of a constant in rules/slo.yml."""
     values = [_CONSTANT.fullmatch(rule.expr.strip()) for rule in (old, new)]
     if None in values:
         return None

@@ -1,4 +1,4 @@
-"""Reports as a JSON document, for other programs.
+"""JSON output of reports.
 
 `{"version": 1, "stacks": [...]}`; of each stack `stack`, `origin`, `verdict`, `changes`,
 `interrupts`, `weakens` and `failed`, `sections` by name (`interruptions`, `alerts`, ...) with

@@ -1,4 +1,4 @@
-"""Two versions of the program, each rendered by its own code under Pulumi's mocks."""
+"""Comparison of two versions, each rendered by its own code under Pulumi's mocks."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _FILES_NAMED = 5
 
 @dataclass(frozen=True)
 class _Side:
-    """A version: `which` names it to readers, `root` is where its files are."""
+    """Version of the program: `which` names it in the report, `root` has its files."""
 
     which: str
     root: Path
@@ -48,7 +48,7 @@ class _Rendering:
 def compare(
     root: Path, ref: str, stacks: Sequence[str] = (), *, clean: bool = False
 ) -> list[Comparison]:
-    """The work tree at `root` against the commit `ref`, for each stack that either has.
+    """Compare the work tree at `root` with the commit `ref`, stack by stack.
 
     Raises DiffError. A version that does not render is a `Comparison` that says so.
     """
@@ -80,7 +80,7 @@ def commit_of(root: Path, ref: str) -> str:
     if found.returncode != 0:
         inside = _git(root, "rev-parse", "--git-dir")
         if inside.returncode != 0:
-            raise DiffError(f"{root} is in no Git repository, so there is no base in it.")
+            raise DiffError(f"{root} is not in a Git repository: there is no base commit.")
         raise DiffError(
             f"There is no commit {ref} here. `git fetch` it first; a shallow clone has the last "
             "commit only (in CI: fetch-depth: 0)."
@@ -171,7 +171,7 @@ def _rendered(root: Path, stack: str, key: bytes) -> _Rendering:
 
 
 def snapshot(found: dict[str, Any]) -> Snapshot:
-    """What a recorder wrote."""
+    """Convert a recorder's output."""
     resources = [_resource(one) for one in found.get("resources") or ()]
     settings = found.get("settings")
     return Snapshot(
@@ -206,7 +206,7 @@ def _stacks(root: Path) -> set[str]:
 
 
 def _dirty(root: Path) -> list[str]:
-    """Files that are not as committed; new ones too, but for those that Git ignores."""
+    """Return modified and new files, without those that Git ignores."""
     found = _git(root, "status", "--porcelain", "-z", "--untracked-files=normal", "--", ".")
     entries = found.stdout.decode(errors="replace").split("\0")
     # A renamed file has an entry more, of its old name alone.

@@ -1,4 +1,4 @@
-"""What promtool, amtool and the policies say of the new version."""
+"""Checks of the new version by promtool, amtool and the policies."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ POLICY_LEVELS = ("mandatory", "advisory")
 
 
 def run(after: Snapshot) -> tuple[Check, ...]:
-    """A tool that is not here, or whose file cannot be read, is named as not run."""
+    """Run the checks; a tool or file that is missing is reported as not run."""
     return tuple(_run(tool, after) for tool in _TOOLS)
 
 
@@ -54,7 +54,7 @@ def _run(tool: str, after: Snapshot) -> Check:
 
 
 def _faults(words: str) -> str:
-    """Without promtool's paragraphs on files that are good."""
+    """Remove promtool's output on files without faults."""
     bad = [part for part in words.split("\n\n") if "SUCCESS" not in part or "FAILED" in part]
     return "\n\n".join(bad) or words
 
@@ -75,7 +75,7 @@ def _files(resource: Resource) -> dict[str, Any]:
 
 
 def _write(resource: Resource, folder: Path) -> None:
-    """The files as the service would find them, secrets as placeholders."""
+    """Write the files as the service gets them, with placeholders for secrets."""
     target = str(resource.inputs.get("target", "")).rstrip("/")
     for path, text in _files(resource).items():
         file = (folder / path).resolve()
@@ -100,7 +100,8 @@ def policies(file: Path, stack: str) -> tuple[Check, ...]:
         raise DiffError(f"{file} cannot be read: {error.strerror}.") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DiffError(
-            f"{file} is no list of policy findings ({{policy, level, resource, message}}): {error}"
+            f"{file} is not a list of policy violations "
+            f"({{policy, level, resource, message}}): {error}"
         ) from None
     return checks or (Check("policies", Status.PASSED),)
 

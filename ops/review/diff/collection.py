@@ -1,4 +1,4 @@
-"""What Prometheus collects, how long it keeps it, and where Grafana looks for it."""
+"""Changes of scraping, retention and Grafana's data sources."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def items(comparison: Comparison) -> list[Item]:
 
 
 def understood(snapshot: Snapshot) -> bool:
-    """Whether `items` can tell what changes in prometheus.yml."""
+    """Return whether prometheus.yml can be parsed."""
     return snapshot.file(PROMETHEUS_FILE) is None or _config(snapshot) is not None
 
 
 def retention(snapshot: Snapshot) -> tuple[str, str]:
-    """Time and size, as Prometheus is told; empty where it is not."""
+    """Return retention time and size of the flags, empty where not set."""
     words = [
         str(word)
         for container in snapshot.of_type(CONTAINER)
@@ -87,7 +87,7 @@ def _less(measure: Any, old: str, new: str) -> bool:
 
 
 def _disk(before: Snapshot, after: Snapshot) -> Iterator[Line]:
-    """By Prometheus' own rule of thumb, for a thousand series: how many there are, nobody knows."""
+    """Estimate disk usage per thousand series by Prometheus' rule of thumb."""
     old, new = _gigabytes(before), _gigabytes(after)
     if old and new:
         size = retention(after)[1]
@@ -143,13 +143,13 @@ def _scraping(before: Snapshot, after: Snapshot) -> Iterator[Item]:
         alike[tuple(_job_fields(found)), lost].append(job)
     for (fields, lost), names in alike.items():
         line: Line = (f"scrape job{'s' * (len(names) > 1)} ", *quoted(names), " changed")
-        why: tuple[Line, ...] = (("no alert is told any more of ", *quoted(lost)),) if lost else ()
+        why: tuple[Line, ...] = (("no alert covers any more ", *quoted(lost)),) if lost else ()
         mark = Mark.WEAKER if lost else Mark.NONE
         yield Item(Kind.CHANGED, ", ".join(names), line, mark, why, fields)
 
 
 def _keyed(config: Mapping[str, Any]) -> dict[str, Any]:
-    """With the scrape jobs by their names: one more is then one more."""
+    """Return the configuration with the scrape jobs by name."""
     return {**config, "scrape_configs": {name: _job(job) for name, job in _jobs(config).items()}}
 
 
@@ -158,13 +158,13 @@ def _jobs(config: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 
 def _listed(snapshot: Snapshot) -> set[str]:
-    """The addresses that stand in prometheus.yml."""
+    """Return the static targets of prometheus.yml."""
     jobs = _jobs(_config(snapshot) or {}).values()
     return {str(address) for job in jobs for address in _addresses(job)}
 
 
 def _lost_targets(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> list[str]:
-    """The addresses that are looked at no longer. Of a job that goes as a whole, none."""
+    """Return the targets that are no longer scraped, without those of removed jobs."""
     if old is None or new is None:
         return []
     left = _addresses(new)
@@ -172,7 +172,7 @@ def _lost_targets(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) 
 
 
 def _job(job: Mapping[str, Any]) -> dict[str, Any]:
-    """With the metrics that it keeps by their names, where they stand in a line each."""
+    """Return a job with the names of the metrics that it keeps."""
     found = dict(job)
     for index, relabel in enumerate(found.get("metric_relabel_configs") or ()):
         names = str(relabel.get("regex", "")).split("\n") if isinstance(relabel, Mapping) else []
@@ -202,7 +202,7 @@ def _scrape_item(change: Change, before: Snapshot, after: Snapshot) -> Item:
     match change.path:
         case ("scrape_configs", str(job)):
             kind = Kind.ADDED if change.old is ABSENT else Kind.REMOVED
-            gone: tuple[Line, ...] = (("its targets are no longer looked at",),)
+            gone: tuple[Line, ...] = (("its targets are no longer scraped",),)
             removed = kind is Kind.REMOVED
             mark = Mark.WEAKER if removed else Mark.NONE
             listed = field_of(Change((), _targets(change.old), _targets(change.new)), "targets")
@@ -232,7 +232,7 @@ def _targets(job: Any) -> Any:
 
 
 def _addresses(job: Mapping[str, Any]) -> list[str]:
-    """By the name of the `instance`, if it has one: what another host asks has another address."""
+    """Return targets by `instance`, if set: the address differs between hosts."""
     return [
         str((part.get("labels") or {}).get("instance", address))
         for part in job.get("static_configs") or ()
@@ -241,7 +241,7 @@ def _addresses(job: Mapping[str, Any]) -> list[str]:
 
 
 def _later(change: Change) -> Iterator[Line]:
-    """How much later than before every alert may come, at worst."""
+    """Return by how much the worst delay of alerts grows."""
     try:
         old, new = (
             duration_seconds(_DEFAULT_INTERVAL if side is ABSENT else str(side))

@@ -1,4 +1,4 @@
-"""`python -m ops diff`: from the arguments to the files, and how it ends."""
+"""`python -m ops diff`: options, output files and exit code."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class FailOn(StrEnum):
 
 
 class Exit:
-    """How it ends. ERROR: no report, a version that does not render, a check that fails."""
+    """Exit codes. ERROR: no report, a version that does not render, or a failed check."""
 
     NOTHING = 0
     ERROR = 1
@@ -41,7 +41,7 @@ _SUFFIX = {Format.TEXT: "txt", Format.MARKDOWN: "md", Format.JSON: "json"}
 
 @dataclass(frozen=True)
 class Options:
-    """`out` is a folder for one file a stack, `details` a file for the uncut Markdown."""
+    """Options: `out` is a folder for one file per stack, `details` a file for the full Markdown."""
 
     base: str = ""
     previews: tuple[Path, ...] = ()
@@ -63,13 +63,13 @@ class Outcome:
 
 
 def run(options: Options) -> Outcome:
-    """Compares, and writes what is asked for once all of it is there. Raises DiffError."""
+    """Compare, and write all reports at the end. Raises DiffError."""
     reports = [compose.report(one, _checks(one, options)) for one in _compared(options)]
     return deliver(reports, options)
 
 
 def deliver(reports: Sequence[Report], options: Options) -> Outcome:
-    """Writes the reports, and says what is left to print and how to end."""
+    """Write the reports and return the text to print and the exit code."""
     documents = {report.stack: _document(report, options) for report in reports}
     if options.details:
         options.details.parent.mkdir(parents=True, exist_ok=True)
@@ -106,7 +106,7 @@ def _list(names: Iterable[str]) -> str:
 
 
 def _with_settings(comparison: Comparison, options: Options) -> Comparison:
-    """A preview knows the new settings alone; a commit knows the old ones, and which secrets."""
+    """Add the settings of the base commit: a preview has only the new ones."""
     before, after = base.settings(options.root, options.base, comparison.stack)
     return replace(
         comparison,

@@ -1,4 +1,4 @@
-"""A stack before and after, and what becomes of each of its resources."""
+"""Comparison of a stack before and after, with the operation on each resource."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ops.review.diff.values import Change, changes
 
 
 class DiffError(OpsError):
-    """There is nothing to report on; the message says why and the way out."""
+    """The comparison is not possible; the message says why and how to fix it."""
 
 
 class Op(StrEnum):
-    """What the engine does with a resource."""
+    """Engine's operation on a resource."""
 
     CREATE = "create"
     DELETE = "delete"
@@ -41,7 +41,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Comparison:
-    """`origin` is how it came about, for readers; `broken` are the sides that cannot be had."""
+    """Both versions of a stack; `origin` names the source, `broken` the failed versions."""
 
     stack: str
     origin: str

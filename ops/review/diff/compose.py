@@ -1,4 +1,4 @@
-"""Puts the sections together and sums them up."""
+"""Composition of the sections and the verdict."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _SECTIONS: dict[Section, Callable[[Comparison], list[Item]]] = {
 
 
 def report(comparison: Comparison, checks: tuple[Check, ...] = ()) -> Report:
-    """The report on a stack. With a broken side there is nothing to compare: the other is shown."""
+    """Return the report on a stack. If one version is broken, the other is listed."""
     notes = tuple((note,) for note in comparison.notes)
     faults = comparison.broken
     if faults:
@@ -113,7 +113,7 @@ def _counts(sections: dict[Section, tuple[Item, ...]]) -> Iterator[Line]:
         (Section.COLLECTION, "retention and scraping"),
         (Section.IMAGES, "images"),
         (Section.SETTINGS, "settings"),
-        (Section.DRIFT, "changed by hand"),
+        (Section.DRIFT, "manual changes"),
         (Section.OTHER, "other"),
     ):
         if items := sections[section]:

@@ -1,4 +1,4 @@
-"""Dashboards by their panels: what is shown, not where it stands."""
+"""Changes of dashboards, panel by panel, without positions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Panel:
-    """A panel as Grafana gets it. `row` is the title of the row that it is folded into."""
+    """Panel of a dashboard; `row` is the title of the collapsed row that contains it."""
 
     content: Mapping[str, Any]
     row: str = ""
@@ -39,7 +39,7 @@ class Panel:
 
     @property
     def shown(self) -> dict[str, Any]:
-        """The panel without its place; expressions that mean the same are the same."""
+        """Return the panel without its position, with normalized expressions."""
         found = {key: value for key, value in self.content.items() if key != _PLACE}
         found["targets"] = [
             {**target, "expr": promql.pretty(str(target.get("expr", "")))}
@@ -54,7 +54,7 @@ class Panel:
 
     @property
     def meaning_without_title(self) -> str:
-        """Ours have an id that follows from the title."""
+        """Return the panel without title, and without the id, which depends on the title."""
         return json.dumps({**self.shown, "title": "", "id": 0}, sort_keys=True, default=str)
 
     @property
@@ -69,7 +69,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Dashboard:
-    """`around` is all that is not a panel: title, time range, variables."""
+    """Dashboard; `around` is everything except panels: title, time range, variables."""
 
     title: str
     panels: tuple[Panel, ...]
@@ -77,7 +77,7 @@ class Dashboard:
 
 
 def of_resource(resource: Resource) -> Dashboard | None:
-    """None where the text is no dashboard, or not to be read."""
+    """Parse a dashboard; None if the text is invalid."""
     text = resource.inputs.get("configJson")
     return _read(text) if isinstance(text, str) else None
 
@@ -88,7 +88,7 @@ def all_of(snapshot: Snapshot) -> list[Dashboard]:
 
 
 def items(comparison: Comparison) -> list[Item]:
-    """Panels that come, go and change, by dashboard; what several share is told once."""
+    """Return added, removed and changed panels; a change shared by dashboards is reported once."""
     found: list[Item] = []
     around: dict[str, list[tuple[str, Change]]] = defaultdict(list)
     for address, _ in comparison.of_type(DASHBOARD):
@@ -107,7 +107,7 @@ def items(comparison: Comparison) -> list[Item]:
 
 
 def understood(*versions: Resource | None) -> bool:
-    """Whether `items` tells all that a change of these does to `configJson`."""
+    """Return whether all versions can be parsed, so that `items` is complete."""
     return all(one is None or of_resource(one) is not None for one in versions)
 
 

@@ -1,4 +1,4 @@
-"""What somebody changed in what runs, past the program: only an engine's preview knows."""
+"""Drift: manual changes of running resources, which only an engine's preview knows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def items(comparison: Comparison) -> list[Item]:
             continue
         what: Line = (f"{address.kind} ", Quote(address.name))
         if step.op is Op.CREATE:
-            found.append(Item(Kind.ADDED, address.name, (*what, " was removed; it is made anew")))
+            found.append(Item(Kind.ADDED, address.name, (*what, " was removed; it is recreated")))
         else:
             line: Line = (*what, " was changed: ", *quoted(step.drift))
             found.append(Item(Kind.CHANGED, address.name, line))

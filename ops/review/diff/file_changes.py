@@ -1,4 +1,4 @@
-"""What a changed file does to the service that reads it."""
+"""Effect of a changed file on the service that reads it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FILE_PARTS = ("files", "secret_files")
 
 
 def items(comparison: Comparison, address: Address, step: Step) -> Iterator[Item]:
-    """Of one `ConfigFiles`; nothing where its container is made anew in any case."""
+    """Report one `ConfigFiles`; nothing if its container is replaced anyway."""
     old, new = comparison.both(address)
     if old is None or new is None or step.op not in (Op.UPDATE, Op.REPLACE):
         return
@@ -28,7 +28,7 @@ def items(comparison: Comparison, address: Address, step: Step) -> Iterator[Item
     service = _service(comparison, container)
     why: list[Line] = [("because of ", *quoted(_names(changed)))] if changed else []
     if step.drift:
-        why.append(("somebody changed its files by hand; they are put back",))
+        why.append(("its files were changed manually and are restored",))
     line, mark = _effect(service, _ways(new.inputs, changed))
     only_layout = not step.drift and all(layout.is_formatting_only(change) for change in changed)
     yield Item(
@@ -64,13 +64,13 @@ def _effect(service: str, how: Mapping[str, Any]) -> tuple[Line, Mark]:
     if how.get("run"):
         words = " takes its new files without a restart, by a command"
         if service == "grafana":
-            words = " gets its admin password set anew, without a restart"
+            words = " gets its admin password reset, without a restart"
         return (Quote(service), words), Mark.NONE
     return (Quote(service), " notices its other files by itself: no restart"), Mark.NONE
 
 
 def _names(changed: list[Change]) -> list[str]:
-    """The engine does not name the secret ones, so neither do we."""
+    """Return file names; secret files are not named, as in the engine."""
     names = {str(one.path[1]) for one in changed if one.path[0] == "files" and len(one.path) > 1}
     secret = {"secret files"} if any(one.path[0] == "secret_files" for one in changed) else set()
     return sorted(names) + sorted(secret)

@@ -1,4 +1,4 @@
-"""Images: from which version to which."""
+"""Changes of images."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Reference:
 
     @property
     def version(self) -> tuple[int, ...]:
-        """The numbers of the tag; none where it does not begin with one."""
+        """Return the numbers of the tag; empty if it does not begin with one."""
         found = _VERSION.match(self.tag)
         return tuple(int(part) for part in found.groups() if part) if found else ()
 

@@ -1,4 +1,4 @@
-"""What stops for a while, what is lost, and what only reads its files again."""
+"""Interruptions, data loss and configuration reloads."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _ABSENT = {
 
 
 def items(comparison: Comparison) -> list[Item]:
-    """The loudest first."""
+    """Return all items, the most severe first."""
     found = [
         *_each(comparison, VOLUME, _volume),
         *_protection(comparison),
@@ -70,10 +70,10 @@ def _volume(comparison: Comparison, address: Address, step: Step) -> Iterator[It
         why: tuple[Line, ...] = (("it is protected: `up` refuses, and changes nothing",),)
     else:
         why = (("all that is in it is lost",),)
-    verb = "deleted" if step.op is Op.DELETE else "deleted and made anew"
+    verb = "deleted" if step.op is Op.DELETE else "deleted and recreated"
     new = comparison.after.resources.get(address)
     if new and moved(old, new):
-        verb = f"deleted on {old.host} and made anew, empty, on {new.host}"
+        verb = f"deleted on {old.host} and recreated, empty, on {new.host}"
         why = (*why, ("what is in it does not move with its service",))
     line: Line = ("volume ", Quote(name), f" would be {verb}" if old.protect else f" is {verb}")
     fields = tuple(_fields(comparison, address)) if step.op is Op.REPLACE else ()
@@ -105,7 +105,7 @@ def _docker(comparison: Comparison, address: Address, step: Step) -> Iterator[It
     fields = tuple(_fields(comparison, address))
     if step.op is not Op.UPDATE or not any(field.name == "host" for field in fields):
         return
-    why: Line = ("what runs on the old one, with its data, is left there and looked after no more",)
+    why: Line = ("containers and data on the old one stay there, unmanaged",)
     line: Line = ("the stack goes to another Docker Engine",)
     name = "dockerHost"
     if address.name != "docker":
@@ -116,7 +116,7 @@ def _docker(comparison: Comparison, address: Address, step: Step) -> Iterator[It
 
 def _folder(comparison: Comparison, address: Address, step: Step) -> Iterator[Item]:
     if step.op in (Op.DELETE, Op.REPLACE):
-        why: Line = ("every dashboard in it goes with it, also those made by hand",)
+        why: Line = ("every dashboard in it is deleted too, also manually created ones",)
         line: Line = ("Grafana's folder ", Quote(address.name), f" is {step.op}d")
         fields = tuple(_fields(comparison, address)) if step.op is Op.REPLACE else ()
         yield Item(Kind.REMOVED, address.name, line, Mark.DANGER, (why,), fields)
@@ -154,14 +154,14 @@ def _replaced(comparison: Comparison, address: Address, step: Step, service: str
     stop, start = new.inputs.get("destroyGraceSeconds"), new.inputs.get("waitTimeout")
     why: list[Line] = []
     if stop is not None and start is not None:
-        why.append((f"away for at most {stop} s to stop and {start} s to be healthy",))
+        why.append((f"stopped for at most {stop} s to stop and {start} s to be healthy",))
     beside = sorted(_beside(comparison, service))
     if beside:
         why.append(("meanwhile ", *quoted(beside), " go on" if len(beside) > 1 else " goes on"))
     else:
         why += [(words,) for words in _meaning(service)]
     if step.drift:
-        why.append(("somebody changed it by hand: ", *quoted(step.drift)))
+        why.append(("it was changed manually: ", *quoted(step.drift)))
     why += [("it reads other secret files",)] if _secrets_change(comparison, new) else []
     return Item(
         Kind.CHANGED, service, tuple(line), Mark.CAUTION if beside else Mark.INTERRUPTS,
@@ -185,13 +185,13 @@ def _updated(comparison: Comparison, address: Address, step: Step, service: str)
             )
         )
     if step.drift:
-        why.append(("somebody changed it by hand: ", *quoted(step.drift)))
+        why.append(("it was changed manually: ", *quoted(step.drift)))
     mark = Mark.CAUTION if kept else Mark.NONE
     return Item(Kind.CHANGED, service, line, mark, tuple(why), fields)
 
 
 def _beside(comparison: Comparison, service: str) -> set[str]:
-    """The other replicas, there before and after: they are touched one after the other."""
+    """Return the other replicas, which are updated sequentially."""
     before, after = (
         {service_of(found) for found in side.of_type(CONTAINER)}
         for side in (comparison.before, comparison.after)
@@ -210,7 +210,7 @@ def _meaning(service: str) -> Iterator[str]:
 
 
 def _exposed(comparison: Comparison, address: Address) -> Iterator[Line]:
-    """A port that is now open to all."""
+    """Report ports that are now published on all interfaces."""
     old, new = (set(_ports(r)) for r in comparison.both(address))
     for ip, port in sorted(new - old, key=str):
         if ip in _EVERYWHERE:

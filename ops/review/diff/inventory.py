@@ -1,4 +1,4 @@
-"""What a version is, where there is nothing to compare it with."""
+"""Inventory of one version, if the other one is broken."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ops.review.diff.snapshot import CONTAINER, IMAGE, Snapshot, service_of
 
 
 def lines(comparison: Comparison) -> Iterator[Line]:
-    """Of each side that can be had."""
+    """Return the inventory of each version that renders."""
     for name, side in (("before", comparison.before), ("after", comparison.after)):
         if side.resources:
             yield (f"The version {name} renders:",)

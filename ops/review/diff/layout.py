@@ -1,4 +1,4 @@
-"""Files that differ by comments, order or formatting alone."""
+"""Formatting-only changes of files: comments, order, layout."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def is_formatting_only(change: Change) -> bool:
-    """Whether a change of a file's text, at `files["path"]`, changes nothing by meaning."""
+    """Return whether a changed text at `files["path"]` has the same content."""
     if len(change.path) != 2 or change.path[0] not in ("files", "secret_files"):
         return False
     path = str(change.path[1])

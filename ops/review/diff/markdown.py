@@ -1,4 +1,4 @@
-"""A report as GitHub's Markdown, cut where a comment is full.
+"""Markdown output of a report, cut at GitHub's size of a comment.
 
 Everything of the repository stands in code spans and code blocks.
 """
@@ -53,7 +53,7 @@ NO_RESTART = "Configuration only: no container restarts."
 
 @dataclass(frozen=True)
 class _Block:
-    """A heading and what stands below it; `foot` closes what the heading opened."""
+    """Heading and content; `foot` closes a tag that the heading opened."""
 
     head: str
     parts: tuple[str, ...]
@@ -62,14 +62,14 @@ class _Block:
 
 
 def marker(stack: str) -> str:
-    """The first line of a document, by which its comment is found again. Raises DiffError."""
+    """Return the first line, by which the comment is found. Raises DiffError."""
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", stack):
-        raise DiffError(f"{stack!r} is no name of a stack.")
+        raise DiffError(f"{stack!r} is not a valid stack name.")
     return f"<!-- vitalstream-preview: {stack} -->"
 
 
 def render(report: Report, most: int = COMMENT_BYTES, details: str = "") -> str:
-    """At most `most` bytes of UTF-8; `details` says where that is which is left out."""
+    """Render at most `most` bytes of UTF-8; `details` says where the rest is."""
     name = safe.code(report.stack, _NAME)
     head = f"{marker(report.stack)}\n**{name}**: {line(report.verdict, _NAME)}\n"
     if not report.changes and not report.failed:
@@ -140,7 +140,7 @@ def _check(check: Check) -> str:
 
 
 def _within(head: str, blocks: list[_Block], most: int, details: str) -> str:
-    """Block by block in their order, of the first that does not fit what does, and the checks."""
+    """Fit blocks in order, the first one that is too long in part, and the checks."""
     whole = head + "".join(_block(block, block.parts) for block in blocks)
     if _size(whole) <= most:
         return whole
@@ -172,7 +172,7 @@ def _left_out(blocks: Sequence[_Block]) -> str:
 
 
 def _fitting(block: _Block, room: int) -> tuple[str, ...]:
-    """The first of its parts that fit, with the words on the others."""
+    """Return the first parts that fit beside the note on the others."""
     used = _size(_block(block, (), left_out=len(block.parts)))
     found: list[str] = []
     for part in block.parts:

@@ -1,4 +1,4 @@
-"""What the engine would do, told without it.
+"""Prediction of the engine's plan.
 
 The tables are what `pulumi preview` planned for an edit of each input (pulumi-docker 5.2.0,
 pulumiverse-grafana 2.44.0); a test with the real engine holds them against it.
@@ -53,7 +53,7 @@ REPLACED_FOR = {
 
 
 def steps(before: Snapshot, after: Snapshot) -> dict[Address, Step]:
-    """What happens to each resource that does not stay as it is."""
+    """Return the step of each resource that changes."""
     found = dict(_steps(before, after))
     # A network is deleted first, and so is what hangs on it.
     gone = {str(at) for at, step in found.items() if at.type == NETWORK and step.op is Op.REPLACE}
@@ -107,7 +107,7 @@ def _replaces(kind: str, name: str, change: Change) -> bool:
 
 
 def options_changed(old: Resource, new: Resource) -> list[Change]:
-    """Pulumi's own options; of dependencies the order says nothing."""
+    """Return the changed Pulumi options; the order of dependencies is ignored."""
     found = [
         Change((name,), _option(old, name), _option(new, name))
         for name in ("protect", "deleted_with", "ignore_changes", "replace_on_changes", "provider")

@@ -1,4 +1,4 @@
-"""What the engine's own preview says: `pulumi preview --json --show-sames`.
+"""Comparison from an engine's preview: `pulumi preview --json --show-sames`.
 
 It knows the stack's state and, with `--refresh`, what runs. It does not know which of a resource's
 secret inputs changed, nor the settings before: a commit does.
@@ -31,7 +31,7 @@ from ops.review.diff.snapshot import (
 from ops.review.diff.values import changes, same
 
 _SECRET_ROUTES = (
-    "Alertmanager's file is a secret as a whole, for its heartbeatUrl: who is told cannot be read "
+    "Alertmanager's file is a secret as a whole, for its heartbeatUrl: its routing cannot be read "
     "from this preview. A comparison of commits can (--base without --preview)."
 )
 _STOPPED = (
@@ -56,7 +56,7 @@ _ENGINES_OWN = re.compile(r"pulumi:pulumi:Stack::|pulumi:providers:[a-z-]+::defa
 
 @dataclass(frozen=True)
 class _Planned:
-    """A step as the engine plans it; `names` are the top-level inputs that it is for."""
+    """Step of the engine's plan; `names` are the top-level inputs that changed."""
 
     op: str
     old: Resource | None
@@ -67,7 +67,7 @@ class _Planned:
 
 
 def compare(path: Path) -> Comparison:
-    """Raises DiffError where the file is no whole preview; a preview that failed says so."""
+    """Read a preview. Raises DiffError if the file is incomplete; a failed preview is reported."""
     document = _read(path)
     stack = _stack(document, path)
     origin = f"what runs to the program, by the engine's preview of {stack}"
@@ -121,15 +121,15 @@ def _read(path: Path) -> dict[str, Any]:
         cut = "is cut short" if text.lstrip().startswith("{") else "is no JSON"
         raise DiffError(f"{path} {cut} ({error}). It is what this writes: {HOW}") from None
     if not isinstance(found, dict) or not isinstance(found.get("steps", []), list):
-        raise DiffError(f"{path} is no preview. It is what this writes: {HOW}")
+        raise DiffError(f"{path} is not a preview. fix: create it with {HOW}")
     if "changeSummary" not in found and not _errors(found):
-        raise DiffError(f"{path} is no whole preview. It is what this writes: {HOW}")
+        raise DiffError(f"{path} is not a complete preview. fix: create it with {HOW}")
     wanted = (found.get("changeSummary") or {}).get("same", 0)
     shown = sum(1 for step in found.get("steps", []) if step.get("op") == "same")
     if shown < wanted and not _errors(found):
         raise DiffError(
             f"{path} leaves out {wanted - shown} resources that stay as they are; routes and "
-            f"panels cannot be told without them. Add --show-sames: {HOW}"
+            f"panels cannot be compared without them. Add --show-sames: {HOW}"
         )
     return {"steps": [], **found}
 
@@ -157,7 +157,7 @@ def _told(document: Mapping[str, Any]) -> list[str]:
 
 
 def _stopped(document: Mapping[str, Any]) -> list[str]:
-    """The plugins that the engine stopped at the end of a whole preview.
+    """Return the plugins that the engine stopped at the end of a complete preview.
 
     Pulumi 3.260 gives a plugin 5 seconds to answer its Cancel, which on a busy machine is not
     enough; it says the same of one that crashed, but then it fails, with another error or without a
@@ -193,7 +193,7 @@ def _top(path: str) -> str:
 
 
 def _with_drift(planned: _Planned) -> tuple[_Planned, tuple[str, ...]]:
-    """With what runs as the old inputs, where that is not what was last asked for."""
+    """Replace the old inputs by the running values where they differ."""
     old, new = planned.old, planned.new
     if old is None or new is None or planned.op in _IGNORED:
         return planned, ()
@@ -231,7 +231,7 @@ def _with_secrets(planned: _Planned, drift: tuple[str, ...]) -> _Planned:
 
 
 def _with_image_names(found: dict[Address, Resource]) -> dict[Address, Resource]:
-    """A container's image by its name: its id is known after `up`."""
+    """Show a container's image by name: its id is known after `up`."""
     images = {str(at): one.inputs.get("name") for at, one in found.items() if at.type == IMAGE}
     named = dict(found)
     for address, resource in found.items():
@@ -242,14 +242,14 @@ def _with_image_names(found: dict[Address, Resource]) -> dict[Address, Resource]
 
 
 def _because(step: Step, told: Step) -> Step:
-    """The engine names no reason for what goes along with a network: there the table does."""
+    """Add the predicted reason where the engine gives none: replacement of a network."""
     if step.op is not Op.REPLACE or step.replaced_for or told.op is not Op.REPLACE:
         return step
     return replace(step, replaced_for=told.replaced_for, because_of=told.because_of)
 
 
 def _settings(document: Mapping[str, Any]) -> dict[str, Setting]:
-    """As Pulumi hands them to the program; objects and lists are JSON in a text."""
+    """Return the settings as Pulumi passes them; objects and lists are JSON text."""
     return {
         str(key).partition(":")[2]: Setting(_value(value), True) for key, value in _config(document)
     }

@@ -1,4 +1,4 @@
-"""A resource as it stands in the engine's state, in the form that a program registers it in."""
+"""Conversion of a resource in the engine's state to registered inputs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def resource(address: Address, state: Mapping[str, Any]) -> Resource:
 
 
 def output(old: Resource, outputs: Mapping[str, Any], name: str) -> Any:
-    """What there is in the place of an input. Of a dashboard, the provider drops panels' ids."""
+    """Return an input's current value; the provider drops the ids of a dashboard's panels."""
     found = _plain(outputs.get(name))
     if old.type == DASHBOARD and name == "configJson":
         return _with_ids(str(old.inputs.get(name)), found)
@@ -40,7 +40,7 @@ def output(old: Resource, outputs: Mapping[str, Any], name: str) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Without what a provider filled in, and what the engine keeps for itself."""
+    """Remove a provider's defaults and the engine's internal keys."""
     if value == _MASK:
         return MASKED
     if isinstance(value, list):

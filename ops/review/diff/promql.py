@@ -29,7 +29,7 @@ Node = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Threshold:
-    """A comparison with a number that is other than before.
+    """Changed threshold: a comparison with a number.
 
     `weaker` is whether the expression now is true more rarely; None where that cannot be told.
     """
@@ -41,7 +41,7 @@ class Threshold:
 
 @lru_cache(maxsize=4096)
 def canonical(text: str) -> Node:
-    """Two expressions that mean the same have the same; one that cannot be parsed is its words."""
+    """Return a normalized tree, equal for equivalent expressions; else the text."""
     tree = _parsed(text)
     return ("text", " ".join(text.split())) if tree is None else _node(tree)
 
@@ -52,7 +52,7 @@ def same(old: str, new: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def pretty(text: str) -> str:
-    """On one line, as the parser writes it."""
+    """Return the parser's notation on one line."""
     tree = _parsed(text)
     if tree is None or _GRAFANA_DURATION.search(text):
         return " ".join(text.split())
@@ -61,7 +61,7 @@ def pretty(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def metrics(text: str) -> frozenset[str]:
-    """The names of the series that an expression reads."""
+    """Return the names of the metrics that an expression reads."""
     tree = _parsed(text)
     if tree is None:
         return frozenset(re.findall(r"[A-Za-z_:][A-Za-z0-9_:]*", text))
@@ -69,7 +69,7 @@ def metrics(text: str) -> frozenset[str]:
 
 
 def thresholds(old: str, new: str) -> list[Threshold] | None:
-    """The thresholds that changed, if nothing else did; else None."""
+    """Return the changed thresholds; None if anything else changed."""
     found = list(_thresholds(canonical(old), canonical(new), strict=True))
     return None if None in found else [one for one in found if one is not None]
 
@@ -173,7 +173,7 @@ def _names(node: Any) -> Iterator[str]:
 
 
 def _thresholds(old: Node, new: Node, *, strict: bool) -> Iterator[Threshold | None]:
-    """None for a difference that is no threshold. `strict`: the value has to rise to be rarer."""
+    """Yield None for another difference. `strict`: a higher value fires less often."""
     if old == new:
         return
     if old[0] != "binary" or new[0] != "binary" or old[2] != new[2]:
@@ -194,7 +194,7 @@ def _thresholds(old: Node, new: Node, *, strict: bool) -> Iterator[Threshold | N
 
 
 def _comparison(node: Node) -> tuple[Node, str, str] | None:
-    """What is compared, the sign and the number, the number on the right."""
+    """Return compared expression, operator and number, with the number on the right."""
     sign, left, right = node[1], node[3], node[4]
     # With `bool` it is no filter: nothing becomes rarer.
     if sign not in _COMPARISONS or (node[2] and node[2][4]):
@@ -207,7 +207,7 @@ def _comparison(node: Node) -> tuple[Node, str, str] | None:
 
 
 def _weaker(was: tuple[str, ...], now: tuple[str, ...]) -> bool | None:
-    """By the set of values that pass: is it smaller?"""
+    """Return whether fewer values pass, None if unknown."""
     (sign, text), (sign_now, text_now) = was, now
     old, new = float(text), float(text_now)
     if sign[0] != sign_now[0] or sign[0] not in "<>":

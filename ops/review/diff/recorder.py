@@ -28,7 +28,7 @@ STACK = "pulumi:pulumi:Stack"
 
 
 class Recorder:
-    """Registers one stack. `key` makes the fingerprints of what is secret."""
+    """Recorder of one stack; `key` is the key of the fingerprints of secrets."""
 
     def __init__(self, root: Path, stack: str, key: bytes) -> None:
         self.root = root
@@ -37,7 +37,7 @@ class Recorder:
         self.parents: dict[tuple[str, str], tuple[str, ...]] = {}
 
     def record(self) -> dict[str, Any]:
-        """`settings` by config key and `resources`; or `settings` and an `error`, in words."""
+        """Return `settings` and `resources`, or `settings` and `error`."""
         found: dict[str, Any] = {"settings": None}
         try:
             found["settings"] = self.settings()
@@ -74,7 +74,7 @@ class Recorder:
         return tuple(program.SECRETS)
 
     def _readable(self, key: str, value: Any) -> Any:
-        """With its secret parts hidden: the encrypted ones, and those that stand in clear text."""
+        """Mask the secret parts: encrypted ones, and secrets in clear text."""
         program = _program()
 
         places = getattr(program, "secret_places", None)
@@ -93,7 +93,7 @@ class Recorder:
         return value
 
     def _hidden(self, value: Any) -> Any:
-        """A namespace of its own, a value in clear text where a secret goes, a typing error."""
+        """Mask a value that may be a secret: other namespace, clear text, unknown key."""
         return value if value in ("", None) else self._sealed(value)
 
     def resources(self) -> list[dict[str, Any]]:
@@ -109,7 +109,7 @@ class Recorder:
         return self.registered(type(config)(values, config.secret_keys))
 
     def registered(self, config: Any) -> list[dict[str, Any]]:
-        """What the program registers with this configuration."""
+        """Return the resources that the program registers."""
         program = _program()
 
         registrations = program.run(self.stack, config, self._create)
@@ -141,7 +141,7 @@ class Recorder:
 
     @staticmethod
     def _create(registration: Any) -> tuple[str, dict[str, Any]]:
-        """A container's image is then the image's name, whose change is a container's change."""
+        """Use the image's name as its id, so that a container changes with it."""
         outputs = dict(registration.inputs)
         if registration.type.endswith(":RemoteImage"):
             outputs["imageId"] = outputs.get("name")
@@ -174,7 +174,7 @@ class Recorder:
         return program.unwrap(value)
 
     def _sealed(self, value: Any, config: Any = None, name: str = "") -> Any:
-        """The names of secret files stay, with a fingerprint for each."""
+        """Replace secrets by fingerprints; names of secret files stay."""
         if isinstance(value, dict) and config:
             return {key: self._sealed(item, config, key) for key, item in value.items()}
         if config and name in READABLE and isinstance(value, str):
@@ -207,7 +207,7 @@ def _program() -> Any:
 
 
 def _marked(placeholder: str, committed: Any) -> str:
-    """With the fingerprint of what the stack's file has encrypted there, or in the parts of it."""
+    """Add the fingerprint of the encrypted value to a placeholder."""
     if isinstance(committed, dict) and set(committed) == {SECRET}:
         # Not one of several lines: a private key with anything behind it is none.
         marked = bool(placeholder) and "\n" not in placeholder

@@ -1,4 +1,4 @@
-"""What a reader is told of one stack. It knows nothing of Markdown or terminals."""
+"""Report on one stack, independent of the output format."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from components.common.redaction import redact
 
 @dataclass(frozen=True)
 class Quote:
-    """A text of the repository or of a stack's state: whoever writes a report must disarm it."""
+    """Untrusted text of the repository or state, which output formats must escape."""
 
     text: str
 
@@ -32,7 +32,7 @@ Line = tuple[str | Quote, ...]
 
 
 class Mark(StrEnum):
-    """How loud an item is. DANGER and INTERRUPTS count as interruptions, WEAKER as weakened."""
+    """Severity of an item. DANGER and INTERRUPTS are interruptions, WEAKER is weakened."""
 
     NONE = ""
     DANGER = "danger"
@@ -49,7 +49,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Field:
-    """A part of something that changed; `old` or `new` is None where there is none."""
+    """Changed part; `old` or `new` is None if added or removed."""
 
     name: str
     old: str | None
@@ -61,7 +61,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Item:
-    """One thing that changes: `subject` names it, `line` says what, `why` each mark in words.
+    """One change: `subject` names it, `line` describes it, `why` explains the mark.
 
     `diff` is a unified diff, for the details.
     """
@@ -81,10 +81,10 @@ class Item:
 
 
 class Section(StrEnum):
-    """The sections in the order of a report; the value is the heading."""
+    """Sections in the order of the report; the value is the heading."""
 
     INTERRUPTIONS = "Interruptions"
-    DRIFT = "Changed by hand, and put back"
+    DRIFT = "Manual changes that are reverted"
     ALERTS = "Alerts"
     ROUTES = "Notification routing"
     DASHBOARDS = "Dashboards"
@@ -104,7 +104,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Check:
-    """What a tool says of the new version."""
+    """Result of a tool's check of the new version."""
 
     name: str
     status: Status
@@ -116,7 +116,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Fault:
-    """A side that cannot be had: the version, its own words, and what became of it."""
+    """Version that failed: its name, its error message, and what failed."""
 
     which: str
     words: str
@@ -128,7 +128,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Report:
-    """`verdict` is the whole in one line. With `faults`, `inventory` is what can be had."""
+    """Report; `verdict` is the summary. With `faults`, `inventory` lists the other version."""
 
     stack: str
     origin: str
@@ -141,7 +141,7 @@ class Report:
 
     @property
     def changes(self) -> bool:
-        """Whether anything changes by its meaning."""
+        """Return whether anything but formatting changes."""
         return any(not item.layout for items in self.sections.values() for item in items)
 
     @property
@@ -161,7 +161,7 @@ class Report:
 
 
 def plain(line: Line) -> str:
-    """A line as it stands, for a JSON document."""
+    """Return a line as plain text."""
     return "".join(part.text if isinstance(part, Quote) else part for part in line)
 
 

@@ -1,4 +1,4 @@
-"""Every change of every resource, whether it is understood or not."""
+"""All changes of all resources."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _CONTEXT_LINES = 2
 
 
 def details(comparison: Comparison) -> list[Item]:
-    """Resource by resource, with the differences of its files."""
+    """Return one item per resource, with unified diffs of its files."""
     found = []
     for address in sorted({*comparison.steps, *comparison.after.resources}):
         item = _item(comparison, address)
@@ -53,7 +53,7 @@ def details(comparison: Comparison) -> list[Item]:
 
 
 def others(comparison: Comparison) -> list[Item]:
-    """What no other section tells."""
+    """Return the changes that no other section reports."""
     found = []
     told = _Reported(comparison)
     for address, step in sorted(comparison.steps.items()):
@@ -74,7 +74,7 @@ def others(comparison: Comparison) -> list[Item]:
 
 
 def _options(comparison: Comparison) -> Iterator[Item]:
-    """Pulumi's options, those of several resources that change alike together."""
+    """Return changes of Pulumi's options, equal ones grouped."""
     alike: dict[tuple[Field, ...], list[Address]] = defaultdict(list)
     for address, new in sorted(comparison.after.resources.items()):
         old = comparison.before.resources.get(address)
@@ -94,7 +94,7 @@ def _options(comparison: Comparison) -> Iterator[Item]:
 
 
 class _Reported:
-    """What the sections tell, each of what it reads."""
+    """Changes that other sections report."""
 
     def __init__(self, comparison: Comparison) -> None:
         self.comparison = comparison
@@ -114,7 +114,7 @@ class _Reported:
         }
 
     def whole(self, address: Address, step: Step) -> bool:
-        """Whether all of a resource's step is told."""
+        """Return whether a resource's step is reported completely."""
         kind = address.type
         if step.op in (Op.UPDATE, Op.REPLACE):
             always = (CONTAINER, DATA_SOURCE, GRAFANA_PROVIDER, PREFLIGHT)
@@ -166,7 +166,7 @@ class _Reported:
 
 
 def _lines(old: Any, new: Any) -> set[str]:
-    """Those that come or go."""
+    """Return the added and removed lines."""
     was, now = (set(one.splitlines()) if isinstance(one, str) else set() for one in (old, new))
     return was ^ now
 
@@ -216,7 +216,7 @@ def _resource_item(address: Address, step: Step, fields: tuple[Field, ...]) -> I
 
 
 def _parts(change: Change) -> Iterator[Field]:
-    """Those of a text that is JSON."""
+    """Return the changed parts of a JSON text."""
     old, new = _parsed(change.old), _parsed(change.new)
     if old is not None and new is not None:
         for part in changes(old, new, change.path):

@@ -32,7 +32,7 @@ class Ternary(IntEnum):
 
 @dataclass(frozen=True)
 class Matcher:
-    """`sign` is empty for one that cannot be read, which may match anything."""
+    """Matcher; `sign` is empty if it cannot be parsed and may match anything."""
 
     name: str
     sign: str
@@ -54,7 +54,7 @@ class Matcher:
 
 @dataclass(frozen=True)
 class Delivery:
-    """What a route does with an alert: `certain` unless a label that is not known decides."""
+    """Delivery of an alert by a route; not `certain` if an unknown label decides."""
 
     receiver: str
     certain: bool
@@ -64,7 +64,7 @@ class Delivery:
 
 @dataclass(frozen=True)
 class InhibitedBy:
-    """While `source` fires, the alert may be held back."""
+    """Inhibition: while `source` fires, `target` may be inhibited."""
 
     source: str
     target: str
@@ -73,14 +73,14 @@ class InhibitedBy:
 def known_labels(
     name: str, labels: Mapping[str, str], external: Mapping[str, str]
 ) -> dict[str, str]:
-    """Those that are known of an alert. An external label gives way to the rule's own."""
+    """Return the known labels of an alert; the rule's labels override external ones."""
     own = {key: value for key, value in labels.items() if _TEMPLATE not in value}
     others = {key: value for key, value in external.items() if key not in labels}
     return {**others, **own, "alertname": name}
 
 
 def deliveries(route: Mapping[str, Any], labels: Mapping[str, str]) -> list[Delivery]:
-    """The deliveries of an alert by a configuration's `route`, each receiver and timing once."""
+    """Return the deliveries of an alert by a `route`, without duplicates."""
     found = _deliveries(route, labels, {}, Ternary.YES)
     return list({repr(one): one for one in found}.values())
 
@@ -88,7 +88,7 @@ def deliveries(route: Mapping[str, Any], labels: Mapping[str, str]) -> list[Deli
 def _deliveries(
     route: Mapping[str, Any], labels: Mapping[str, str], above: Mapping[str, Any], here: Ternary
 ) -> Iterator[Delivery]:
-    """`here` is whether the alert comes to this route and matches it."""
+    """Walk the routes; `here` is whether the alert matches this one."""
     own = {**above, **{key: route[key] for key in _INHERITED if key in route}}
     # Whether the next child is asked, and whether none of them took the alert.
     asked = alone = here
@@ -113,7 +113,7 @@ def _outside(route: Mapping[str, Any]) -> list[str]:
 
 
 def matchers_of(route: Mapping[str, Any], prefix: str = "") -> list[Matcher]:
-    """Of a route, or of an inhibition's side (`prefix` source_ or target_): old and new form."""
+    """Return the matchers of a route or inhibition side (`prefix` source_ or target_)."""
     found = [Matcher(str(k), "=", str(v)) for k, v in (route.get(f"{prefix}match") or {}).items()]
     found += [
         Matcher(str(k), "=~", str(v)) for k, v in (route.get(f"{prefix}match_re") or {}).items()
@@ -174,7 +174,7 @@ def holds(inhibitions: list[Any], alerts: Mapping[str, list[dict[str, str]]]) ->
 
 
 def _agree(source: Mapping[str, str], target: Mapping[str, str], equal: Any) -> bool:
-    """Not where a label is known on both sides and differs."""
+    """Return whether the `equal` labels may be equal."""
     return all(
         source[label] == target[label] for label in equal if label in source and label in target
     )

@@ -1,4 +1,4 @@
-"""Who hears of which alert now, and who no longer does."""
+"""Changes of notification routing and inhibition."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _CHANNELS = {
 
 @dataclass(frozen=True)
 class Routing:
-    """What a version does with its alerts. `labels` has the known labels of each, by name."""
+    """Routing of one version; `labels` has the known labels of each alert by name."""
 
     content: Mapping[str, Any]
     labels: Mapping[str, list[dict[str, str]]]
@@ -47,7 +47,7 @@ class Routing:
         return [one for known in self.labels[name] for one in routes.deliveries(route, known)]
 
     def channels(self, name: str) -> frozenset[str]:
-        """Where an alert is heard; `perhaps` where a label decides that is not known."""
+        """Return the channels of an alert; `perhaps` if an unknown label decides."""
         found = set()
         for delivery in self.deliveries(name):
             for channel in self.channels_of(delivery.receiver):
@@ -72,7 +72,7 @@ def _channel(kind: str, entry: Mapping[str, Any]) -> str:
 
 
 def read(snapshot: Snapshot) -> Routing | None:
-    """None where the file is not to be read: not there, a secret as a whole, no YAML."""
+    """Parse the file; None if it is missing, secret or invalid."""
     content = _yaml(snapshot.file(ALERTMANAGER_FILE))
     if not isinstance(content, Mapping):
         return None
@@ -97,7 +97,7 @@ def items(comparison: Comparison) -> list[Item]:
 
 
 def understood(comparison: Comparison) -> bool:
-    """Whether `items` tells all that changes in the file."""
+    """Return whether both versions can be parsed, so that `items` is complete."""
     return read(comparison.before) is not None and read(comparison.after) is not None
 
 
@@ -106,7 +106,7 @@ def _common(before: Routing, after: Routing) -> list[str]:
 
 
 def _channel_items(before: Routing, after: Routing) -> Iterator[Item]:
-    """Alerts that go elsewhere, those with the same way together; then where new ones go."""
+    """Return alerts with other channels, grouped, then the channels of new alerts."""
     moved: dict[tuple[frozenset[str], frozenset[str]], list[str]] = defaultdict(list)
     for name in _common(before, after):
         old, new = before.channels(name), after.channels(name)
@@ -118,17 +118,17 @@ def _channel_items(before: Routing, after: Routing) -> Iterator[Item]:
         yield Item(
             Kind.CHANGED,
             ", ".join(names),
-            (_of(names), *quoted(names), " now told to other channels"),
+            (_of(names), *quoted(names), " now notifies other channels"),
             Mark.WEAKER if lost else Mark.NONE,
             why,
-            (Field("told to", ", ".join(sorted(old)), ", ".join(sorted(new))),),
+            (Field("notifies", ", ".join(sorted(old)), ", ".join(sorted(new))),),
         )
     for name in sorted(set(after.labels) - set(before.labels)):
         heard = after.channels(name)
         yield Item(
             Kind.ADDED,
             name,
-            ("new alert ", Quote(name), " is told to ", *quoted(sorted(heard))),
+            ("new alert ", Quote(name), " notifies ", *quoted(sorted(heard))),
             Mark.CAUTION if heard == {NOBODY} else Mark.NONE,
         )
 
@@ -138,7 +138,7 @@ def _of(names: list[str]) -> str:
 
 
 def _timing_items(before: Routing, after: Routing) -> Iterator[Item]:
-    """When a receiver is told, and told again; and at which times it is not."""
+    """Return changes of group timing and mute intervals by receiver."""
     moved: dict[tuple[str, str, str, str], list[str]] = defaultdict(list)
     for name in _common(before, after):
         old = {one.receiver: one for one in before.deliveries(name)}
@@ -154,7 +154,7 @@ def _timing_items(before: Routing, after: Routing) -> Iterator[Item]:
     for (receiver, key, was, now), names in moved.items():
         line: Line = ("receiver ", Quote(receiver), f" for {_of(names)}", *quoted(names))
         weaker = key == "silent" and now != ""
-        why: tuple[Line, ...] = (("it is not told at these times",),) if weaker else ()
+        why: tuple[Line, ...] = (("no notification at these times",),) if weaker else ()
         mark = Mark.WEAKER if weaker else Mark.NONE
         yield Item(Kind.CHANGED, receiver, line, mark, why, (Field(key, was, now),))
 
@@ -172,7 +172,7 @@ def _hold_items(before: Routing, after: Routing) -> Iterator[Item]:
         for target, by in _by_target(found, common).items():
             sources[tuple(by)].append(target)
         for held_by, targets in sorted(sources.items()):
-            verb = "may now be held back" if kind is Kind.ADDED else "no longer held back"
+            verb = "may now be inhibited" if kind is Kind.ADDED else "no longer inhibited"
             line: Line = (_of(targets), *quoted(targets), f" {verb} while one of these fires: ")
             added = kind is Kind.ADDED
             why: tuple[Line, ...] = (("an inhibition newly covers it",),) if added else ()
@@ -181,7 +181,7 @@ def _hold_items(before: Routing, after: Routing) -> Iterator[Item]:
 
 
 def _by_target(found: set[InhibitedBy], common: set[str]) -> dict[str, list[str]]:
-    """What alerts that come or go hold back, or are, is told with them."""
+    """Ignore inhibitions of added and removed alerts, which are reported with them."""
     by_target: dict[str, list[str]] = defaultdict(list)
     for hold in sorted(found, key=lambda hold: (hold.target, hold.source)):
         if hold.target in common:
@@ -190,7 +190,7 @@ def _by_target(found: set[InhibitedBy], common: set[str]) -> dict[str, list[str]
 
 
 def _rest(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Item]:
-    """Everything else of the file, by its parts: receivers by name, the rest by path."""
+    """Return all other changes: receivers by name, the rest by path."""
     parts: dict[tuple[str, Line], list[Field]] = defaultdict(list)
     for change in changes(_keyed(before), _keyed(after)):
         parts[_part(change)].append(field_of(change, change.where))

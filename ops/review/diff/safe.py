@@ -1,4 +1,4 @@
-"""Texts of others, so that they are only ever read.
+"""Escaping of untrusted text.
 
 Control characters would steer a terminal, and those that turn the direction of writing would show
 another text than the one that is there: both are written out.
@@ -14,7 +14,7 @@ MORE = "…"
 
 
 def visible(text: str, *, lines: bool = False) -> str:
-    """With `lines`, line breaks and tabs stay."""
+    """Replace invisible characters; with `lines`, keep line breaks and tabs."""
     if text.isprintable():
         return text
     return "".join(char if lines and char in "\n\t" else _visible(char) for char in text)
@@ -25,7 +25,7 @@ def clipped(text: str, most: int) -> str:
 
 
 def code(text: str, most: int) -> str:
-    """A code span of Markdown: no mention, link, tag or table cell begins or ends in it."""
+    """Return a Markdown code span: mentions, links and tags in it have no effect."""
     found = clipped(visible(text), most)
     if not found.strip():
         return "`(empty)`"
@@ -35,7 +35,7 @@ def code(text: str, most: int) -> str:
 
 
 def fenced(text: str, language: str) -> str:
-    """A code block of Markdown."""
+    """Return a Markdown code block."""
     found = visible(text, lines=True)
     fence = "`" * max(3, _longest(found) + 1)
     return f"{fence}{language}\n{found}\n{fence}"

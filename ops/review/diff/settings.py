@@ -46,7 +46,7 @@ def _item(change: Change, old: Setting | None, new: Setting | None) -> Item:
 
 
 def _secret_item(change: Change, name: str) -> Item:
-    line: Line = ("secret ", Quote(name), " changed, or encrypted anew")
+    line: Line = ("secret ", Quote(name), " changed, or encrypted again")
     kind = Kind.CHANGED
     if change.old in _UNSET:
         kind, line = Kind.ADDED, ("secret ", Quote(name), " now set in the stack's file")

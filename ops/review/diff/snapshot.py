@@ -1,4 +1,4 @@
-"""A stack at one moment: its resources with their inputs, and its settings."""
+"""Snapshot of a stack: resources with inputs, and settings."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ RULES_FOLDER = "rules/"
 
 @dataclass(frozen=True, order=True)
 class Address:
-    """What the engine knows a resource by: the types of its parents and its own, and its name."""
+    """Address of a resource: types of its parents, its type and its name, as in the URN."""
 
     types: tuple[str, ...]
     name: str
@@ -43,7 +43,7 @@ class Address:
 
     @property
     def kind(self) -> str:
-        """The last word of the type: `Container`; of a provider `Provider docker`."""
+        """Return the short type: `Container`, or `Provider docker`."""
         if self.type.startswith("pulumi:providers:"):
             return f"Provider {self.type.rpartition(':')[2]}"
         return self.type.rpartition(":")[2]
@@ -53,7 +53,7 @@ class Address:
 
     @classmethod
     def parse(cls, text: str) -> Address:
-        """Also of a URN."""
+        """Parse an address or a URN."""
         types, name = text.split("::")[-2:]
         found = tuple(part for part in types.split("$") if part != "pulumi:pulumi:Stack")
         return cls(found or (types,), name)
@@ -79,7 +79,7 @@ class Resource:
 
     @property
     def host(self) -> str:
-        """The host it is on: `dockerHost`, or a name in `vitalstream:hosts`."""
+        """Return its host: `dockerHost`, or a name in `vitalstream:hosts`."""
         return self.provider.removeprefix("docker").removeprefix("-") or "dockerHost"
 
     @property
@@ -93,7 +93,7 @@ class Resource:
 
 @dataclass(frozen=True)
 class Setting:
-    """A config value, and whether the stack's own file sets it."""
+    """Config value, and whether the stack's file sets it."""
 
     value: Any
     in_stack_file: bool
@@ -101,7 +101,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """`settings` are None where the source does not know them."""
+    """Snapshot; `settings` is None if the source does not have them."""
 
     resources: Mapping[Address, Resource] = field(default_factory=dict)
     settings: Mapping[str, Setting] | None = None
@@ -110,7 +110,7 @@ class Snapshot:
         return (found for found in self.resources.values() if found.type == kind)
 
     def files(self) -> Iterator[tuple[Resource, str, Any]]:
-        """Every file of every `ConfigFiles`, secret ones too."""
+        """Return all files of all `ConfigFiles`, secret ones included."""
         for resource in self.of_type(CONFIG_FILES):
             for part in ("files", "secret_files"):
                 content = resource.inputs.get(part)
@@ -119,14 +119,14 @@ class Snapshot:
                         yield resource, path, text
 
     def file(self, path: str) -> str | None:
-        """The text of a file that can be read."""
+        """Return the text of a file, None if it is missing or secret."""
         return next(
             (text for _, found, text in self.files() if found == path and isinstance(text, str)),
             None,
         )
 
     def texts(self, folder: str) -> dict[str, str]:
-        """The texts of the files in a folder, by path."""
+        """Return the texts of the files in a folder by path."""
         return {
             path: text
             for _, path, text in self.files()
@@ -135,12 +135,12 @@ class Snapshot:
 
 
 def moved(old: Resource | None, new: Resource | None) -> bool:
-    """Whether it goes to another host."""
+    """Return whether it moves to another host."""
     return bool(old and new and old.provider and new.provider and old.provider != new.provider)
 
 
 def provider_of(kind: str, reference: str) -> str:
-    """The name of a resource's provider, of `URN::ID`; told of Docker's alone."""
+    """Return the name of a Docker resource's provider from `URN::ID`."""
     return reference.split("::")[-2] if kind.startswith("docker:") and "::" in reference else ""
 
 
@@ -149,7 +149,7 @@ def is_secret(value: Any) -> bool:
 
 
 def service_of(container: Resource) -> str:
-    """The service that a container runs, by its label."""
+    """Return a container's service by its label."""
     for label in container.inputs.get("labels") or []:
         if isinstance(label, Mapping) and label.get("label") == "vitalstream.service":
             return str(label.get("value"))

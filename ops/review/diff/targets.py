@@ -1,4 +1,4 @@
-"""Backends that are found in files: which come and which go."""
+"""Changes of backends in discovery files."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _TARGETS = f"{FOLDER}/"
 
 
 def in_files(snapshot: Snapshot) -> set[str]:
-    """All that are in its files."""
+    """Return all targets in the files."""
     return {target for text in snapshot.texts(_TARGETS).values() for target in _targets(text)}
 
 
 def items(before: Snapshot, after: Snapshot, listed: Collection[str]) -> Iterator[Item]:
-    """`listed` are those of the version after that are found otherwise."""
+    """Return changes by file; `listed` are the targets found otherwise in the new version."""
     old, new = before.texts(_TARGETS), after.texts(_TARGETS)
     left = in_files(after).union(listed)
     for path in sorted({*old, *new}):
@@ -38,7 +38,7 @@ def items(before: Snapshot, after: Snapshot, listed: Collection[str]) -> Iterato
                 if target in now and was[target] != now[target]
             ),
         )
-        why: tuple[Line, ...] = (("no alert is told any more of ", *quoted(lost)),) if lost else ()
+        why: tuple[Line, ...] = (("no alert covers any more ", *quoted(lost)),) if lost else ()
         kind = Kind.CHANGED if path in old and path in new else Kind.ADDED
         kind = Kind.REMOVED if path not in new else kind
         line: Line = ("file of backends ", Quote(path), f" {kind}")
@@ -53,7 +53,7 @@ def _field(name: str, those: Mapping[str, str], without: Mapping[str, str]) -> I
 
 
 def _targets(text: str) -> dict[str, str]:
-    """Each target's labels; none of a file that nobody can read."""
+    """Return the labels by target; empty if the file is invalid."""
     try:
         groups: Any = yaml.safe_load(text) or []
     except yaml.YAMLError:

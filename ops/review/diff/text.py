@@ -1,4 +1,4 @@
-"""A report for a terminal."""
+"""Terminal output of a report."""
 
 from __future__ import annotations
 

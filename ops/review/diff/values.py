@@ -1,4 +1,4 @@
-"""Plain values compared by their parts, and shown on one line."""
+"""Comparison of plain values, part by part."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ABSENT: Final = _Absent()
 
 @dataclass(frozen=True)
 class Change:
-    """A part that is other than before; `old` or `new` is ABSENT where there is none."""
+    """Changed part; `old` or `new` is ABSENT if added or removed."""
 
     path: Path
     old: Any
@@ -39,7 +39,7 @@ class Change:
 
 
 def changes(old: Any, new: Any, path: Path = ()) -> list[Change]:
-    """The smallest parts that differ. In a list, one more at the top is one more."""
+    """Return the smallest changed parts; list elements are aligned."""
     return list(_changes(old, new, path))
 
 
@@ -48,7 +48,7 @@ def same(old: Any, new: Any) -> bool:
 
 
 def path_text(path: Path) -> str:
-    """As Pulumi writes it: `files["rules/host.yml"]`, `ports[0].external`."""
+    """Format a path as Pulumi does: `files["rules/host.yml"]`, `ports[0].external`."""
     text = ""
     for part in path:
         if isinstance(part, int):
@@ -61,7 +61,7 @@ def path_text(path: Path) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value on one line; a secret's is never in it."""
+    """Format a value on one line, with secrets masked."""
     if value is ABSENT:
         return "(none)"
     if isinstance(value, str):
@@ -71,7 +71,7 @@ def shown(value: Any) -> str:
 
 
 def without_fingerprints(text: str) -> str:
-    """A readable file has a fingerprint in the place of each secret."""
+    """Replace the fingerprints of secrets by `[secret]`."""
     return _SECRET_IN_TEXT.sub("[secret]", text)
 
 

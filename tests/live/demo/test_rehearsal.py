@@ -165,7 +165,7 @@ def test_a_container_that_does_not_stay_up_is_shown_with_its_log(
     wrong = images.get("alertmanager", IMAGES["alertmanager"].reference)
     config = stacks.config({**images, "node-exporter": wrong})
     with pytest.raises(
-        LocalDeployError, match=r"(?s)does not stay up.*last words:.*node_exporter: not found"
+        LocalDeployError, match=r"(?s)does not stay up.*End of its log:.*node_exporter: not found"
     ):
         local_deploy.up(scratch, config, say, leave_out=ALL_BUT_NODE_EXPORTER)
 

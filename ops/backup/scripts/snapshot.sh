@@ -5,7 +5,7 @@
 # left at that moment, from which each of the services starts by design. To whoever started this
 # it does not matter: once begun, it comes to its end.
 #
-#   still.sh DATA STAGE SECONDS COPIED LINKED LOGS
+#   snapshot.sh DATA STAGE SECONDS COPIED LINKED LOGS
 set -eu
 data=$1 stage=$2 seconds=$3 copied=$4 linked=$5 logs=$6
 
