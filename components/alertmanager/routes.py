@@ -103,7 +103,7 @@ def _built_in(settings: Settings) -> Iterator[Row]:
             )
 
 
-def _times(usual: Destination, timings: Timings) -> dict[str, str]:
+def _times(usual: Destination, timings: Timings) -> dict[str, Any]:
     return {
         name: getattr(timings, name) or getattr(usual, name)
         for name in ("wait", "interval", "repeat")

@@ -21,6 +21,7 @@ _HTTPS_URL = re.compile(
     r"(?:[/?#](?:[^\s%\"<>\\^`{|}]|%[0-9A-Fa-f]{2})*)?"
 )
 _PUBLIC_URL = re.compile(rf"https?://{_HOST}(?::[0-9]{{1,5}})?")
+_RUNBOOK_BASE = re.compile(rf"(?:https?://{_HOST}(?::[0-9]{{1,5}})?)?/(?:[A-Za-z0-9._~/-]*/)?")
 _ADDRESS = r"[^@\s<>,;:\"]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*"
 # Also with a name before it, as in a mail's header.
 _MAIL = re.compile(rf"{_ADDRESS}|(?:[^<>@,;:\"()\[\]\\]+|\"[^<>\"\\]+\") <{_ADDRESS}>")
@@ -180,6 +181,16 @@ def _public_url(text: str) -> str:
     return text
 
 
+def _runbook_base(text: str) -> str:
+    # It is put into a template: no quote, brace, backslash or $.
+    if text and not _RUNBOOK_BASE.fullmatch(text):
+        raise ValueError(
+            "is not a place of runbooks: https://wiki.example.com/runbooks/, or the path of a "
+            "folder, with / at the end"
+        )
+    return text
+
+
 def _network_name(text: str) -> str:
     if not _NETWORK_NAME.fullmatch(text):
         raise ValueError("is not a Docker network name (letters, digits, `_`, `.` and `-`)")
@@ -256,6 +267,7 @@ Duration = Annotated[str, AfterValidator(_duration)]
 OptionalDuration = Annotated[str, AfterValidator(lambda text: _duration(text) if text else text)]
 Size = Annotated[str, AfterValidator(_size)]
 BodySize = Annotated[str, AfterValidator(_body_size)]
+RunbookBase = Annotated[str, AfterValidator(_runbook_base)]
 SampleLimit = Annotated[int, BeforeValidator(number), Field(ge=1_000, le=10_000_000)]
 Memory = Annotated[str, AfterValidator(_memory)]
 Cpus = Annotated[float, BeforeValidator(number), Field(gt=0, le=256)]
