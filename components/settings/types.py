@@ -106,6 +106,19 @@ def host_port(text: str) -> str:
     return text
 
 
+def _service_address(text: str) -> str:
+    """A service that a container asks: the loopback is that container's own."""
+    host_port(text)
+    host, _, port = text.rpartition(":")
+    if host == "localhost" or re.fullmatch(r"127\.[0-9.]+|\[::1\]|0\.0\.0\.0", host):
+        raise ValueError(
+            "is the asking container itself, and not this machine: write the service's container "
+            f"(postgres:{port}, on one of applicationNetworks) or this machine's address "
+            f"(192.168.1.10:{port})"
+        )
+    return text
+
+
 def _optional_host_port(text: str) -> str:
     return host_port(text) if text else text
 
@@ -275,6 +288,7 @@ Port = Annotated[int, BeforeValidator(number), Field(ge=1, le=65535)]
 IpAddress = Annotated[str, AfterValidator(_ip_address)]
 OptionalIpAddress = Annotated[str, AfterValidator(_optional_ip_address)]
 HostPort = Annotated[str, AfterValidator(host_port)]
+ServiceAddress = Annotated[str, AfterValidator(_service_address)]
 OptionalHostPort = Annotated[str, AfterValidator(_optional_host_port)]
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
 Image = Annotated[str, AfterValidator(_image)]

@@ -118,8 +118,8 @@ def spread(
             # other: two Prometheuses that ask every 2 s may not get their answers in time.
             scrapeInterval="5s",
             # The machines know no name server; a name would be looked for longer than a scrape.
-            postgresAddress="127.0.0.1:5432",
-            redisAddress="127.0.0.1:6379",
+            postgresAddress="postgres.invalid:5432",
+            redisAddress="redis.invalid:6379",
             **served,
         )
         result = local_deploy.up(STACK, config, stacks.say)
