@@ -117,9 +117,9 @@ def spread(
             # postgres_exporter tries a database that is away for a second, for one scrape after the
             # other: two Prometheuses that ask every 2 s may not get their answers in time.
             scrapeInterval="5s",
-            # The machines know no name server; a name would be looked for longer than a scrape.
-            postgresAddress="postgres.invalid:5432",
-            redisAddress="redis.invalid:6379",
+            # Nothing answers there. A name would be looked for longer than a scrape: no name server.
+            postgresAddress=f"{near.address}:5432",
+            redisAddress=f"{near.address}:6379",
             **served,
         )
         result = local_deploy.up(STACK, config, stacks.say)
