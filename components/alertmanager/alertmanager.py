@@ -19,6 +19,7 @@ from components.docker.container import (
 from components.docker.service import Service, ServiceFiles, ServiceSpec
 from components.settings.hosts import GOSSIP_PORT
 from components.settings.settings import Settings
+from components.user_files.rules import RUNBOOKS_URL
 
 PORT = 9093
 SNAPSHOT_INTERVAL = "15s"
@@ -27,8 +28,17 @@ TEMPLATES = Path(__file__).resolve().parents[2] / "templates" / "notifications.t
 
 
 def render_templates(settings: Settings) -> str:
-    """The notification templates, with links to this stack's Grafana."""
-    return TEMPLATES.read_text().replace("GRAFANA_URL", settings.url("grafana"))
+    """Return the notification templates, with this stack's Grafana, time zone and runbooks."""
+    filled_in = {
+        "GRAFANA_URL": settings.url("grafana"),
+        "TIMEZONE": settings.timezone,
+        "RUNBOOK_SHIPPED": RUNBOOKS_URL,
+        "RUNBOOK_BASE": settings.runbook_base_url or RUNBOOKS_URL,
+    }
+    text = TEMPLATES.read_text()
+    for name, value in filled_in.items():
+        text = text.replace(name, value)
+    return text
 
 
 def spec(settings: Settings, name: str = "alertmanager") -> ServiceSpec:

@@ -20,10 +20,10 @@ from components.settings.federation import FederationSource
 from components.settings.servers import Server, ServerKind, ServerName
 from components.settings.types import (
     DatabaseName,
-    HostPort,
     Login,
     OptionalLogin,
     OptionalPassword,
+    ServiceAddress,
 )
 
 
@@ -37,14 +37,14 @@ class WatchSettings(ReachSettings):
     backend_dns: tuple[DnsSource, ...] = ()
     backend_target_files: tuple[str, ...] = ()
     # After the two others, which it may be empty beside.
-    backend_targets: tuple[HostPort, ...] = Field(default=("backend:8000",))
-    postgres_address: HostPort = "postgres:5432"
+    backend_targets: tuple[ServiceAddress, ...] = Field(default=("backend:8000",))
+    postgres_address: ServiceAddress = "postgres:5432"
     postgres_database: DatabaseName = "postgres"
     postgres_user: Login = "postgres_exporter"
     postgres_sslmode: Literal["disable", "require", "verify-ca", "verify-full"] = "disable"
     # Checked also by default: it is required where PostgreSQL is watched.
     postgres_password: OptionalPassword = Field(default=SecretStr(""), validate_default=True)
-    redis_address: HostPort = "redis:6379"
+    redis_address: ServiceAddress = "redis:6379"
     redis_user: OptionalLogin = ""
     redis_password: OptionalPassword = SecretStr("")
 

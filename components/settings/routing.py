@@ -11,11 +11,12 @@ from components.settings import mute_times, receivers
 from components.settings.mute_times import MuteTime, Timezone
 from components.settings.notifications import NotificationSettings
 from components.settings.receivers import Channel, Destination, Receiver, ReceiverName, Route
-from components.settings.types import OptionalDuration
+from components.settings.types import OptionalDuration, RunbookBase
 
 
 class RoutingSettings(NotificationSettings):
     timezone: Timezone = "UTC"
+    runbook_base_url: RunbookBase = ""
     # Not in a printed object: it has secrets, by Alertmanager's names for them.
     receivers: dict[ReceiverName, Receiver] = Field(default={}, repr=False)
     mute_times: dict[str, MuteTime] = {}

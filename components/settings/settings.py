@@ -7,6 +7,7 @@ Pulumi config.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import Annotated
 
@@ -181,6 +182,14 @@ class Settings(RoutingSettings):
         grafana = info.data.get("grafana")
         if grafana and grafana.database and not password.get_secret_value():
             raise ValueError("is missing: grafana.database is set, and the two go together")
+        return password
+
+    @field_validator("grafana_admin_password", "grafana_database_password")
+    @classmethod
+    def _validate_grafana_secret(cls, password: SecretStr) -> SecretStr:
+        # Grafana expands these in every value of its configuration (pkg/setting/expanders.go).
+        if re.search(r"\$\{|\$__\w+\{", password.get_secret_value()):
+            raise ValueError("has ${ or $__...{ in it, which Grafana would expand: choose another")
         return password
 
     @field_validator("alerts")

@@ -21,6 +21,7 @@ _HTTPS_URL = re.compile(
     r"(?:[/?#](?:[^\s%\"<>\\^`{|}]|%[0-9A-Fa-f]{2})*)?"
 )
 _PUBLIC_URL = re.compile(rf"https?://{_HOST}(?::[0-9]{{1,5}})?")
+_RUNBOOK_BASE = re.compile(rf"(?:https?://{_HOST}(?::[0-9]{{1,5}})?)?/(?:[A-Za-z0-9._~/-]*/)?")
 _ADDRESS = r"[^@\s<>,;:\"]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*"
 # Also with a name before it, as in a mail's header.
 _MAIL = re.compile(rf"{_ADDRESS}|(?:[^<>@,;:\"()\[\]\\]+|\"[^<>\"\\]+\") <{_ADDRESS}>")
@@ -105,6 +106,19 @@ def host_port(text: str) -> str:
     return text
 
 
+def _service_address(text: str) -> str:
+    """A service that a container asks: the loopback is that container's own."""
+    host_port(text)
+    host, _, port = text.rpartition(":")
+    if host == "localhost" or re.fullmatch(r"127\.[0-9.]+|\[::1\]|0\.0\.0\.0", host):
+        raise ValueError(
+            "is the asking container itself, and not this machine: write the service's container "
+            f"(postgres:{port}, on one of applicationNetworks) or this machine's address "
+            f"(192.168.1.10:{port})"
+        )
+    return text
+
+
 def _optional_host_port(text: str) -> str:
     return host_port(text) if text else text
 
@@ -176,6 +190,16 @@ def _public_url(text: str) -> str:
         raise ValueError(
             "is not the address of a site, such as https://grafana.example.com (no path: the "
             "services are at the root of theirs)"
+        )
+    return text
+
+
+def _runbook_base(text: str) -> str:
+    # It is put into a template: no quote, brace, backslash or $.
+    if text and not _RUNBOOK_BASE.fullmatch(text):
+        raise ValueError(
+            "is not a place of runbooks: https://wiki.example.com/runbooks/, or the path of a "
+            "folder, with / at the end"
         )
     return text
 
@@ -256,6 +280,7 @@ Duration = Annotated[str, AfterValidator(_duration)]
 OptionalDuration = Annotated[str, AfterValidator(lambda text: _duration(text) if text else text)]
 Size = Annotated[str, AfterValidator(_size)]
 BodySize = Annotated[str, AfterValidator(_body_size)]
+RunbookBase = Annotated[str, AfterValidator(_runbook_base)]
 SampleLimit = Annotated[int, BeforeValidator(number), Field(ge=1_000, le=10_000_000)]
 Memory = Annotated[str, AfterValidator(_memory)]
 Cpus = Annotated[float, BeforeValidator(number), Field(gt=0, le=256)]
@@ -263,6 +288,7 @@ Port = Annotated[int, BeforeValidator(number), Field(ge=1, le=65535)]
 IpAddress = Annotated[str, AfterValidator(_ip_address)]
 OptionalIpAddress = Annotated[str, AfterValidator(_optional_ip_address)]
 HostPort = Annotated[str, AfterValidator(host_port)]
+ServiceAddress = Annotated[str, AfterValidator(_service_address)]
 OptionalHostPort = Annotated[str, AfterValidator(_optional_host_port)]
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
 Image = Annotated[str, AfterValidator(_image)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -26,6 +28,8 @@ def warnings(settings: Settings) -> Iterator[str]:
 
 
 def _all(settings: Settings) -> Iterator[str]:
+    yield from open_ports(settings)
+    yield from docker_in_clear_text(settings)
     yield from missing_receivers(settings)
     yield from unnoticed_in_prod(settings)
     yield from disabled_alerts(settings)
@@ -35,6 +39,28 @@ def _all(settings: Settings) -> Iterator[str]:
     yield from ignored_settings(settings)
     yield from traffic_between_hosts(settings)
     yield from unresolvable_targets(settings)
+
+
+def open_ports(settings: Settings) -> Iterator[str]:
+    """Yield a warning where everybody on the network reaches the services in clear text."""
+    address = ipaddress.ip_address(settings.bind_address)
+    if address.is_unspecified and not settings.tls:
+        yield (
+            f"vitalstream:bindAddress is {address}, all interfaces, and tls is off: everybody who "
+            "reaches this machine reaches its ports, past a firewall such as ufw, and reads "
+            "passwords on the way; `make certs` and tls, or one private address "
+            f"(`pulumi config set bindAddress ADDRESS --stack {settings.stack}`)"
+        )
+
+
+def docker_in_clear_text(settings: Settings) -> Iterator[str]:
+    """Yield a warning for a Docker Engine that asks for no certificate."""
+    if re.match(r"(?:tcp|http)://(?!127\.|localhost|\[::1\])", settings.docker_host):
+        yield (
+            f"vitalstream:dockerHost is {settings.docker_host}, without certificates: whoever "
+            "reaches that port is root there; use ssh://USER@HOST, or a host of vitalstream:hosts "
+            "with certPath"
+        )
 
 
 def missing_receivers(settings: Settings) -> list[str]:

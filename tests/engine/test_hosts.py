@@ -93,8 +93,8 @@ def spread(local: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> I
             "placement": {"prometheus-2": FAR, "alertmanager-2": FAR},
             "prometheus": {"replicas": 2},
             "alertmanager": {"replicas": 3},
-            "postgresAddress": "127.0.0.1:5432",
-            "redisAddress": "127.0.0.1:6379",
+            "postgresAddress": f"{near.address}:5432",
+            "redisAddress": f"{near.address}:6379",
         }
         with contextlib.closing(near.client()) as client:
             engine = EngineStack(make_stack(folder, STACK), folder, client, values)

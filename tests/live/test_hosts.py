@@ -115,9 +115,9 @@ def spread(
             # postgres_exporter tries a database that is away for a second, for one scrape after the
             # other: two Prometheuses that ask every 2 s may not get their answers in time.
             scrapeInterval="5s",
-            # The hosts have no name server; looking up a name would take longer than a scrape.
-            postgresAddress="127.0.0.1:5432",
-            redisAddress="127.0.0.1:6379",
+            # Nothing answers there. A name would be looked for longer than a scrape: no name server.
+            postgresAddress=f"{near.address}:5432",
+            redisAddress=f"{near.address}:6379",
             **served,
         )
         result = local_deploy.up(STACK, config, stacks.say)

@@ -7,12 +7,16 @@ import json
 import re
 import urllib.parse
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from components.alertmanager import alertmanager, routing
+from components.dashboards import render_all
+from components.dashboards.settings import DashboardSettings
 from components.settings.settings import Settings
+from components.user_files.rules import RUNBOOKS_URL
 
 SettingsOf = Callable[..., Settings]
 Written = Callable[..., str]
@@ -31,6 +35,7 @@ def _alert(**changes: Any) -> dict[str, Any]:
             "description": "6% of the last 5 minutes' requests failed.",
             "runbook_url": "https://example.com/HighErrorRate.md",
             "dashboard_uid": "vitalstream-api",
+            "first_step": "Compare the error log with the last deployment.",
         },
         "startsAt": "2026-01-02T03:04:05Z",
         "endsAt": "2026-01-02T04:05:06Z",
@@ -96,13 +101,68 @@ def test_links_to_grafana_are_filled_in(settings: SettingsOf) -> None:
         "Where: backend:8000",
         "Since: 2026-01-02 03:04:05 UTC",
         "https://example.com/HighErrorRate.md",
-        "http://mon.example.com:3000/d/vitalstream-api",
+        "http://mon.example.com:3000/d/vitalstream-api?from=1767319445000",
+        "to=now",
+        "var-backend_instance=backend%3A8000",
+        "First: Compare the error log with the last deployment.",
         "http://mon.example.com:9093/#/silences/new?filter=%7Balertname%3D%22HighErrorRate%22%2C"
         "stack%3D%22prod%22%7D",
     ],
 )
 def test_a_message_says(part: str, template: str, written: Written) -> None:
     assert part in written(template)
+
+
+@pytest.mark.parametrize("template", MESSAGES)
+def test_message_of_an_alert_that_is_over_links_to_its_time_and_has_no_first_step(
+    template: str, written: Written
+) -> None:
+    found = written(template, _alert(status="resolved"), status="resolved")
+    assert "to=1767330306000" in found
+    assert "First" not in found
+
+
+@pytest.mark.parametrize("template", MESSAGES)
+def test_message_of_two_full_disks_says_which(template: str, written: Written) -> None:
+    disks = [
+        _alert(labels={"alertname": "DiskSpaceLow", "instance": "a:9100", "mountpoint": mount})
+        for mount in ("/", "/data")
+    ]
+    found = written(template, *disks)
+    assert "Where: a:9100, /" in found
+    assert "Where: a:9100, /data" in found
+
+
+@pytest.mark.parametrize("template", MESSAGES)
+def test_message_in_a_time_zone_has_both_times_and_the_runbooks_of_the_house(
+    template: str, amtool: Callable[..., str], tmp_path: Path, settings: SettingsOf
+) -> None:
+    found = settings(timezone="Europe/Istanbul", runbookBaseUrl="https://wiki.example.com/r/")
+    (tmp_path / "t.tmpl").write_text(alertmanager.render_templates(found))
+    runbook = f"{RUNBOOKS_URL}HighErrorRate.md"
+    alert = _alert(annotations={"runbook_url": runbook})
+    data = {"status": "firing", "alerts": [alert], "commonLabels": {}, "externalURL": "http://a"}
+    (tmp_path / "data.json").write_text(json.dumps(data))
+    message = amtool(
+        "template", "render", f"--template.glob={tmp_path}/*.tmpl",
+        f'--template.text={{{{ template "{template}" . }}}}',
+        f"--template.type={'html' if template.endswith('.html') else 'text'}",
+        f"--template.data={tmp_path}/data.json",
+    )  # fmt: skip
+    assert "Since: 2026-01-02 03:04:05 UTC (06:04:05 Europe/Istanbul)" in message
+    assert "https://wiki.example.com/r/HighErrorRate.md" in message
+
+
+def test_instance_variables_of_the_template_are_those_of_the_dashboards(
+    settings: SettingsOf,
+) -> None:
+    text = alertmanager.render_templates(settings())
+    (chosen,) = re.findall(r'define "vitalstream.variable" }}(.*?){{ end }}{{ end }}', text)
+    for file, content in render_all(DashboardSettings.of(settings())).items():
+        board = json.loads(content)
+        names = [v["name"] for v in board["templating"]["list"] if v["name"].endswith("_instance")]
+        for name in names:
+            assert re.search(rf'"{board["uid"]}"[^}}]*}}}}{name}', chosen), file
 
 
 def test_a_link_to_the_query_is_escaped_as_each_kind_of_message_asks(written: Written) -> None:
@@ -115,7 +175,8 @@ def test_a_link_to_the_query_is_escaped_as_each_kind_of_message_asks(written: Wr
     "link",
     [
         'href="https://example.com/HighErrorRate.md"',
-        'href="http://mon.example.com:3000/d/vitalstream-api"',
+        'href="http://mon.example.com:3000/d/vitalstream-api?from=1767319445000&amp;to=now'
+        '&amp;var-backend_instance=backend%3a8000"',
         "filter=%7Balertname%3D%22HighErrorRate%22%2Cstack%3D%22prod%22%7D",
     ],
 )
@@ -221,7 +282,7 @@ def test_the_link_to_silence_it_names_whatever_name_there_is(
     ("annotation", "link"),
     [
         ("runbook_url", '<a %3Cb%3E&amp;"c" *d* `e` %7Cf|Runbook>'),
-        ("dashboard_uid", "/d/a%20%3Cb%3E%26%22c%22%20%2Ad%2A%20%60e%60%20%7Cf|Dashboard>"),
+        ("dashboard_uid", "/d/a%20%3Cb%3E%26%22c%22%20%2Ad%2A%20%60e%60%20%7Cf?from="),
     ],
 )
 def test_no_link_ends_before_its_end(annotation: str, link: str, written: Written) -> None:
@@ -265,15 +326,16 @@ def test_an_alert_without_words_is_told_by_its_name(template: str, written: Writ
 TOLD = """\
 *5% of requests fail*
 6% of the last 5 minutes' requests failed.
+First: Compare the error log with the last deployment.
 Where: backend:8000
 Since: 2026-01-02 03:04:05 UTC
-<https://example.com/HighErrorRate.md|Runbook> | <http://mon.example.com:3000/d/vitalstream-api|Dashboard> | <http://127.0.0.1:9090/graph?g0.expr=a+%3E+5&amp;g0.tab=1|Query>
+<https://example.com/HighErrorRate.md|Runbook> | <http://mon.example.com:3000/d/vitalstream-api?from=1767319445000&amp;to=now&amp;var-backend_instance=backend%3A8000|Dashboard> | <http://127.0.0.1:9090/graph?g0.expr=a+%3E+5&amp;g0.tab=1|Query>
 """  # noqa: E501
 OVER = """\
 *Over: 5% of requests fail*
 Where: backend:8000
 Since: 2026-01-02 03:04:05 UTC, until 04:05:06 UTC
-<https://example.com/HighErrorRate.md|Runbook> | <http://mon.example.com:3000/d/vitalstream-api|Dashboard> | <http://127.0.0.1:9090/graph?g0.expr=a+%3E+5&amp;g0.tab=1|Query>
+<https://example.com/HighErrorRate.md|Runbook> | <http://mon.example.com:3000/d/vitalstream-api?from=1767319445000&amp;to=1767330306000&amp;var-backend_instance=backend%3A8000|Dashboard> | <http://127.0.0.1:9090/graph?g0.expr=a+%3E+5&amp;g0.tab=1|Query>
 """  # noqa: E501
 SILENCE = (
     "<http://mon.example.com:9093/#/silences/new?filter=%7Balertname%3D%22HighErrorRate%22%2C"

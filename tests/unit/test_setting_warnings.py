@@ -1,0 +1,87 @@
+"""Warned of before it hurts: valid settings that will; and addresses that lead nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from components.settings import warnings as setting_warnings
+from components.settings.settings import Settings
+
+SettingsOf = Callable[..., Settings]
+Refused = Callable[..., str]
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"bindAddress": "0.0.0.0"}, "all interfaces, and tls is off"),
+        ({"bindAddress": "::"}, "all interfaces, and tls is off"),
+        ({"dockerHost": "tcp://10.0.0.5:2376"}, "whoever reaches that port is root there"),
+    ],
+)
+def test_warnings_of_a_risky_setting_name_the_risk(
+    values: dict[str, Any], words: str, settings: SettingsOf
+) -> None:
+    assert any(words in warning for warning in setting_warnings.warnings(settings(**values)))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"bindAddress": "10.0.0.5"},
+        {"dockerHost": "ssh://ops@10.0.0.5"},
+        {"dockerHost": "tcp://127.0.0.1:2375"},
+    ],
+)
+def test_warnings_of_a_safe_setting_do_not_mention_it(
+    values: dict[str, Any], settings: SettingsOf
+) -> None:
+    found = [*setting_warnings.warnings(settings(**values))]
+    assert not any("bindAddress" in one or "dockerHost" in one for one in found)
+
+
+@pytest.mark.parametrize(
+    ("stack", "values", "missing"),
+    [
+        ("prod", {}, {"heartbeatUrl", "publicHost"}),
+        ("prod", {"publicHost": "mon.example.com"}, {"heartbeatUrl"}),
+        ("prod", {"heartbeatUrl": "https://a.example/b", "publicHost": "a.example"}, set()),
+        ("dev", {}, set()),
+    ],
+)
+def test_warnings_in_prod_name_a_missing_heartbeat_and_public_host(
+    stack: str, values: dict[str, Any], missing: set[str], settings: SettingsOf
+) -> None:
+    found = [*setting_warnings.unnoticed_in_prod(settings(stack, **values))]
+    assert {one.split()[0].removeprefix("vitalstream:") for one in found} == missing
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3", "[::1]", "0.0.0.0"])
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("backendTargets", ["{}:8000"]),
+        ("postgresAddress", "{}:5432"),
+        ("redisAddress", "{}:6379"),
+    ],
+)
+def test_loopback_as_a_target_is_refused_with_what_to_write(
+    key: str, value: Any, host: str, refused: Refused
+) -> None:
+    target = [one.format(host) for one in value] if isinstance(value, list) else value.format(host)
+    message = refused({key: target})
+    assert "is the asking container itself, and not this machine" in message
+    assert "or this machine's address (192.168.1.10:" in message
+
+
+@pytest.mark.parametrize("password", ["canary-${HOME}-9f", "canary-$__file{/etc/x}"])
+def test_grafana_password_that_grafana_would_expand_is_refused(
+    password: str, refused: Refused
+) -> None:
+    message = refused({"grafanaAdminPassword": password})
+    assert "which Grafana would expand" in message
+    assert "canary" not in message
