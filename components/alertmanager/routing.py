@@ -1,7 +1,7 @@
-"""Who hears of which alert: a table, one row a destination, rendered to `alertmanager.yml`.
+"""Routing table, one row per destination, rendered to `alertmanager.yml`.
 
-Every row whose labels match gets the alert. Nothing is routed to nobody: an alert that matches
-no row goes where critical ones go.
+Every row whose labels match gets the alert. No alert is dropped: one that matches no row goes to
+the receiver of critical alerts.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ CONFIG_DIR = "/etc/alertmanager"
 SLACK_URL_FILE = f"{CONFIG_DIR}/secrets/slack_webhook_url"
 MAIL_PASSWORD_FILE = f"{CONFIG_DIR}/secrets/mail_password"
 CA_DIR = f"{CONFIG_DIR}/ca"
-# What is one message: alerts that agree on these.
+# Alerts that agree on these labels are grouped into one message.
 GROUP_BY = ("alertname", "service", "stack")
 HEARTBEAT_RECEIVER = "heartbeat"
 HEARTBEAT_ALERT = "Watchdog"
@@ -29,10 +29,9 @@ HEARTBEAT_MATCHER = f'alertname="{HEARTBEAT_ALERT}"'
 
 @dataclass(frozen=True)
 class Destination:
-    """A receiver: the matcher of the alerts it gets, its Slack channel's key, and whether it mails.
+    """Receiver: the matcher of its alerts, its Slack channel's key, and whether it gets mail.
 
-    `wait` gathers the first alerts of a group into one message, `interval` spaces messages on
-    alerts that join it, `repeat` is when a firing alert is told again.
+    `wait` is group_wait, `interval` group_interval and `repeat` repeat_interval.
     """
 
     receiver: str
@@ -55,10 +54,11 @@ DEFAULT = DESTINATIONS[0]
 
 @dataclass(frozen=True)
 class Inhibition:
-    """While an alert of `source` fires, the alerts of `target` that agree on `equal` are held back.
+    """Inhibition of the alerts of `target` while an alert of `source` with the same labels `equal`
+    fires.
 
-    Alertmanager takes a label that both sides lack as equal: a label in `equal` that not every
-    alert has needs a matcher that asks for it.
+    Alertmanager takes a label that both alerts lack as equal: a label in `equal` that not every
+    alert has needs a matcher that requires it.
     """
 
     source: tuple[str, ...]
@@ -67,9 +67,9 @@ class Inhibition:
 
 
 def _down(alert: str, service: str) -> Inhibition:
-    """While a service is down, what else is wrong with it is a consequence.
+    """Return the inhibition of a service's other alerts while it is down.
 
-    Its error rate too, although that is critical: whoever is on call has been told already.
+    They are consequences. A critical error rate too: whoever is on call has already been notified.
     """
     return Inhibition(
         (f'alertname="{alert}"',), (f'service="{service}"', f'alertname!="{alert}"'), ("stack",)
@@ -107,7 +107,7 @@ def destinations(monitored: Collection[str]) -> tuple[Destination, ...]:
 
 
 def render_config(settings: Settings) -> str:
-    """`alertmanager.yml`. Secrets are named as files."""
+    """Return `alertmanager.yml`. Secrets are referenced as files."""
     config: dict[str, Any] = {
         "global": _globals(settings),
         "templates": [f"{CONFIG_DIR}/*.tmpl"],
@@ -142,7 +142,7 @@ def has_heartbeat(settings: Settings) -> bool:
 
 
 def ca_files(settings: Settings) -> dict[str, str]:
-    """The certificates of the authorities that a stack names itself, by path."""
+    """Return the authorities that the settings name, by path."""
     return {_ca_file(kind): pem for kind, pem in settings.delivery_ca.model_dump().items() if pem}
 
 
@@ -151,7 +151,7 @@ def _ca_file(kind: str) -> str:
 
 
 def _trust(settings: Settings, kind: Literal["slack", "mail", "heartbeat"]) -> dict[str, Any]:
-    """The part of a receiver's configuration that says whose certificates it takes."""
+    """Return a receiver's TLS configuration with the authority that it trusts."""
     if not getattr(settings.delivery_ca, kind):
         return {}
     trust = {"tls_config": {"ca_file": _ca_file(kind)}}
@@ -190,11 +190,11 @@ def _route(destination: Destination) -> dict[str, Any]:
 
 
 def _heartbeat_route() -> dict[str, Any]:
-    """Not on to the others: the alert that always fires is for a machine that misses it.
+    """Return the route of the heartbeat alert, which goes to no other receiver.
 
-    A minute after the last beat. Whether to repeat is asked once an interval, and a repeat of as
-    much as the interval is then a moment short of due: asked once a minute for a repeat after one,
-    the beat comes every two (seen).
+    A heartbeat is due every minute. Repeats are decided once per group_interval: with a
+    group_interval of a minute too, each repeat would be slightly early, and heartbeats came every
+    two minutes (observed).
     """
     return {
         "receiver": HEARTBEAT_RECEIVER,
@@ -206,7 +206,7 @@ def _heartbeat_route() -> dict[str, Any]:
 
 
 def _heartbeat_receiver(settings: Settings) -> dict[str, Any]:
-    """The one receiver that may be empty: without a heartbeat URL nobody waits for the beat."""
+    """Return the heartbeat's receiver, which is empty without a heartbeat URL."""
     receiver: dict[str, Any] = {"name": HEARTBEAT_RECEIVER}
     if has_heartbeat(settings):
         # Alertmanager before 0.26 has no `url_file`, so this whole file is then kept as a secret.

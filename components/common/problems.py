@@ -1,4 +1,4 @@
-"""Problems in one setting: found by one check, reported together."""
+"""Problems of one setting, found by one check and reported together."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong at `path` below the setting.
+    """Problem at `path` below the setting.
 
-    `fix` is set where a command on that path does not help, `remove` where the path has to go.
-    `hidden` is one whose value has a secret in it where none belongs: the value is not shown.
+    `fix` is set where a command on that path does not help, `remove` where the path has to be
+    removed. `hidden`: the value contains a secret where none belongs, and is not shown.
     """
 
     path: tuple[str, ...]
@@ -21,7 +21,7 @@ class Problem:
 
 
 class Problems(ValueError):
-    """Raised by a field's validator; the settings loader reports each problem by its own path."""
+    """Raised by a field's validator; the settings loader reports each problem by its path."""
 
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__("; ".join(problem.text for problem in problems))

@@ -122,8 +122,8 @@ def test_a_variable_for_the_data_source_is_left_alone(folder: Path) -> None:
 WRONG = [
     ("{", "is not JSON: "),
     ('{\n"a": 1,\n}', "in line 3"),
-    ([WARD], "is no JSON object"),
-    ("null", "is no JSON object"),
+    ([WARD], "is not a JSON object"),
+    ("null", "is not a JSON object"),
     ({"uid": "ward-3"}, "has no title"),
     ({**WARD, "title": " "}, "has no title"),
     ({**WARD, "title": 3}, "has no title"),
