@@ -137,7 +137,7 @@ WRONG = [
     ({"apiVersion": "dashboard.grafana.app/v2", "spec": {}}, "Grafana's newer API"),
     ({**WARD, "__elements": {"a": {}}}, "needs library panels"),
     ({**WARD, "__inputs": [{**PROMETHEUS, "pluginId": "loki", "pluginName": "Loki"}]}, "for Loki"),
-    ({**WARD, "__inputs": ["DS"]}, "no list of objects"),
+    ({**WARD, "__inputs": ["DS"]}, "not a list of objects"),
     ({**WARD, "panels": [_panel("${DS_X}")]}, "has the data source ${DS_X}, which nothing in it"),
     ({**WARD, "panels": [_panel({"uid": "${DS_X}"})]}, "has the data source ${DS_X}"),
 ]
