@@ -1,4 +1,4 @@
-"""The demo: a small backend, its traffic, a PostgreSQL and a Redis, so that every panel moves."""
+"""The demo: a small backend, its traffic, a PostgreSQL and a Redis."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REDIS_PASSWORD_FILE = f"{SECRETS_DIR}/redis_password"
 
 
 def source_hash() -> str:
-    """Changes with any file that the demo's image is built from."""
+    """Return a hash of all files that the demo's image is built from."""
     digest = hashlib.sha256()
     for folder in SOURCES:
         for path in sorted((ROOT / folder).rglob("*")):
@@ -72,7 +72,7 @@ def redis_spec(settings: Settings) -> ServiceSpec:
         ContainerSpec(
             service="demo-redis",
             command=["redis-server", config],
-            # A server that asks for a password answers too.
+            # A server that requires a password answers too.
             probe="redis-cli ping | grep -qE 'PONG|NOAUTH'",
         ),
         files=ServiceFiles(
@@ -91,7 +91,7 @@ def backend_spec(settings: Settings) -> ServiceSpec:
             image="demo-python",
             command=[],
             envs=[
-                # So that somebody who tries the stack can make an alert fire.
+                # Lets users who try the stack make an alert fire.
                 "DEMO_FAULTS=1",
                 f"DEMO_POSTGRES_DATABASE={settings.postgres_database}",
                 "DEMO_POSTGRES_HOST=demo-postgres",
@@ -121,7 +121,7 @@ def traffic_spec() -> ServiceSpec:
 
 
 class Demo(pulumi.ComponentResource):
-    """Runs in a network of its own, which the stack joins as it would the application's."""
+    """Demo application in its own network, which the stack joins like any application's."""
 
     def __init__(
         self,
@@ -136,7 +136,7 @@ class Demo(pulumi.ComponentResource):
             name=f"vitalstream-demo:{source_hash()}",
             keep_locally=True,
             build=docker.RemoteImageBuildArgs(
-                # Relative to the project, or it would be another on every machine.
+                # Relative to the project, so that it is the same on every machine.
                 context=".",
                 dockerfile="demo/Dockerfile",
                 build_args={"BASE": settings.image("demo-python")},

@@ -28,7 +28,7 @@ from policy.subject import Subject
 
 
 def _secret_values() -> frozenset[str]:
-    """The stack's own secrets, which the engine hands to a pack with the rest of its config."""
+    """Return the stack's secrets, which the engine passes to a pack with its configuration."""
     config: dict[str, str] = json.loads(os.environ.get("PULUMI_CONFIG", "{}"))
     prefix = f"{schema.NAMESPACE}:"
     own = {key.removeprefix(prefix): text for key, text in config.items() if key.startswith(prefix)}
@@ -36,8 +36,10 @@ def _secret_values() -> frozenset[str]:
 
 
 class _Props(Mapping[str, Any]):
-    """Plain values. One that is not known in a preview raises when it is read; the policy that
-    read it is then reported as not run, and runs when the resource is made.
+    """Plain input values.
+
+    A value that is unknown in a preview raises when it is read. The policy that read it is then
+    reported as not run, and runs when the resource is created.
     """
 
     def __init__(self, props: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""No secret where `docker inspect` shows it to whoever may look."""
+"""Refuse secrets that `docker inspect` would show to anybody who may run it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 from policy.subject import Subject
 
-MEND = (
+FIX = (
     "put it into a file: `secret_files` of the service's ServiceFiles, and the path of that file "
     "here (NAME_FILE=..., --...-file=...)."
 )
-# A shorter one is found in too many words that mean nothing by it.
+# A shorter value would match too many harmless words.
 SHORTEST_SOUGHT = 8
 # At the end of a name: `..._PASSWORD_FILE` and `--...-password-file` say where the secret is.
 _SECRET_WORDS = (
@@ -31,25 +31,27 @@ _SECRET_TEXT = {
 
 
 def no_secret(subject: Subject) -> Iterator[str]:
-    """Looks for what Pulumi holds for a secret, for the stack's own secrets, and for what is named
-    or shaped like one. The value itself is never told.
+    """Find values that Pulumi marks secret, the stack's own secrets, and values named or shaped
+    like one.
+
+    The message never contains the value.
     """
     if not subject.type.startswith("docker:"):
         return
-    told = set()
+    reported = set()
     for key in sorted(set(subject.props) - subject.unknown):
         if key in subject.secret or _has_a_value(subject, subject.props[key]):
-            told.add(key)
-            yield f"`{key}` has a secret in it, which `docker inspect` shows: {MEND}"
+            reported.add(key)
+            yield f"`{key}` has a secret in it, which `docker inspect` shows: {FIX}"
     if not subject.is_a("Container"):
         return
-    if "envs" not in told:
+    if "envs" not in reported:
         for name, value in subject.environment:
             if what := _what(name, value):
-                yield f"The environment's {name} is {what}, which `docker inspect` shows: {MEND}"
-    if not told & {"command", "entrypoints"}:
+                yield f"The environment's {name} is {what}, which `docker inspect` shows: {FIX}"
+    if not reported & {"command", "entrypoints"}:
         for what in _in_arguments(subject.arguments):
-            yield f"The command has {what}, which `docker inspect` shows: {MEND}"
+            yield f"The command has {what}, which `docker inspect` shows: {FIX}"
 
 
 def _has_a_value(subject: Subject, value: Any) -> bool:
@@ -62,7 +64,7 @@ def _has_a_value(subject: Subject, value: Any) -> bool:
 
 
 def _what(name: str, value: str) -> str | None:
-    """What an entry of the environment is, if it is a secret."""
+    """Return what kind of secret an environment entry is, or None."""
     if value and _SECRET_NAME.fullmatch(name):
         return "a secret by its name"
     return next((what for what, shape in _SECRET_TEXT.items() if shape.search(value)), None)

@@ -1,4 +1,4 @@
-"""What keeps a stack running and its data there."""
+"""Require that a stack keeps running and keeps its data."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ DAY_SECONDS = 86400
 MIN_DAYS = 7
 MIN_DAYS_IN_PRODUCTION = 30
 RETENTION_FLAG = "--storage.tsdb.retention.time"
-# Of who hands its blocks to Thanos, whose compactor decides how long they are kept.
+# Set on a Prometheus that uploads its blocks to Thanos, whose compactor decides their retention.
 BLOCK_FLAG = "--storage.tsdb.max-block-duration"
 BUCKET_FLAG = "--retention.resolution-raw"
-# Made anew when they are gone, by the program or by the next backup; every other volume is data.
+# Volumes that the program or the next backup recreates; every other volume is data.
 MADE_ANEW = ("-config-volume", "-scratch-volume")
 TEXTFILE_VOLUME = f"{TEXTFILE}-volume"
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -53,7 +53,7 @@ def digests(subject: Subject) -> Iterator[str]:
     if not subject.in_production:
         return
     key = {"RemoteImage": "name", "Container": "image"}.get(subject.type.rsplit(":", 1)[-1])
-    # One that is built here has none to be named by.
+    # A locally built image has no registry digest.
     if key is None or key in subject.unknown or "build" in subject.props:
         return
     reference = subject.props.get(key)
@@ -81,26 +81,26 @@ def retention(subject: Subject) -> Iterator[str]:
         return
     days = MIN_DAYS_IN_PRODUCTION if subject.in_production else MIN_DAYS
     if bucket := subject.argument(BUCKET_FLAG):
-        mend = f"`pulumi config set --path thanos.retention.raw {days}d --stack {subject.stack}`."
-        yield from _too_short(BUCKET_FLAG, bucket, days, mend)
+        fix = f"`pulumi config set --path thanos.retention.raw {days}d --stack {subject.stack}`."
+        yield from _too_short(BUCKET_FLAG, bucket, days, fix)
     if not _is_prometheus(subject) or subject.argument(BLOCK_FLAG):
         return
-    mend = f"`pulumi config set retentionTime {days}d --stack {subject.stack}` or longer."
+    fix = f"`pulumi config set retentionTime {days}d --stack {subject.stack}` or longer."
     kept = subject.argument(RETENTION_FLAG)
     if kept is None:
-        yield f"It has no {RETENTION_FLAG}, and Prometheus' default is 15d: {mend}"
+        yield f"It has no {RETENTION_FLAG}, and Prometheus' default is 15d: {fix}"
         return
-    yield from _too_short(RETENTION_FLAG, kept, days, mend)
+    yield from _too_short(RETENTION_FLAG, kept, days, fix)
 
 
-def _too_short(flag: str, kept: str, days: int, mend: str) -> Iterator[str]:
+def _too_short(flag: str, kept: str, days: int, fix: str) -> Iterator[str]:
     try:
         seconds = duration_seconds(kept)
     except ValueError as error:
-        yield f"{flag}={kept} {error}. {mend}"
+        yield f"{flag}={kept} {error}. {fix}"
         return
     if seconds < days * DAY_SECONDS:
-        yield f"It keeps {kept}, less than {days} days: {mend}"
+        yield f"It keeps {kept}, less than {days} days: {fix}"
 
 
 def _is_prometheus(subject: Subject) -> bool:

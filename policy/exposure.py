@@ -1,4 +1,4 @@
-"""Who gets in: published ports, and Grafana's login."""
+"""Restrict access: published ports and Grafana's login."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def no_open_port(subject: Subject) -> Iterator[str]:
 
 
 def _is_every_interface(address: str) -> bool:
-    """Docker publishes on all of them where no address is given."""
+    """Return whether Docker publishes on all interfaces, as it does without an address."""
     try:
         return not address or ipaddress.ip_address(address.strip("[]")).is_unspecified
     except ValueError:
@@ -31,10 +31,10 @@ def _is_every_interface(address: str) -> bool:
 
 
 def _is_guarded(subject: Subject) -> bool:
-    """Whether the service speaks TLS and asks who is there, as far as its container shows.
+    """Return whether the service uses TLS and authentication, as far as its container shows.
 
-    Grafana always asks (see `grafana_asks`). Prometheus and Alertmanager have both in one file; an
-    exporter's has TLS alone.
+    Grafana always asks for a login (see `grafana_asks`). Prometheus and Alertmanager have TLS and
+    passwords in one file; an exporter's file has TLS alone.
     """
     protocols = [value for name, value in subject.environment if name == "GF_SERVER_PROTOCOL"]
     if protocols:

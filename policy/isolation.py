@@ -1,4 +1,4 @@
-"""A container stays in its place: docs/decisions/0002-hardening.md."""
+"""Keep containers isolated from the host: docs/decisions/0002-hardening.md."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ DECISION = "docs/decisions/0002-hardening.md"
 DOCKER_SOCKET = "docker.sock"
 NAMESPACES = {"networkMode": "network", "pidMode": "PID", "ipcMode": "IPC", "usernsMode": "user"}
 READ_ONLY_ROOT = "the host's / (read-only)"
-# What decision 2 allows, by container.
+# Access that decision 2 allows, by container.
 ALLOWED = {"node-exporter": frozenset({"the host's PID namespace", READ_ONLY_ROOT})}
 
 
@@ -32,15 +32,15 @@ def not_privileged(subject: Subject) -> Iterator[str]:
 
 
 def no_way_into_the_host(subject: Subject) -> Iterator[str]:
-    for access, mend in _accesses(subject):
-        # Every host has one: node-exporter-monitor-2.
+    for access, fix in _accesses(subject):
+        # Names with a host at the end count too: node-exporter-monitor-2.
         known = next((one for one in ALLOWED if f"{subject.name}-".startswith(f"{one}-")), "")
         if access not in ALLOWED.get(known, ()):
-            yield f"It has {access}: {mend}"
+            yield f"It has {access}: {fix}"
 
 
 def _accesses(subject: Subject) -> Iterator[tuple[str, str]]:
-    """What a resource has of the host, and what to do about it."""
+    """Yield each access to the host that a resource has, and how to remove it."""
     if subject.is_a("Volume") and "bind" in (subject.props.get("driverOpts") or {}).get("o", ""):
         yield "a folder of the host for a volume", "leave `driverOpts` out and let Docker keep it."
     if not subject.is_a("Container"):

@@ -1,4 +1,4 @@
-"""The policies by name. All are mandatory: what breaks one is not made."""
+"""All policies by name. All are mandatory: a resource that violates one is not created."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LEVEL = "mandatory"
 
 @dataclass(frozen=True)
 class Policy:
-    """`description` is the rule in one sentence."""
+    """Named rule; `description` states it in one sentence."""
 
     name: str
     description: str
@@ -22,7 +22,7 @@ class Policy:
 
 @dataclass(frozen=True)
 class Violation:
-    """`message` says what is wrong and how to mend it."""
+    """Violation of a policy; `message` says what is wrong and how to fix it."""
 
     policy: str
     level: str
@@ -62,7 +62,7 @@ POLICIES = (
 
 
 def violations(subject: Subject) -> Iterator[Violation]:
-    """What a resource breaks, policy by policy."""
+    """Yield a resource's violations, policy by policy."""
     for policy in POLICIES:
         for message in policy.rule(subject):
             yield Violation(policy.name, LEVEL, f"{subject.type}::{subject.name}", message)

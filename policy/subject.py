@@ -1,4 +1,4 @@
-"""A resource as the rules see it."""
+"""Resource in the form that the policies check."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from components.rules.overrides import PROD
 
 @dataclass(frozen=True)
 class Subject:
-    """A resource about to be made.
+    """Resource about to be created.
 
-    `props` are its inputs by their camelCase names, secrets unwrapped. `unknown` are those that
-    only another resource's making will tell. `secret` are those that Pulumi holds for a secret,
-    where that can be seen, and `secret_values` what must stand in none of them.
+    `props` are its inputs by their camelCase names, secrets unwrapped. `unknown` are inputs whose
+    value depends on a resource not created yet. `secret` are inputs that Pulumi marks secret, where
+    that is visible, and `secret_values` are values that must appear in none of them.
     """
 
     stack: str
@@ -28,7 +28,7 @@ class Subject:
     secret_values: frozenset[str] = field(default=frozenset(), repr=False)
 
     def is_a(self, kind: str) -> bool:
-        """Whether this is, say, a `docker:index/container:Container`, by the last part."""
+        """Return whether the type's last part is this, such as `Container`."""
         return self.type.rsplit(":", maxsplit=1)[-1] == kind
 
     @property
@@ -37,11 +37,11 @@ class Subject:
 
     @property
     def arguments(self) -> list[str]:
-        """What a container is started with."""
+        """The command line arguments of a container."""
         return [*self.props.get("entrypoints", ()), *self.props.get("command", ())]
 
     def argument(self, flag: str) -> str | None:
-        """The value of `--flag=value` or `--flag value`."""
+        """Return the value of `--flag=value` or `--flag value`."""
         arguments = self.arguments
         for place, argument in enumerate(arguments):
             if argument.startswith(f"{flag}="):
@@ -52,10 +52,10 @@ class Subject:
 
     @property
     def environment(self) -> list[tuple[str, str]]:
-        """Names and values: a name may stand there twice."""
+        """The names and values of the environment; a name may occur twice."""
         entries = (entry.partition("=") for entry in self.props.get("envs", ()))
         return [(name, value) for name, _, value in entries]
 
 
 Rule = Callable[[Subject], Iterator[str]]
-"""Says what is wrong and how to mend it, once for each fault; nothing where all is right."""
+"""Yields a message with the fix for each violation."""

@@ -1,4 +1,4 @@
-"""Alertmanager: the container, its routes as files, and silences that survive it."""
+"""Alertmanager's container, its configuration, and silences that survive the container."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def render_templates(settings: Settings) -> str:
 
 
 def spec(settings: Settings, name: str = "alertmanager") -> ServiceSpec:
-    """One of the servers; with several, the addresses by which they find each other."""
+    """Return one of the servers; with several, including the addresses of its peers."""
     files = {
         "alertmanager.yml": routing.render_config(settings),
         "notifications.tmpl": render_templates(settings),
@@ -60,10 +60,10 @@ def spec(settings: Settings, name: str = "alertmanager") -> ServiceSpec:
             command=[
                 f"--config.file={receivers.CONFIG_DIR}/alertmanager.yml",
                 f"--storage.path={DATA_DIR}",
-                # How much of its silences, and of what it has already told, a crash may cost it.
-                # The default is a quarter of an hour: a silence gone, a page repeated.
+                # Limits the silences and notification log entries lost in a crash.
+                # The default of 15 minutes would lose silences and repeat pages.
                 f"--data.maintenance-interval={SNAPSHOT_INTERVAL}",
-                # Where the links in messages lead.
+                # The URL of links in messages.
                 f"--web.external-url={settings.url(name)}",
                 *_cluster_flags(settings, name),
                 *tls_files.server_flags(settings, receivers.CONFIG_DIR),
@@ -72,7 +72,7 @@ def spec(settings: Settings, name: str = "alertmanager") -> ServiceSpec:
             port=PORT,
             more_ports=[
                 PublishedPort(GOSSIP_PORT, settings.gossip_port(name), protocol)
-                # Over TLS it is all TCP.
+                # Gossip over TLS uses TCP only.
                 for protocol in (("tcp",) if settings.tls else ("tcp", "udp"))
                 if name in settings.gossip_peers
             ],
@@ -106,7 +106,7 @@ def _cluster_flags(settings: Settings, name: str) -> list[str]:
     if elsewhere := dict(settings.gossip_peers):
         return [
             f"--cluster.listen-address=0.0.0.0:{GOSSIP_PORT}",
-            # Its own is one of Docker's, which no other host knows.
+            # Its own address is on a Docker network, which other hosts cannot reach.
             f"--cluster.advertise-address={elsewhere.pop(name)}",
             *(f"--cluster.peer={address}" for address in elsewhere.values()),
             *tls_files.gossip_flags(settings, receivers.CONFIG_DIR),
@@ -116,7 +116,7 @@ def _cluster_flags(settings: Settings, name: str) -> list[str]:
         # One Alertmanager has no peers to gossip with.
         return ["--cluster.listen-address="]
     own = peers.pop(name)
-    # By address: a name is looked up at the start alone, when others may not be there yet.
+    # By address: a name is resolved only at start, when peers may not exist yet.
     return [
         f"--cluster.listen-address={own}:{GOSSIP_PORT}",
         *(f"--cluster.peer={address}:{GOSSIP_PORT}" for address in peers.values()),
@@ -124,7 +124,9 @@ def _cluster_flags(settings: Settings, name: str) -> list[str]:
 
 
 def _probe(settings: Settings) -> str:
-    """With peers it is ready once it has heard from them what is silenced and what was sent."""
+    """Return the health probe; with peers it succeeds once silences and notification log are
+    synced.
+    """
     settled = " | grep -q ready" if len(settings.replicas("alertmanager")) > 1 else ""
     if not settings.tls:
         ready = http_probe(PORT, "/-/ready")

@@ -17,10 +17,11 @@ from components.settings.settings import Settings
 
 @dataclass(frozen=True)
 class Inhibition:
-    """While an alert of `source` fires, the alerts of `target` that agree on `equal` are held back.
+    """Inhibition of the alerts of `target` while an alert of `source` with the same labels `equal`
+    fires.
 
-    Alertmanager takes a label that both sides lack as equal: a label in `equal` that not every
-    alert has needs a matcher that asks for it.
+    Alertmanager takes a label that both alerts lack as equal: a label in `equal` that not every
+    alert has needs a matcher that requires it.
     """
 
     source: tuple[str, ...]

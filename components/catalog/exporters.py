@@ -1,4 +1,4 @@
-"""Every exporter, by the kinds of services that there are."""
+"""All exporters, derived from the kinds of services."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A container image, as the table of images has it."""
+"""Container image, an entry of the image table."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Image:
-    """An official image: `uid` is the user that its service runs as, and owns its files."""
+    """Official image: `uid` is the user that its service runs as and that owns its files."""
 
     repository: str
     tag: str

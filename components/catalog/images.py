@@ -1,6 +1,6 @@
-"""Every image, its tag and digest, in one table.
+"""Table of all images with tag and digest.
 
-A digest stands here only where it could be confirmed: docs/decisions/0003-image-digests.md.
+A digest is listed only if it could be confirmed: docs/decisions/0003-image-digests.md.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ IMAGES: dict[str, Image] = {
         "sha256:e9733bafb1bdef9b00e25a21f8f99dc26a22224bf16641ad754d1649f4c3357a",
         65534,
     ),
-    # In front of several Grafanas. No digest: its pair with this tag stands in one place only.
+    # In front of several Grafanas. No digest: only one source lists it for this tag.
     "haproxy": Image("haproxy", "3.2.22-alpine", None, 99),
     **{exporter.service: exporter.image for exporter in EXPORTERS},
-    # No digest: its pair with this tag stands in one place only. Not the image's own user (1001):
-    # the sidecar writes into Prometheus' volume, and what its like share must be theirs too.
+    # No digest: only one source lists it for this tag. Not the image's own user (1001): the
+    # sidecar writes into Prometheus' volume, and the components share a volume as well.
     "thanos": Image("thanosio/thanos", "v0.42.4", None, 65534),
     "demo-postgres": Image(
         "postgres",
@@ -45,7 +45,7 @@ IMAGES: dict[str, Image] = {
         "sha256:becdda6c7f4b3fb42e42fd7f120bbf5c54c4caaaf16f26da24e4563d2c1f0576",
         999,
     ),
-    # The base that demo/Dockerfile builds on; the demo's backend and traffic run what it makes.
+    # Base image of demo/Dockerfile, from which the demo's backend and traffic are built.
     "demo-python": Image(
         "python",
         "3.13.16-slim",

@@ -1,4 +1,4 @@
-"""What the program knows of one kind of monitored service; all registries are derived from it."""
+"""Facts about one kind of monitored service, from which all registries are derived."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from components.catalog.image import Image
 
 @dataclass(frozen=True)
 class Exporter:
-    """An exporter: `service` names its container, `job` its scrape job.
+    """Exporter: `service` names its container, `job` its scrape job.
 
     `port` is the one it listens on and is published on. `of_application`: it connects to the
     application, and so joins the application's networks. `spec(settings, host)` in
-    `components/exporters/<job>.py` makes its container.
+    `components/exporters/<job>.py` returns its container.
     """
 
     service: str
@@ -27,13 +27,13 @@ class Exporter:
 
 @dataclass(frozen=True)
 class Integration:
-    """One kind of monitored service: the module that has it is named like the kind.
+    """Kind of monitored service; its module is named like the kind.
 
     `service` is the label of its alerts. While `down_alert` fires, its other alerts are inhibited.
     `rule_files` are names in `rules/`, `dashboards` modules of `components/dashboards` with a
     function `sheet(alerts)`; the first one explains its alerts. `destination` is the receiver, by
-    name, that also gets its alerts, beside those of its severity. `default`: stacks that do not set
-    `watch` monitor it. `has_servers`: `vitalstream:servers` says where it is.
+    name, that gets its alerts in addition to those of their severity. `default`: stacks that do not
+    set `watch` monitor it. `has_servers`: `vitalstream:servers` says where it is.
     """
 
     kind: str

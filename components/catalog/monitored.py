@@ -1,4 +1,4 @@
-"""The kinds of services that a stack can monitor."""
+"""Kinds of services that a stack can monitor."""
 
 from __future__ import annotations
 
@@ -24,5 +24,5 @@ Monitored = Annotated[str, AfterValidator(_known)]
 
 
 def not_monitored(monitored: Sequence[Monitored]) -> list[Monitored]:
-    """Return the kinds that are monitored by default and are left out."""
+    """Return the default kinds that are left out."""
     return [kind for kind in DEFAULT_MONITORED if kind not in monitored]

@@ -1,4 +1,4 @@
-"""Which /28 of `networkPool` each network of a stack gets."""
+"""Assignment of the /28 subnets of `networkPool` to a stack's networks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ipaddress import IPv4Network
 
 POOL_PREFIX = 24
 SUBNET_PREFIX = 28
-# A network keeps its place for good: another one would replace the network and all that is in it.
+# A network's place never changes: another one would replace the network and its containers.
 _PLACES = (
     "alertmanager", "grafana", "prometheus", "node-exporter", "postgres-exporter",
     "redis-exporter", "demo", "gossip", "thanos", "thanos-query", "thanos-storage",
@@ -14,7 +14,7 @@ _PLACES = (
 
 
 def subnet_of(pool: IPv4Network, name: str) -> IPv4Network | None:
-    """Return the part of a /24 that is the network's; None where it has no place there."""
+    """Return the network's part of a /24; None where it has no place there."""
     if name not in _PLACES:
         return None
     return list(pool.subnets(new_prefix=SUBNET_PREFIX))[_PLACES.index(name)]

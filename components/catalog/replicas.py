@@ -1,4 +1,4 @@
-"""What the replicas of a service are called: the first keeps the service's name and its data."""
+"""Names of a service's replicas: the first keeps the service's name and its data."""
 
 from __future__ import annotations
 
@@ -7,36 +7,36 @@ MOST = {"prometheus": 4, "alertmanager": 7, "grafana": 4}
 NODE_EXPORTER = "node-exporter"
 MAIN = ""
 """The host that `dockerHost` is: where everything runs that is not placed."""
-# How far the default ports of one replica are from those of the next.
+# Distance between the default ports of two replicas.
 _PORT_STEP = 100
 
 
 def names(service: str, count: int) -> tuple[str, ...]:
-    """`prometheus`, `prometheus-2`, ..."""
+    """Return `prometheus`, `prometheus-2`, ..."""
     return (service, *(f"{service}-{number}" for number in range(2, count + 1)))
 
 
 def base(name: str) -> str:
-    """The service that `name` is one of: `prometheus` for `prometheus-2`, else `name` itself."""
+    """Return the service of a replica: `prometheus` for `prometheus-2`, else `name` itself."""
     if name.startswith(f"{NODE_EXPORTER}-"):
         return NODE_EXPORTER
     return _BASES.get(name, name)
 
 
 def node_exporter(host: str) -> str:
-    """That of a host: each has one, and only the first has no name."""
+    """Return the exporter of a host: each host has one, and only the first has no suffix."""
     return f"{NODE_EXPORTER}-{host}" if host else NODE_EXPORTER
 
 
 def default_port(name: str, first: int) -> int:
-    """Where one is published unless the settings say else; `first` is the service's own port."""
+    """Return a replica's default published port; `first` is the service's own port."""
     service = base(name)
     return first + _PORT_STEP * names(service, MOST.get(service, 1)).index(name)
 
 
 _BASES = {name: service for service, most in MOST.items() for name in names(service, most)}
 _BASES |= dict.fromkeys(names("thanos-sidecar", MOST["prometheus"]), "thanos-sidecar")
-# Several Grafanas are published as one.
+# Several Grafanas are published by their balancer.
 PUBLISHED = frozenset(
     name for name, service in _BASES.items() if service in ("prometheus", "alertmanager")
 )

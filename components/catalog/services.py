@@ -1,4 +1,4 @@
-"""Every service: the port it is published on and what it may use, unless the settings say else."""
+"""All services, with their default ports and resource limits."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Service:
     port: int | None = None
 
 
-# What each used under the demo's traffic, with room to grow: docs/reference/performance.md.
+# Usage measured under the demo's traffic, plus a margin: docs/reference/performance.md.
 SERVICES: dict[str, Service] = {
     "prometheus": Service(Limit("1g", 1), 9090),
     "grafana": Service(Limit("512m", 1), 3000),

@@ -1,4 +1,4 @@
-"""The processes of Thanos, and the ports where each is found."""
+"""Thanos components and their ports."""
 
 from __future__ import annotations
 

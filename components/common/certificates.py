@@ -1,4 +1,4 @@
-"""What is wrong with a certificate, its key or its authority, in words, before anybody gets it.
+"""Validation of certificates, keys and authorities before they are deployed.
 
 The rules are those of the clients: Go's crypto/tls in Prometheus and Grafana, and browsers.
 """
@@ -18,14 +18,14 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 MIN_RSA_BITS = 2048
-# P-224 and other curves are not in Go's nor in browsers' TLS; Ed25519 is in no browser's.
+# Neither Go nor browsers support P-224 and other curves in TLS; no browser supports Ed25519.
 CURVES = ("secp256r1", "secp384r1", "secp521r1")
 MAX_CHAIN = 8
 _PEM_CERTIFICATE = "-----BEGIN CERTIFICATE-----"
 
 
 def authority_problems(text: str) -> Iterator[str]:
-    """Faults of the authorities that clients trust: one certificate or several."""
+    """Return the faults of the authorities that clients trust: one certificate or several."""
     if problem := _form_problem(text):
         yield problem
         return
@@ -40,10 +40,10 @@ def authority_problems(text: str) -> Iterator[str]:
 
 
 def certificate_problems(text: str, authorities: str, hosts: Sequence[str]) -> Iterator[str]:
-    """Faults of the servers' certificate, which intermediate ones may follow.
+    """Return the faults of the servers' certificate, which intermediate ones may follow.
 
-    `hosts` are the names and addresses that clients ask for; `authorities` is empty where they are
-    not known.
+    `hosts` are the names and addresses that clients connect to; `authorities` is empty where they
+    are not known.
     """
     if problem := _form_problem(text):
         yield problem
@@ -67,7 +67,7 @@ def certificate_problems(text: str, authorities: str, hosts: Sequence[str]) -> I
 
 
 def key_problems(text: str, certificate: str) -> Iterator[str]:
-    """Faults of the private key; `certificate` is empty where none is known."""
+    """Return the faults of the private key; `certificate` is empty where none is known."""
     try:
         key = serialization.load_pem_private_key(text.encode(), password=None)
     except TypeError:
@@ -83,7 +83,7 @@ def key_problems(text: str, certificate: str) -> Iterator[str]:
 
 @lru_cache
 def covers(text: str, host: str) -> bool:
-    """Whether the certificate is for that name or address; one star stands for one label."""
+    """Return whether the certificate is for that name or address; `*` matches one label."""
     names = {name.lower() for name in _alternative_names(_parse(text)[0])}
     try:
         address = str(ipaddress.ip_address(host.strip("[]")))
@@ -94,7 +94,7 @@ def covers(text: str, host: str) -> bool:
 
 
 def expiry(text: str) -> datetime:
-    """When the first of the certificates of a PEM text ends."""
+    """Return when the first of a PEM text's certificates expires."""
     return min(certificate.not_valid_after_utc for certificate in _parse(text))
 
 

@@ -1,4 +1,4 @@
-"""The base class of the settings' models, and names that they know."""
+"""Base class of the settings' models, and the service names that they accept."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Frozen(BaseModel):
 def known_service(
     known: frozenset[str], what: str, replicas: frozenset[str] = frozenset()
 ) -> AfterValidator:
-    """Check a service's name. `replicas` are known as well, and are not listed in the error."""
+    """Check a service's name. `replicas` are accepted too, but not listed in the error."""
 
     def check(name: str) -> str:
         if name not in known | replicas:

@@ -1,4 +1,4 @@
-"""Problems in one setting: found by one check, reported together."""
+"""Problems of one setting, found by one check and reported together."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong at `path` below the setting.
+    """Problem at `path` below the setting.
 
     `fix` is set where a command on that path does not help, `remove` where the path has to go.
     `setting` is the field that it is about, if that is another than the one being checked.
@@ -23,7 +23,7 @@ class Problem:
 
 
 class Problems(ValueError):
-    """Raised by a field's validator; the settings loader reports each problem by its own path."""
+    """Raised by a field's validator; the settings loader reports each problem by its path."""
 
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__("; ".join(problem.text for problem in problems))

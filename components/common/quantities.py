@@ -1,4 +1,4 @@
-"""Durations, byte sizes and memory limits as Prometheus and Docker write them."""
+"""Durations, byte sizes and memory limits in the notation of Prometheus and Docker."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MEMORY = re.compile(r"([0-9]+)([mg])")
 
 
 def duration_seconds(text: str) -> float:
-    """The seconds of a Prometheus duration such as `30d` or `1h30m`.
+    """Return the seconds of a Prometheus duration such as `30d` or `1h30m`.
 
     Source: Prometheus, "Time durations"; a year is 365 days. Raises ValueError.
     """
@@ -47,7 +47,7 @@ def duration_seconds(text: str) -> float:
 
 
 def size_bytes(text: str) -> int:
-    """The bytes of a Prometheus size such as `10GB`.
+    """Return the bytes of a Prometheus size such as `10GB`.
 
     Prometheus counts in powers of 2 (1KB is 1024B). Raises ValueError.
     """
@@ -64,7 +64,7 @@ def size_bytes(text: str) -> int:
 
 
 def memory_mebibytes(text: str) -> int:
-    """The MiB of a Docker memory limit such as `512m` or `2g`. Raises ValueError."""
+    """Return the MiB of a Docker memory limit such as `512m` or `2g`. Raises ValueError."""
     match = _MEMORY.fullmatch(text)
     if match is None:
         raise ValueError("is not a memory limit: a whole number of MiB or GiB, such as 512m or 2g")
@@ -72,10 +72,10 @@ def memory_mebibytes(text: str) -> int:
 
 
 def go_duration(seconds: int) -> str:
-    """Seconds in the form in which Go prints them (`90` -> `1m30s`).
+    """Format seconds as Go prints them (`90` -> `1m30s`).
 
-    The Docker provider reads durations back in this form: any other way to write the
-    same duration is an update at every preview.
+    The Docker provider reads durations back in this form: any other notation of the same duration
+    is an update at every preview.
     """
     hours, rest = divmod(seconds, 3600)
     minutes, left = divmod(rest, 60)

@@ -1,7 +1,7 @@
-"""Masks credentials in text that people will read: user info of URLs, passwords in parameters.
+"""Masking of credentials in messages: user info of URLs, passwords in parameters.
 
-A message may quote what somebody pasted into the wrong setting. It masks too much rather than too
-little: `host:80,user@example.com` looks like user info.
+A message may quote text pasted into the wrong setting. It masks too much rather than too little:
+`host:80,user@example.com` looks like user info.
 """
 
 from __future__ import annotations
@@ -44,9 +44,10 @@ _USER_OF_SSH = re.compile(r"[A-Za-z0-9._-]+")
 
 
 def redact(text: str) -> str:
-    """Mask the credentials in a text of any kind, such as a message or a file.
+    """Mask the credentials in any text, such as a message or a file.
 
-    The user of `ssh://user@host` is kept: SSH URLs have no passwords, and it says where one is.
+    The user of `ssh://user@host` is kept: SSH URLs contain no passwords, and the user is needed to
+    understand them.
     """
     text = _URL.sub(_masked_url, text)
     text = _NO_SCHEME.sub(lambda found: f"{found['kept'] or ''}{MASK}@", text)
@@ -55,10 +56,10 @@ def redact(text: str) -> str:
 
 
 def redact_value(value: Any, name: str = "") -> Any:
-    """Mask the credentials in a setting's value of any shape, keys of maps included.
+    """Mask the credentials in a setting's value of any shape, including the keys of maps.
 
-    `name` is the value's own, which can say that it is a secret. Of a single text the end is
-    known, so that a password with a space in it is masked as well.
+    `name` is the setting's name, which may say that it is a secret. The end of a single text is
+    known, so that a password with a space in it is masked as a whole.
     """
     if isinstance(value, Mapping):
         return {redact(str(key)): redact_value(item, str(key)) for key, item in value.items()}

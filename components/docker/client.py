@@ -1,4 +1,4 @@
-"""A client of a Docker Engine, wherever it is: a socket here, behind ssh, or over TLS."""
+"""Client of a Docker Engine: by local socket, over ssh, or over TLS."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from components.docker import ssh_tunnel
 
 
 class _WithItsOwnAuthorities(docker.APIClient):
-    """REQUESTS_CA_BUNDLE, where somebody has set it, would win over the folder's ca.pem."""
+    """API client that ignores REQUESTS_CA_BUNDLE, which would override the folder's ca.pem."""
 
     @property
     def trust_env(self) -> bool:
@@ -19,14 +19,14 @@ class _WithItsOwnAuthorities(docker.APIClient):
 
     @trust_env.setter
     def trust_env(self, _asked: bool) -> None:
-        """Set by requests as it begins."""
+        """Ignore the value that requests sets."""
 
 
 def docker_client(docker_host: str, certificates: str = "") -> docker.DockerClient:
-    """`certificates` is the folder of the client's ca.pem, cert.pem and key.pem, for an engine that
-    asks for them.
+    """Return a client of the engine.
 
-    Raises DockerException or OSError where no engine answers.
+    `certificates` is the folder of the client's ca.pem, cert.pem and key.pem, for an engine that
+    requires them. Raises DockerException or OSError where no engine answers.
     """
     if certificates:
         return _over_tls(docker_host, Path(certificates))

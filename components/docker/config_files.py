@@ -1,7 +1,7 @@
-"""Files that a container reads: checked, put into a volume and taken up without a replacement.
+"""Configuration files of a container: checked, copied to a volume and applied in place.
 
-The provider's own `uploads` would replace the container at every edit, and fail on a read-only
-root file system.
+The provider's own `uploads` would replace the container at every edit, and fail on a read-only root
+file system.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from components.settings.settings import Settings
 
 @dataclass(frozen=True)
 class NoticesItself:
-    """For a service that reads its files whenever it needs them."""
+    """No action: the service reads its files whenever it needs them."""
 
     def as_props(self) -> dict[str, Any]:
         return {}
@@ -29,7 +29,7 @@ class NoticesItself:
 
 @dataclass(frozen=True)
 class ReloadOnChange:
-    """SIGHUP, for Prometheus and Alertmanager: their log says whether the reload succeeded."""
+    """Send SIGHUP to Prometheus or Alertmanager, whose log says whether the reload succeeded."""
 
     def as_props(self) -> dict[str, Any]:
         return {"reload": True}
@@ -37,7 +37,7 @@ class ReloadOnChange:
 
 @dataclass(frozen=True)
 class RunOnChange:
-    """A command run inside the container."""
+    """Run a command inside the container."""
 
     command: tuple[str, ...]
 
@@ -47,7 +47,7 @@ class RunOnChange:
 
 @dataclass(frozen=True)
 class RestartOnChange:
-    """For a service that reads its files only when it starts."""
+    """Restart the service, which reads its files only when it starts."""
 
     def as_props(self) -> dict[str, Any]:
         return {"restart": True}
@@ -58,12 +58,13 @@ OnChange = NoticesItself | ReloadOnChange | RunOnChange | RestartOnChange
 
 @dataclass(frozen=True)
 class ConfigFilesArgs:
-    """`files` by path below `target`; `secret_files` likewise, mode 0400 and encrypted in state.
+    """Inputs of `ConfigFiles`.
 
-    `on_change` is for all files but those at or below the paths of `on_change_below`, which have
-    ways of their own. `checker` is a command of the service's own image, run on the files at
-    `target`; empty where the service has none. `owned` are other volumes, by name, and where the
-    service mounts them: their roots are made its user's before it starts.
+    `files` by path below `target`; `secret_files` likewise, with mode 0400 and encrypted in state.
+    `on_change` applies to all files except those at or below the paths of `on_change_below`, which
+    have their own actions. `checker` is a command of the service's image, run on the files at
+    `target`; empty where the service has none. `owned` are other volumes, by name, and their mount
+    points in the service: their roots are chowned to the service's user before it starts.
     """
 
     service: str

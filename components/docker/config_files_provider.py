@@ -34,8 +34,8 @@ from components.docker.volume_files import (
     Volume,
 )
 
-# Prometheus gives a receiver of remote write that is taken out or changed a minute, one after the
-# other, for what it still has to send; who takes one out that is away for good waits for that.
+# Prometheus gives each remote write receiver that is removed or changed a minute to take pending
+# samples, one receiver after the other; removing an unreachable one takes that long.
 RELOAD_SECONDS = 150
 RESTART_SECONDS = 60
 # Alertmanager says that it has loaded its configuration, and only then applies it.
@@ -66,8 +66,10 @@ class ConfigFilesError(Exception):
 
 
 def connect(docker_host: str, host: str = "", certificates: str = "") -> docker.DockerClient:
-    """A client of the Docker Engine that the provider uses: that of a `host` of the settings, with
-    the client's `certificates` in a folder. Raises ConfigFilesError.
+    """Return a client of the Docker Engine that the provider uses.
+
+    That is the engine of a `host` of the settings, with the client's `certificates` in a folder.
+    Raises ConfigFilesError.
     """
     try:
         client = docker_client(docker_host, certificates)
@@ -78,7 +80,9 @@ def connect(docker_host: str, host: str = "", certificates: str = "") -> docker.
 
 
 def connect_to(props: Mapping[str, Any]) -> docker.DockerClient:
-    """The same, by what a resource has of `components.docker.engines.Engine.props`."""
+    """Return a client for the engine in the inputs made by
+    `components.docker.engines.Engine.props`.
+    """
     host, certificates = props.get("host"), props.get("docker_certificates")
     if host or certificates:
         return connect(props["docker_host"], host or "", certificates or "")
@@ -86,7 +90,7 @@ def connect_to(props: Mapping[str, Any]) -> docker.DockerClient:
 
 
 def unreachable(docker_host: str, host: str, why: str) -> str:
-    """What is said of an engine that does not answer: that of a `host`, or of `dockerHost`."""
+    """Return the error for an engine that does not answer: that of a `host`, or of `dockerHost`."""
     if not host:
         return (
             f"No Docker Engine answers at {docker_host} (vitalstream:dockerHost): {why}. "
@@ -104,15 +108,16 @@ class ConfigFilesProvider(ResourceProvider):
     serialize_as_secret_always = False
 
     def configure(self, req: ConfigureRequest) -> None:
-        """Called in the engine's plugin process alone."""
+        """Configure the provider; called only in the engine's plugin process."""
         # The engine prints whatever comes out of here with its stack; the message is enough. In a
         # process that runs a Pulumi program this would hang it: Pulumi reads its own stack.
         sys.tracebacklimit = 0
 
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
-        """Lets the service's own checker judge changed files, in previews too.
+        """Run the service's own checker on changed files, in previews too.
 
-        A failure names no property: the engine would print the whole value of it before the reason.
+        A failure names no property: the engine would print the property's whole value before the
+        reason.
         """
         changed = any(olds.get(key) != news.get(key) for key in _COMPARED)
         if not changed or not news["checker"]:
@@ -148,7 +153,7 @@ class ConfigFilesProvider(ResourceProvider):
             found = volume.read()
             owned = {at: to for at, to in _owned(props).items() if volume.owns(at, to)}
         except docker.errors.ImageNotFound:
-            # Nothing to look with until the next `up` pulls it: taken to be as it was.
+            # The files cannot be read without the image, which `up` pulls: assume no change.
             return ReadResult(id_, props)
         except docker.errors.NotFound:
             return ReadResult("", {})
@@ -162,7 +167,7 @@ class ConfigFilesProvider(ResourceProvider):
         return ReadResult(id_, outs)
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
-        """Nothing: the files go with their volume, which is a resource of its own."""
+        """Do nothing: the files go with their volume, which is a separate resource."""
 
     def _apply(self, news: Mapping[str, Any], olds: Mapping[str, Any]) -> None:
         client = connect_to(news)
@@ -189,7 +194,7 @@ def _owned(props: Mapping[str, Any]) -> Mapping[str, str]:
 
 
 def _changed_files(news: Mapping[str, Any], olds: Mapping[str, Any]) -> set[str]:
-    """The paths of the files that are new, other than before, or gone."""
+    """Return the paths of files that are new, changed or removed."""
     before, now = (
         {**props.get("files", {}), **props.get("secret_files", {})} for props in (olds, news)
     )
@@ -208,7 +213,7 @@ def _refusal(props: Mapping[str, Any], client: docker.DockerClient) -> str | Non
         return None
     for text in props["secret_files"].values():
         words = words.replace(text.strip(), "[secret]") if text.strip() else words
-    # promtool says a paragraph a file; the ones about good files only bury the others.
+    # promtool prints a paragraph for each file; those about valid files would bury the others.
     faults = [part for part in words.split("\n\n") if "SUCCESS" not in part or "FAILED" in part]
     words = "\n\n".join(faults) or words
     checker = " ".join(props["checker"])
@@ -216,15 +221,15 @@ def _refusal(props: Mapping[str, Any], client: docker.DockerClient) -> str | Non
 
 
 def _activate(props: Mapping[str, Any], changed: set[str], client: docker.DockerClient) -> None:
-    """Makes the running container use the new files; before the first start there is none."""
+    """Make the running container use the new files; do nothing before its first start."""
     try:
         container = client.containers.get(props["container"])
     except docker.errors.NotFound:
         return
     if container.status != "running":
         return
-    ways = [_way(props, path) for path in changed]
-    # A command first: it needs the service as it runs. A restart reads everything anew.
+    ways = [_action(props, path) for path in changed]
+    # Commands run first: they need the running service. A restart then reads all files again.
     for command in {tuple(way["run"]) for way in ways if way.get("run")}:
         _run(container, list(command))
     if any(way.get("restart") for way in ways):
@@ -233,8 +238,8 @@ def _activate(props: Mapping[str, Any], changed: set[str], client: docker.Docker
         _reload(container)
 
 
-def _way(props: Mapping[str, Any], path: str) -> Mapping[str, Any]:
-    """How the service is told of a change of that file."""
+def _action(props: Mapping[str, Any], path: str) -> Mapping[str, Any]:
+    """Return the action that makes the service read a change of that file."""
     below: Mapping[str, Mapping[str, Any]] = props.get("on_change_below") or {}
     own = (way for top, way in below.items() if path == top or path.startswith(f"{top}/"))
     how: Mapping[str, Any] = next(own, props["on_change"])
@@ -242,7 +247,7 @@ def _way(props: Mapping[str, Any], path: str) -> Mapping[str, Any]:
 
 
 def _reload(container: Container) -> None:
-    """SIGHUP, then wait for the service's own word that it took the new configuration."""
+    """Send SIGHUP and wait until the service logs that it loaded the new configuration."""
     before = max(_log(container), default="")
     container.kill(signal="SIGHUP")
     deadline = time.monotonic() + RELOAD_SECONDS
@@ -267,7 +272,7 @@ def _said(container: Container, before: str, *words: str) -> bool:
 
 
 def _log(container: Container) -> list[str]:
-    """The last lines, each with Docker's time before it, which sorts as text."""
+    """Return the last lines, each prefixed with Docker's timestamp, which sorts as text."""
     output = container.logs(timestamps=True, tail=LOG_LINES)
     return output.decode(errors="replace").splitlines()
 
@@ -283,7 +288,7 @@ def _run(container: Container, command: list[str]) -> None:
 
 
 def _restart(container: Container) -> None:
-    """For services that read a file at their start only. A gap of a scrape or two."""
+    """Restart a service that reads its files only at start. This costs one or two scrapes."""
     container.restart(timeout=10)
     deadline = time.monotonic() + RESTART_SECONDS
     while time.monotonic() < deadline:

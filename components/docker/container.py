@@ -1,7 +1,7 @@
-"""The one hardened way to make a container.
+"""The hardened container that every service runs in.
 
-Every value is written in the form in which the Docker provider reads it back, so that a second
-`up` changes nothing.
+Every value is written in the form in which the Docker provider reads it back, so that a second `up`
+changes nothing.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ HEALTHY_MARK = "/tmp/healthy"
 STEADY_PAUSE_SECONDS = 15
 PROBE_SECONDS = 5
 MAX_OPEN_FILES = 8192
-# pulumi-docker 5.2.0 has no PIDs limit. This one counts all processes of the uid on the host, other
-# containers' too, hence the room.
+# pulumi-docker 5.2.0 has no PIDs limit. This ulimit counts all processes of the uid on the host,
+# other containers' too, hence the high value.
 MAX_PROCESSES = 4096
 # Planned as an update by the provider and never applied (pulumi-docker 5.2.0).
 NEVER_UPDATED_IN_PLACE = ["healthcheck", "tmpfs", "init", "mounts"]
@@ -34,7 +34,7 @@ NEVER_UPDATED_IN_PLACE = ["healthcheck", "tmpfs", "init", "mounts"]
 
 @dataclass(frozen=True)
 class Network:
-    """A network to join, the names to be found by in it, and an address of one's own there."""
+    """Network to join, the aliases of the container in it, and its fixed address there, if any."""
 
     name: pulumi.Input[str]
     aliases: tuple[str, ...] = ()
@@ -43,7 +43,7 @@ class Network:
 
 @dataclass(frozen=True)
 class PublishedPort:
-    """One more port for other hosts, beside the service's own; `protocol` is tcp or udp."""
+    """Additional port for other hosts, beside the service's own; `protocol` is tcp or udp."""
 
     internal: int
     external: int
@@ -52,11 +52,11 @@ class PublishedPort:
 
 @dataclass(frozen=True)
 class ContainerSpec:
-    """What one service needs beyond what all of them get.
+    """Properties of one service beyond those that all containers share.
 
     `probe` is a shell command that succeeds once the service serves. A service with a `port` is
-    published, if the settings publish it, on the address and at the port they give it: that of
-    `published_as`, for who stands in front of others. `image` is its key in the table of images,
+    published, if the settings publish it, at the address and port that they set for `published_as`,
+    which differs from the service behind a balancer. `image` is its key in the table of images,
     where that is not the service's own name.
     """
 
@@ -78,7 +78,7 @@ class ContainerSpec:
 
     @property
     def uid(self) -> int:
-        """The user that the service runs as, which owns its files."""
+        """User id that the service runs as, which owns its files."""
         return IMAGES[self.image_key].uid
 
     @property
@@ -87,7 +87,7 @@ class ContainerSpec:
 
     @property
     def published(self) -> str:
-        """The name by which the settings give it a port."""
+        """Name under which the settings publish the service."""
         return self.published_as or self.service
 
 
@@ -98,23 +98,25 @@ def container_name(stack: str, service: str) -> str:
 def volume_mount(
     volume: pulumi.Input[str], target: str, *, read_only: bool
 ) -> docker.ContainerMountArgs:
-    """A named volume. `mounts` are read back by the provider, `volumes` are not."""
+    """Return the mount of a named volume. The provider reads back `mounts`, not `volumes`."""
     return docker.ContainerMountArgs(
         type="volume", source=volume, target=target, read_only=read_only
     )
 
 
 def http_probe(port: int, path: str, *, tls: bool = False) -> str:
-    """Asks on the loopback: over TLS too there is nobody in between, and nothing to verify."""
+    """Return a probe of the loopback address, where TLS needs no verification."""
     if tls:
         return f"wget -q -O /dev/null --no-check-certificate https://127.0.0.1:{port}{path}"
     return f"wget -q -O /dev/null http://127.0.0.1:{port}{path}"
 
 
 def busybox_probe(port: int, path: str, *, tls: bool) -> str:
-    """For images whose wget is BusyBox' own, which up to 1.36 cannot agree on TLS with servers made
-    by newer Go (docker-library/busybox#162). Those servers tell a client that speaks plain HTTP
-    that it should not: then it is known that one listens, and speaks TLS.
+    """Return a probe for images with BusyBox' wget.
+
+    BusyBox up to 1.36 cannot negotiate TLS with servers built with newer Go
+    (docker-library/busybox#162). Such a server answers plain HTTP with an error that says it
+    expects TLS, which shows that it is listening.
     """
     asked = http_probe(port, path, tls=tls)
     if not tls:
@@ -130,7 +132,7 @@ def hardened_container(
     networks: Sequence[Network],
     opts: pulumi.ResourceOptions,
 ) -> docker.Container:
-    """`spec` as a running container, healthy before Pulumi goes on."""
+    """Create the container of `spec`; Pulumi continues once it is healthy."""
     limit = settings.limit(spec.service)
     memory = memory_mebibytes(limit.memory)
     return docker.Container(
@@ -170,7 +172,7 @@ def hardened_container(
         dns_opts=list(spec.dns_opts) or None,
         ulimits=[_ulimit("nofile", MAX_OPEN_FILES), _ulimit("nproc", MAX_PROCESSES)],
         init=True,
-        # Monitoring comes back after a reboot and never gives up: `on-failure` does neither.
+        # Restarts after a reboot and without a limit of attempts: `on-failure` does neither.
         restart="unless-stopped",
         log_driver="json-file",
         log_opts={"max-size": "10m", "max-file": "3"},

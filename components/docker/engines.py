@@ -1,4 +1,4 @@
-"""The Docker Engines of a stack: one a host, and who is made by which."""
+"""Docker Engines of a stack: one per host, and the engine of each service."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from components.settings.settings import Settings
 
 @dataclass(frozen=True)
 class Engine:
-    """`host` is its name in `vitalstream:hosts`, empty for `dockerHost`; `certificates` is the
-    folder of the client's, empty where there are none.
+    """Docker Engine of a host.
+
+    `host` is its name in `vitalstream:hosts`, empty for `dockerHost`; `certificates` is the folder
+    of the client's certificate, empty where there is none.
     """
 
     url: str
@@ -20,7 +22,7 @@ class Engine:
 
     @property
     def props(self) -> dict[str, str]:
-        """What a dynamic resource has to know to connect to it: `connect_to` reads them."""
+        """Inputs from which `connect_to` connects a dynamic resource to the engine."""
         named = {"host": self.host} if self.host else {}
         return {
             "docker_host": self.url,
@@ -30,12 +32,12 @@ class Engine:
 
     @property
     def provider_name(self) -> str:
-        """Of the resource that is its provider."""
+        """Name of the engine's provider resource."""
         return f"docker-{self.host}" if self.host else "docker"
 
 
 def engines(settings: Settings) -> list[Engine]:
-    """That of `dockerHost` first."""
+    """Return all engines, that of `dockerHost` first."""
     others = settings.hosts.items()
     return [
         Engine(settings.docker_host),
@@ -44,7 +46,7 @@ def engines(settings: Settings) -> list[Engine]:
 
 
 def engine_of(settings: Settings, service: str) -> Engine:
-    """The one that a service, or a replica of one, runs on."""
+    """Return the engine that a service, or one of its replicas, runs on."""
     host = settings.host_of(service)
     return next(engine for engine in engines(settings) if engine.host == host)
 

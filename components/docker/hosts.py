@@ -1,4 +1,4 @@
-"""The hosts of a stack: of each the provider and the networks, for what runs there."""
+"""Hosts of a stack: the provider and the networks of each."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from components.settings.settings import Settings
 
 
 class Hosts:
-    """With several, or with object storage, nothing is made on any of them before `checks` have
-    passed, also where an `up` has no preview.
+    """Resources of each host.
+
+    With several hosts, or with object storage, nothing is created on any of them before `checks`
+    have passed, even if `up` skips its preview.
     """
 
     def __init__(self, settings: Settings, checks: Sequence[pulumi.Resource]) -> None:
@@ -32,9 +34,9 @@ class Hosts:
         }
 
     def on(self, service: str = MAIN) -> pulumi.ResourceOptions:
-        """What makes a service's resources on the host it is placed on."""
+        """Return the options that create a service's resources on its host."""
         return self._options[self._settings.host_of(service)]
 
     def networks(self, service: str = MAIN) -> StackNetworks:
-        """Those of the host a service is placed on."""
+        """Return the networks of the host that a service is placed on."""
         return self._networks[self._settings.host_of(service)]

@@ -1,8 +1,8 @@
-"""Who can reach whom on a host: a star around Prometheus, and the application's networks.
+"""Networks of a host: a star around Prometheus, and the application's networks.
 
-Each service shares a network with Prometheus and with nobody else, so that what breaks into one
-service finds no way to the next. An exporter has no way out either, unless its port is published
-or what it looks at is in no network of Docker's. Between hosts there are published ports alone.
+Each service shares a network with Prometheus and with no other service, so that an intruder in one
+service cannot reach the next. An exporter has no route to the outside either, unless its port is
+published or its target is in no Docker network. Hosts reach each other only by published ports.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from components.catalog.thanos import QUERIER
 from components.docker.container import Network
 from components.settings.settings import Settings
 
-# Published, and Alertmanager has to get out to Slack and the mail server.
+# They are published, and Alertmanager needs a route to Slack and the mail server.
 OPEN = ("alertmanager", "grafana")
 
 
 class StackNetworks(pulumi.ComponentResource):
-    """The networks of each service on a host, by `hub`, `of` and `of_exporter`."""
+    """Networks of each service on a host, by `hub`, `of` and `of_exporter`."""
 
     def __init__(
         self,
@@ -80,39 +80,45 @@ class StackNetworks(pulumi.ComponentResource):
 
     @property
     def hub(self) -> Sequence[Network]:
-        """Prometheus' own: one with each service, and those of the application."""
+        """Return Prometheus' networks: one with each service, and those of the application."""
         return [*self._own.values(), *self._thanos, *self._application]
 
     def of(self, service: str) -> Sequence[Network]:
-        """What a service shares with Prometheus, and Grafana with the querier too."""
+        """Return the network that a service shares with Prometheus, and Grafana with the querier
+        too.
+        """
         return [
             self._own[replicas.base(service)],
             *(self._to_querier if service == "grafana" else []),
         ]
 
     def of_thanos(self, service: str) -> Sequence[Network]:
-        """One network of all its parts and Prometheus; beyond it the querier has Grafana, and the
-        others their way out to the object storage.
+        """Return the network of all Thanos components and Prometheus.
+
+        The querier also joins Grafana's network; the others also get a route to the object storage.
         """
         return [*self._thanos, *(self._to_querier if service == QUERIER else self._to_storage)]
 
     def of_alertmanager(self, name: str) -> Sequence[Network]:
-        """With peers, also the network in which they find each other, at an address of its own."""
+        """Return its networks; with peers, also the gossip network, at a fixed address."""
         own = self.of("alertmanager")
         return [*own, replace(self._gossip, ipv4=self._addresses[name])] if self._gossip else own
 
     @property
     def of_grafana(self) -> Sequence[Network]:
-        """Its own, and that of the database it shares, if that is in one of Docker's."""
+        """Return its network, and that of its shared database, if that is a Docker network."""
         return [*self.of("grafana"), *self._database]
 
     def of_exporter(self, exporter: Exporter) -> Sequence[Network]:
-        """Its own, and the application's if it looks at the application."""
+        """Return its network, and the application's if it monitors the application."""
         own = self.of(exporter.service)
         return [*own, *self._application] if exporter.of_application else own
 
     def _open(self, settings: Settings) -> Sequence[str]:
-        """On a host of its own a Prometheus may have nobody else's network to be published by."""
+        """Return the services whose networks have a route to the outside.
+
+        Prometheus is one of them on a host of its own, where no other network may publish it.
+        """
         if not self._host:
             return OPEN
         there = {replicas.base(name) for name in settings.services_on(self._host)}
@@ -139,7 +145,7 @@ class StackNetworks(pulumi.ComponentResource):
         internal: bool,
         subnet: IPv4Network | None = None,
     ) -> Network:
-        """With a `subnet`, its members can have addresses of their own choice."""
+        """Create a bridge network; with a `subnet`, its members can have fixed addresses."""
         if subnet is None and settings.network_pool:
             subnet = subnet_of(IPv4Network(settings.network_pool), name)
         bridge = docker.Network(
@@ -147,7 +153,7 @@ class StackNetworks(pulumi.ComponentResource):
             name=f"vitalstream-{settings.stack}-{name}",
             driver="bridge",
             internal=internal,
-            # The gateway too: Docker tells it, and what is told and not written is a replacement.
+            # The gateway too: Docker returns it, and leaving it out would be a replacement.
             ipam_configs=[docker.NetworkIpamConfigArgs(subnet=str(subnet), gateway=str(subnet[1]))]
             if subnet
             else None,

@@ -1,4 +1,4 @@
-"""The Docker providers: one for each engine that the stack runs on."""
+"""Docker providers: one for each engine that the stack runs on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from components.docker.engines import Engine
 
 
 def docker_provider(engine: Engine, after: Sequence[pulumi.Resource]) -> docker.Provider:
-    """`after` has been looked at before anything is made by it."""
+    """Create an engine's provider once the checks in `after` have passed."""
     return docker.Provider(
         engine.provider_name,
         host=engine.url,

@@ -1,4 +1,4 @@
-"""A service of the stack: its image, volumes, files and container, in the order they need."""
+"""Service of the stack: its image, volumes, files and container, in order of dependency."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from components.docker.container import (
 from components.settings.settings import Settings
 
 DATA_SUFFIX = "-data"
-# A changed label or option is a deletion and a new, empty volume.
+# A changed label or option deletes the volume and creates an empty one.
 FROZEN = ["labels", "driver", "driverOpts"]
 
 
 @dataclass(frozen=True)
 class ServiceFiles:
-    """The files of a service: see `ConfigFilesArgs`."""
+    """Files of a service: see `ConfigFilesArgs`."""
 
     target: str
     on_change: OnChange
@@ -37,10 +37,13 @@ class ServiceFiles:
 
 @dataclass(frozen=True)
 class ServiceSpec:
-    """`data_dir` is where the service keeps what must survive its container, `scratch_dir` what it
-    can make anew. `inboxes` are volumes that others write into, by name, and where the service
-    reads them. `owned` are volumes, by their whole names, and where it has them mounted to write:
-    their roots are made its user's, as `scratch_dir` is, since no image has a folder there.
+    """Container, files and volumes of a service.
+
+    `data_dir` is the mount point of data that must survive the container, `scratch_dir` that of
+    data the service can recreate. `inboxes` are volumes that other services write to, by name, and
+    where this service reads them. `owned` are volumes, by full name, and where the service mounts
+    them to write: their roots are chowned to the service's user, as `scratch_dir` is, since no
+    image has a folder there.
     """
 
     container: ContainerSpec
@@ -52,8 +55,10 @@ class ServiceSpec:
 
 
 class Service(pulumi.ComponentResource):
-    """`image` is one that is built here or shared; without it, the service's own is pulled. What is
-    in `after` is there, and healthy, before the service's files or container are touched.
+    """Service with all its resources.
+
+    `image` is one that is built here or shared; without it, the service's own is pulled. The
+    resources in `after` exist and are healthy before the service's files or container change.
     """
 
     container: docker.Container
@@ -106,12 +111,12 @@ class Service(pulumi.ComponentResource):
 
 
 def pulled_image(service: str, name: str, opts: pulumi.ResourceOptions) -> docker.RemoteImage:
-    """Pulled if it is not there. Kept on destroy: other stacks of the host may run it."""
+    """Pull an image if it is missing. It stays on destroy: other stacks may run it."""
     return docker.RemoteImage(f"{service}-image", name=name, keep_locally=True, opts=opts)
 
 
 def data_volume(settings: Settings, service: str, opts: pulumi.ResourceOptions) -> docker.Volume:
-    """What must survive."""
+    """Create a volume whose content must survive."""
     return docker.Volume(
         f"{service}{DATA_SUFFIX}",
         name=f"{container_name(settings.stack, service)}{DATA_SUFFIX}",
@@ -126,7 +131,7 @@ def data_volume(settings: Settings, service: str, opts: pulumi.ResourceOptions) 
 def _named_volume(
     settings: Settings, name: str, resource: str, opts: pulumi.ResourceOptions
 ) -> docker.Volume:
-    """One whose content can be made anew."""
+    """Create a volume whose content can be recreated."""
     return docker.Volume(
         resource,
         name=container_name(settings.stack, name),
@@ -162,7 +167,7 @@ def _config_files(
         settings,
         ConfigFilesArgs(
             service=service,
-            # Literal names, not outputs: a preview then knows them and can check the files.
+            # A literal name instead of an output, so that a preview can check the files.
             volume=name,
             image=image,
             uid=spec.container.uid,

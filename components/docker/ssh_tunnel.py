@@ -1,7 +1,7 @@
-"""A Docker Engine behind ssh, as a socket on this machine.
+"""Docker Engine behind ssh, forwarded to a socket on this machine.
 
-The Docker SDK's own way starts an ssh for every request, needs another ssh library besides, and
-fails now and then where it runs inside Pulumi's plugin: seen. Here one ssh carries all of them.
+The Docker SDK's own support starts an ssh process for every request, needs another ssh library, and
+was seen to fail occasionally inside Pulumi's plugin. Here one ssh process carries all requests.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ import urllib.parse
 from dataclasses import dataclass
 from pathlib import Path
 
-# Where an engine listens, and the Docker CLI looks, unless somebody has decided otherwise.
+# The default socket of the engine and of the Docker CLI.
 REMOTE_SOCKET = "/var/run/docker.sock"
 CONNECT_SECONDS = 10
 READY_SECONDS = 18
 READY = "ready"
 OPTIONS = (
-    # Nobody is there to type a password.
+    # Never prompt for a password.
     "BatchMode=yes",
     f"ConnectTimeout={CONNECT_SECONDS}",
     "ExitOnForwardFailure=yes",
-    # One that is gone is noticed after a minute.
+    # A lost connection is detected after a minute.
     "ServerAliveInterval=20",
 )
 
 
 class TunnelError(OSError):
-    """ssh does not get there; the message has its own words."""
+    """Failure of ssh; the message contains ssh's own output."""
 
 
 @dataclass
@@ -47,7 +47,7 @@ _opening: dict[str, threading.Lock] = {}
 
 
 def local_url(docker_host: str) -> str:
-    """Where this process reaches the engine of an ssh:// address. Raises TunnelError."""
+    """Return the local address of the engine of an ssh:// address. Raises TunnelError."""
     with _lock:
         opening = _opening.setdefault(docker_host, threading.Lock())
     with opening:
@@ -66,7 +66,7 @@ def _open(docker_host: str) -> _Tunnel:
     command += [part for option in OPTIONS for part in ("-o", option)]
     command += ["-l", there.username] if there.username else []
     command += ["-p", str(there.port)] if there.port else []
-    # It ends with its input, and so with this process, however that ends.
+    # It ends with its input, and so with this process in every case.
     command += ["--", there.hostname or "", f"echo {READY}; exec cat >/dev/null"]
     with words.open("w") as said:
         try:

@@ -1,7 +1,6 @@
-"""How a service is served, and how others ask it: in clear text, or over TLS and with a password.
+"""TLS and password files of servers and of their clients.
 
-What a service needs for it lies in the folder `tls/` of its files, all of it readable by that
-service alone.
+A service's files are in the folder `tls/` of its files, all of them readable by that service alone.
 """
 
 from __future__ import annotations
@@ -25,12 +24,12 @@ CLIENT = f"{FOLDER}/client.yml"
 GOSSIP = f"{FOLDER}/gossip.yml"
 WITH_PASSWORD = ("prometheus", "alertmanager", "grafana", "thanos-query")
 """Who asks for `webPassword`: Grafana for its metrics alone, it has a login of its own."""
-# 2**10 rounds, some 0.1 s: once for each who asks, since the servers remember the answer.
+# 2**10 rounds, about 0.1 s: once per client, since the servers cache the result.
 BCRYPT_COST = 10
 
 
 def key_pair(settings: Settings) -> dict[str, str]:
-    """The certificate and its key, by path; nothing without TLS."""
+    """Return the certificate and its key, by path; nothing without TLS."""
     if not settings.tls:
         return {}
     return {
@@ -40,15 +39,15 @@ def key_pair(settings: Settings) -> dict[str, str]:
 
 
 def authority(settings: Settings) -> dict[str, str]:
-    """The authority alone, for who asks without a password; nothing without TLS."""
+    """Return the authority's certificate, for clients without a password; nothing without TLS."""
     return {AUTHORITY: _lines(settings.tls_ca)} if settings.tls else {}
 
 
 def server_files(settings: Settings, *, password: bool, service: str) -> dict[str, str]:
-    """The files of a server that reads a `web.config.file`; nothing without TLS.
+    """Return the files of a server that reads a `web.config.file`; nothing without TLS.
 
-    Format: https://prometheus.io/docs/prometheus/latest/configuration/https/. Paths in it are seen
-    from its own folder.
+    Format: https://prometheus.io/docs/prometheus/latest/configuration/https/. Paths in it are
+    relative to its folder.
     """
     if not settings.tls:
         return {}
@@ -65,15 +64,15 @@ def server_files(settings: Settings, *, password: bool, service: str) -> dict[st
 
 
 def server_flags(settings: Settings, folder: str) -> list[str]:
-    """The flag that names the server's file in `folder`; none without TLS."""
+    """Return the flag that names the server's file in `folder`; none without TLS."""
     return [f"--web.config.file={folder}/{SERVER}"] if settings.tls else []
 
 
 def gossip_files(settings: Settings, folder: str, service: str) -> dict[str, str]:
-    """The file for Alertmanagers that talk from host to host; nothing without TLS.
+    """Return the gossip TLS file of Alertmanagers on several hosts; nothing without TLS.
 
-    Format: https://prometheus.io/docs/alertmanager/latest/https/#gossip-traffic. The certificate is
-    a server's and says nothing of a client, so who connects stays unknown.
+    Format: https://prometheus.io/docs/alertmanager/latest/https/#gossip-traffic. The certificate
+    identifies a server and no client, so peers are encrypted but not authenticated.
     """
     if not settings.tls:
         return {}
@@ -91,14 +90,15 @@ def gossip_files(settings: Settings, folder: str, service: str) -> dict[str, str
 
 
 def gossip_flags(settings: Settings, folder: str) -> list[str]:
-    """The flag that names that file in `folder`; none without TLS."""
+    """Return the flag that names that file in `folder`; none without TLS."""
     return [f"--cluster.tls-config={folder}/{GOSSIP}"] if settings.tls else []
 
 
 def client_files(settings: Settings, folder: str, service: str) -> dict[str, str]:
-    """The files of who asks `service`, with a `http.config.file` among them; nothing without TLS.
+    """Return the files of a client of `service`, including a `http.config.file`; nothing without
+    TLS.
 
-    Format: `http_config` of Prometheus and Alertmanager, of which promtool and amtool read a file.
+    Format: `http_config` of Prometheus and Alertmanager, which promtool and amtool also read.
     """
     if not settings.tls:
         return {}
@@ -117,7 +117,9 @@ def client_files(settings: Settings, folder: str, service: str) -> dict[str, str
 def client_config(
     settings: Settings, folder: str, service: str, *, password: bool
 ) -> dict[str, Any]:
-    """How `service` is asked by who has the `client_files` in `folder`; nothing without TLS."""
+    """Return the `http_config` of a client that has the `client_files` in `folder`; nothing without
+    TLS.
+    """
     if not settings.tls:
         return {}
     config: dict[str, Any] = {
@@ -135,11 +137,11 @@ def client_config(
 
 
 def _hashed(settings: Settings, service: str) -> str:
-    """The password as the server keeps it.
+    """Return the password's hash as the server stores it.
 
-    The salt is not random, or the file would be another in every preview. It comes from the
-    certificate, which no other installation has, and from the names of stack and service; not from
-    the password, of which a fast hash must not stand in the file.
+    The salt is not random, or the file would change in every preview. It is derived from the
+    certificate, which no other installation has, and from the names of stack and service. It is not
+    derived from the password, whose fast hash must not be in the file.
     """
     parts = (settings.tls_certificate, settings.stack, service)
     digest = hashlib.sha256("\0".join(parts).encode()).digest()[:16]
@@ -148,7 +150,7 @@ def _hashed(settings: Settings, service: str) -> str:
 
 
 def _bcrypt_base64(digest: bytes) -> bytes:
-    """Base64 in bcrypt's own alphabet and without padding: 22 characters for 16 bytes."""
+    """Encode with bcrypt's own alphabet, without padding: 22 characters for 16 bytes."""
     standard = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
     theirs = b"./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
     return base64.b64encode(digest).rstrip(b"=").translate(bytes.maketrans(standard, theirs))

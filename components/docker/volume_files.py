@@ -1,6 +1,6 @@
-"""Puts files into a Docker volume, reads them back, and has a service's own checker judge them.
+"""Write files into a Docker volume, read them back, and run a service's checker on them.
 
-All of it goes through the Docker API of the given host, by containers of the service's own image
+Everything goes through the Docker API of the given host, by containers of the service's own image
 that are created and mostly never started, so it works on a remote host too.
 """
 
@@ -18,7 +18,7 @@ import docker.errors
 from docker.models.containers import Container
 from docker.types import Mount
 
-# With the volume as its value: so what a killed process leaves behind can be found.
+# Its value is the volume, so that containers left by a killed process can be found.
 HELPER_LABEL = "vitalstream.helper"
 CHECK_SECONDS = 60
 SECRET_MODE = 0o400
@@ -27,7 +27,7 @@ PUBLIC_MODE = 0o444
 
 @dataclass(frozen=True)
 class File:
-    """A file's text and mode, by its path below the volume's mount point."""
+    """File's text and mode, by its path below the volume's mount point."""
 
     text: str
     mode: int
@@ -35,7 +35,7 @@ class File:
 
 @dataclass(frozen=True)
 class Volume:
-    """A volume as a service sees it: mounted at `target`, owned by `uid`, with `image`'s tools."""
+    """Volume as a service mounts it: at `target`, owned by `uid`, with the tools of `image`."""
 
     client: docker.DockerClient
     name: str
@@ -44,7 +44,7 @@ class Volume:
     uid: int
 
     def put(self, files: Mapping[str, File]) -> None:
-        """Writes the files and removes all others."""
+        """Write the files and remove all others."""
         with self._container() as container:
             gone = sorted(set(self._read(container)) - set(files))
             container.put_archive(self.target, _archive(files, self.uid))
@@ -52,13 +52,13 @@ class Volume:
             self._remove(gone)
 
     def read(self) -> dict[str, str]:
-        """The text of every file. Raises docker.errors.NotFound where the volume is gone."""
+        """Return the text of every file. Raises docker.errors.NotFound for a missing volume."""
         self.client.volumes.get(self.name)
         with self._container() as container:
             return self._read(container)
 
     def own(self, name: str, target: str) -> None:
-        """Makes the root of another volume, which Docker makes for root, the service's user's."""
+        """Chown the root of another volume, which Docker creates for root, to the service."""
         entry = tarfile.TarInfo(target.strip("/"))
         entry.type, entry.mode = tarfile.DIRTYPE, 0o755
         entry.uid = entry.gid = self.uid
@@ -69,23 +69,23 @@ class Volume:
             container.put_archive("/", buffer.getvalue())
 
     def owns(self, name: str, target: str) -> bool:
-        """Whether it is; not of a volume that is gone."""
+        """Return whether the service's user owns it; False for a missing volume."""
         try:
             self.client.volumes.get(name)
         except docker.errors.NotFound:
             return False
         with self._container(name=name, target=target) as container:
             stream, _ = container.get_archive(target)
-            # The root comes first; what is in the volume may be large.
+            # The root comes first in the archive; the rest of the volume may be large.
             head = next(iter(stream))
             with tarfile.open(fileobj=io.BytesIO(head), mode="r|") as archive:
                 root = archive.next()
         return root is not None and root.uid == self.uid
 
     def check(self, files: Mapping[str, File], checker: Sequence[str]) -> str | None:
-        """What the checker says against the files, or None if it has nothing to say.
+        """Return the checker's output if it refuses the files, else None.
 
-        The files are put into a scratch container without network; the volume is not touched.
+        The files are copied to a temporary container without network; the volume is not changed.
         """
         container = self.client.containers.create(
             self.image,
@@ -100,7 +100,7 @@ class Volume:
             container.put_archive("/", _archive(files, self.uid, below=self.target))
             container.start()
             status = container.wait(timeout=CHECK_SECONDS)["StatusCode"]
-            # One stream after the other: how their lines mix differs from engine to engine.
+            # One stream after the other: engines interleave their lines differently.
             streams = [container.logs(stdout=out, stderr=not out) for out in (True, False)]
             words = [stream.decode(errors="replace").strip() for stream in streams]
             output = "\n\n".join(filter(None, words))
@@ -154,7 +154,7 @@ def _remove_container(container: Container) -> None:
 
 
 def _archive(files: Mapping[str, File], uid: int, below: str = "") -> bytes:
-    """A tar of the files; their folders too, since Docker would make those for root alone."""
+    """Return a tar of the files with their folders, which Docker would create for root alone."""
     buffer = io.BytesIO()
     prefix = below.strip("/")
     paths = {posixpath.join(prefix, path): file for path, file in files.items()}
@@ -174,7 +174,7 @@ def _archive(files: Mapping[str, File], uid: int, below: str = "") -> bytes:
 
 
 def _parents(path: str, prefix: str) -> list[str]:
-    """The folders of a path that are ours to make: not `/etc` itself."""
+    """Return the folders of a path that have to be created: not `/etc` itself."""
     folders = []
     folder = posixpath.dirname(path)
     while folder and folder != prefix:

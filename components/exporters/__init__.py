@@ -1,1 +1,1 @@
-"""The exporters' containers: one module each, named like the scrape job."""
+"""Containers of the exporters: one module each, named like the scrape job."""

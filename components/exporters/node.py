@@ -1,4 +1,4 @@
-"""node_exporter: the host's CPU, memory, disks and network."""
+"""node_exporter: a host's CPU, memory, disks and network."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from components.settings.settings import Settings
 
 HOST_ROOT = "/host"
 CONFIG_DIR = "/etc/node_exporter"
-# The volume in which `ops backup` leaves word of the last backup.
+# The volume in which `ops backup` writes the time of the last backup.
 TEXTFILE = "textfile"
 TEXTFILE_DIR = "/textfile"
-# Not the machine's disks: kernel and container mounts, and memory that looks like a disk.
+# Kernel and container mounts and memory file systems, which are not disks of the host.
 IGNORED_FILESYSTEMS = (
     "^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|fusectl|hugetlbfs|mqueue"
     "|nsfs|overlay|proc|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|sysfs|tmpfs|tracefs)$"
@@ -44,7 +44,7 @@ LINK_PROC = (
 
 
 def spec(settings: Settings, host: str = MAIN) -> ServiceSpec:
-    """That of a host of `vitalstream:hosts`, or of the one where all else runs."""
+    """Return the exporter of a host of `vitalstream:hosts`, or of the main host."""
     service = replicas.node_exporter(host)
     files = tls_files.server_files(settings, service=service, password=False)
     return ServiceSpec(
@@ -60,10 +60,10 @@ def spec(settings: Settings, host: str = MAIN) -> ServiceSpec:
                 *([] if host else [f"--collector.textfile.directory={TEXTFILE_DIR}"]),
                 f"--collector.netclass.ignored-devices={IGNORED_INTERFACES}",
                 f"--collector.netdev.device-exclude={IGNORED_INTERFACES}",
-                # Over netlink these would be the container's figures.
+                # Read over netlink, these would be the container's figures.
                 "--no-collector.netdev.netlink",
                 "--no-collector.arp",
-                # A figure for every protocol, which nothing here asks for.
+                # Figures of every protocol, which no rule or dashboard reads.
                 "--no-collector.netstat",
                 "--no-collector.sockstat",
                 *tls_files.server_flags(settings, CONFIG_DIR),

@@ -19,7 +19,7 @@ SECRETS_DIR = "/etc/redis_exporter"
 def spec(settings: Settings, _host: str = MAIN) -> ServiceSpec:
     password = settings.redis_password.get_secret_value()
     user = settings.redis_user
-    # The exporter looks its password up by address; newer ones by user and address.
+    # The exporter finds its password by address; newer versions by user and address.
     passwords = {f"redis://{settings.redis_address}": password}
     if user:
         passwords[f"redis://{user}@{settings.redis_address}"] = password
@@ -28,7 +28,7 @@ def spec(settings: Settings, _host: str = MAIN) -> ServiceSpec:
             service="redis-exporter",
             command=[
                 f"--redis.addr=redis://{settings.redis_address}",
-                # Not in the address: a user without a password there is taken for the password.
+                # Not in the address, where a user without a password is taken for the password.
                 *([f"--redis.user={user}"] if user else []),
                 f"--redis.password-file={SECRETS_DIR}/passwords.json",
                 *(

@@ -1,4 +1,4 @@
-"""An exporter's container, made from its facts and its module's `spec`."""
+"""Exporter container, made from its catalog entry and its module's `spec`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def spec_of(exporter: Exporter) -> Callable[[Settings, str], ServiceSpec]:
 
 
 class ExporterService(Service):
-    """One exporter, in the networks of what it monitors; `host` is where it runs."""
+    """One exporter, in the networks of its target; `host` is where it runs."""
 
     def __init__(
         self,

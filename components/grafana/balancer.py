@@ -1,7 +1,7 @@
-"""HAProxy in front of several Grafanas: their one address, and who of them is asked.
+"""HAProxy in front of several Grafanas: their common address and load balancing.
 
-A session is in the database they share, so that any of them can answer any request: nothing has
-to stick to one. Over TLS what people send is passed on as it is, and Grafana shows the certificate.
+Sessions are in the shared database, so that any Grafana can answer any request without sticky
+sessions. TLS is passed through, and Grafana presents the certificate.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ CONFIG = f"{CONFIG_DIR}/haproxy.cfg"
 
 
 def render_config(settings: Settings) -> str:
-    """`haproxy.cfg`. Source: HAProxy, "Configuration Manual", sections 4.2, 5.2 and 5.3.2."""
+    """Return `haproxy.cfg`.
+
+    Source: HAProxy, "Configuration Manual", sections 4.2, 5.2 and 5.3.2.
+    """
     mode, checks = ("tcp", _tls_checks(settings)) if settings.tls else ("http", "check")
     servers = [f"    server {name} {name}:{PORT} {checks}" for name in settings.replicas("grafana")]
     forwarded = ["    option forwardfor"] if mode == "http" else []
@@ -102,7 +105,7 @@ def spec(settings: Settings) -> ServiceSpec:
 
 
 class GrafanaBalancer(Service):
-    """Healthy once it listens; which Grafana is, it finds out itself."""
+    """Balancer, healthy once it listens; it checks the Grafanas' health itself."""
 
     def __init__(
         self,

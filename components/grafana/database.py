@@ -1,4 +1,4 @@
-"""The PostgreSQL that several Grafanas share, in place of the SQLite file that one has of its own.
+"""PostgreSQL that several Grafanas share instead of one SQLite file each.
 
 Source: Grafana, "Configure Grafana", section database; any key can be read from a file.
 """
@@ -12,7 +12,7 @@ AUTHORITY = "database_ca.pem"
 
 
 def envs(settings: Settings, folder: str) -> list[str]:
-    """The variables, with the files of `secret_files` in `folder`; none for a SQLite file."""
+    """Return the variables, with the files of `secret_files` in `folder`; none for SQLite."""
     database = settings.grafana.database
     if database is None:
         return []

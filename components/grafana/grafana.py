@@ -1,4 +1,4 @@
-"""Grafana: the container, and what the Grafana provider makes in it."""
+"""Grafana's containers and the objects that the Grafana provider creates in them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ PORT = 3000
 DATA_DIR = "/var/lib/grafana"
 SECRETS_DIR = "/etc/grafana/secrets"
 PASSWORD_FILE = f"{SECRETS_DIR}/admin_password"
-# Grafana takes its admin password from the file only when it first makes its database.
+# Grafana reads its admin password from the file only when it first creates its database.
 RESET_PASSWORD = f"grafana cli --homepath /usr/share/grafana admin reset-admin-password \
 --password-from-stdin < {PASSWORD_FILE}"
 
 
 def spec(settings: Settings, name: str = "grafana") -> ServiceSpec:
-    """One of the servers; several share a database and are published by who stands in front."""
+    """Return one of the servers; several share a database and are published by the balancer."""
     return ServiceSpec(
         ContainerSpec(
             service=name,
@@ -50,7 +50,7 @@ def spec(settings: Settings, name: str = "grafana") -> ServiceSpec:
             probe=http_probe(PORT, "/api/health", tls=settings.tls),
             port=None if settings.has_balancer else PORT,
             stop_seconds=30,
-            # Its first start makes the database.
+            # The first start creates the database.
             wait_seconds=120,
         ),
         files=ServiceFiles(

@@ -1,4 +1,4 @@
-"""What the Grafana provider makes: folders, the data source and the dashboards."""
+"""Objects of the Grafana provider: folders, the data source and the dashboards."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ OWN_FOLDER_UID = "vitalstream-own"
 
 
 class GrafanaObjects(pulumi.ComponentResource):
-    """The folders, the data source and the dashboards, with fixed uids.
+    """Folders, data source and dashboards, with fixed uids.
 
-    `servers` are the Grafanas and what stands in front of them. `dashboards` are by resource name,
-    `own_dashboards`, the user's, by uid and in a folder of their own: in one folder, a title that
-    is there twice is one dashboard to Grafana.
+    `servers` are the Grafanas and their balancer. `dashboards` are by resource name.
+    `own_dashboards`, the user's, are by uid and in a separate folder: two dashboards of the same
+    title in one folder are the same dashboard to Grafana.
 
-    The provider is configured from literals: from outputs of the container, a replacement of it
+    The provider is configured from literals: with outputs of the container, a replaced container
     would show an update of every object.
     """
 
@@ -99,7 +99,7 @@ class GrafanaObjects(pulumi.ComponentResource):
 
 
 def _data_source_url(settings: Settings) -> str:
-    """With Thanos, of who knows all Prometheus servers and what they have no more."""
+    """Return Prometheus' URL; with Thanos the querier's, which has all servers and old blocks."""
     if settings.thanos.on:
         return f"{settings.scheme}://{QUERIER}:{HTTP_PORT}"
     return f"{settings.scheme}://{settings.reach('prometheus', from_='grafana')}"

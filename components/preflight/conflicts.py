@@ -1,4 +1,4 @@
-"""What on the Docker host would stand in a stack's way, in words and with the way out."""
+"""Port, name, subnet and network conflicts on a Docker host, each with its fix."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NETWORKS_OF_A_STACK = 5
 
 @dataclass(frozen=True)
 class Port:
-    """A port to publish, or a published one."""
+    """Port to publish, or published port."""
 
     ip: str
     number: int
@@ -55,7 +55,7 @@ def missing_network(name: str, host: str | None = None) -> str:
 
 
 def taken_subnet(subnet: str, networks: Iterable[Network], stack: str) -> Iterator[str]:
-    """A line where a network that is not the stack's has some of the addresses."""
+    """Return a line where another network has some of the subnet's addresses."""
     wanted = ipaddress.ip_network(subnet)
     for network in networks:
         for config in (network.attrs.get("IPAM") or {}).get("Config") or []:
@@ -138,8 +138,10 @@ def taken_ports(
     local: bool,
     chosen: bool = True,
 ) -> Iterator[str]:
-    """A line a service whose port somebody else has. `local`: this machine is the Docker host, so
-    other programs' ports can be seen as well. `chosen`: by the settings, which can have another.
+    """Yield a line for each service whose port is in use.
+
+    `local`: this machine is the Docker host, so that other programs' ports are visible too.
+    `chosen`: the settings set the port and can set another.
     """
     containers = list(containers)
     own = [port for found in containers if of_stack(found.labels, stack) for port in _ports(found)]
@@ -166,8 +168,9 @@ def taken_ports(
 
 
 def lost_history(containers: Iterable[Container], stack: str, local: str) -> Iterator[str]:
-    """A line for each Prometheus from before Thanos that has more than it would keep from now on:
-    what is older is deleted when it starts, and nothing of it has been uploaded.
+    """Yield a line for each Prometheus from before Thanos that holds more than the new retention.
+
+    Older samples are deleted when it starts, and none of them has been uploaded.
     """
     for found in containers:
         words = found.attrs.get("Config", {}).get("Cmd") or []
@@ -198,12 +201,12 @@ def _ports(container: Container) -> list[Port]:
 def _can_bind(port: Port) -> bool:
     family = socket.AF_INET6 if ":" in port.ip else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
-        # As Docker does: connections of a moment ago do not hold a port.
+        # As Docker does, so that recently closed connections do not block a port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((port.ip, port.number))
         except OSError as error:
-            # Other faults, such as an address of no interface here, Docker words itself.
+            # Docker reports other errors itself, such as an address that no interface has.
             return error.errno != errno.EADDRINUSE
     return True
 

@@ -1,8 +1,8 @@
-"""Looks at the Docker host before anything is touched.
+"""Checks of the Docker hosts before any resource changes.
 
-A resource without a life of its own: the engine checks its inputs in every preview, and a failed
-check ends the preview in plain words. Without it, a taken port or name is Docker's own error in
-the middle of an `up`.
+A no-op resource that only runs checks: the engine checks its inputs in every preview, and a failed
+check ends the preview with a clear message. Without it, a taken port or name would be Docker's own
+error in the middle of an `up`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ DEMO_PREFIX = "demo-"
 
 
 class Preflight(Resource, module="vitalstream", name="Preflight"):
-    """Fails a preview where a Docker host cannot take what is to run there."""
+    """Fail a preview where a Docker host cannot run its part of the stack."""
 
     def __init__(self, settings: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
         left_out = {one.service for one in EXPORTERS if one not in settings.exporters}
@@ -50,7 +50,7 @@ class Preflight(Resource, module="vitalstream", name="Preflight"):
 
 
 def _wanted(settings: Settings, engine: Engine, services: Iterable[str]) -> dict[str, Any]:
-    """What has to be free, or there, on one of the hosts."""
+    """Return what must be available on one of the hosts."""
     host = engine.host
     here = [name for name in services if settings.host_of(name) == host]
     networks = {*(settings.hosts[host] if host else settings).application_networks}
@@ -73,7 +73,7 @@ def _wanted(settings: Settings, engine: Engine, services: Iterable[str]) -> dict
         "ports": ports,
         "containers": [container_name(settings.stack, name) for name in here],
         "networks": sorted(networks),
-        # Who sets it has thought of it.
+        # An explicit setting is taken as intended.
         **(
             {"local_retention": settings.thanos.local_retention}
             if settings.thanos.on

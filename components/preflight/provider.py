@@ -1,6 +1,6 @@
-"""What Pulumi runs to check `Preflight`.
+"""Dynamic provider of `Preflight`.
 
-A module of its own: the plugin process that imports it needs neither the settings nor a provider's
+A separate module: the plugin process that imports it needs neither the settings nor a provider's
 SDK, and starts faster without them.
 """
 
@@ -50,12 +50,12 @@ class PreflightProvider(ResourceProvider):
         return CreateResult("preflight", props)
 
     def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
-        """What was looked for; without it every preview after this one would show a change."""
+        """Return the new inputs as state; otherwise every later preview would show a change."""
         return UpdateResult(news)
 
 
 def _unreachable(hosts: list[dict[str, Any]]) -> list[str]:
-    """All of those that do not answer, which takes as long as one of them."""
+    """Return all hosts that do not answer; asking them in parallel takes as long as one."""
 
     def ask(host: dict[str, Any]) -> str | None:
         try:
@@ -64,7 +64,7 @@ def _unreachable(hosts: list[dict[str, Any]]) -> list[str]:
         except ConfigFilesError as error:
             return str(error)
 
-    # Not waited for at the end: what no host answers may take the system minutes to give up on.
+    # Do not wait for the threads: the system may take minutes to give up on an unreachable host.
     pool = ThreadPoolExecutor(len(hosts))
     asked = {pool.submit(ask, host): host for host in hosts}
     wait(asked, PATIENCE_SECONDS)
@@ -80,7 +80,7 @@ def _unreachable(hosts: list[dict[str, Any]]) -> list[str]:
 
 
 def _twice(hosts: list[dict[str, Any]]) -> list[str]:
-    """Names of one engine for what were to be several."""
+    """Return the names of hosts that are the same engine."""
     names: dict[str, list[str]] = defaultdict(list)
     if len(hosts) > 1:
         for host in hosts:
@@ -88,7 +88,7 @@ def _twice(hosts: list[dict[str, Any]]) -> list[str]:
                 names[client.info()["ID"]].append(host.get("host") or "dockerHost")
     return [
         f"{' and '.join(same)} are the same Docker Engine (vitalstream:hosts): each host needs one "
-        "of its own, or containers of one would stand in the way of the other's."
+        "of its own, or their containers would conflict."
         for same in names.values()
         if len(same) > 1
     ]

@@ -1,4 +1,4 @@
-"""`prometheus.yml`: what is scraped and how, who is told of alerts, and where samples go."""
+"""Rendering of `prometheus.yml`: scrape jobs, Alertmanagers and remote write."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from components.settings.settings import Settings
 
 PORT = 9090
 CONFIG_DIR = "/etc/prometheus"
-# What tells a pair apart; a global view leaves it out (Thanos: --query.replica-label).
+# Label that distinguishes replicas; a global view drops it (Thanos: --query.replica-label).
 REPLICA_LABEL = "replica"
 # Prometheus' own default; a scrape cannot take longer than its interval.
 SCRAPE_TIMEOUT_SECONDS = 10
@@ -32,7 +32,7 @@ SERVED_BY = {
 
 
 def scrape_jobs(settings: Settings, name: str = "prometheus") -> dict[str, dict[str, Any]]:
-    """Each scrape job and where the Prometheus of that name finds its targets."""
+    """Return each scrape job and the targets that the Prometheus of that name scrapes."""
     own = {
         "prometheus": _prometheuses(settings),
         "alertmanager": [f"{name}:9093" for name in settings.replicas("alertmanager")],
@@ -59,7 +59,7 @@ def scrape_jobs(settings: Settings, name: str = "prometheus") -> dict[str, dict[
 
 
 def _thanos_jobs(settings: Settings) -> dict[str, list[str]]:
-    """Each scrape job, named as its service, and its targets; none where Thanos is off."""
+    """Return a scrape job with its targets for each Thanos component; none without Thanos."""
     if not settings.thanos.on:
         return {}
     jobs = {
@@ -70,17 +70,19 @@ def _thanos_jobs(settings: Settings) -> dict[str, list[str]]:
 
 
 def _prometheuses(settings: Settings) -> list[str]:
-    """Each looks at itself and at the others, and all of them at the same targets."""
+    """Return the names of all replicas: each scrapes itself and the others."""
     names = settings.replicas("prometheus")
     return [f"{name}:{PORT}" for name in names] if len(names) > 1 else [f"localhost:{PORT}"]
 
 
 class _KeepRules(list[dict[str, Any]]):
-    """Written out once, and then referred to by its name."""
+    """List that is written once as a YAML anchor and referred to by its name."""
 
 
 class _Dumper(yaml.SafeDumper):
-    """Text of several lines as a block, and no aliases but those of `_KeepRules`."""
+    """YAML dumper that writes text of several lines as a block, with aliases for `_KeepRules`
+    alone.
+    """
 
     def ignore_aliases(self, data: Any) -> bool:
         return not isinstance(data, _KeepRules)
@@ -99,8 +101,9 @@ _Dumper.add_representer(_KeepRules, yaml.SafeDumper.represent_list)
 
 
 def render_config(settings: Settings, keep: KeepList = KEEP_ALL, name: str = "prometheus") -> str:
-    """`prometheus.yml` of one of the replicas; what is in no entry of `keep` is dropped when it is
-    scraped, but of what is federated.
+    """Return `prometheus.yml` of one of the replicas.
+
+    Metrics that match no entry of `keep` are dropped when scraped, except federated ones.
     """
     timeout = min(SCRAPE_TIMEOUT_SECONDS, duration_seconds(settings.scrape_interval))
     rule = {"action": "keep", "source_labels": ["__name__"], "regex": keep.regex}
@@ -116,11 +119,11 @@ def render_config(settings: Settings, keep: KeepList = KEEP_ALL, name: str = "pr
         },
         "rule_files": [f"{CONFIG_DIR}/rules/*.yml"],
         "alerting": {
-            **_as_one(settings),
-            # Every one of them: a balancer in between would part what they have to compare.
+            **_drop_replica_label(settings),
+            # Every Alertmanager: a balancer would split the alerts that they have to deduplicate.
             "alertmanagers": [
                 {
-                    **_asking(settings, "alertmanager"),
+                    **_client_config(settings, "alertmanager"),
                     "static_configs": [
                         {"targets": [settings.reach(other, from_=name) for other in alertmanagers]}
                     ],
@@ -130,7 +133,7 @@ def render_config(settings: Settings, keep: KeepList = KEEP_ALL, name: str = "pr
         "scrape_configs": [
             {
                 "job_name": job,
-                **_asking(settings, SERVED_BY.get(job)),
+                **_client_config(settings, SERVED_BY.get(job)),
                 **limits,
                 **found,
                 **relabelled,
@@ -144,8 +147,9 @@ def render_config(settings: Settings, keep: KeepList = KEEP_ALL, name: str = "pr
 
 
 def _static_configs(settings: Settings, name: str, targets: Sequence[str]) -> list[dict[str, Any]]:
-    """Every Prometheus gives a series the same `instance`, wherever it asks for it: an alert of a
-    pair would else be two.
+    """Return targets whose `instance` is the same in every Prometheus, whatever address it uses.
+
+    The alerts of a pair would otherwise differ.
     """
     asked = {target: _asked(settings, name, target) for target in targets}
     near = [target for target, address in asked.items() if address == target]
@@ -166,23 +170,26 @@ def _asked(settings: Settings, name: str, target: str) -> str:
 
 
 def _replica(settings: Settings, name: str) -> dict[str, str]:
-    return {REPLICA_LABEL: name} if _told_apart(settings) else {}
+    return {REPLICA_LABEL: name} if _has_replica_label(settings) else {}
 
 
-def _told_apart(settings: Settings) -> bool:
-    """With Thanos one alone has the label too: a second that comes later is then another."""
+def _has_replica_label(settings: Settings) -> bool:
+    """Return whether the external labels contain the replica label.
+
+    With Thanos a single Prometheus has it too, so that a second one added later is distinct.
+    """
     return settings.thanos.on or len(settings.replicas("prometheus")) > 1
 
 
-def _as_one(settings: Settings) -> dict[str, Any]:
-    """Alerts of a pair are the same alert only without what tells the two apart."""
-    if not _told_apart(settings):
+def _drop_replica_label(settings: Settings) -> dict[str, Any]:
+    """Drop the replica label from alerts, so that the alerts of a pair are equal."""
+    if not _has_replica_label(settings):
         return {}
     return {"alert_relabel_configs": [{"action": "labeldrop", "regex": REPLICA_LABEL}]}
 
 
-def _asking(settings: Settings, service: str | None) -> dict[str, Any]:
-    """How a service of the stack is asked; what is not of the stack is asked in clear text."""
+def _client_config(settings: Settings, service: str | None) -> dict[str, Any]:
+    """Return how a service of the stack is requested; other targets are requested in clear text."""
     if not settings.tls or service is None:
         return {}
     password = service in tls_files.WITH_PASSWORD

@@ -1,4 +1,4 @@
-"""Where the job `backend` finds its targets: a fixed list, DNS names, and files."""
+"""Service discovery of the job `backend`: a fixed list, DNS names, and files."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 from components.settings.discovery import FOLDER, DnsSource, target_file
 from components.user_files.paths import PROJECT_DIR
 
-# Prometheus is told of a change by the kernel; this is for a volume whose driver does not.
+# The kernel notifies Prometheus of changes; this is for volume drivers that do not.
 FILE_REFRESH = "30s"
 
 
 def service_discovery(
     targets: Sequence[str], dns: Sequence[DnsSource], files: Sequence[str], folder: str
 ) -> dict[str, Any]:
-    """Return the keys of a scrape configuration that say where its targets are found.
+    """Return the service discovery keys of a scrape configuration.
 
-    `folder` is Prometheus' own. The files are named by pattern, so that one more or less of a kind
-    is no change of the configuration.
+    `folder` is Prometheus' own. Files are named by a pattern, so that adding or removing a file
+    does not change the configuration.
     """
     found: dict[str, Any] = {}
     if targets:
@@ -34,7 +34,7 @@ def service_discovery(
 
 
 def load(paths: Sequence[str], project: Path = PROJECT_DIR) -> dict[str, str]:
-    """Return the texts of the files as they are, by their paths below Prometheus' folder."""
+    """Return the files' texts unchanged, by their paths below Prometheus' folder."""
     return {f"{FOLDER}/{target_file(path)}": (project / path).read_text("utf-8") for path in paths}
 
 

@@ -13,16 +13,18 @@ from components.settings.federation import FederationSource
 FOLDER: Final = "federation"
 """Where the passwords and authorities lie, below Prometheus' own folder."""
 JOB: Final = "federate"
-# level:metric:operation: what rules/ record. Raw metrics have no colon, and neither has ALERTS:
-# an alert is raised and sent where it is watched.
+# Recorded names, level:metric:operation. Raw metrics have no colon, and neither has ALERTS: an
+# alert is sent by the stack that monitors the service.
 NAMES: Final = "[a-z][a-zA-Z0-9_]*:[a-zA-Z0-9_]+:[a-zA-Z0-9_]+"
 
 
 def scrape_configs(
     sources: Sequence[FederationSource], limits: Mapping[str, Any], folder: str, replica: str
 ) -> list[dict[str, Any]]:
-    """One for each source, since each has a password of its own; all of them are the job
-    `federate`. `folder` is Prometheus' own, `replica` the label that tells a pair apart.
+    """Return one scrape configuration per source, since each has its own password.
+
+    All of them have the job `federate`. `folder` is Prometheus' own, `replica` the label that
+    distinguishes the replicas of a pair.
     """
     return [
         {
@@ -37,10 +39,10 @@ def scrape_configs(
             "static_configs": [
                 {"targets": [source.target], "labels": {"job": JOB, "stack": source.stack}}
             ],
-            # A server that is no Prometheus, or a proxy before it, may know nothing of match[].
+            # Another server than Prometheus, or a proxy in front, may ignore match[].
             "metric_relabel_configs": [
                 {"action": "keep", "source_labels": ["__name__"], "regex": NAMES},
-                # So that the other one of a pair may take its place.
+                # The other replica of a pair may take over.
                 {"action": "labeldrop", "regex": replica},
             ],
         }
@@ -67,12 +69,12 @@ def _asking(source: FederationSource, folder: str) -> dict[str, Any]:
 
 
 def files(sources: Sequence[FederationSource]) -> dict[str, str]:
-    """The sources' authorities, by path."""
+    """Return the sources' authorities, by path."""
     return {_ca(source): f"{source.ca.strip()}\n" for source in sources if source.ca}
 
 
 def secret_files(sources: Sequence[FederationSource]) -> dict[str, str]:
-    """The passwords, by path."""
+    """Return the passwords, by path."""
     return {
         _password(source): source.password.get_secret_value()
         for source in sources

@@ -1,4 +1,4 @@
-"""Prometheus: its rules, how long it keeps samples, and the container that does."""
+"""Prometheus' container, rules and retention."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ def spec(
     keep: KeepList = KEEP_ALL,
     name: str = "prometheus",
 ) -> ServiceSpec:
-    """One of the servers with its configuration; `rules` are texts of rule files by file name."""
+    """Return one of the servers with its configuration; `rules` are texts of rule files by file
+    name.
+    """
     return ServiceSpec(
         ContainerSpec(
             service=name,
@@ -35,7 +37,7 @@ def spec(
                 f"--storage.tsdb.retention.time={settings.prometheus_retention}",
                 f"--storage.tsdb.retention.size={settings.retention_size}",
                 *_block_flags(settings),
-                # Where the links in alerts lead. The admin and lifecycle APIs stay off: a reload
+                # The URL of links in alerts. The admin and lifecycle APIs stay off: a reload
                 # is a signal, so that nobody on the network can stop the server or delete data.
                 f"--web.external-url={settings.url(name)}",
                 *tls_files.server_flags(settings, CONFIG_DIR),
@@ -65,7 +67,7 @@ def spec(
                 path: NoticesItself()
                 for path, used in (
                     (tls_files.FOLDER, True),
-                    # Named only where they are used: other stacks' inputs stay as they were.
+                    # Set only where they are used, so that other stacks' inputs do not change.
                     (TARGETS_FOLDER, settings.backend_target_files),
                     (remote_write.FOLDER, settings.remote_write),
                     (federation.FOLDER, settings.federation),
@@ -78,7 +80,7 @@ def spec(
 
 
 def _block_flags(settings: Settings) -> list[str]:
-    """With Thanos blocks are left as they are: what the sidecar has uploaded, its compactor merges.
+    """Return the flags that stop compaction with Thanos, whose compactor merges uploaded blocks.
 
     https://thanos.io/tip/components/sidecar.md/#sidecar
     """

@@ -1,4 +1,4 @@
-"""The part of `prometheus.yml` that says where samples are sent, and its files.
+"""Remote write section of `prometheus.yml`, and its files.
 
 Format: https://prometheus.io/docs/prometheus/latest/configuration/configuration/#remote_write.
 """
@@ -16,12 +16,12 @@ FOLDER = "remote-write"
 
 
 def files(receivers: Sequence[RemoteWrite]) -> dict[str, str]:
-    """What everybody may read of Prometheus' files for it: authorities."""
+    """Return the files without secrets: authorities."""
     return {f"{_folder(found)}/ca.pem": f"{found.ca.strip()}\n" for found in receivers if found.ca}
 
 
 def secret_files(receivers: Sequence[RemoteWrite]) -> dict[str, str]:
-    """Prometheus reads them anew for each request: a changed one needs no reload."""
+    """Return the secret files, which Prometheus reads for each request: no reload is needed."""
     secrets = {
         f"{_folder(receiver)}/{name}": secret.get_secret_value()
         for receiver in receivers
@@ -34,7 +34,7 @@ def secret_files(receivers: Sequence[RemoteWrite]) -> dict[str, str]:
 
 
 def rendered(receivers: Sequence[RemoteWrite], config_dir: str) -> dict[str, Any]:
-    """The part of `prometheus.yml`; nothing without a receiver. Files are below `config_dir`."""
+    """Return the section; nothing without a receiver. Files are below `config_dir`."""
     found = [_rendered(receiver, f"{config_dir}/{_folder(receiver)}") for receiver in receivers]
     return {"remote_write": found} if found else {}
 

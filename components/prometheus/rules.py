@@ -1,4 +1,4 @@
-"""The rules that a stack's Prometheus gets."""
+"""Rule files that a stack's Prometheus loads."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from components.user_files import rules as user_rules
 
 
 def stack_rules(settings: Settings) -> RuleSet:
-    """Return the files of `rules/` with the stack's own values, and its own files.
+    """Return the files of `rules/` with the stack's own values, and the user's files.
 
-    A stack that sets none of them gets `rules/` byte for byte, less the files of what it does not
-    have, and less the alert that asks for a backup where no data is protected.
+    A stack that sets none of them gets `rules/` byte for byte, except for files of services that it
+    lacks, and for the alert on missing backups where no data is protected.
     """
     unasked = {} if settings.protect_data else {"BackupMissing": AlertOverride(enabled=False)}
     rules = overrides.apply(RuleSet.shipped(), {**unasked, **settings.alerts})

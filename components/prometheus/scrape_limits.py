@@ -1,6 +1,6 @@
-"""What a scrape may bring at most, so that a broken target breaks only itself.
+"""Limits of a scrape, so that a broken target affects only itself.
 
-A scrape over a limit is refused whole: its target is then down, with the reason on Prometheus'
+A scrape over a limit is refused as a whole: its target is then down, with the reason on Prometheus'
 targets page, and nothing of it is stored.
 """
 
@@ -17,7 +17,7 @@ MAX_LABEL_VALUE_BYTES = 2048
 def scrape_limits(sample_limit: int, body_size_limit: str) -> dict[str, Any]:
     """Return the keys of a scrape configuration."""
     return {
-        # Samples of a target's own clock would be refused or misplaced when that clock is wrong.
+        # A target's timestamps would be refused or wrong when its clock is wrong.
         "honor_timestamps": False,
         "sample_limit": sample_limit,
         "body_size_limit": body_size_limit,

@@ -1,4 +1,4 @@
-"""What a dashboard asks of Prometheus: its panels, annotations and variables."""
+"""Metrics that a dashboard reads in its panels, annotations and variables."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from components.promql.metrics import (
     check_pattern,
 )
 
-# Grafana's functions in the query of a variable; whatever else stands there is a selector.
+# Grafana's functions in the query of a variable; anything else there is a selector.
 _LABEL_VALUES: Final = re.compile(r"label_values\((?:(?P<series>.+),)?\s*(?P<label>[^,\s]+)\s*\)")
 _LABEL_NAMES: Final = re.compile(r"label_names\(.*\)")
 _METRICS: Final = re.compile(r"metrics\(\s*(?P<pattern>.+?)\s*\)")
 _QUERY_RESULT: Final = re.compile(r"query_result\((?P<expression>.+)\)", re.DOTALL)
-# Every target has them on `up`, whatever else is kept.
+# Every target has these labels on `up`, which is always kept.
 _LABELS_OF_TARGETS: Final = frozenset(("instance", "job"))
-# What a data source is: Grafana's "mixed" and "dashboard" ones leave it to the query.
+# Grafana's "mixed" and "dashboard" data sources leave the choice to the query.
 _OURS: Final = frozenset(("", "prometheus", "datasource"))
 
 Reader = Callable[[str, Mapping[str, Sequence[str]]], Metrics]
@@ -31,7 +31,7 @@ Reader = Callable[[str, Mapping[str, Sequence[str]]], Metrics]
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a query stands, and the type of its data source where that is said."""
+    """Place of a query, and the type of its data source where that is given."""
 
     words: str = "the dashboard"
     source: str = ""
@@ -45,7 +45,8 @@ class _Query:
 
 
 def read_by_dashboard(text: str) -> Metrics:
-    """The metrics that a dashboard's JSON reads, from any data source that may be a Prometheus.
+    """Return the metrics that a dashboard's JSON reads from any data source that may be a
+    Prometheus.
 
     Raises UnknownMetricsError, which names the panel, the variable or the annotation.
     """
@@ -112,7 +113,7 @@ def _of_variables(node: Any) -> Iterator[_Query]:
 
 
 def _choices(node: Any) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """The values of the variables whose dashboard lists all of them."""
+    """Return the values of the variables whose dashboard lists all of them."""
     if isinstance(node, list):
         for item in node:
             yield from _choices(item)
@@ -150,7 +151,7 @@ def _read_by_variable(query: str, choices: Mapping[str, Sequence[str]]) -> Metri
 
 
 def _matching(pattern: str) -> Metrics:
-    """Grafana looks for the pattern anywhere in a name."""
+    """Return a pattern that matches anywhere in a name, as Grafana does."""
     inner = in_strings(pattern).replace(ANY, ".*")
     if inner in (".*", ".+"):
         raise UnknownMetricsError("asks for the names of all metrics")

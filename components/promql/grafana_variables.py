@@ -1,4 +1,4 @@
-"""Expressions of dashboards, which hold Grafana's variables until they are asked."""
+"""PromQL expressions of dashboards, with Grafana's variables not yet filled in."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _TOKEN: Final = re.compile(
 _DURATION_FOLLOWS: Final = re.compile(r"\boffset\s*-?\s*$")
 _TIME_FOLLOWS: Final = re.compile(r"@\s*$")
 _OPEN: Final = re.compile(r"\0(\w+)\0")
-# What a person makes has a handful; beyond, it is not worth the trials.
+# Written queries have a handful; more would take too many attempts.
 _MOST_OPEN: Final = 6
 _MOST_CHOICES: Final = 200
 
 
 def read_by_query(query: str, choices: Mapping[str, Sequence[str]]) -> Metrics:
-    """The metrics that an expression reads whatever its variables are set to.
+    """Return the metrics that an expression reads for any values of its variables.
 
     `choices` are the values of the variables that can have no others. Raises UnknownMetricsError.
     """
@@ -49,12 +49,12 @@ def read_by_query(query: str, choices: Mapping[str, Sequence[str]]) -> Metrics:
 
 
 def in_strings(text: str) -> str:
-    """The text of a regular expression or a name with `ANY` for every variable."""
+    """Return a regular expression's or a name's text with `ANY` for every variable."""
     return re.sub(_VARIABLE, ANY, text)
 
 
 def _read(text: str, unknown: Sequence[str]) -> Metrics:
-    """With each open place a part of a name, or a number where nothing else can stand."""
+    """Parse with each open place as a part of a name, or as a number where only that fits."""
     failure: UnknownMetricsError | None = None
     for expression in _attempts(text, unknown):
         try:
@@ -68,7 +68,7 @@ def _read(text: str, unknown: Sequence[str]) -> Metrics:
 
 
 def _attempts(text: str, unknown: Sequence[str]) -> Iterator[str]:
-    """Fewest numbers first: a metric that was taken for a number would be lost."""
+    """Yield assignments with the fewest numbers first: a metric taken for a number is missed."""
     for count in range(len(unknown) + 1):
         for numbers in combinations(unknown, count):
             yield _filled(text, {name: "1" if name in numbers else ANY for name in unknown})
@@ -79,7 +79,7 @@ def _filled(text: str, values: Mapping[str, str]) -> str:
 
 
 def _with_open_places(query: str) -> str:
-    """Variables in strings, durations and times are filled in; the others stay, between NULs."""
+    """Fill in variables in strings, durations and times; mark the others with NULs."""
     parts: list[str] = []
     depth, end = 0, 0
     for token in _TOKEN.finditer(query):

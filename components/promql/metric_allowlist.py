@@ -1,4 +1,4 @@
-"""Which scraped metrics are stored: those that a rule or a dashboard reads, and no others.
+"""Allowlist of stored metrics: those that a rule or a dashboard reads.
 
 docs/decisions/0008-only-what-is-read-is-stored.md says why one list serves every job.
 """
@@ -16,23 +16,23 @@ from components.promql.dashboard_metrics import read_by_dashboard
 from components.promql.metrics import UnknownMetricsError, check_pattern
 from components.promql.rule_metrics import RuleMetrics
 
-# Prometheus makes these itself, after the relabelling of what it scraped.
+# Prometheus adds these itself after relabelling.
 _MADE_BY_PROMETHEUS: Final = re.compile(r"up|scrape_\w+|ALERTS|ALERTS_FOR_STATE")
 _NAME: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 # `node_*`, as a shell would have it.
 _GLOB: Final = re.compile(r"\w\*")
-# A newline no times over, as RE2 has no white space without a meaning: each entry is a line, and
-# one more is one line more, since what stands first is never taken out.
+# Matches zero newlines, since RE2 cannot ignore white space: each entry is on its own line, so
+# that an added entry is one added line. The first one is never removed.
 _NEXT_LINE: Final = "\n{0}|"
 _FIRST: Final = "up"
 
 
 @dataclass(frozen=True)
 class KeepList:
-    """`entries` are regular expressions (RE2), each of which matches whole names.
+    """Allowlist of metrics.
 
-    `doubts` are queries of which nobody can say what they read: with one of them there is no list,
-    and everything is stored.
+    `entries` are regular expressions (RE2) that match whole names. `doubts` are queries whose
+    metrics cannot be determined: with one of them there is no list, and everything is stored.
     """
 
     entries: tuple[str, ...]
@@ -40,12 +40,12 @@ class KeepList:
 
     @property
     def regex(self) -> str:
-        """All entries, a line each, or nothing where everything is stored."""
+        """All entries, one per line, or nothing where everything is stored."""
         return _NEXT_LINE.join((_FIRST, *self.entries)) if self.entries and not self.doubts else ""
 
     @property
     def warning(self) -> str:
-        """What the user is to know of the doubts, or nothing."""
+        """Warning about the doubts, or nothing."""
         if not self.doubts:
             return ""
         return "\n".join(
@@ -63,10 +63,9 @@ KEEP_ALL: Final = KeepList(())
 def keep_list(
     rules: RuleMetrics, dashboards: Mapping[str, str], extra: Sequence[str] = ()
 ) -> KeepList:
-    """What rules, the JSON of dashboards by their names, and `extra` read.
+    """Return the allowlist of what rules, dashboards by name, and `extra` read.
 
-    `extra` are names, which stand for the series of a histogram or summary too, and regular
-    expressions.
+    `extra` has names, which include the series of a histogram or summary, and regular expressions.
     """
     doubts = list(rules.doubts)
     found = rules.reads
@@ -75,7 +74,7 @@ def keep_list(
             found |= read_by_dashboard(text)
         except UnknownMetricsError as error:
             doubts.append(f"the dashboard {name}: {error}")
-    # A colon is for recorded names alone; without one it may be scraped as well.
+    # Only recorded names have a colon; a name without one may be scraped as well.
     recorded = {name for name in rules.recorded if ":" in name}
     names = {
         re.escape(name)
@@ -87,7 +86,7 @@ def keep_list(
 
 
 def series_of(entry: str) -> str:
-    """The regular expression for an entry: a name stands for the series of a histogram too."""
+    """Return the regular expression of an entry; a name includes the series of a histogram."""
     return f"{entry}(_bucket|_count|_sum)?" if _NAME.fullmatch(entry) else f"(?:{entry})"
 
 
@@ -101,7 +100,7 @@ def _metric(text: str) -> str:
 def _written_metric(text: str) -> str:
     _check_form(text)
     if _matches_everything(text):
-        raise ValueError("matches every name, and so tells none from another")
+        raise ValueError("matches every metric name, so it selects nothing")
     return text
 
 

@@ -1,4 +1,4 @@
-"""Which metrics a PromQL expression reads."""
+"""Metrics that a PromQL expression reads."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ ANY: Final = "__vitalstream_any__"
 """In a metric's name, stands for text that is known only when the query is asked."""
 
 _ANYTHING: Final = frozenset(("", ".*", ".+", "(.*)", "(.+)"))
-# promql-parser 0.12 refuses backslashes in backquotes, where they stand for themselves.
+# promql-parser 0.12 refuses backslashes in backquotes, where they are literal.
 _STRING: Final = re.compile(
     r'#[^\n]*|"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|`(?P<raw>[^`]*)`', re.DOTALL
 )
 
 
 class UnknownMetricsError(ValueError):
-    """Which metrics an expression reads cannot be said; the message says why."""
+    """Expression whose metrics cannot be determined; the message says why."""
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """Metrics by name, and by regular expressions (RE2) that match a name as a whole."""
+    """Metrics by name, and by regular expressions (RE2) that match whole names."""
 
     names: frozenset[str] = frozenset()
     patterns: frozenset[str] = frozenset()
@@ -37,19 +37,19 @@ class Metrics:
 
 
 def read_by(expression: str) -> Metrics:
-    """The metrics that the selectors of an expression name. Raises UnknownMetricsError."""
+    """Return the metrics that an expression's selectors name. Raises UnknownMetricsError."""
     found = Metrics()
     for node in _nodes(parsed(expression)):
         if isinstance(node, VectorSelector):
             found |= _named_by(node)
         elif isinstance(node, promql_parser.Call) and node.func.name == "info":
-            # What it joins is named by nothing in the expression.
+            # The metrics that it joins are not named in the expression.
             found |= Metrics(frozenset(("target_info",)))
     return found
 
 
 def parsed(expression: str) -> promql_parser.Expr:
-    """Raises UnknownMetricsError."""
+    """Parse an expression. Raises UnknownMetricsError."""
     try:
         return promql_parser.parse(_STRING.sub(_quoted, expression))
     except ValueError as error:
@@ -57,7 +57,7 @@ def parsed(expression: str) -> promql_parser.Expr:
 
 
 def check_pattern(pattern: str) -> None:
-    """Raises UnknownMetricsError where Prometheus would not take the regular expression."""
+    """Raise UnknownMetricsError where Prometheus would not accept the regular expression."""
     parsed(f"up{{pattern=~{json.dumps(pattern)}}}")
 
 
@@ -75,7 +75,7 @@ def _nodes(expression: promql_parser.Expr) -> list[Any]:
 
 
 def _named_by(selector: VectorSelector) -> Metrics:
-    """Of several matchers on the name one is enough: the others narrow what it matches."""
+    """Return the metrics of one matcher on the name: further matchers only narrow it."""
     on_name = [found for found in selector.matchers.matchers if found.name == "__name__"]
     exact = [found.value for found in on_name if found.op == MatchOp.Equal]
     regular = [found.value for found in on_name if found.op == MatchOp.Re]

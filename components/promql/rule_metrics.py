@@ -1,4 +1,4 @@
-"""What a rule file asks of Prometheus: the expressions of its rules and their alerts' templates."""
+"""Metrics that a rule file reads in its expressions and in its alerts' templates."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from components.promql.metrics import (
 
 _ACTION: Final = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _QUERY: Final = re.compile(r"\bquery\b")
-# The strings of an action, but for the names of labels that `label` and `sortByLabel` take.
+# Strings of an action, except for the label names that `label` and `sortByLabel` take.
 _LITERAL: Final = re.compile(
     r"(?P<label>\b(?:label|sortByLabel)\s+)?(?P<text>\"(?:\\.|[^\"\\])*\"|`[^`]*`)"
 )
@@ -26,9 +26,9 @@ _VERB: Final = re.compile(r"%[-+# 0]*[\d.]*[a-zA-Z%]")
 
 @dataclass(frozen=True)
 class RuleMetrics:
-    """The names that rules record and the metrics that they read.
+    """Names that rules record and metrics that they read.
 
-    `doubts` are the expressions of which nobody can say what they read, each with its rule.
+    `doubts` are expressions whose metrics cannot be determined, each with its rule.
     """
 
     recorded: frozenset[str] = frozenset()
@@ -69,7 +69,7 @@ def _expressions(rule: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _of_action(action: str) -> Iterator[str]:
-    """The queries of a template's action; where they are not in it, one that names no metric."""
+    """Return the queries of a template's action; a query built elsewhere counts as unknown."""
     literals = [
         _VERB.sub(ANY, _unquoted(found["text"]))
         for found in _LITERAL.finditer(action)
@@ -78,7 +78,7 @@ def _of_action(action: str) -> Iterator[str]:
     without = _LITERAL.sub("", action)
     if not _QUERY.search(without):
         return
-    # What is only a number's format is no query.
+    # A number's format is not a query.
     queries = [text for text in literals if re.search(r"[a-zA-Z_]", text.replace(ANY, ""))]
     yield from queries or [ANY]
 

@@ -1,7 +1,8 @@
-"""Tries the object storage before anything is replaced.
+"""Check of the object storage before any resource is replaced.
 
-A resource without a life of its own, as `Preflight` is: a store that cannot be reached or written
-ends a preview in plain words. Without it, samples would pile up on the machine until they are lost.
+A no-op resource that only runs the check, as `Preflight` does: a store that cannot be reached or
+written fails the preview with a clear message. Without the check, samples would accumulate on the
+host until they are deleted.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from components.thanos.bucket_check_provider import BucketCheckProvider
 
 
 class BucketCheck(Resource, module="vitalstream", name="BucketCheck"):
-    """Fails a preview where the bucket of the settings cannot be used."""
+    """Fail a preview where the bucket of the settings cannot be used."""
 
     def __init__(self, settings: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
         thanos = settings.thanos
@@ -33,7 +34,7 @@ class BucketCheck(Resource, module="vitalstream", name="BucketCheck"):
                 "ca": thanos.ca,
                 "access_key": pulumi.Output.secret(settings.thanos_access_key.get_secret_value()),
                 "secret_key": pulumi.Output.secret(settings.thanos_secret_key.get_secret_value()),
-                # A new Thanos starts anew, and needs its bucket for that.
+                # A replaced Thanos container needs its bucket to start.
                 "image": settings.image(members.IMAGE),
             },
             opts,

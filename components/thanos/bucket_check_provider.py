@@ -1,4 +1,4 @@
-"""What Pulumi runs to check `BucketCheck`; in a module of its own as that of `Preflight` is."""
+"""Dynamic provider of `BucketCheck`; a separate module for the reason given for `Preflight`."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class BucketCheckProvider(ResourceProvider):
     serialize_as_secret_always = False
 
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
-        """Tries the bucket where something has changed: a store that is down for an hour is to
-        stand in the way of no other change.
+        """Probe the bucket where its settings changed, so that an outage of the store does not
+        block other changes.
         """
         if not self.diff("", olds, news).changes:
             return CheckResult(news, [])
@@ -46,11 +46,11 @@ class BucketCheckProvider(ResourceProvider):
 
 
 def refused(props: dict[str, Any]) -> str | None:
-    """Why the bucket cannot be used, or None."""
+    """Return why the bucket cannot be used, or None."""
     try:
         attempt(Bucket.of(props))
     except UnreachableError as error:
-        # Where Docker is another machine, it may reach what this one does not.
+        # A remote Docker host may reach a store that this machine cannot.
         return str(error) if is_local(props["docker_host"]) else None
     except BucketError as error:
         return str(error)

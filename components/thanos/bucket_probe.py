@@ -1,4 +1,4 @@
-"""Whether a bucket can be used: it is listed, and an object written, read and deleted there."""
+"""Probe of a bucket: list it, then write, read and delete an object."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from urllib3 import exceptions as http
 
 CONNECT_SECONDS = 5
 ANSWER_SECONDS = 15
-# Always the same: what a trial that was killed leaves behind, the next one takes away.
+# A constant name, so that the next probe deletes the object of a killed one.
 OBJECT = "vitalstream-write-test"
 CONTENT = b"Written by a preview, to see whether it can be.\n"
 # Thanos' own default where neither the store's name nor the settings say one.
@@ -27,16 +27,16 @@ _WRONG_REGION = ("AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLo
 
 
 class BucketError(Exception):
-    """Said to the user as it is."""
+    """User-facing error, printed verbatim."""
 
 
 class UnreachableError(BucketError):
-    """No answer of a store: perhaps only from here."""
+    """No answer of the store, perhaps only from this machine."""
 
 
 @dataclass(frozen=True)
 class Bucket:
-    """A bucket as the settings name it; `ca` is PEM, or empty for public authorities."""
+    """Bucket as the settings name it; `ca` is PEM, or empty for public authorities."""
 
     stack: str
     endpoint: str
@@ -58,7 +58,10 @@ class Bucket:
 
 
 def attempt(bucket: Bucket) -> None:
-    """Raises BucketError with what is wrong, where it is set and how to mend it."""
+    """Probe the bucket.
+
+    Raises BucketError with what is wrong, where it is set and how to fix it.
+    """
     name, key = bucket.bucket, bucket.object_name
     with _client(bucket) as client:
         with _in_words(bucket, "list it", "s3:ListBucket"):
@@ -74,8 +77,8 @@ def attempt(bucket: Bucket) -> None:
             client.remove_object(name, key)
     if found != CONTENT:
         raise BucketError(
-            f"{_named(bucket)} gives back something else than what was written into it: what "
-            "answers there is no object storage."
+            f"{_named(bucket)} returns other data than what was written to it: the server "
+            "there is not an object storage."
         )
 
 
@@ -85,7 +88,7 @@ def _client(bucket: Bucket) -> Iterator[Minio]:
     context = ssl.create_default_context(cafile=authorities, cadata=bucket.ca or None)
     pool = urllib3.PoolManager(
         timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=ANSWER_SECONDS),
-        # A fault is to be told, and not waited for.
+        # Report a fault at once instead of retrying.
         retries=False,
         ssl_context=None if bucket.insecure else context,
     )
@@ -96,7 +99,7 @@ def _client(bucket: Bucket) -> Iterator[Minio]:
             access_key=bucket.access_key,
             secret_key=bucket.secret_key,
             secure=not bucket.insecure,
-            # Without one it asks the store, which is a right that Thanos does not need.
+            # Without a region the client asks the store, a permission that Thanos does not need.
             region=bucket.region or (None if known else DEFAULT_REGION),
             http_client=pool,
         )
@@ -112,8 +115,9 @@ def _in_words(bucket: Bucket, what: str, right: str) -> Iterator[None]:
         raise BucketError(_refusal(bucket, error, what, right)) from None
     except (InvalidResponseError, ServerError, ValueError) as error:
         raise BucketError(
-            f"What answers at {bucket.endpoint} (vitalstream:thanos.endpoint) is no object storage "
-            f"that speaks S3 ({_first_line(error)}): {_set(bucket, 'endpoint', 'HOST:PORT')}."
+            f"The server at {bucket.endpoint} (vitalstream:thanos.endpoint) is not an object "
+            f"storage that speaks S3 ({_first_line(error)}): "
+            f"{_set(bucket, 'endpoint', 'HOST:PORT')}."
             f"{_perhaps_tls(bucket)}"
         ) from None
     except http.SSLError as error:
@@ -177,7 +181,7 @@ def _tls_words(bucket: Bucket, error: http.SSLError) -> str:
 def _reason(error: http.HTTPError) -> str:
     if isinstance(error, http.NameResolutionError):
         return "its name is not known"
-    # To urllib3 a refused connection is a timeout as well.
+    # urllib3 reports a refused connection as a timeout as well.
     if isinstance(error, http.TimeoutError) and not isinstance(error, http.NewConnectionError):
         return f"no answer within {ANSWER_SECONDS} s"
     cause = error.__cause__ or error.__context__
@@ -185,7 +189,7 @@ def _reason(error: http.HTTPError) -> str:
 
 
 def _perhaps_tls(bucket: Bucket) -> str:
-    """What is asked in clear text and speaks TLS hangs up, or sends a page."""
+    """Return a hint for plain HTTP, since a TLS port closes the connection or sends a page."""
     if not bucket.insecure:
         return ""
     return f" If it speaks TLS: `pulumi config rm --path thanos.insecure --stack {bucket.stack}`."

@@ -1,6 +1,6 @@
-"""The compactor: merges blocks, makes their aggregates and deletes what is older than it should be.
+"""Thanos compactor: merges and downsamples blocks and applies their retention.
 
-One a bucket: two of them would work against each other.
+One per bucket: two would conflict.
 """
 
 from __future__ import annotations

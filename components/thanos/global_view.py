@@ -1,4 +1,4 @@
-"""All parts of Thanos, each a container of its own."""
+"""All Thanos components, each in its own container."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from components.thanos import (
 
 
 class GlobalView(pulumi.ComponentResource):
-    """A sidecar for each Prometheus, and one store gateway, compactor and querier."""
+    """Sidecar of each Prometheus, and one store gateway, compactor and querier."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class GlobalView(pulumi.ComponentResource):
 
         beside = zip(settings.thanos_sidecars.items(), prometheuses, strict=True)
         for (name, server), prometheus in beside:
-            # One that comes before its Prometheus looks again only after half a minute.
+            # A sidecar that starts before its Prometheus retries only after half a minute.
             make("Sidecar", sidecar.spec(settings, name, server), [prometheus.container])
         make("Store", store.spec(settings), [])
         make("Compactor", compactor.spec(settings), [])

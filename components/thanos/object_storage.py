@@ -1,4 +1,4 @@
-"""Where the blocks go: a bucket of an S3-compatible store, or a folder of this machine."""
+"""Storage of the blocks: a bucket of an S3-compatible store, or a folder of this host."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FLAG = f"--objstore.config-file={CONFIG_DIR}/{FILE}"
 
 
 def files(settings: Settings) -> dict[str, str]:
-    """What of it is no secret."""
+    """Return the files that contain no secret."""
     thanos = settings.thanos
     if thanos.directory:
         return {FILE: _rendered({"type": "FILESYSTEM", "config": {"directory": FOLDER}})}
@@ -30,7 +30,10 @@ def files(settings: Settings) -> dict[str, str]:
 
 
 def secret_files(settings: Settings) -> dict[str, str]:
-    """The store with its keys. Format: https://thanos.io/tip/thanos/storage.md/#s3."""
+    """Return the store's configuration with its keys.
+
+    Format: https://thanos.io/tip/thanos/storage.md/#s3.
+    """
     thanos = settings.thanos
     if thanos.directory:
         return {}
@@ -49,7 +52,7 @@ def secret_files(settings: Settings) -> dict[str, str]:
 
 
 def mounts(settings: Settings) -> Sequence[docker.ContainerMountArgs]:
-    """The folder, where there is no store."""
+    """Return the mount of the folder, used without an object store."""
     if not settings.thanos.directory:
         return []
     return [volume_mount(_volume_name(settings), FOLDER, read_only=False)]
@@ -60,7 +63,7 @@ def owned(settings: Settings) -> dict[str, str]:
 
 
 def volume(settings: Settings, opts: pulumi.ResourceOptions) -> list[pulumi.Resource]:
-    """The folder's volume: data like that of the services."""
+    """Create the folder's volume, protected like the services' data."""
     return [data_volume(settings, VOLUME, opts)] if settings.thanos.directory else []
 
 

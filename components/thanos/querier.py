@@ -1,4 +1,4 @@
-"""The querier: one Prometheus API over all sidecars and the store, each series once."""
+"""Thanos querier: one Prometheus API over all sidecars and the store, deduplicated."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def spec(settings: Settings) -> ServiceSpec:
         [
             "query",
             f"--query.replica-label={REPLICA_LABEL}",
-            # A panel of a year reads aggregates; one of an hour the samples.
+            # A panel of a year reads downsampled data; one of an hour reads raw samples.
             "--query.auto-downsampling",
             f"--endpoint.sd-config-file={serving.CONFIG_DIR}/{ENDPOINTS}",
         ],
@@ -38,17 +38,21 @@ def spec(settings: Settings) -> ServiceSpec:
 
 
 def render_endpoints(settings: Settings) -> str:
-    """Whom it asks. `dns+` looks the name up again: a container made anew has another address."""
+    """Return the querier's endpoints. `dns+` looks names up again after a container got a new
+    address.
+    """
     endpoints = [
         {"address": f"dns+{name}:{GRPC_PORT}"} for name in (*settings.thanos_sidecars, STORE)
     ]
-    config = {**_asking(settings), "endpoints": endpoints}
+    config = {**_client_config(settings), "endpoints": endpoints}
     return yaml.safe_dump(config, sort_keys=False)
 
 
-def _asking(settings: Settings) -> dict[str, Any]:
-    """One for all, who show the same certificate: those of `dns+` have no client_config of their
-    own (Thanos 0.42), and would silently be asked in clear text.
+def _client_config(settings: Settings) -> dict[str, Any]:
+    """Return the client TLS configuration of all endpoints, which present the same certificate.
+
+    Endpoints with `dns+` cannot have their own client_config (Thanos 0.42) and would silently be
+    queried in clear text.
     """
     if not settings.tls:
         return {}

@@ -1,4 +1,4 @@
-"""The sidecar: beside each Prometheus, it uploads finished blocks and answers for the newest."""
+"""Thanos sidecar: uploads a Prometheus' finished blocks and serves its newest samples."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CLIENT = f"{tls_files.FOLDER}/prometheus.yml"
 
 
 def spec(settings: Settings, service: str, prometheus: str) -> ServiceSpec:
-    """Beside the Prometheus of that name."""
+    """Return the sidecar of the Prometheus with that name."""
     volume = f"{container_name(settings.stack, prometheus)}{DATA_SUFFIX}"
     return serving.spec(
         settings,
@@ -27,14 +27,14 @@ def spec(settings: Settings, service: str, prometheus: str) -> ServiceSpec:
             f"--prometheus.url={settings.scheme}://{prometheus}:{PROMETHEUS_PORT}",
             *([f"--prometheus.http-client-file={serving.CONFIG_DIR}/{CLIENT}"] * settings.tls),
             f"--tsdb.path={DATA_DIR}",
-            # What a Prometheus without Thanos had merged: without it, that history would stay out.
+            # Upload blocks merged by a Prometheus without Thanos too, or that history is missing.
             "--shipper.upload-compacted",
             object_storage.FLAG,
         ],
         files=object_storage.files(settings),
         secret_files={**object_storage.secret_files(settings), **_client_files(settings)},
         owned=object_storage.owned(settings),
-        # To write: it links what it uploads, and notes beside the blocks which ones it has.
+        # Writable: it hard-links blocks to upload, and records which ones it has uploaded.
         mounts=[
             volume_mount(volume, DATA_DIR, read_only=False),
             *object_storage.mounts(settings),
@@ -44,7 +44,7 @@ def spec(settings: Settings, service: str, prometheus: str) -> ServiceSpec:
 
 
 def _client_files(settings: Settings) -> dict[str, str]:
-    """How Prometheus is asked; nothing without TLS."""
+    """Return the files to query Prometheus with; nothing without TLS."""
     if not settings.tls:
         return {}
     config = tls_files.client_config(settings, serving.CONFIG_DIR, "prometheus", password=True)

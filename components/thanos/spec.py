@@ -1,7 +1,7 @@
-"""How a process of Thanos is served, and asked: in clear text, or over TLS.
+"""Serving options of Thanos components: clear text or TLS.
 
-The querier alone asks for the password: the others show their metrics and, by gRPC in a network
-that is theirs and Prometheus' alone, samples.
+Only the querier requires the password. The others serve their metrics and, by gRPC in a network
+shared with Prometheus alone, samples.
 """
 
 from __future__ import annotations
@@ -33,8 +33,10 @@ def spec(
     mounts: Sequence[docker.ContainerMountArgs] = (),
     grpc: bool = False,
 ) -> ServiceSpec:
-    """`command` is the subcommand and what flags it has beyond serving; paths of files are below
-    `CONFIG_DIR`. `grpc`: it serves samples. `scratch` and `owned` as in `ServiceSpec`.
+    """Return a component's container.
+
+    `command` is the subcommand and its flags beyond serving; paths of files are below `CONFIG_DIR`.
+    `grpc`: it serves samples. `scratch` and `owned` as in `ServiceSpec`.
     """
     password = service in tls_files.WITH_PASSWORD
     return ServiceSpec(
@@ -68,7 +70,7 @@ def spec(
 
 
 def _http_flags(settings: Settings) -> list[str]:
-    # A stop need not wait for the clients of metrics: the default is 2 minutes.
+    # A stop need not wait for clients that read metrics: the default is 2 minutes.
     grace = ["--http-grace-period=5s"]
     return [*grace, f"--http.config={CONFIG_DIR}/{tls_files.SERVER}"] if settings.tls else grace
 
@@ -84,8 +86,10 @@ def _grpc_flags(settings: Settings) -> list[str]:
 
 
 def _probe(settings: Settings, *, password: bool) -> str:
-    """Who asks for a password is not asked for more than an answer: BusyBox' wget would have to be
-    given the password as an argument.
+    """Return the health probe.
+
+    With a password it only checks for a response, since BusyBox' wget would need the password as an
+    argument.
     """
     if not (settings.tls and password):
         return busybox_probe(HTTP_PORT, READY, tls=settings.tls)

@@ -1,4 +1,4 @@
-"""The store gateway: answers from the object storage, and keeps only indexes on this machine."""
+"""Thanos store gateway: serves blocks from the object storage and keeps only indexes locally."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dashboards of the user's own, which Grafana gets beside those of `components/dashboards/`."""
+"""The user's own dashboards, provisioned beside those of `components/dashboards/`."""
 
 from __future__ import annotations
 
@@ -26,10 +26,11 @@ _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 
 
 def load(folder: str, project: Path = PROJECT_DIR) -> dict[str, str]:
-    """The JSON of each dashboard in the folder by its uid; none without a folder.
+    """Return the JSON of each dashboard in the folder by its uid; none without a folder.
 
-    The folder is relative to the project and has no faults. The same text for the same content,
-    without what Grafana itself counts; the data source that an export asks for is filled in.
+    The folder is relative to the project and has no faults. The result is the same text for the
+    same content, without the fields that Grafana counts; the data source that an export names is
+    filled in.
     """
     if not folder:
         return {}
@@ -41,7 +42,7 @@ def load(folder: str, project: Path = PROJECT_DIR) -> dict[str, str]:
 
 
 def problems(folder: str, project: Path = PROJECT_DIR) -> list[Problem]:
-    """What is wrong with the folder and the files in it."""
+    """Return the problems of the folder and the files in it."""
     if not folder:
         return []
     try:
@@ -85,7 +86,7 @@ def _dashboard(path: Path) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         raise ProjectFileError(f"is not JSON: {error.msg} in line {error.lineno}") from None
     if not isinstance(content, dict):
-        raise ProjectFileError("is no dashboard: it is no JSON object")
+        raise ProjectFileError("is not a dashboard: it is not a JSON object")
     if isinstance(content.get("dashboard"), dict):
         # As Grafana's API answers, and takes it.
         content = content["dashboard"]
@@ -94,7 +95,7 @@ def _dashboard(path: Path) -> dict[str, Any]:
             "is written for Grafana's newer API: export it again as the classic JSON model"
         )
     if any(not isinstance(entry, dict) for entry in content.get("__inputs") or []):
-        raise ProjectFileError("is no dashboard: its __inputs are no list of objects")
+        raise ProjectFileError("is not a dashboard: its __inputs are not a list of objects")
     if content.get("__elements"):
         raise ProjectFileError(
             "needs library panels, which are not in it: unlink them and export again"
@@ -104,7 +105,7 @@ def _dashboard(path: Path) -> dict[str, Any]:
 
 
 def _inputs(board: dict[str, Any]) -> dict[str, str]:
-    """What the placeholders of an export for others stand for here."""
+    """Return the values of the placeholders that an export contains."""
     values: dict[str, str] = {}
     for entry in board.get("__inputs") or []:
         name, plugin = str(entry.get("name")), entry.get("pluginId")

@@ -1,4 +1,4 @@
-"""Files of the user's own, which settings name by a path relative to the project."""
+"""The user's own files, which settings name by a path relative to the project."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ PROJECT_DIR = Path(__file__).resolve().parents[2]
 
 
 class ProjectFileError(ValueError):
-    """The file is not what a setting takes it for; the message says why."""
+    """File that is not what the setting requires; the message says why."""
 
 
 def resolved(path: str, project: Path) -> Path:
-    """Where the path leads, whether or not something is there. Raises ProjectFileError."""
+    """Return the absolute path, whether or not it exists. Raises ProjectFileError."""
     if Path(path).is_absolute():
         raise ProjectFileError(
             "is an absolute path, which another machine does not have: paths are relative to the "
@@ -22,7 +22,7 @@ def resolved(path: str, project: Path) -> Path:
 
 
 def text_of(file: Path, encoding: str = "utf-8") -> str:
-    """Raises ProjectFileError."""
+    """Return the file's text. Raises ProjectFileError."""
     try:
         return file.read_text(encoding)
     except OSError as error:

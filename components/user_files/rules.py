@@ -1,4 +1,4 @@
-"""Rule files of the user's own, which Prometheus gets beside those of `rules/`."""
+"""The user's own rule files, loaded beside those of `rules/`."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def load(paths: Sequence[str], project: Path = PROJECT_DIR) -> RuleSet:
 
 
 def problems(paths: Sequence[str], project: Path = PROJECT_DIR) -> list[Problem]:
-    """What is wrong with the files, by the place of the path in the list.
+    """Return the problems of the files, by the path's index in the list.
 
-    Told is what promtool does not know: an alert that no route or dashboard understands, a name
-    that is taken. Whether the expressions are right promtool says before the files go live.
+    Only what promtool does not check: alerts that no route or dashboard understands, and names
+    already in use. promtool checks the expressions before the files go live.
     """
     found: list[Problem] = []
     taken = _shipped_names() if paths else {}
@@ -73,7 +73,7 @@ def _target(path: str) -> str:
 
 
 def _shipped_names() -> dict[tuple[str, str], str]:
-    """Where each alert and each recorded series of ours is, by kind and name."""
+    """Return the file of each shipped alert and recorded series, by kind and name."""
     return {
         (kind, name): f"rules/{file}"
         for file, found in RuleSet.shipped().parsed.items()
@@ -97,12 +97,12 @@ def _parsed(project: Path, path: str) -> RuleFile:
         problem = getattr(error, "problem", None) or "it cannot be parsed"
         raise ProjectFileError(f"is not YAML: {problem}{where}") from None
     except RuleFileError as error:
-        raise ProjectFileError(f"is no rule file: it {error}") from None
+        raise ProjectFileError(f"is not a rule file: it {error}") from None
     if not found.groups:
-        raise ProjectFileError("is no rule file: it has no list `groups`")
+        raise ProjectFileError("is not a rule file: it has no list `groups`")
     for number, group in enumerate(found.groups, start=1):
         if group.content.get("rules") is None:
-            raise ProjectFileError(f"is no rule file: its group {number} has no list `rules`")
+            raise ProjectFileError(f"is not a rule file: its group {number} has no list `rules`")
     return found
 
 
@@ -114,7 +114,7 @@ def _problems(rule: Rule, path: str, taken: dict[tuple[str, str], str]) -> Itera
             yield f"has the alert {alert}, a name that {taken['alert', alert]} has already"
         taken["alert", alert] = path
     elif record:
-        # Among the user's own files a series may well be recorded in parts, by label.
+        # The user's own files may record a series in parts, by label.
         if ("record", record) in taken:
             yield f"records {record}, which {taken['record', record]} records already"
     else:
@@ -125,16 +125,16 @@ def _alert_problems(alert: str, rule: Rule) -> Iterator[str]:
     labels = rule.part("labels")
     severity = labels.get("severity")
     if severity is None:
-        yield f"has the alert {alert} without severity, which no receiver hears of as it should"
+        yield f"has the alert {alert} without severity, by which alerts are routed"
     elif severity not in SEVERITIES:
         known = " and ".join(SEVERITIES)
         yield f"has the alert {alert} with severity {severity}; there are {known}"
     service = labels.get("service")
     if not isinstance(service, str) or not service.strip():
-        yield f"has the alert {alert} without service, by which alerts are routed and held back"
+        yield f"has the alert {alert} without service, by which alerts are routed and inhibited"
     runbook = rule.part("annotations").get("runbook_url")
     if runbook is not None and not _is_https_url(runbook):
-        yield f"has the alert {alert} with a runbook_url that is no https URL"
+        yield f"has the alert {alert} with a runbook_url that is not an https URL"
     elif runbook and runbook.startswith(RUNBOOKS_URL) and not _is_page(runbook):
         yield f"has the alert {alert} with a runbook_url that leads to no page of docs/runbooks"
 

@@ -115,7 +115,7 @@ def spread(
             # postgres_exporter tries a database that is away for a second, for one scrape after the
             # other: two Prometheuses that ask every 2 s may not get their answers in time.
             scrapeInterval="5s",
-            # Nothing answers there. A name would be looked for longer than a scrape: no name server.
+            # Nothing answers there. A name would take longer than a scrape: no name server.
             postgresAddress=f"{near.address}:5432",
             redisAddress=f"{near.address}:6379",
             **served,

@@ -220,7 +220,7 @@ def page() -> Iterator[str]:
 
 
 def test_what_is_no_object_storage_is_told_so(props: Props, page: str) -> None:
-    assert "is no object storage" in refusal(props(endpoint=page))
+    assert "is not an object storage" in refusal(props(endpoint=page))
 
 
 def test_a_store_speaking_tls_where_clear_text_is_set_is_no_riddle(

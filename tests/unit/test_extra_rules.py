@@ -117,12 +117,12 @@ WRONG_ALERTS = [
     ({"labels": {"service": "ward", "severity": ["critical"]}}, "with severity ['critical']"),
     ({"labels": {"severity": "warning"}}, "without service"),
     ({"labels": {"severity": "warning", "service": " "}}, "without service"),
-    ({"annotations": {"runbook_url": "http://wiki.example.com"}}, "no https URL"),
-    ({"annotations": {"runbook_url": "docs/ward.md"}}, "no https URL"),
-    ({"annotations": {"runbook_url": "https://"}}, "no https URL"),
-    ({"annotations": {"runbook_url": "https://[wiki"}}, "no https URL"),
-    ({"annotations": {"runbook_url": "https://wiki.example.com/a b"}}, "no https URL"),
-    ({"annotations": {"runbook_url": 7}}, "no https URL"),
+    ({"annotations": {"runbook_url": "http://wiki.example.com"}}, "not an https URL"),
+    ({"annotations": {"runbook_url": "docs/ward.md"}}, "not an https URL"),
+    ({"annotations": {"runbook_url": "https://"}}, "not an https URL"),
+    ({"annotations": {"runbook_url": "https://[wiki"}}, "not an https URL"),
+    ({"annotations": {"runbook_url": "https://wiki.example.com/a b"}}, "not an https URL"),
+    ({"annotations": {"runbook_url": 7}}, "not an https URL"),
     ({"annotations": {"runbook_url": f"{RUNBOOKS_URL}Ward.md"}}, "no page of docs/runbooks"),
     ({"annotations": {"runbook_url": f"{RUNBOOKS_URL}../alerting.md"}}, "no page of docs/runbooks"),
     ({"alert": "BackendDown"}, "a name that rules/backend.yml has already"),
@@ -205,7 +205,7 @@ def test_a_missing_file_is_a_fault_of_the_settings(refused: Refused) -> None:
 def test_a_wrong_rule_is_mended_in_its_file(tmp_path: Path, refused: Refused) -> None:
     (tmp_path / "ward.yml").write_text(of_rules(changed(labels={"service": "ward"})))
     path = _from_project(tmp_path / "ward.yml")
-    assert f"without severity, which no receiver hears of as it should; fix: edit {path}" in (
+    assert f"without severity, by which alerts are routed; fix: edit {path}" in (
         refused({"extraRules": [path]})
     )
 

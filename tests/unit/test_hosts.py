@@ -389,7 +389,7 @@ def test_one_engine_under_two_names_is_told(monkeypatch: pytest.MonkeyPatch, spr
     )
     assert told == [
         f"dockerHost and {FAR} are the same Docker Engine (vitalstream:hosts): each host needs one "
-        "of its own, or containers of one would stand in the way of the other's."
+        "of its own, or their containers would conflict."
     ]
 
 

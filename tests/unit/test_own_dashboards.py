@@ -122,8 +122,8 @@ def test_a_variable_for_the_data_source_is_left_alone(folder: Path) -> None:
 WRONG = [
     ("{", "is not JSON: "),
     ('{\n"a": 1,\n}', "in line 3"),
-    ([WARD], "is no JSON object"),
-    ("null", "is no JSON object"),
+    ([WARD], "is not a JSON object"),
+    ("null", "is not a JSON object"),
     ({"uid": "ward-3"}, "has no title"),
     ({**WARD, "title": " "}, "has no title"),
     ({**WARD, "title": 3}, "has no title"),
@@ -137,7 +137,7 @@ WRONG = [
     ({"apiVersion": "dashboard.grafana.app/v2", "spec": {}}, "Grafana's newer API"),
     ({**WARD, "__elements": {"a": {}}}, "needs library panels"),
     ({**WARD, "__inputs": [{**PROMETHEUS, "pluginId": "loki", "pluginName": "Loki"}]}, "for Loki"),
-    ({**WARD, "__inputs": ["DS"]}, "no list of objects"),
+    ({**WARD, "__inputs": ["DS"]}, "not a list of objects"),
     ({**WARD, "panels": [_panel("${DS_X}")]}, "has the data source ${DS_X}, which nothing in it"),
     ({**WARD, "panels": [_panel({"uid": "${DS_X}"})]}, "has the data source ${DS_X}"),
 ]
