@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard
 
-from components.dashboards import backend, overrides, panels, slo
+from components.dashboards import backend, faults, overrides, panels, slo
 from components.dashboards.frame import Sheet, Variable
 from components.dashboards.panels import At, Face, Query
 from components.dashboards.thresholds import AlertThresholds, steps, up_or_down
@@ -38,6 +38,7 @@ def sheet(alerts: AlertThresholds) -> Sheet:
             *slo.budget_panels(22, alerts),
             *backend.user_panels(31, alerts, _BY_TARGET),
             *backend.process_panels(40, _BY_TARGET),
+            *faults.api(49, _BY_TARGET, _BY_ENDPOINT_RAW),
         ],
     )
 

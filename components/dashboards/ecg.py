@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard
 
-from components.dashboards import overrides, panels
+from components.dashboards import faults, overrides, panels
 from components.dashboards.frame import Sheet, Variable
 from components.dashboards.panels import At, Face, Query
 from components.dashboards.thresholds import AlertThresholds, up_or_down
@@ -27,7 +27,7 @@ def sheet(_alerts: AlertThresholds) -> Sheet:
         variables=[
             Variable("backend_instance", "Instance", "instance:backend_up:min", "instance"),
         ],
-        panels=[*_stats(), *_anomalies(), *_processing()],
+        panels=[*_stats(), *_anomalies(), *_processing(), *faults.ecg(31, _BY_TARGET)],
     )
 
 

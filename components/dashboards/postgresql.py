@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard
 
-from components.dashboards import overrides, panels
+from components.dashboards import faults, overrides, panels
 from components.dashboards.frame import Sheet, Variable
 from components.dashboards.panels import At, Face, Query
 from components.dashboards.thresholds import AlertThresholds, steps, up_or_down
@@ -25,7 +25,13 @@ def sheet(alerts: AlertThresholds) -> Sheet:
         title="VitalStream PostgreSQL",
         description="The database: is it there, is it full, does something hold it up?",
         variables=[Variable("postgres_instance", "Instance", "instance:pg_up:min", "instance")],
-        panels=[*_stats(alerts), *_sessions(alerts), *_rows(alerts), *_backend_view()],
+        panels=[
+            *_stats(alerts),
+            *_sessions(alerts),
+            *_rows(alerts),
+            *_backend_view(),
+            *faults.postgresql(31, _IN),
+        ],
     )
 
 

@@ -9,28 +9,51 @@ from components.dashboards import panels
 from components.dashboards.panels import At, Face, Query
 from components.dashboards.thresholds import AlertThresholds, line_at
 
-# The pairs of windows of rules/slo.yml and the alert that watches each.
-_WINDOWS = (("1h_5m", "Fast"), ("6h_30m", "Medium"), ("3d_6h", "Slow"))
+# The pairs of windows of rules/slo.yml.
+_WINDOWS = ("1h_5m", "6h_30m", "3d_6h")
+_SPEEDS = ("Fast", "Slow")
 
 
 def budget_panels(y: int, alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
-    """How fast the budgets of rules/slo.yml burn, in a band of 9 rows at row `y`."""
+    """How fast the budgets of rules/slo.yml burn, and what is left, in a band of 9 rows at `y`."""
     return [
-        _burn("Availability", "answered with a 5xx", At(0, y, 12, 9), alerts),
-        _burn("Latency", "too slow", At(12, y, 12, 9), alerts),
+        _burn("Availability", "answered with a 5xx", At(0, y, 9, 9), alerts),
+        _burn("Latency", "too slow", At(9, y, 9, 9), alerts),
+        _left(At(18, y, 6, 9)),
     ]
 
 
+def _left(at: At) -> Builder[dashboard.Panel]:
+    face = Face(
+        title="Budget Left (3 days)",
+        description=(
+            "What is left of the error budget of the last 3 days: 100% is no bad request, 0% or "
+            "less as many as the objective allows."
+        ),
+        at=at,
+        unit="percent",
+        empty="No traffic",
+    )
+    queries = [
+        Query(
+            f"min(100 * (1 - job:slo_{name}_bad:ratio_rate3d "
+            "/ on () group_left () (1 - slo:objective:ratio)))",
+            name,
+        )
+        for name in ("availability", "latency")
+    ]
+    return panels.timeseries(face, *queries, legend_calcs=("lastNotNull",)).max(100)
+
+
 def _burn(name: str, what: str, at: At, alerts: AlertThresholds) -> Builder[dashboard.Panel]:
-    bounds = [alerts[f"{name}BudgetBurn{speed}"] for _, speed in _WINDOWS]
-    fast, medium, slow = (f"{bound.value:g}" for bound in bounds)
+    fast, slow = bounds = [alerts[f"{name}BudgetBurn{speed}"] for speed in _SPEEDS]
     face = Face(
         title=f"{name} Budget Burn",
         description=(
             f"How many times faster than the objective allows requests are {what}, over two "
             "windows at once; 1 uses up the budget exactly in its period. "
-            f"{name}BudgetBurnFast is critical above {fast} in 1h and 5m, Medium above {medium} in "
-            f"6h and 30m; Slow warns above {slow} in 3d and 6h."
+            f"{name}BudgetBurnFast is critical above {fast.value:g} in 6h and 30m, or above 14.4 "
+            f"in 1h and 5m; Slow warns above {slow.value:g} in 3d and 6h."
         ),
         at=at,
         unit="none",
@@ -39,9 +62,9 @@ def _burn(name: str, what: str, at: At, alerts: AlertThresholds) -> Builder[dash
     queries = [
         Query(
             f"max(job:slo_{name.lower()}_burn:rate{window})",
-            f"{window.replace('_', ' and ')} ({speed.lower()})",
+            window.replace("_", " and "),
         )
-        for window, speed in _WINDOWS
+        for window in _WINDOWS
     ]
-    panel = panels.timeseries(face, *queries, bound=bounds[-1], legend_calcs=("lastNotNull", "max"))
+    panel = panels.timeseries(face, *queries, bound=slow, legend_calcs=("lastNotNull", "max"))
     return panel.thresholds(line_at(*bounds))

@@ -39,12 +39,10 @@ ALERTS_SHOWN = {
     ("api", "Failed Logins (last 5 minutes)"): ["HighFailedLogins"],
     ("api", "Availability Budget Burn"): [
         "AvailabilityBudgetBurnSlow",
-        "AvailabilityBudgetBurnMedium",
         "AvailabilityBudgetBurnFast",
     ],
     ("api", "Latency Budget Burn"): [
         "LatencyBudgetBurnSlow",
-        "LatencyBudgetBurnMedium",
         "LatencyBudgetBurnFast",
     ],
     ("postgresql", "Connections"): ["PostgreSQLTooManyConnections"],
