@@ -16,7 +16,7 @@ from components.docker.service import Service, ServiceFiles, ServiceSpec
 from components.settings.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCES = ("app", "demo")
+SOURCES = ("app", "demo", "metrics")
 SECRETS_DIR = "/etc/demo"
 POSTGRES_PASSWORD_FILE = f"{SECRETS_DIR}/postgres_password"
 HEARTBEAT = "/tmp/heartbeat"
@@ -28,10 +28,15 @@ def source_hash() -> str:
     digest = hashlib.sha256()
     for folder in SOURCES:
         for path in sorted((ROOT / folder).rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
+            if path.is_file() and not any(map(_is_made, path.relative_to(ROOT).parts)):
                 digest.update(path.relative_to(ROOT).as_posix().encode())
                 digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
+
+
+def _is_made(name: str) -> bool:
+    """Return whether a build makes a file or folder of that name: .dockerignore has the same."""
+    return name in ("__pycache__", "build") or name.endswith(".egg-info")
 
 
 def _passwords(settings: Settings) -> dict[str, str]:

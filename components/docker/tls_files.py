@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from functools import cache
 from typing import Any
 
 import bcrypt
@@ -114,8 +115,21 @@ def client_files(settings: Settings, folder: str, service: str) -> dict[str, str
     }
 
 
+def versioned_password(settings: Settings) -> dict[str, str]:
+    """Return the password, in a file whose name changes with it, by path; nothing without TLS.
+
+    Prometheus 3.5 keeps using the old content of a `password_file`, also after a reload, until its
+    configuration names another file. The name comes from the slow hash: of a password, no fast one
+    may be public.
+    """
+    if not settings.tls:
+        return {}
+    version = hashlib.sha256(_hashed(settings, "prometheus").encode()).hexdigest()[:8]
+    return {f"{PASSWORD}-{version}": settings.web_password.get_secret_value()}
+
+
 def client_config(
-    settings: Settings, folder: str, service: str, *, password: bool
+    settings: Settings, folder: str, service: str, *, password: bool, password_file: str = PASSWORD
 ) -> dict[str, Any]:
     """Return the `http_config` of a client that has the `client_files` in `folder`; nothing without
     TLS.
@@ -131,22 +145,28 @@ def client_config(
     if password:
         config["basic_auth"] = {
             "username": settings.web_user,
-            "password_file": f"{folder}/{PASSWORD}",
+            "password_file": f"{folder}/{password_file}",
         }
     return config
 
 
 def _hashed(settings: Settings, service: str) -> str:
+    """Return the password as the server keeps it."""
+    password = settings.web_password.get_secret_value()
+    return _hash(password, settings.tls_certificate, settings.stack, service)
+
+
+@cache
+def _hash(password: str, certificate: str, stack: str, service: str) -> str:
     """Return the password's hash as the server stores it.
 
     The salt is not random, or the file would change in every preview. It is derived from the
     certificate, which no other installation has, and from the names of stack and service. It is not
     derived from the password, whose fast hash must not be in the file.
     """
-    parts = (settings.tls_certificate, settings.stack, service)
-    digest = hashlib.sha256("\0".join(parts).encode()).digest()[:16]
+    digest = hashlib.sha256("\0".join((certificate, stack, service)).encode()).digest()[:16]
     salt = f"$2b${BCRYPT_COST:02}$".encode() + _bcrypt_base64(digest)
-    return bcrypt.hashpw(settings.web_password.get_secret_value().encode(), salt).decode()
+    return bcrypt.hashpw(password.encode(), salt).decode()
 
 
 def _bcrypt_base64(digest: bytes) -> bytes:

@@ -193,7 +193,10 @@ def _client_config(settings: Settings, service: str | None) -> dict[str, Any]:
     if not settings.tls or service is None:
         return {}
     password = service in tls_files.WITH_PASSWORD
+    [password_file] = tls_files.versioned_password(settings)
     return {
         "scheme": "https",
-        **tls_files.client_config(settings, CONFIG_DIR, service, password=password),
+        **tls_files.client_config(
+            settings, CONFIG_DIR, service, password=password, password_file=password_file
+        ),
     }

@@ -58,6 +58,7 @@ def spec(
             secret_files={
                 **tls_files.server_files(settings, service=name, password=True),
                 **tls_files.client_files(settings, CONFIG_DIR, "prometheus"),
+                **tls_files.versioned_password(settings),
                 **remote_write.secret_files(settings.remote_write),
                 **federation.secret_files(settings.federation),
             },

@@ -122,10 +122,26 @@ def test_redis_exporter_is_given_its_own_flags(everything_set: Any) -> None:
 
 @pytest.mark.parametrize("job", ["prometheus", "alertmanager", "grafana"])
 def test_a_server_with_a_password_is_scraped_with_it(job: str, everything_set: Any) -> None:
-    assert _job(everything_set, job)["basic_auth"] == {
-        "username": "vitalstream",
-        "password_file": "/etc/prometheus/tls/password",
+    found = _job(everything_set, job)["basic_auth"]
+    assert found["username"] == "vitalstream"
+    assert _password_at(everything_set, found["password_file"]) == PASSWORD
+
+
+def _password_at(view: Any, path: str) -> str:
+    """The content of a secret file of Prometheus, by its path in the container."""
+    files: dict[str, str] = view.config("prometheus")["secret_files"]
+    return files[path.removeprefix("/etc/prometheus/")]
+
+
+def test_another_password_is_in_a_file_of_another_name(over_tls: Callable[..., Settings]) -> None:
+    """Prometheus 3.5 keeps the content of a file that it has read."""
+    paths = {
+        path
+        for password in (PASSWORD, f"{PASSWORD}-rotated")
+        for path in tls_files.versioned_password(over_tls(webPassword=password))
     }
+    assert len(paths) == 2
+    assert all(path.startswith("tls/password-") and PASSWORD not in path for path in paths)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +181,8 @@ def test_alerts_are_delivered_over_tls_and_with_the_password(everything_set: Any
         "https",
         "alertmanager",
     )
-    assert alertmanager["basic_auth"]["password_file"] == "/etc/prometheus/tls/password"
+    path = alertmanager["basic_auth"]["password_file"]
+    assert _password_at(everything_set, path) == PASSWORD
 
 
 @pytest.mark.parametrize(
