@@ -63,7 +63,7 @@ def _stats() -> Sequence[Builder[dashboard.Panel]]:
         ).decimals(0),
         panels.stat(
             Face(
-                title="Anomalies per Patient (last hour)",
+                title="Anomalies per Patient (1 h)",
                 description=(
                     "The last hour's anomalies over the patients connected now. It sets a jump "
                     "against the number of patients: more of both is no cause for worry."

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard
 
-from components.dashboards import faults, overrides, panels
+from components.dashboards import fault_machines, overrides, panels
 from components.dashboards.frame import Sheet, Variable
 from components.dashboards.panels import At, Face, Query
 from components.dashboards.thresholds import AlertThresholds, plain, steps
@@ -32,7 +32,7 @@ def sheet(alerts: AlertThresholds) -> Sheet:
             *_processor_and_memory(alerts),
             *_disks(alerts),
             *_io(),
-            *faults.host(31, _IN),
+            *fault_machines.host(31, _IN),
         ],
     )
 

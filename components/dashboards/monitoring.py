@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard
 
-from components.dashboards import delivery, faults, overrides, panels
+from components.dashboards import delivery, fault_machines, overrides, panels
 from components.dashboards.frame import Sheet, Variable
 from components.dashboards.panels import At, Face, Query
 from components.dashboards.thresholds import AlertThresholds, Threshold, plain, steps, up_or_down
@@ -32,7 +32,7 @@ def sheet(alerts: AlertThresholds) -> Sheet:
             *_scrapes(alerts["ScrapesTooSlow"]),
             *_storage(alerts["PrometheusStorageNearLimit"]),
             *delivery.panels_at(22, alerts),
-            *faults.monitoring(40),
+            *fault_machines.monitoring(40),
         ],
     )
 

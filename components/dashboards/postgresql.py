@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard
 
-from components.dashboards import faults, overrides, panels
+from components.dashboards import fault_stores, overrides, panels
 from components.dashboards.frame import Sheet, Variable
 from components.dashboards.panels import At, Face, Query
 from components.dashboards.thresholds import AlertThresholds, steps, up_or_down
@@ -30,7 +30,7 @@ def sheet(alerts: AlertThresholds) -> Sheet:
             *_sessions(alerts),
             *_rows(alerts),
             *_backend_view(),
-            *faults.postgresql(31, _IN),
+            *fault_stores.postgresql(31, _IN),
         ],
     )
 

@@ -6,7 +6,7 @@ from grafana_foundation_sdk.builders import timeseries
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard
 
-from components.dashboards import faults, overrides, panels
+from components.dashboards import fault_stores, overrides, panels
 from components.dashboards.frame import Sheet, Variable
 from components.dashboards.panels import At, Face, Query
 from components.dashboards.thresholds import AlertThresholds, Threshold, plain, steps, up_or_down
@@ -22,7 +22,7 @@ def sheet(alerts: AlertThresholds) -> Sheet:
         title="VitalStream Redis",
         description="The cache: is it there, does it fit into its memory, does it help?",
         variables=[Variable("redis_instance", "Instance", "instance:redis_up:min", "instance")],
-        panels=[*_stats(alerts), *_over_time(alerts), *faults.redis(31, _IN)],
+        panels=[*_stats(alerts), *_over_time(alerts), *fault_stores.redis(31, _IN)],
     )
 
 

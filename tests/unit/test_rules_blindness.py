@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import yaml
 
@@ -12,6 +14,7 @@ from components.rules.rule_set import shipped_files
 TEXTS = {name: text for name, text in shipped_files().items() if name != blindness.RULE_FILE}
 READS = blindness.read_metrics(TEXTS)
 ALL = set().union(*READS.values())
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "alert-coverage.md"
 
 
 def test_the_rule_file_is_the_one_that_the_other_rules_give() -> None:
@@ -53,3 +56,11 @@ def test_a_metric_of_a_new_rule_is_watched() -> None:
 
 def test_a_recorded_metric_is_not_taken_for_one_that_is_scraped() -> None:
     assert not any(":" in metric for metric in ALL)
+
+
+def test_the_page_lists_every_watched_metric_and_every_exemption() -> None:
+    watched = {metric for job in JOBS for metric in blindness.needed(job, READS)}
+    text = PAGE.read_text()
+    assert [
+        metric for metric in sorted(watched | set(EXEMPTIONS)) if f"`{metric}`" not in text
+    ] == []
