@@ -28,6 +28,19 @@ _STEM_OF_SERVICE: Final[Mapping[str, str]] = {
 _FIRING: Final = 'ALERTS{alertstate="firing", severity="%s"}'
 _FIRST: Final = 'ALERTS{alertstate="firing", severity="critical", service="backend"}'
 _WARNING, _CRITICAL, _BACKEND = 1, 2, 3
+# What tells two alerts of one name apart, the most telling first.
+_TELLING: Final = (
+    "endpoint",
+    "mountpoint",
+    "device",
+    "datname",
+    "slot_name",
+    "collector",
+    "metric",
+    "rule_group",
+    "job",
+    "instance",
+)
 _SEVERITIES: Final = ("-", "warning", "critical", "critical")
 # In each column: Grafana would call the only one that is left by another name.
 _OR_NONE: Final = ' or on() label_replace(vector(0), "alertname", "None", "", "")'
@@ -76,13 +89,16 @@ def alert_strip(at: At) -> stat_builders.Panel:
 
 def alert_list(at: At) -> table_builders.Panel:
     """All firing alerts at the place `at`, with their severity and for how long they fire."""
-    firing = _firing("alertname")
-    since = 'min by (alertname) (ALERTS_FOR_STATE{severity=~"critical|warning"})'
+    firing = _with_where(_firing(f"alertname, {', '.join(_TELLING)}"))
+    since = _with_where(
+        f"min by (alertname, {', '.join(_TELLING)}) "
+        '(ALERTS_FOR_STATE{severity=~"critical|warning"})'
+    )
     face = Face(
         title="Firing Alerts, all",
         description=(
-            "Every alert that fires now, its severity and how long its condition has held. What "
-            "the tiles have no room for is here."
+            "Every alert that fires now, what it is about, its severity and how long its condition "
+            "has held. What the tiles have no room for is here."
         ),
         at=at,
         unit="none",
@@ -98,8 +114,8 @@ def alert_list(at: At) -> table_builders.Panel:
     panel = table(
         face,
         Query(f"{firing}{_OR_NONE}", "Severity"),
-        Query(f"time() - {since} and on (alertname) {firing}{_OR_NONE}", "For"),
-        keys={"alertname": "Alert"},
+        Query(f"time() - {since} and on (alertname, where) {firing}{_OR_NONE}", "For"),
+        keys={"alertname": "Alert", "where": "About"},
         sort_by="Severity",
     ).show_header(False)
     no_time = dashboard.DynamicConfigValue(
@@ -112,7 +128,8 @@ def alert_list(at: At) -> table_builders.Panel:
         *coloured_text(_colours()),
     ]
     return (
-        panel.override_by_name("Alert", [wide(260)])
+        panel.override_by_name("Alert", [wide(200)])
+        .override_by_name("About", [wide(120)])
         .override_by_name("Severity", severity)
         .override_by_name("For", [*column("s", width=80), no_time])
     )
@@ -127,6 +144,13 @@ def _colours() -> dashboard_builders.ThresholdsConfig:
             dashboard.Threshold(value=_CRITICAL, color="red"),
         ]
     )
+
+
+def _with_where(expr: str) -> str:
+    """The series by alert and `where`, which joins the labels that tell it from others."""
+    labels = ", ".join(f'"{label}"' for label in _TELLING)
+    joined = f'label_join({expr}, "where", " ", {labels})'
+    return f'max by (alertname, where) (label_replace({joined}, "where", "$1", "where", " *(.*)"))'
 
 
 def _firing(by: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from grafana_foundation_sdk.builders import timeseries
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard
 
@@ -110,21 +111,7 @@ def _stats() -> Sequence[Builder[dashboard.Panel]]:
 
 def _anomalies() -> Sequence[Builder[dashboard.Panel]]:
     return [
-        panels.timeseries(
-            Face(
-                title="Anomalies by type",
-                description=(
-                    "Anomalies a minute by type, stacked. One type that suddenly makes up nearly "
-                    "all of them points at a detector or a device rather than at patients."
-                ),
-                at=At(0, 4, 8, 9),
-                unit="suffix:/min",
-                empty="None recorded",
-            ),
-            Query(_anomalies_by("anomaly_type"), "{{anomaly_type}}"),
-            stacked=True,
-            legend_calcs=_TABLE,
-        ),
+        _by_type(),
         panels.timeseries(
             Face(
                 title="Anomalies by severity",
@@ -163,6 +150,27 @@ def _anomalies() -> Sequence[Builder[dashboard.Panel]]:
         .override_by_name("Last hour", overrides.column("none", width=110))
         .decimals(0),
     ]
+
+
+def _by_type() -> timeseries.Panel:
+    panel = panels.timeseries(
+        Face(
+            title="Anomalies by type",
+            description=(
+                "Anomalies a minute by type, stacked. One type that suddenly makes up nearly "
+                "all of them points at a detector or a device rather than at patients."
+            ),
+            at=At(0, 4, 8, 9),
+            unit="suffix:/min",
+            empty="None recorded",
+        ),
+        Query(_anomalies_by("anomaly_type"), "{{anomaly_type}}"),
+        stacked=True,
+        legend_calcs=_TABLE,
+    )
+    for name, colour in overrides.anomaly_colours().items():
+        panel.override_by_regexp(name, colour)
+    return panel
 
 
 def _processing() -> Sequence[Builder[dashboard.Panel]]:

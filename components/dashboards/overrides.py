@@ -26,6 +26,18 @@ FIRING_OR_SILENT: Final = _zero_or_one("Silent", "Firing")
 NOT_FILLING: Final = -1
 """Days until full of what does not fill up."""
 
+# The last that matches a name counts.
+_ANOMALY_COLOURS: Final = {
+    "^(?!None)": "#8a8f98",
+    "premature": "light-blue",
+    "bradycardia": "blue",
+    "tachycardia": "yellow",
+    "fibrillation|flutter": "purple",
+    "st_elevation|ischemi": "orange",
+    "ventricular_(fibrillation|tachycardia)": "red",
+    "critical": "semi-dark-red",
+    "asystole|arrest": "dark-red",
+}
 _STATUS_COLOURS: Final = {"2": "green", "3": "blue", "4": "orange", "5": "red"}
 
 ACCEPTED_OR_REFUSED: Final = _zero_or_one("Refused", "Accepted")
@@ -67,6 +79,15 @@ def alert_line(bound: Threshold) -> list[dashboard.DynamicConfigValue]:
 def fixed_colour(colour: str) -> dashboard.DynamicConfigValue:
     """The override that gives a line the same colour wherever it comes in the list."""
     return dashboard.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": colour})
+
+
+def anomaly_colours() -> dict[str, list[dashboard.DynamicConfigValue]]:
+    """The override of each known type of anomaly, by a regular expression that matches its name.
+
+    A type has one colour everywhere, whatever other types are there. What kills within minutes is
+    red, and none is green, also of the types that only a backend knows.
+    """
+    return {f"/{name}/i": [fixed_colour(colour)] for name, colour in _ANOMALY_COLOURS.items()}
 
 
 def coloured_by_status(panel: timeseries.Panel) -> timeseries.Panel:

@@ -100,7 +100,10 @@ def _anomalies_by_type() -> piechart.Panel:
         links=[_ECG],
     )
     query = Query("sum by (anomaly_type) (type:anomalies_detected:increase1h)", "{{anomaly_type}}")
-    return panels.pie(face, query).decimals(0)
+    panel = panels.pie(face, query).decimals(0)
+    for name, colour in overrides.anomaly_colours().items():
+        panel.override_by_regexp(name, colour)
+    return panel
 
 
 def _uptime() -> stat.Panel:

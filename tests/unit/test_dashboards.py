@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from app.metrics import SEVERITIES
+from app.metrics import ANOMALY_TYPES, SEVERITIES
 from components import dashboards
 from components.catalog.monitored import ALL_MONITORED
 from components.dashboards import DashboardSettings, panels, render_all
@@ -156,7 +156,7 @@ def test_every_raw_rate_follows_the_zoom(stem: str, panel: dict[str, Any]) -> No
 
 @every_panel
 def test_a_fixed_window_is_told(stem: str, panel: dict[str, Any]) -> None:
-    told = {"1h": "last hour", "6h": "last 6 hours"}
+    told = {"1h": "last hour", "6h": "last 6 hours", "10m": "10 minutes", "15m": "15 minutes"}
     text = (panel["title"] + " " + panel["description"]).lower()
     for target in panel["targets"]:
         for window in re.findall(r"\[(\d+[smhd])\]", target["expr"]):
@@ -214,6 +214,30 @@ def test_severities_have_their_colours_whatever_comes_first() -> None:
     }
     assert colours == {"critical": "red", "high": "orange", "medium": "yellow", "low": "blue"}
     assert set(colours) == set(SEVERITIES)
+
+
+@pytest.mark.parametrize(
+    ("stem", "title"),
+    [("overview", "Anomaly Detection by Type"), ("ecg", "Anomalies by type")],
+)
+def test_anomaly_colours_are_fixed_by_type_and_never_green(stem: str, title: str) -> None:
+    entries = [
+        (entry["matcher"]["options"].strip("/i"), entry["properties"][0]["value"]["fixedColor"])
+        for entry in panel_of(stem, title)["fieldConfig"]["overrides"]
+    ]
+    found = {
+        name: [colour for pattern, colour in entries if re.search(pattern, name)][-1]
+        for name in (
+            *ANOMALY_TYPES,
+            "ventricular_fibrillation",
+            "critical_arrhythmia",
+            "unheard_of",
+        )
+    }
+    assert "green" not in " ".join(found.values())
+    assert len({found[name] for name in ANOMALY_TYPES}) == len(ANOMALY_TYPES)
+    reds = ("asystole", "ventricular_fibrillation", "critical_arrhythmia")
+    assert all(found[name].endswith("red") for name in reds)
 
 
 @every_dashboard
