@@ -66,10 +66,7 @@ TOLD = [
     (ONE_DOWN, alert("BackendDown", "critical", "backend", instance="b:1")),
     (BACKEND_DOWN, alert("HighErrorRate", "critical", "backend", instance="")),
     (NONE_LEFT, BACKEND_DOWN),
-    (
-        POSTGRESQL_DOWN,
-        alert("PostgreSQLConnectionsExhausted", "critical", "database", instance="b:1"),
-    ),
+    (POSTGRESQL_DOWN, alert("PostgreSQLFlapping", "critical", "database", instance="b:1")),
     (BACKEND_DOWN, alert("HighErrorRate", "critical", "backend", stack="dev")),
     (BACKEND_DOWN, alert("BackendDown", "critical", "backend", instance="b:1")),
     (FULL, alert("HighCPUUsage", "warning", "host", instance="b:1")),
