@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 from fastapi import HTTPException, Response
+from prometheus_client import generate_latest
 
 from app import metrics
 from app.metrics import track_request_metrics
 from tests.metrics.application import in_progress, new_endpoint, requests, value
-from vitalstream_metrics import recorders, series
+from vitalstream_metrics import REGISTRY, recorders, series
 
 
 @pytest.fixture
@@ -174,3 +175,24 @@ def test_label_values_of_ones_own_can_be_created_at_0() -> None:
     assert value("cache_misses_total", cache_type="alarms") == 0
     assert value("db_query_duration_seconds_count", query_type="vacuum") == 0
     assert value("auth_attempts_total", result="locked") == 0
+
+
+@pytest.mark.parametrize("kind", [series.Series, series.LocalSeries])
+def test_series_counts_as_the_public_methods_of_prometheus_client_do(
+    endpoint: str, kind: type[series.Series]
+) -> None:
+    counted = kind("GET", endpoint, 200)
+    public = new_endpoint()
+    for seconds in (0.0, 0.005, 0.3, 1.0, 1.0001, 99.0):
+        counted.enter()
+        counted.finish(200, seconds)
+        series.REQUESTS.labels("GET", public, "200").inc()
+        series.REQUEST_DURATION.labels("GET", public).observe(seconds)
+    series.IN_PROGRESS.labels("GET", public)
+
+    def page(of: str) -> list[str]:
+        lines = generate_latest(REGISTRY).decode().splitlines()
+        found = [line.replace(of, "X") for line in lines if f'"{of}"' in line]
+        return [line for line in found if 'status="' not in line or 'status="200"' in line]
+
+    assert page(endpoint) == page(public)
