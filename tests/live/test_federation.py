@@ -193,7 +193,7 @@ def test_every_panel_of_the_stacks_has_something_to_show(begun: Stack, target: T
     assert eventually(lambda: begun.numbers(target.expr, instant=target.instant), 30)
 
 
-def test_a_source_that_is_gone_is_told_and_its_last_values_do_not_linger(
+def test_unreachable_source_is_reported_and_its_values_become_stale(
     begun: Stack, source: Stack
 ) -> None:
     container = source.container("prometheus")
