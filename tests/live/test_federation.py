@@ -183,7 +183,7 @@ def test_every_rule_of_the_global_one_works(begun: Stack) -> None:
 
 
 def test_it_alerts_on_nothing_that_it_does_not_watch(begun: Stack) -> None:
-    # There is no image of Grafana here; pending is what would fire after its `for`.
+    # No image of Grafana is available; a pending alert would fire after its `for`.
     alerts = {series["metric"]["alertname"] for series in begun.query("ALERTS")}
     assert alerts <= {"Watchdog", "GrafanaDown"}
 
