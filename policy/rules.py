@@ -54,7 +54,7 @@ POLICIES = (
     ),
     Policy(
         "no-secret-in-clear",
-        "No secret stands in a container's environment, command or labels.",
+        "A container's environment, command and labels contain no secret.",
         clear_text.no_secret,
     ),
     Policy("grafana-login", "Grafana lets nobody in without a login.", exposure.grafana_asks),

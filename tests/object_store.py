@@ -16,7 +16,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.serving import BaseWSGIServer, make_server
 
 REGION = "us-east-1"
-# moto lets anybody do anything until it is told after how many requests to look at the keys.
+# moto allows everything until the number of unauthenticated requests is set.
 _ANYBODY = "inf"
 
 

@@ -78,7 +78,7 @@ def _open(docker_host: str) -> _Tunnel:
                 text=True,
             )
         except FileNotFoundError:
-            raise TunnelError("there is no ssh command on this machine") from None
+            raise TunnelError("ssh is not installed on this machine") from None
     atexit.register(_end, process)
     if not _is_ready(process):
         _end(process)

@@ -188,7 +188,7 @@ def summary(config: program.StackConfig, workspace: Workspace, left_out: tuple[s
             table.add_row(service, settings.url(service))
     console.print(table)
     if "grafana" in left_out:
-        say("Grafana is left out: there is no image of it here. Its dashboards: `make dashboards`.")
+        say("Grafana is left out: no image of it is available. Its dashboards: `make dashboards`.")
     else:
         password = workspace.passwords()["grafanaAdminPassword"]
         console.print(

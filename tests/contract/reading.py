@@ -91,7 +91,7 @@ class Reader:
 
     def _of_rule(self, name: str) -> Labels | None:
         if name not in self._recorded:
-            # What is wrong with the rule is told of the rule.
+            # Faults of a rule are reported for the rule itself.
             reader = Reader(self.jobs, self.rules, _recorded=self._recorded)
             self._recorded[name] = reader.read(self.rules[name])
         return self._recorded[name]

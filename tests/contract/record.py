@@ -1,9 +1,9 @@
-"""Records what the services expose, by running them: `python -m tests.contract.record`.
+"""Record the metrics that services expose: `python -m tests.contract.record`.
 
-It brings a stack with the demo up, lets it run for a while and writes a file a service. Which
-versions run is chosen as in tests/live: LIVE_IMAGES=pinned takes the program's own images,
-LIVE_IMAGES='{"redis-exporter": "IMAGE:TAG"}' these and local ones for the rest. The version is the
-tag's.
+It starts a stack with the demo, lets it run for a while and writes one file per service. The
+versions are chosen as in tests/live: LIVE_IMAGES=pinned takes the program's own images,
+LIVE_IMAGES='{"redis-exporter": "IMAGE:TAG"}' takes these and local ones for the rest. The version
+is the tag's.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def main(
     images = stacks.images(client)
     references = {name: image.reference for name, image in IMAGES.items()} | images
     demo = not only or not {BACKEND, *AGAINST}.isdisjoint(only)
-    # Two, because one alone tells nothing of a cluster.
+    # Two, because a single one exposes no cluster metrics.
     config = stacks.config(
         images,
         demo=demo,
@@ -114,7 +114,7 @@ def _image(service: str) -> str:
 
 def version(reference: str) -> str:
     found = _VERSION.search(reference)
-    assert found, f"the tag of {reference} is no version"
+    assert found, f"the tag of {reference} is not a version"
     return found[1]
 
 

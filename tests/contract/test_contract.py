@@ -1,7 +1,7 @@
-"""Every metric and label that a rule, a panel or a runbook uses is in each recorded version.
+"""Every metric and label that a rule, a panel or a runbook uses exists in each recorded version.
 
-A selector that one version has nothing for stands in exemptions.yml, with the reason; even then
-the expression as a whole has to have something in every version, by another of its branches.
+A selector that matches nothing in one version is listed in exemptions.yml, with the reason. Even
+then the expression as a whole must match something in every version, by another branch.
 """
 
 from __future__ import annotations

@@ -97,7 +97,7 @@ def test_a_label_that_is_not_there_is_found(expr: str, fault: str, reader: Reade
     assert any(found.startswith(fault) for found in reader.faults)
 
 
-def test_what_is_wrong_with_a_recorded_series_is_told_of_its_rule_alone(reader: Reader) -> None:
+def test_fault_of_recorded_series_is_reported_for_its_rule_only(reader: Reader) -> None:
     broken = Reader(reader.jobs, {"a:b:c": "sum by (method) (requests_total)"})
     broken.read("a:b:c")
     assert broken.faults == []

@@ -56,7 +56,7 @@ def chosen_images(client: docker.DockerClient, *, demo: bool = True) -> dict[str
 def images(docker_client: docker.DockerClient, cli: None) -> dict[str, str]:
     found = chosen_images(docker_client)
     if "grafana" not in found:
-        unavailable("there is no image of Grafana here")
+        unavailable("no image of Grafana is available")
     return found
 
 

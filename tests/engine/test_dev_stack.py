@@ -110,7 +110,7 @@ def test_a_taken_port_fails_the_preview_in_plain_words(up: EngineStack) -> None:
     up.configure(ports=ports)
 
 
-def test_a_file_changed_by_hand_shows_on_refresh_and_is_mended(up: EngineStack) -> None:
+def test_manual_file_change_shows_on_refresh_and_is_reverted(up: EngineStack) -> None:
     volume = f"vitalstream-{STACK}-prometheus-config"
     up.client.containers.run(
         up.values["images"]["prometheus"],
@@ -145,7 +145,7 @@ def test_a_retention_edit_replaces_prometheus_alone_and_its_data_stays(up: Engin
     assert up.query("min_over_time(timestamp(up{job='prometheus'})[1h:3s])")[0]["value"][1] == old
 
 
-def test_no_secret_stands_in_the_state(up: EngineStack) -> None:
+def test_state_contains_no_secret(up: EngineStack) -> None:
     kept = [path for path in (up.folder / ".state").rglob("*") if path.is_file()]
     assert [path.name for path in kept if b"canary" in path.read_bytes()] == []
     assert any(b"prometheus-config" in path.read_bytes() for path in kept)

@@ -1,4 +1,4 @@
-"""`ops diff` held against the real engine: one edit, told from commits and from its preview."""
+"""`ops diff` compared with the real engine: one edit, reported from commits and from a preview."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _changed(service, **inputs):
 
 @pytest.fixture(scope="module")
 def up(engine: EngineStack) -> EngineStack:
-    """The stack, up, and its program committed."""
+    """Stack after `up`, with its program committed."""
     (engine.folder / "ops").mkdir()
     for name in ("__init__.py", "issuing.py", "placeholders.py", "program.py"):
         shutil.copy(ROOT / "ops" / name, engine.folder / "ops" / name)
@@ -173,11 +173,11 @@ def containers(comparison: Comparison) -> dict[str, Any]:
 
 def test_the_table_says_what_the_engine_does_with_each_input(edited: EngineStack) -> None:
     edit(edited, "components/docker/container.py", HOOK, "return _changed(")
-    with (edited.folder / "components" / "container.py").open("a") as file:
+    with (edited.folder / "components" / "docker" / "container.py").open("a") as file:
         file.write(CHANGED_INPUTS)
     document = json.loads(previewed(edited).read_text())
     comparison = preview.compare(edited.folder / ".state" / "preview.json")
-    told = plan.steps(comparison.before, comparison.after)
+    reported = plan.steps(comparison.before, comparison.after)
     for name in ("alertmanager", "prometheus", "grafana"):
         address = containers(comparison)[name]
         urn_end = f"Container::{name}"
@@ -188,10 +188,10 @@ def test_the_table_says_what_the_engine_does_with_each_input(edited: EngineStack
             kinds.setdefault(top, set()).add(found["kind"].endswith("-replace"))
         changed = {str(change.path[0]) for change in comparison.input_changes(address)}
         assert changed == set(kinds)
-        assert set(told[address].replaced_for) == {
+        assert set(reported[address].replaced_for) == {
             top for top, kind in kinds.items() if True in kind
         }
-    assert told[containers(comparison)["prometheus"]].op is Op.UPDATE
+    assert reported[containers(comparison)["prometheus"]].op is Op.UPDATE
 
 
 def make_edits(engine: EngineStack) -> None:
@@ -215,7 +215,7 @@ def make_edits(engine: EngineStack) -> None:
 
 @dataclass(frozen=True)
 class Both:
-    """The reports on one edit, from both sources."""
+    """Reports of one edit from both sources."""
 
     by_commits: Report
     by_engine: Report
@@ -245,9 +245,9 @@ def test_the_same_edit_has_the_same_verdict_from_both_sources(both: Both) -> Non
     assert both.by_engine.verdict == both.by_commits.verdict
 
 
-def test_the_edit_is_one_that_every_section_tells_of(both: Both) -> None:
-    told = {section for section, items in both.by_engine.sections.items() if items}
-    assert told == set(Section) - {Section.DRIFT, Section.IMAGES}
+def test_edit_appears_in_every_section(both: Both) -> None:
+    reported = {section for section, items in both.by_engine.sections.items() if items}
+    assert reported == set(Section) - {Section.DRIFT, Section.IMAGES}
 
 
 @pytest.mark.parametrize("source", ["by_commits", "by_engine"])
@@ -263,7 +263,7 @@ def with_settings(comparison: Comparison, before: Any, after: Any) -> Comparison
     )
 
 
-def test_what_is_changed_by_hand_is_told_and_put_back(up: EngineStack) -> None:
+def test_manual_change_is_reported_as_drift(up: EngineStack) -> None:
     up.client.containers.run(
         up.values["images"]["prometheus"],
         ["-c", "sed -i 's/ratio_rate5m > 5/ratio_rate5m > 50/' /config/rules/backend.yml"],
@@ -281,7 +281,7 @@ def test_what_is_changed_by_hand_is_told_and_put_back(up: EngineStack) -> None:
     assert [(f.name, f.old, f.new) for f in alert.fields] == [("threshold", "> 50", "> 5")]
 
 
-def test_a_protected_volume_that_would_go_is_told_in_the_engines_words(
+def test_deletion_of_protected_volume_quotes_the_engine(
     edited: EngineStack,
 ) -> None:
     edit(edited, "components/docker/service.py", 'DATA_SUFFIX = "-data"', 'DATA_SUFFIX = "-store"')

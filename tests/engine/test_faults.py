@@ -77,7 +77,7 @@ def test_with_grafana_down_everything_else_is_still_brought_up_to_date(up: Engin
     assert up.preview(refresh=True) == {}
 
 
-def test_an_unreachable_docker_host_is_told_before_anything_is_touched(up: EngineStack) -> None:
+def test_unreachable_docker_host_fails_before_any_change(up: EngineStack) -> None:
     before = up.started()
     up.configure(dockerHost="tcp://127.0.0.1:1")
     code, output = run(up, "preview")
@@ -88,7 +88,7 @@ def test_an_unreachable_docker_host_is_told_before_anything_is_touched(up: Engin
     assert up.preview() == {}
 
 
-def test_of_two_ups_at_once_one_waits_to_be_run_again(up: EngineStack) -> None:
+def test_concurrent_up_is_refused(up: EngineStack) -> None:
     before = up.started()
     first = cli(up, "up", "--yes", "--skip-preview")
     assert eventually(lambda: any((up.folder / ".state").rglob("locks/**/*.json")), 60)
@@ -104,7 +104,7 @@ def clear(engine: EngineStack) -> None:
     local_deploy.down(engine.client, STACK, volumes=False)
 
 
-def test_an_up_that_was_killed_half_way_is_mended_by_cancel_clear_and_up(up: EngineStack) -> None:
+def test_killed_up_is_repaired_by_cancel_clear_and_up(up: EngineStack) -> None:
     up.configure(retentionSize="5GB", limits={"node-exporter": {"memory": "96m"}})
     killed = cli(up, "up", "--yes", "--skip-preview")
     prometheus = up.container("prometheus").id
@@ -137,7 +137,7 @@ def forget_in_grafana(engine: EngineStack) -> None:
         assert requests.delete(f"{url}/{path}", auth=login, timeout=10).ok
 
 
-def test_a_lost_state_is_made_anew_around_the_surviving_volumes(up: EngineStack) -> None:
+def test_lost_state_is_recreated_around_existing_volumes(up: EngineStack) -> None:
     first = first_sample(up)
     shutil.rmtree(up.folder / ".state" / ".pulumi")
     assert run(up, "stack", "init")[0] == 0

@@ -126,7 +126,7 @@ def test_a_placement_on_an_unknown_host_is_an_error_of_the_preview(spread: Sprea
 
 
 @pytest.mark.parametrize("command", ["preview", "up"])
-def test_a_machine_that_is_gone_is_told_and_the_other_one_not_touched(
+def test_unreachable_host_is_reported_and_the_other_host_not_changed(
     spread: Spread, command: str
 ) -> None:
     before = spread.started("near")
@@ -147,7 +147,7 @@ def test_a_machine_that_is_gone_is_told_and_the_other_one_not_touched(
     assert b"scrape_interval: 15s" in config
 
 
-def test_a_machine_that_is_back_gets_what_it_missed(spread: Spread) -> None:
+def test_returned_host_gets_missed_changes(spread: Spread) -> None:
     code, said = spread.up()
     assert code == 0, said
     assert "prometheus-2" in spread.started(FAR)
@@ -161,8 +161,8 @@ def test_a_moved_service_is_gone_where_it_was(spread: Spread) -> None:
     assert "alertmanager-2" not in spread.started(FAR)
 
 
-def test_a_machine_that_is_gone_for_good_is_taken_out_of_the_state(spread: Spread) -> None:
-    """The way out of docs/operations/hosts.md."""
+def test_host_gone_for_good_is_removed_from_the_state(spread: Spread) -> None:
+    """Follow the procedure of docs/operations/hosts.md."""
     spread.machines[FAR].turn_off()
     before = spread.started("near")
     code, said = spread.pulumi(

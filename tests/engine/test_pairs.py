@@ -1,4 +1,4 @@
-"""Pairs on the real engine: a change goes from one replica to the next, and nothing is missed."""
+"""High availability on the real engine: rolling replacement of replicas without loss."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ CONFIG: dict[str, object] = {
     "alertmanager": {"replicas": 3},
     "ports": free_ports(*PROMETHEUSES[1:], *ALERTMANAGERS[1:]),
 }
-# Longer than a message takes that each of the Alertmanagers in turn could send.
-TOLD_SECONDS = 60 + 5 + 3 * 15
+# Time in which each Alertmanager would have sent its own message.
+NOTIFIED_SECONDS = 60 + 5 + 3 * 15
 # Only one is gone at a time; an evaluation is retried at the next interval.
 GAP_SECONDS = 2.5 * SCRAPE_SECONDS
 
@@ -48,27 +48,27 @@ def slack(docker_client: docker.DockerClient) -> Iterator[Sink]:
 
 @pytest.fixture(scope="module")
 def up(slack: Sink, engine: EngineStack) -> EngineStack:
-    """The stack, up; there is no backend, so that BackendDown fires all the time."""
+    """Stack after `up`; without a backend, BackendDown fires all the time."""
     engine.set_secret("slackWebhookUrl", slack.slack_url)
     engine.up()
     return engine
 
 
-def told(slack: Sink) -> Counter[str]:
-    """Who was told of BackendDown, and how often."""
+def notified(slack: Sink) -> Counter[str]:
+    """Count the BackendDown notifications by receiver."""
     found = messages_of("BackendDown", slack.messages)
     return Counter(message.to for message in found if not is_resolved(message))
 
 
 def samples(engine: EngineStack, name: str) -> list[float]:
-    """When one Prometheus took samples of node_exporter, in Unix time."""
+    """Return the Unix times of one Prometheus' samples of node_exporter."""
     url = f"http://127.0.0.1:{engine.values['ports'][name]}/api/v1/query"
     answer = requests.get(url, {"query": 'up{job="node"}[30m]'}, timeout=10)
     return [float(at) for series in answer.json()["data"]["result"] for at, _ in series["values"]]
 
 
 class Watch(threading.Thread):
-    """Asks each Prometheus whether it is ready, again and again until it is left."""
+    """Thread that polls each Prometheus' readiness until it is stopped."""
 
     def __init__(self, engine: EngineStack) -> None:
         super().__init__()
@@ -97,14 +97,14 @@ class Watch(threading.Thread):
 
 @pytest.fixture(scope="module")
 def rolled(up: EngineStack, slack: Sink) -> tuple[float, Watch]:
-    """Another retention and other limits of Alertmanager, which replace all five containers."""
-    assert eventually(lambda: sum(told(slack).values()) >= 2, TOLD_SECONDS), slack.messages
+    """Change the retention and Alertmanager's limits, which replaces all five containers."""
+    assert eventually(lambda: sum(notified(slack).values()) >= 2, NOTIFIED_SECONDS), slack.messages
     time.sleep(3 * 15)
     began = time.time()
     up.configure(retentionTime="8d", limits={"alertmanager": {"cpus": 0.4}})
     with Watch(up) as watch:
         assert up.up() == {"replace": 5}
-    time.sleep(TOLD_SECONDS)
+    time.sleep(NOTIFIED_SECONDS)
     return began, watch
 
 
@@ -136,13 +136,15 @@ def test_no_scrape_is_lost_when_all_replicas_are_replaced(
     assert max(b - a for a, b in itertools.pairwise(times)) < GAP_SECONDS
 
 
-def test_a_constant_alert_is_told_once_when_all_replicas_are_replaced(
+def test_constant_alert_during_replacement_of_all_replicas_is_sent_once(
     slack: Sink, rolled: tuple[float, Watch]
 ) -> None:
-    assert told(slack) == {"#vitalstream-critical": 1, "#vitalstream-backend": 1}
+    assert notified(slack) == {"#vitalstream-critical": 1, "#vitalstream-backend": 1}
 
 
-def test_no_alertmanager_forgets_the_others(up: EngineStack, rolled: tuple[float, Watch]) -> None:
+def test_alertmanager_cluster_is_complete_after_replacement(
+    up: EngineStack, rolled: tuple[float, Watch]
+) -> None:
     for name in ALERTMANAGERS:
         url = f"http://127.0.0.1:{up.values['ports'][name]}/api/v2/status"
         cluster = requests.get(url, timeout=10).json()["cluster"]

@@ -1,4 +1,4 @@
-"""The policy pack in previews of the real engine. Nothing is made: the stack may be named prod."""
+"""Policy pack in previews of the real engine. Nothing is created: the stack may be named prod."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def program(
 
 @pytest.fixture(scope="module")
 def bad(program: EngineStack) -> Engine:
-    """A preview of the program with a resource for each policy, which breaks it and no other."""
+    """Preview of the program with one resource for each policy, which violates only that policy."""
     containers = {"good": GOOD, **{name: {**GOOD, **change} for name, change in BAD.items()}}
     main = program.folder / "__main__.py"
     good = main.read_text()
@@ -85,25 +85,25 @@ def test_the_program_passes_and_every_policy_is_run(program: EngineStack) -> Non
 
 
 @pytest.mark.parametrize("policy", [policy.name for policy in POLICIES])
-def test_each_policy_refuses_what_breaks_it_and_nothing_else(policy: str, bad: Engine) -> None:
-    found = [told for told in bad.violations if told.policy == policy]
-    assert [(told.level, told.resource.rpartition("::")[2]) for told in found] == [
+def test_policy_refuses_only_its_violation(policy: str, bad: Engine) -> None:
+    found = [violation for violation in bad.violations if violation.policy == policy]
+    assert [(violation.level, violation.resource.rpartition("::")[2]) for violation in found] == [
         ("mandatory", policy)
     ]
 
 
-def test_what_is_refused_is_told_with_its_type(bad: Engine) -> None:
+def test_violation_names_the_resource_type(bad: Engine) -> None:
     assert "docker:index/volume:Volume::protected-data" in {
-        told.resource for told in bad.violations
+        violation.resource for violation in bad.violations
     }
 
 
-def test_a_message_says_how_to_mend_it(bad: Engine) -> None:
-    messages = {told.policy: told.message for told in bad.violations}
+def test_violation_message_contains_the_fix(bad: Engine) -> None:
+    messages = {violation.policy: violation.message for violation in bad.violations}
     assert "set vitalstream:bindAddress to 127.0.0.1" in messages["no-open-port"]
 
 
-def test_no_message_has_the_secret_in_it(bad: Engine) -> None:
+def test_violation_messages_contain_no_secret(bad: Engine) -> None:
     assert "canary" not in str(bad.violations)
 
 
@@ -112,7 +112,7 @@ def test_a_refused_preview_still_says_what_would_change(bad: Engine) -> None:
     assert any(step["urn"].endswith("::no-open-port") for step in steps)
 
 
-def test_a_preview_that_fails_is_told_in_the_engines_words(program: EngineStack) -> None:
+def test_failed_preview_quotes_the_engine(program: EngineStack) -> None:
     program.configure(retentionTime="a month")
     try:
         with pytest.raises(OpsError, match="is not a Prometheus duration"):

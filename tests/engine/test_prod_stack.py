@@ -120,7 +120,7 @@ def test_after_that_too_a_second_up_changes_nothing(up: EngineStack) -> None:
     assert up.up() == {}
 
 
-def test_no_secret_stands_in_the_state(up: EngineStack) -> None:
+def test_state_contains_no_secret(up: EngineStack) -> None:
     looked_for = (b"canary", up.secrets["tlsKey"].splitlines()[2].encode())
     kept = [path for path in (up.folder / ".state").rglob("*") if path.is_file()]
     found = [path.name for path in kept if any(what in path.read_bytes() for what in looked_for)]

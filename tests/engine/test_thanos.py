@@ -24,9 +24,7 @@ PARTS = {"thanos-sidecar", "thanos-store", "thanos-compact", "thanos-query"}
 def up(engine: EngineStack, docker_client: docker.DockerClient) -> EngineStack:
     tags = [tag for image in docker_client.images.list(name=REPOSITORY) for tag in image.tags]
     if not tags:
-        unavailable(
-            f"there is no image {REPOSITORY} here, nor a package of Debian's to make one of"
-        )
+        unavailable(f"no image {REPOSITORY} is available, nor a Debian package to build it from")
     engine.values["images"] = {**engine.values["images"], "thanos": tags[0]}
     engine.up()
     return engine

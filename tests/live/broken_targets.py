@@ -31,7 +31,7 @@ class Handler(BaseHTTPRequestHandler):
         yield "broken_targets_good 1\n"
 
     def garbage(self):
-        yield "<html>this is no metric {{{</html>\n"
+        yield "<html>this is not a metric {{{</html>\n"
 
     def huge(self):
         """100 MB of one comment."""

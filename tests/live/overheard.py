@@ -1,4 +1,4 @@
-"""What a container asks of the network: the names it looks up, and whom it calls."""
+"""DNS names that a container looks up and addresses that it connects to."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def listen(seconds: float) -> None:
                 frame = heard.recv(65535)
             except TimeoutError:
                 continue
-            if line := told(frame):
+            if line := described(frame):
                 print(line, flush=True)
 
 
-def told(frame: bytes) -> str | None:
-    """A DNS question or the first packet of a TCP connection, over IPv4."""
+def described(frame: bytes) -> str | None:
+    """Describe a DNS query or the first packet of a TCP connection, over IPv4."""
     packet = frame[ETHERNET:]
     if frame[12:14] != b"\x08\x00" or len(packet) < 20:
         return None
@@ -45,7 +45,7 @@ def told(frame: bytes) -> str | None:
 
 
 def question(message: bytes) -> str | None:
-    """The name that a DNS query asks for (RFC 1035, 4.1), or None for anything else."""
+    """Return the name that a DNS query asks for (RFC 1035, 4.1), or None for other packets."""
     if len(message) <= DNS_HEADER:
         return None
     flags, questions, answers = struct.unpack("!HHH", message[2:8])

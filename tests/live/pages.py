@@ -68,7 +68,7 @@ class SeenPanel:
 
     @property
     def lines(self) -> list[str]:
-        """What stands in it; the first line is its title."""
+        """The panel's text; the first line is its title."""
         return [line.strip() for line in self.text.splitlines() if line.strip()]
 
 

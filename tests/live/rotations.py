@@ -20,7 +20,7 @@ from tests.live.delivery import CRITICAL, MAIL, Subject, messages_of
 from tests.live.stack import TIMEOUT_SECONDS, Stack, eventually
 
 NAME = "live-rotation"
-TOLD_SECONDS = 30
+DELIVERED_SECONDS = 30
 # One heartbeat a minute, plus its group_wait.
 BEAT_SECONDS = 100
 HOSTS = served_names("127.0.0.1", "")
@@ -112,7 +112,7 @@ def delivered(alert: str, to: str) -> Callable[[Rotating, Stack], None]:
             assert session.post(url, json=body, timeout=TIMEOUT_SECONDS).ok
         assert was.subject.sink.wait_until(
             lambda messages: to in [found.to for found in messages_of(alert, messages)],
-            TOLD_SECONDS,
+            DELIVERED_SECONDS,
         )
 
     return check

@@ -111,7 +111,7 @@ def test_backup_leaves_no_files_in_volumes(stack: Stack, kept: Kept) -> None:
 
 @dataclass(frozen=True)
 class Restored:
-    """Facts of the wiped stack and of the restored one; `told` counts repeated notifications."""
+    """Facts of the wiped stack and of the restored one; `notifications` counts repeated ones."""
 
     wiped: Facts
     facts: Facts

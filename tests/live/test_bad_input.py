@@ -143,7 +143,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 def untouched(client: docker.DockerClient) -> Iterator[None]:
-    """The engine has nothing to tell of the time that this takes, and has what it had."""
+    """Return whether the engine reports no event and has the same objects as before."""
     before, began = inventory(client), time.time()
     yield
     assert happened(client, began) == []

@@ -128,7 +128,7 @@ def drilled(webhooks: Webhooks, path: str) -> list[str]:
 
 
 @pytest.mark.parametrize("receiver", ["critical", "backend"])
-def test_what_arrives_is_told_as_sent(receiver: str, held: Held) -> None:
+def test_delivered_message_is_reported_as_sent(receiver: str, held: Held) -> None:
     assert re.fullmatch(
         rf"{receiver} +Slack #vitalstream-{receiver} +1 +0 +told *", held.lines[receiver]
     )
@@ -138,14 +138,14 @@ def test_the_heartbeat_is_drilled_and_has_no_end(held: Held) -> None:
     assert re.fullmatch(r"heartbeat +webhook +1 +0 *", held.lines["heartbeat"])
 
 
-def test_a_webhook_that_is_gone_is_told_with_its_answer(held: Held) -> None:
+def test_missing_webhook_is_reported_with_its_response(held: Held) -> None:
     assert re.search(
         r"^warnings +Slack #vitalstream-warnings +0 +1 +given up; ", held.lines["warnings"]
     )
     assert "404" in held.output
 
 
-def test_a_webhook_that_fails_is_told_with_its_answer(held: Held) -> None:
+def test_failing_webhook_is_reported_with_its_response(held: Held) -> None:
     assert re.search(
         r"^database +Slack #vitalstream-database +0 +1 +(failed|given up)", held.lines["database"]
     )

@@ -183,7 +183,7 @@ def test_every_rule_of_the_global_one_works(begun: Stack) -> None:
 
 
 def test_it_alerts_on_nothing_that_it_does_not_watch(begun: Stack) -> None:
-    # There is no image of Grafana here; pending is what would fire after its `for`.
+    # No image of Grafana is available; a pending alert would fire after its `for`.
     alerts = {series["metric"]["alertname"] for series in begun.query("ALERTS")}
     assert alerts <= {"Watchdog", "GrafanaDown"}
 
@@ -193,7 +193,7 @@ def test_every_panel_of_the_stacks_has_something_to_show(begun: Stack, target: T
     assert eventually(lambda: begun.numbers(target.expr, instant=target.instant), 30)
 
 
-def test_a_source_that_is_gone_is_told_and_its_last_values_do_not_linger(
+def test_unreachable_source_is_reported_and_its_values_become_stale(
     begun: Stack, source: Stack
 ) -> None:
     container = source.container("prometheus")

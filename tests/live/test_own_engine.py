@@ -117,7 +117,7 @@ def test_a_power_cut_keeps_what_was_forced_to_the_disk_and_no_more(one: Machine)
         for command in (forced, write.format("not-forced", "")):
             assert web.exec_run(["python3", "-c", command]).exit_code == 0
     one.power_cut()
-    assert time.monotonic() - written < AT_ONCE_SECONDS, "too slow to tell"
+    assert time.monotonic() - written < AT_ONCE_SECONDS, "too slow to measure"
     assert not serves(one.address)
     one.boot()
     assert eventually(lambda: serves(one.address), BACK_SECONDS)

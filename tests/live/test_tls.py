@@ -47,7 +47,7 @@ def url(tls: Stack) -> Callable[[str], str]:
 
     def of(service: str) -> str:
         if service not in tls.result.urls:
-            pytest.skip(f"{service} is left out: there is no image of it here")
+            pytest.skip(f"{service} is left out: no image of it is available")
         return f"{tls.result.urls[service]}/metrics"
 
     return of

@@ -22,10 +22,11 @@ Alert = dict[str, Any]
 
 @dataclass
 class FakeAlertmanager:
-    """`outcome` of a receiver: "ok" if none is given, "refused", "retried" or "nothing".
+    """Alertmanager with `outcome` of a receiver: "ok" if none is given, "refused", "retried" or
+    "nothing".
 
     `routed` are receivers other than the one that `matching` finds; `by_receiver` says whether the
-    counters tell receivers apart. `torn`: the first look after a post sees an attempt and not yet
+    counters distinguish receivers. `torn`: the first read after a post shows an attempt and not yet
     its failure.
     """
 

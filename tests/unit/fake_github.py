@@ -30,7 +30,9 @@ class Fault:
 
 @dataclass
 class FakeGitHub:
-    """`faults` are taken in turn by requests of a method; None is the real answer."""
+    """GitHub API with `faults`, which the requests of a method take one by one; None is the real
+    answer.
+    """
 
     login: str = BOT
     comments: list[dict[str, Any]] = field(default_factory=list)

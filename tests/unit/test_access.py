@@ -1,4 +1,4 @@
-"""How commands reach a stack's services: with what settings, and over what session."""
+"""Connections of commands to a stack's services: settings and HTTP sessions."""
 
 from __future__ import annotations
 
@@ -74,13 +74,13 @@ def test_without_a_cli_it_is_said_who_could_have_read_the_password(
         connections.settings_of("prod")
 
 
-def test_what_the_cli_has_against_it_is_told_in_its_words(cli: Cli) -> None:
+def test_cli_error_is_reported(cli: Cli) -> None:
     cli.fails("no stack named prod found")
     with pytest.raises(ProgramError, match=r"cannot be read from its configuration: no stack na"):
         connections.settings_of("prod")
 
 
-def test_settings_that_are_wrong_are_told_like_anywhere(cli: Cli) -> None:
+def test_invalid_settings_are_reported(cli: Cli) -> None:
     cli.answers({**SECRETS, "mailUsername": "monitoring"}, {*SECRETS})
     with pytest.raises(ProgramError, match=r"vitalstream:tlsCa[^\n]* is missing"):
         connections.settings_of("prod")

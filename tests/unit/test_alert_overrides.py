@@ -249,7 +249,7 @@ def test_a_right_override_is_taken(alerts: dict[str, Any], settings: Make) -> No
     assert set(settings(alerts=alerts).alerts) == set(alerts)
 
 
-def test_two_wrong_overrides_are_both_told(refused: Refused) -> None:
+def test_two_wrong_overrides_are_both_reported(refused: Refused) -> None:
     message = refused({"alerts": {"BackendDown": {"threshold": 1}, "RedisDown": {"threshold": 1}}})
     assert (
         "alerts.BackendDown.threshold = 1" in message,

@@ -1,4 +1,4 @@
-"""What a preview says of an object storage, asked of a real one and of what is none."""
+"""Preview checks of the object storage, against a real S3 API and against other servers."""
 
 from __future__ import annotations
 
@@ -58,16 +58,16 @@ def refusal(props: dict[str, Any], olds: dict[str, Any] | None = None) -> str:
     return "\n".join(failure.reason for failure in failures)
 
 
-def test_a_bucket_that_can_be_written_is_taken(props: Props) -> None:
+def test_bucket_with_write_access_is_accepted(props: Props) -> None:
     assert refusal(props()) == ""
 
 
-def test_nothing_is_left_in_the_bucket(props: Props, store: ObjectStore) -> None:
+def test_bucket_probe_leaves_no_object(props: Props, store: ObjectStore) -> None:
     refusal(props())
     assert store.objects(BUCKET) == {}
 
 
-def test_it_is_tried_below_the_prefix(
+def test_bucket_probe_uses_the_prefix(
     props: Props, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("minio.Minio.remove_object", lambda *_: None)
@@ -78,13 +78,13 @@ def test_it_is_tried_below_the_prefix(
     assert store.objects(BUCKET) == {}
 
 
-def test_a_bucket_that_is_not_there_is_named_with_the_way_out(props: Props) -> None:
+def test_missing_bucket_is_reported_with_fix(props: Props) -> None:
     words = refusal(props(bucket="nowhere"))
     assert words.startswith("There is no bucket nowhere (vitalstream:thanos.bucket) at 127.0.0.1:")
     assert "`pulumi config set --path thanos.bucket NAME --stack prod`" in words
 
 
-def test_a_store_that_nobody_answers_for_is_told_by_its_setting(props: Props) -> None:
+def test_unreachable_store_is_reported_with_its_setting(props: Props) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         endpoint = f"127.0.0.1:{unused.getsockname()[1]}"
@@ -94,13 +94,11 @@ def test_a_store_that_nobody_answers_for_is_told_by_its_setting(props: Props) ->
     assert "`pulumi config set --path thanos.endpoint HOST:PORT --stack prod`" in words
 
 
-def test_a_store_whose_name_is_unknown_is_told_so(props: Props) -> None:
+def test_unresolvable_store_name_is_reported(props: Props) -> None:
     assert "cannot be reached: its name is not known." in refusal(props(endpoint="s3.invalid:9000"))
 
 
-def test_a_store_that_says_nothing_is_not_waited_for(
-    props: Props, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_silent_store_times_out(props: Props, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bucket_probe, "ANSWER_SECONDS", 0.2)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
@@ -109,24 +107,24 @@ def test_a_store_that_says_nothing_is_not_waited_for(
     assert "cannot be reached: no answer" in words
 
 
-def test_what_another_docker_host_may_reach_is_not_judged_from_here(props: Props) -> None:
+def test_unreachable_store_with_remote_docker_host_is_accepted(props: Props) -> None:
     remote = props(endpoint="s3.invalid:9000", docker_host="ssh://monitoring.example.com")
     assert refusal(remote) == ""
 
 
-def test_keys_are_judged_also_for_another_docker_host(props: Props, store: ObjectStore) -> None:
+def test_wrong_keys_with_remote_docker_host_are_refused(props: Props, store: ObjectStore) -> None:
     with store.asking_for_keys():
         assert "access key" in refusal(props(docker_host="ssh://monitoring.example.com"))
 
 
-def test_an_unknown_access_key_is_told_by_its_setting(props: Props, store: ObjectStore) -> None:
+def test_unknown_access_key_is_reported_with_its_setting(props: Props, store: ObjectStore) -> None:
     with store.asking_for_keys():
         words = refusal(props())
     assert "does not know the access key (vitalstream:thanosAccessKey)" in words
     assert "`pulumi config set --secret thanosAccessKey --stack prod`" in words
 
 
-def test_a_wrong_secret_key_is_told_by_its_setting(props: Props, store: ObjectStore) -> None:
+def test_wrong_secret_key_is_reported_with_its_setting(props: Props, store: ObjectStore) -> None:
     keys = store.user("mistyped", *EVERYTHING)
     with store.asking_for_keys():
         words = refusal(props(access_key=keys.access))
@@ -134,7 +132,7 @@ def test_a_wrong_secret_key_is_told_by_its_setting(props: Props, store: ObjectSt
     assert SECRET not in words
 
 
-def test_a_user_with_the_four_rights_is_enough(props: Props, store: ObjectStore) -> None:
+def test_user_with_four_permissions_is_accepted(props: Props, store: ObjectStore) -> None:
     keys = store.user("thanos", *EVERYTHING)
     with store.asking_for_keys():
         assert refusal(props(access_key=keys.access, secret_key=keys.secret)) == ""
@@ -149,7 +147,7 @@ def test_a_user_with_the_four_rights_is_enough(props: Props, store: ObjectStore)
         ("s3:DeleteObject", "delete from it"),
     ],
 )
-def test_a_right_that_is_missing_is_named(
+def test_missing_permission_is_reported(
     missing: str, deed: str, props: Props, store: ObjectStore
 ) -> None:
     rights = [right for right in EVERYTHING if right != missing]
@@ -160,7 +158,7 @@ def test_a_right_that_is_missing_is_named(
     assert f"give it the right {missing} there" in words
 
 
-def test_clear_text_at_a_port_for_tls_is_told_with_the_way_out(props: Props) -> None:
+def test_clear_text_to_tls_port_is_reported_with_fix(props: Props) -> None:
     words = refusal(props(insecure=False))
     assert "does not speak TLS" in words
     assert "`pulumi config set --path thanos.insecure true --stack prod`" in words
@@ -168,7 +166,7 @@ def test_clear_text_at_a_port_for_tls_is_told_with_the_way_out(props: Props) -> 
 
 @pytest.fixture(scope="module")
 def over_tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    """Where a store speaks TLS, and the authority of its certificate."""
+    """Address of a store with TLS, and the authority of its certificate."""
     folder: Path = tmp_path_factory.mktemp("tls")
     made = issued(["127.0.0.1"])
     (folder / "certificate.pem").write_text(made["tlsCertificate"])
@@ -179,7 +177,7 @@ def over_tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, st
         yield found.endpoint, made["tlsCa"]
 
 
-def test_a_private_authority_is_trusted_where_it_is_set(
+def test_private_authority_in_settings_is_trusted(
     props: Props, over_tls: tuple[str, str], store: ObjectStore
 ) -> None:
     endpoint, ca = over_tls
@@ -187,7 +185,7 @@ def test_a_private_authority_is_trusted_where_it_is_set(
 
 
 @pytest.mark.parametrize("ca", ["", issued(["127.0.0.1"])["tlsCa"]], ids=["public", "another"])
-def test_a_certificate_of_somebody_else_is_told_with_the_way_out(
+def test_untrusted_certificate_is_reported_with_fix(
     ca: str, props: Props, over_tls: tuple[str, str]
 ) -> None:
     words = refusal(props(endpoint=over_tls[0], insecure=False, ca=ca))
@@ -197,7 +195,7 @@ def test_a_certificate_of_somebody_else_is_told_with_the_way_out(
 
 @pytest.fixture
 def page() -> Iterator[str]:
-    """Where somebody answers every request with a page."""
+    """Address of a server that answers every request with a web page."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -211,7 +209,7 @@ def page() -> Iterator[str]:
         do_PUT = do_GET
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Nothing: pytest would show it."""
+            """Log nothing: pytest would show it."""
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -219,25 +217,23 @@ def page() -> Iterator[str]:
         server.shutdown()
 
 
-def test_what_is_no_object_storage_is_told_so(props: Props, page: str) -> None:
+def test_web_server_instead_of_store_is_reported(props: Props, page: str) -> None:
     assert "is not an object storage" in refusal(props(endpoint=page))
 
 
-def test_a_store_speaking_tls_where_clear_text_is_set_is_no_riddle(
+def test_tls_store_with_insecure_setting_is_reported(
     props: Props, over_tls: tuple[str, str]
 ) -> None:
     assert "thanos.insecure" in refusal(props(endpoint=over_tls[0], insecure=True))
 
 
-def test_what_stays_as_it_was_is_not_tried_again(
-    props: Props, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unchanged_bucket_is_not_probed(props: Props, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bucket_check_provider, "attempt", lambda _bucket: pytest.fail("tried"))
     assert refusal(props(), olds=props()) == ""
 
 
 @pytest.mark.parametrize("change", [{"image": "thanos:2"}, {"bucket": "nowhere"}, {"stack": "x"}])
-def test_what_changes_is_tried(
+def test_changed_bucket_is_probed(
     change: dict[str, str], props: Props, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried: list[Any] = []
@@ -246,7 +242,7 @@ def test_what_changes_is_tried(
     assert len(tried) == 1
 
 
-def test_no_refusal_has_a_secret_in_it(props: Props, store: ObjectStore) -> None:
+def test_refusals_contain_no_secret(props: Props, store: ObjectStore) -> None:
     cases = [{"bucket": "nowhere"}, {"endpoint": "s3.invalid:1"}, {"insecure": False}]
     with store.asking_for_keys():
         said = [refusal(props(**case)) for case in cases]

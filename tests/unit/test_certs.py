@@ -1,4 +1,4 @@
-"""`make certs`: what it makes, what it leaves alone, and what it says is to be done."""
+"""`make certs`: files created, files kept, and the printed next steps."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_a_renewed_certificate_is_its_authoritys(make: Callable[..., None], fold
     assert list(problems) == []
 
 
-def test_hosts_that_came_later_are_told(
+def test_hosts_missing_in_certificate_are_reported(
     make: Callable[..., None], said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make()
@@ -159,14 +159,14 @@ def test_an_authority_near_its_end_signs_nothing_more(
         make(renew=True)
 
 
-def test_a_lost_authority_is_told(make: Callable[..., None], folder: Path) -> None:
+def test_missing_authority_is_reported(make: Callable[..., None], folder: Path) -> None:
     make()
     (folder / "ca.pem").unlink()
     with pytest.raises(OpsError, match=r"ca\.pem: No such file"):
         make(renew=True)
 
 
-def test_the_commands_that_set_them_are_told(
+def test_commands_to_set_certificates_are_printed(
     make: Callable[..., None], folder: Path, said: list[str]
 ) -> None:
     make()
@@ -210,9 +210,7 @@ def test_without_a_cli_nothing_can_be_set(
         make(set_=True)
 
 
-def test_what_the_cli_has_against_it_is_told(
-    make: Callable[..., None], tmp_path: Path, cli: Path
-) -> None:
+def test_cli_error_is_reported(make: Callable[..., None], tmp_path: Path, cli: Path) -> None:
     (tmp_path / "pulumi").write_text("#!/bin/sh\necho 'error: no stack named prod' >&2; exit 1\n")
     with pytest.raises(OpsError, match=r"`pulumi config set tlsCa .*` failed: no stack named"):
         make(set_=True)

@@ -1,4 +1,4 @@
-"""`ConfigFiles`: checked, put into the volume, taken up, and refused in words."""
+"""`ConfigFiles`: check, copy to the volume, application, and refusal."""
 
 from __future__ import annotations
 
@@ -124,9 +124,7 @@ def test_the_checker_sees_the_files_where_the_service_has_them(
     ]
 
 
-def test_a_refusal_is_told_in_the_checkers_own_words(
-    provider: ConfigFilesProvider, engine: FakeDocker
-) -> None:
+def test_refusal_quotes_the_checker(provider: ConfigFilesProvider, engine: FakeDocker) -> None:
     engine.verdict = _refusing("rules/a.yml: parse error: unexpected end of input")
     (reason,) = _reasons(provider.check({}, _props()))
     assert "rules/a.yml: parse error: unexpected end of input" in reason
@@ -151,7 +149,7 @@ def test_a_refusal_says_nothing_of_the_files_that_are_good(
     assert reasons[0] == reasons[1]
 
 
-def test_a_checker_without_words_is_told_by_its_status(
+def test_refusal_by_silent_checker_names_its_status(
     provider: ConfigFilesProvider, engine: FakeDocker
 ) -> None:
     engine.verdict = _refusing("")
@@ -201,7 +199,7 @@ def nowhere(monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.mark.parametrize("words", ["tcp://docker.example.com:2376", "dockerHost"])
-def test_an_engine_that_does_not_answer_is_told_with_its_setting(
+def test_unreachable_engine_is_reported_with_its_setting(
     words: str, nowhere: str, provider: ConfigFilesProvider
 ) -> None:
     (reason,) = _reasons(provider.check({}, _props(docker_host=nowhere)))

@@ -1,4 +1,4 @@
-"""`ConfigFiles` going live: what is put where, and how the running service takes it up."""
+"""`ConfigFiles` updates: files written, and how the running service applies them."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_changed_files_are_taken_up_by_a_signal(
 
 
 @pytest.mark.parametrize("key", ["image", "container"])
-def test_what_is_no_file_is_no_reason_to_reload(
+def test_unchanged_files_cause_no_reload(
     key: str, provider: ConfigFilesProvider, service: Running
 ) -> None:
     provider.update("id", _props(**{key: "before"}), _props())
@@ -152,7 +152,7 @@ def test_a_container_that_is_stopped_is_left_alone(
 
 
 @pytest.mark.parametrize("words", NOT_TAKEN)
-def test_a_reload_that_fails_is_told_with_the_services_last_words(
+def test_failed_reload_is_reported_with_the_services_log(
     words: str, provider: ConfigFilesProvider, service: Running
 ) -> None:
     service.answers = [LOADING, words]
@@ -169,9 +169,7 @@ def test_what_is_loaded_and_then_not_applied_is_a_failure(
         provider.update("id", _props(), EDITED)
 
 
-def test_a_reload_that_nobody_answers_is_told(
-    provider: ConfigFilesProvider, service: Running
-) -> None:
+def test_unanswered_reload_is_reported(provider: ConfigFilesProvider, service: Running) -> None:
     service.answers = []
     with pytest.raises(ConfigFilesError, match="runs on with the old one"):
         provider.update("id", _props(), EDITED)
@@ -238,7 +236,7 @@ def test_a_command_takes_up_what_has_one(provider: ConfigFilesProvider, service:
     assert service.calls == [("exec", RUN["run"])]
 
 
-def test_a_command_that_fails_is_told_with_its_words(
+def test_failed_command_is_reported_with_its_output(
     provider: ConfigFilesProvider, service: Running
 ) -> None:
     service.answer = (3, b"database is locked")
@@ -253,7 +251,7 @@ def test_a_service_that_reads_its_files_only_at_its_start_is_restarted(
     assert service.calls == [("restart", 10)]
 
 
-def test_a_service_that_is_not_healthy_after_its_restart_is_told_with_its_last_words(
+def test_unhealthy_service_after_restart_is_reported_with_its_log(
     provider: ConfigFilesProvider, service: Running
 ) -> None:
     service.health = "unhealthy"

@@ -126,7 +126,7 @@ UNKNOWN = [
 
 
 @pytest.mark.parametrize(("text", "words"), UNKNOWN, ids=[words for _, words in UNKNOWN])
-def test_what_cannot_be_known_is_told_with_its_place(text: str, words: str) -> None:
+def test_unknown_metric_is_reported_with_its_place(text: str, words: str) -> None:
     with pytest.raises(UnknownMetricsError, match=words):
         read_by_dashboard(text)
 

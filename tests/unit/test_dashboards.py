@@ -155,12 +155,12 @@ def test_every_raw_rate_follows_the_zoom(stem: str, panel: dict[str, Any]) -> No
 
 
 @every_panel
-def test_a_fixed_window_is_told(stem: str, panel: dict[str, Any]) -> None:
-    told = {"1h": "last hour", "6h": "last 6 hours", "10m": "10 minutes", "15m": "15 minutes"}
+def test_panel_with_fixed_window_states_it(stem: str, panel: dict[str, Any]) -> None:
+    phrases = {"1h": "last hour", "6h": "last 6 hours", "10m": "10 minutes", "15m": "15 minutes"}
     text = (panel["title"] + " " + panel["description"]).lower()
     for target in panel["targets"]:
         for window in re.findall(r"\[(\d+[smhd])\]", target["expr"]):
-            assert told[window] in text
+            assert phrases[window] in text
 
 
 @every_panel
@@ -170,9 +170,7 @@ def test_every_query_aggregates(stem: str, panel: dict[str, Any]) -> None:
 
 
 @every_panel
-def test_a_figure_that_is_gone_is_not_shown_as_if_it_were_still_so(
-    stem: str, panel: dict[str, Any]
-) -> None:
+def test_stat_of_vanished_series_shows_no_old_value(stem: str, panel: dict[str, Any]) -> None:
     """Grafana shows the last value of the range, so one that ends has to be followed by another."""
     if panel["type"] != "stat" or all(target.get("instant") for target in panel["targets"]):
         return

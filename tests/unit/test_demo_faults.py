@@ -1,4 +1,4 @@
-"""The faults that the demo's backend can be told to have."""
+"""Fault injection of the demo's backend."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""Backends that are found by a DNS name or in files."""
+"""Discovery of backends by DNS names and in files."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_one_file_more_is_no_change_of_prometheus_configuration(
 @pytest.mark.parametrize(
     ("name", "delivered"), [("a.yml", "a.yml"), ("a.yaml", "a.yml"), ("a.json", "a.json")]
 )
-def test_prometheus_gets_the_file_as_it_stands_and_is_not_told(
+def test_target_file_is_delivered_unchanged_without_reload(
     name: str, delivered: str, run_program: Callable[..., Any], tmp_path: Path
 ) -> None:
     text = json.dumps(GROUPS)
@@ -175,7 +175,7 @@ def test_two_files_that_would_get_the_same_name_are_refused(tmp_path: Path) -> N
     assert "would be targets/a.yml, which " in problem.text
 
 
-def test_nonsense_is_mended_in_its_file(tmp_path: Path, refused: Refused) -> None:
+def test_invalid_target_file_fix_names_the_file(tmp_path: Path, refused: Refused) -> None:
     path = _file(tmp_path, "- {targets: [backend]}")
     assert f"fix: edit {path}" in refused({"backendTargetFiles": [path]})
 

@@ -1,4 +1,4 @@
-"""An engine at tcp:// that asks for a client's certificate, played by a server of the test's."""
+"""Docker Engine at tcp:// that requires a client certificate, played by a test server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests import certificates
 
 
 class Engine(http.server.BaseHTTPRequestHandler):
-    """As much of Docker's API as it takes to be taken for an engine."""
+    """Part of Docker's API that makes a server pass for an engine."""
 
     def do_GET(self) -> None:
         version = json.dumps({"ApiVersion": "1.41", "MinAPIVersion": "1.12"}).encode()
@@ -29,7 +29,7 @@ class Engine(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_arguments: object) -> None:
-        """Nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def engine(authority: certificates.Authority, tmp_path: Path) -> Iterator[str]:
 
 
 def folder(path: Path, trusted: certificates.Authority, mine: certificates.Authority) -> str:
-    """Of the client: the authority it trusts, and its own certificate."""
+    """Folder of the client: the trusted authority and its own certificate."""
     certificate, key = mine.client()
     path.mkdir()
     for name, text in (("ca", trusted.pem), ("cert", certificate), ("key", key)):
@@ -60,7 +60,7 @@ def folder(path: Path, trusted: certificates.Authority, mine: certificates.Autho
     return str(path)
 
 
-def test_a_client_with_its_certificate_is_let_in_whatever_others_trust(
+def test_client_certificate_is_accepted_despite_environment(
     engine: str,
     authority: certificates.Authority,
     tmp_path: Path,
@@ -72,7 +72,7 @@ def test_a_client_with_its_certificate_is_let_in_whatever_others_trust(
 
 
 @pytest.mark.parametrize("stranger", ["the engine", "the client"])
-def test_neither_side_takes_a_certificate_of_somebody_else(
+def test_certificate_of_another_authority_is_refused_by_both_sides(
     engine: str, authority: certificates.Authority, tmp_path: Path, stranger: str
 ) -> None:
     other = certificates.authority()
@@ -81,7 +81,7 @@ def test_neither_side_takes_a_certificate_of_somebody_else(
         connect(engine, "monitor-2", folder(tmp_path / "certs", *whom))
 
 
-def test_a_folder_without_certificates_is_told(engine: str, tmp_path: Path) -> None:
-    with pytest.raises(ConfigFilesError, match="certificate") as told:
+def test_folder_without_certificates_is_reported(engine: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigFilesError, match="certificate") as raised:
         connect(engine, "monitor-2", str(tmp_path / "nothing"))
-    assert "monitor-2" in str(told.value)
+    assert "monitor-2" in str(raised.value)

@@ -1,4 +1,4 @@
-"""Rule files of the user's own: checked before anything is touched, and given to Prometheus."""
+"""The user's own rule files: validation, and delivery to Prometheus."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_an_alert_may_have_one_of_our_runbooks(tmp_path: Path) -> None:
     assert _of_text(tmp_path, of_rules(changed(annotations=page))) == []
 
 
-def test_prometheus_gets_the_file_as_it_stands(
+def test_rule_file_reaches_prometheus_unchanged(
     tmp_path: Path, run_program: Callable[..., Any]
 ) -> None:
     text = f"# Ours.\n{of_rules(ALERT)}"
@@ -105,7 +105,7 @@ NO_RULE_FILES = [
 
 
 @pytest.mark.parametrize(("text", "words"), NO_RULE_FILES, ids=[w for _, w in NO_RULE_FILES])
-def test_what_is_no_rule_file_is_refused(text: str, words: str, tmp_path: Path) -> None:
+def test_file_without_rules_is_refused(text: str, words: str, tmp_path: Path) -> None:
     (problem,) = _of_text(tmp_path, text)
     assert words in problem
 
@@ -202,7 +202,7 @@ def test_a_missing_file_is_a_fault_of_the_settings(refused: Refused) -> None:
     assert 'vitalstream:extraRules.0 = "a/missing.yml" does not exist' in message
 
 
-def test_a_wrong_rule_is_mended_in_its_file(tmp_path: Path, refused: Refused) -> None:
+def test_wrong_rule_fix_names_its_file(tmp_path: Path, refused: Refused) -> None:
     (tmp_path / "ward.yml").write_text(of_rules(changed(labels={"service": "ward"})))
     path = _from_project(tmp_path / "ward.yml")
     assert f"without severity, by which alerts are routed; fix: edit {path}" in (
@@ -210,7 +210,7 @@ def test_a_wrong_rule_is_mended_in_its_file(tmp_path: Path, refused: Refused) ->
     )
 
 
-def test_every_fault_of_every_file_is_told(tmp_path: Path, refused: Refused) -> None:
+def test_every_fault_of_every_file_is_reported(tmp_path: Path, refused: Refused) -> None:
     (tmp_path / "ward.yml").write_text(of_rules(changed(labels={}), changed(alert="RedisDown")))
     paths = [_from_project(tmp_path / "ward.yml"), "missing.yml"]
     assert "4 settings are wrong" in refused({"extraRules": paths})

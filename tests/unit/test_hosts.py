@@ -1,4 +1,4 @@
-"""Several hosts, by settings: what runs where, who finds whom at which address."""
+"""Placement of services on several hosts: addresses, networks and validation."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ def spread(run_program: Program) -> Any:
 
 
 def host_of(view: Any, kind: str, name: str) -> str:
-    """The provider of a resource, by its name."""
+    """Return the host of a resource's provider."""
     return str(view.one(kind, name).provider.split("::")[-2])
 
 
 def targets(view: Any, name: str) -> dict[str, dict[str, str]]:
-    """By job and instance: the address that a Prometheus asks."""
+    """Return the addresses that a Prometheus scrapes, by job and instance."""
     config = yaml.safe_load(view.config(name)["files"]["prometheus.yml"])
     return {
         job["job_name"]: {
@@ -79,7 +79,7 @@ def targets(view: Any, name: str) -> dict[str, dict[str, str]]:
         ("node-exporter", "docker"),
     ],
 )
-def test_all_of_a_service_is_made_on_the_host_it_is_placed_on(
+def test_placement_creates_all_resources_of_a_service_on_its_host(
     spread: Any, service: str, provider: str
 ) -> None:
     assert host_of(spread, "Container", service) == provider
@@ -91,21 +91,21 @@ def test_all_of_a_service_is_made_on_the_host_it_is_placed_on(
             assert host_of(spread, "Volume", name) == provider
 
 
-def test_files_go_to_the_engine_of_their_service(spread: Any) -> None:
+def test_config_files_are_written_through_their_services_engine(spread: Any) -> None:
     far, third = (spread.config(name) for name in ("prometheus-2", "alertmanager-3"))
     assert (far["docker_host"], far["host"]) == ("ssh://ops@10.0.0.2", FAR)
     assert third["docker_certificates"] == "/etc/docker-client"
     assert "host" not in spread.config("prometheus")
 
 
-def test_a_container_joins_networks_of_its_own_host_alone(spread: Any) -> None:
+def test_container_joins_networks_of_its_own_host_only(spread: Any) -> None:
     for name, registration in spread.all("Container").items():
         networks = {urn.split("::")[-1] for urn in registration.dependencies if "Network" in urn}
         for network in networks:
             assert host_of(spread, "Network", network) == host_of(spread, "Container", name)
 
 
-def test_a_host_has_the_networks_of_what_runs_there(spread: Any) -> None:
+def test_host_has_networks_of_its_services_only(spread: Any) -> None:
     there = {
         found["name"].removeprefix("vitalstream-prod-")
         for name, found in spread.inputs("Network").items()
@@ -114,12 +114,12 @@ def test_a_host_has_the_networks_of_what_runs_there(spread: Any) -> None:
     assert there == {"alertmanager", "node-exporter", "postgres-exporter"}
 
 
-def test_the_applications_networks_of_a_host_are_its_own(spread: Any) -> None:
+def test_application_networks_belong_to_one_host(spread: Any) -> None:
     assert "clinic" in spread.networks_of("postgres-exporter")
     assert "clinic" not in spread.networks_of("redis-exporter")
 
 
-def test_a_prometheus_asks_by_name_on_its_host_and_by_address_elsewhere(spread: Any) -> None:
+def test_prometheus_scrapes_by_name_locally_and_by_address_remotely(spread: Any) -> None:
     near, far = targets(spread, "prometheus"), targets(spread, "prometheus-2")
     assert near["alertmanager"] == {
         "alertmanager:9093": "alertmanager:9093",
@@ -131,14 +131,14 @@ def test_a_prometheus_asks_by_name_on_its_host_and_by_address_elsewhere(spread: 
     assert far["prometheus"]["prometheus:9090"] == "10.0.0.1:9090"
 
 
-def test_a_series_has_the_same_instance_wherever_it_is_asked_for(spread: Any) -> None:
+def test_instance_label_is_the_same_on_every_prometheus(spread: Any) -> None:
     near, far = targets(spread, "prometheus"), targets(spread, "prometheus-2")
     assert {job: set(found) for job, found in near.items()} == {
         job: set(found) for job, found in far.items()
     }
 
 
-def test_each_host_has_an_exporter_whose_instance_names_it(spread: Any) -> None:
+def test_node_exporter_runs_on_each_host_with_its_own_instance(spread: Any) -> None:
     assert targets(spread, "prometheus")["node"] == {
         "node-exporter:9100": "node-exporter:9100",
         f"node-exporter-{FAR}:9100": "10.0.0.2:9100",
@@ -146,7 +146,7 @@ def test_each_host_has_an_exporter_whose_instance_names_it(spread: Any) -> None:
     }
 
 
-def test_a_stack_that_watches_no_host_has_no_exporter_on_any(run_program: Program) -> None:
+def test_stack_without_host_monitoring_has_no_node_exporter(run_program: Program) -> None:
     view = run_program("prod", **{**SPREAD, "watch": ["backend", "postgresql"]})
     assert not [name for name in view.containers() if "node-exporter" in name]
     assert "node" not in targets(view, "prometheus")
@@ -154,7 +154,7 @@ def test_a_stack_that_watches_no_host_has_no_exporter_on_any(run_program: Progra
     assert not [name for name in names if "node-exporter" in name]
 
 
-def test_alerts_go_to_every_alertmanager_where_it_is(spread: Any) -> None:
+def test_alerts_are_sent_to_every_alertmanager(spread: Any) -> None:
     config = yaml.safe_load(spread.config("prometheus-2")["files"]["prometheus.yml"])
     [there] = config["alerting"]["alertmanagers"]
     assert there["static_configs"] == [
@@ -162,7 +162,7 @@ def test_alerts_go_to_every_alertmanager_where_it_is(spread: Any) -> None:
     ]
 
 
-def test_alertmanagers_of_several_hosts_find_each_other_by_published_ports(spread: Any) -> None:
+def test_alertmanagers_on_several_hosts_peer_by_published_ports(spread: Any) -> None:
     command = spread.containers()["alertmanager-2"]["command"]
     assert "--cluster.listen-address=0.0.0.0:9094" in command
     assert "--cluster.advertise-address=10.0.0.2:9194" in command
@@ -171,7 +171,7 @@ def test_alertmanagers_of_several_hosts_find_each_other_by_published_ports(sprea
     assert "gossip" not in spread.all("Network")
 
 
-def test_over_tls_gossip_between_hosts_is_tls_too(spread: Any) -> None:
+def test_gossip_between_hosts_with_tls_is_encrypted(spread: Any) -> None:
     command = spread.containers()["alertmanager"]["command"]
     assert "--cluster.tls-config=/etc/alertmanager/tls/gossip.yml" in command
     gossip = yaml.safe_load(spread.config("alertmanager")["secret_files"]["tls/gossip.yml"])
@@ -183,14 +183,14 @@ def test_over_tls_gossip_between_hosts_is_tls_too(spread: Any) -> None:
     }
 
 
-def test_alertmanagers_of_one_other_host_keep_a_network_of_their_own(run_program: Program) -> None:
+def test_alertmanagers_on_one_remote_host_share_a_gossip_network(run_program: Program) -> None:
     placement = dict.fromkeys(("alertmanager", "alertmanager-2", "alertmanager-3"), FAR)
     view = run_program("prod", **{**SPREAD, "placement": placement})
     assert host_of(view, "Network", f"gossip-{FAR}") == f"docker-{FAR}"
     assert view.networks_of("alertmanager") >= {"vitalstream-prod-gossip"}
 
 
-def test_what_another_host_asks_is_open_at_the_hosts_address(spread: Any) -> None:
+def test_service_used_by_another_host_is_bound_to_the_host_address(spread: Any) -> None:
     bound = {
         name: {port["ip"] for port in container.get("ports") or []}
         for name, container in spread.containers().items()
@@ -200,15 +200,15 @@ def test_what_another_host_asks_is_open_at_the_hosts_address(spread: Any) -> Non
     assert bound["prometheus-2"] == {"10.0.0.2"}
 
 
-def test_what_no_other_host_asks_stays_where_it_was(run_program: Program) -> None:
-    """With exporters alone elsewhere, nobody asks anything here: no address is needed either."""
+def test_service_used_locally_only_stays_on_loopback(run_program: Program) -> None:
+    """With exporters alone elsewhere, no other host connects to this one: no address is needed."""
     view = run_program("prod", hosts={FAR: HOSTS[FAR]})
     assert [port["ip"] for port in view.containers()["prometheus"]["ports"]] == ["127.0.0.1"]
     assert not view.containers()["node-exporter"].get("ports")
     assert view.containers()[f"node-exporter-{FAR}"]["ports"][0]["ip"] == "10.0.0.2"
 
 
-def test_a_host_can_have_another_interface_for_its_address(settings: Make) -> None:
+def test_host_bind_address_may_differ_from_its_address(settings: Make) -> None:
     hosts = {FAR: {**HOSTS[FAR], "bindAddress": "192.168.7.2"}}
     found = settings(hosts=hosts)
     name = f"node-exporter-{FAR}"
@@ -216,7 +216,7 @@ def test_a_host_can_have_another_interface_for_its_address(settings: Make) -> No
     assert found.reach(name, from_="prometheus") == "10.0.0.2:9100"
 
 
-def test_grafana_asks_the_prometheus_of_another_host_by_address(run_program: Program) -> None:
+def test_grafana_queries_prometheus_on_another_host_by_address(run_program: Program) -> None:
     view = run_program("dev", hosts={FAR: HOSTS[FAR]}, placement={"grafana": FAR},
                        hostAddress="10.0.0.1")  # fmt: skip
     assert view.inputs("DataSource")["prometheus"]["url"] == "http://10.0.0.1:9090"
@@ -226,32 +226,32 @@ def test_grafana_asks_the_prometheus_of_another_host_by_address(run_program: Pro
     assert "http://10.0.0.2:3000" in links
 
 
-def test_nothing_is_made_anywhere_before_all_hosts_have_been_looked_at(spread: Any) -> None:
+def test_providers_depend_on_preflight_of_all_hosts(spread: Any) -> None:
     for name in ("docker", f"docker-{FAR}", f"docker-{THIRD}"):
         assert any("Preflight" in urn for urn in spread.one("Provider", name).dependencies)
 
 
-def test_one_host_has_its_provider_and_files_as_before(prod: Any) -> None:
+def test_single_host_keeps_its_provider_and_files(prod: Any) -> None:
     assert prod.one("Provider", "docker").dependencies == ()
     assert not {"host", "docker_certificates"} & prod.config("prometheus").keys()
     assert "others" not in prod.inputs("Preflight")["preflight"]
 
 
-def test_the_certificate_of_a_rendering_is_for_every_host() -> None:
+def test_placeholder_certificate_covers_every_host() -> None:
     values = {"bindAddress": "127.0.0.1", "publicHost": "", "hostAddress": "10.0.0.1"}
     made = placeholders.certificates({**values, "hosts": json.dumps(HOSTS)})
     for address in ("10.0.0.1", "10.0.0.2", "10.0.0.3"):
         assert certificates.covers(made["tlsCertificate"], address)
 
 
-def test_clear_text_between_hosts_is_warned_of(settings: Make) -> None:
-    told = setting_warnings.traffic_between_hosts(settings(**SPREAD))
-    assert any("vitalstream:tls is off" in words for words in told)
-    assert any("tell each other of silences" in words for words in told)
+def test_clear_text_between_hosts_is_warned_about(settings: Make) -> None:
+    messages = setting_warnings.traffic_between_hosts(settings(**SPREAD))
+    assert any("vitalstream:tls is off" in words for words in messages)
+    assert any("tell each other of silences" in words for words in messages)
     assert setting_warnings.traffic_between_hosts(settings()) == []
 
 
-def test_a_backend_that_another_host_cannot_find_is_warned_of(settings: Make) -> None:
+def test_backend_unresolvable_on_another_host_is_warned_about(settings: Make) -> None:
     found = setting_warnings.unresolvable_targets
     [words] = found(settings(**SPREAD))
     assert words.startswith(f"prometheus-2 on the host {FAR} asks for backend:8000")
@@ -283,47 +283,55 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("key", "value", "path", "words"), WRONG)
-def test_a_wrong_host_is_told(
+def test_wrong_host_setting_is_reported(
     refused: Callable[..., str], key: str, value: Any, path: str, words: str
 ) -> None:
-    told = refused({**SPREAD, key: value})
-    assert f"vitalstream:{path}" in told
-    assert words in told
+    messages = refused({**SPREAD, key: value})
+    assert f"vitalstream:{path}" in messages
+    assert words in messages
 
 
-def test_several_grafanas_stay_beside_their_balancer(refused: Callable[..., str]) -> None:
+def test_several_grafanas_on_other_hosts_than_balancer_are_refused(
+    refused: Callable[..., str],
+) -> None:
     several = {"replicas": 2, "database": {"address": "db.example.com:5432"}}
-    told = refused({"hosts": HOSTS, "grafana": several, "grafanaDatabasePassword": "a-password-1",
-                    "placement": {"grafana-2": FAR}})  # fmt: skip
-    assert "several Grafanas and their balancer stay beside each other" in told
-    told = refused({**SPREAD, "grafana": several, "grafanaDatabasePassword": "a-password-1"})
-    assert "placement.prometheus-2" in told
-    assert "it could not scrape them" in told
+    messages = refused(
+        {
+            "hosts": HOSTS,
+            "grafana": several,
+            "grafanaDatabasePassword": "a-password-1",
+            "placement": {"grafana-2": FAR},
+        }
+    )
+    assert "several Grafanas and their balancer stay beside each other" in messages
+    messages = refused({**SPREAD, "grafana": several, "grafanaDatabasePassword": "a-password-1"})
+    assert "placement.prometheus-2" in messages
+    assert "it could not scrape them" in messages
 
 
-def test_two_services_of_one_host_cannot_have_one_port(
+def test_port_used_twice_on_one_host_is_refused(
     refused: Callable[..., str], settings: Make
 ) -> None:
-    told = refused({**SPREAD, "ports": {"prometheus-2": 9100}})
-    assert f"has port 9100 twice, for prometheus-2 and node-exporter-{FAR}" in told
+    messages = refused({**SPREAD, "ports": {"prometheus-2": 9100}})
+    assert f"has port 9100 twice, for prometheus-2 and node-exporter-{FAR}" in messages
     assert settings(**SPREAD, ports={"prometheus-2": 9090}).published["prometheus-2"] == 9090
 
 
-def test_gossip_takes_a_port_as_well(refused: Callable[..., str]) -> None:
-    told = refused({**SPREAD, "ports": {"prometheus": 9094}})
-    assert "has port 9094 twice, for prometheus and the gossip of alertmanager" in told
+def test_port_of_gossip_used_twice_is_refused(refused: Callable[..., str]) -> None:
+    messages = refused({**SPREAD, "ports": {"prometheus": 9094}})
+    assert "has port 9094 twice, for prometheus and the gossip of alertmanager" in messages
 
 
-def test_the_demos_exporters_stay_beside_it(refused: Callable[..., str]) -> None:
-    told = refused({**SPREAD, "demo": "true"})
-    assert f"where postgres-exporter on {THIRD} cannot see it" in told
+def test_demo_exporter_on_another_host_is_refused(refused: Callable[..., str]) -> None:
+    messages = refused({**SPREAD, "demo": "true"})
+    assert f"where postgres-exporter on {THIRD} cannot see it" in messages
 
 
-def test_in_prod_nothing_passes_between_hosts_in_clear_text(refused: Callable[..., str]) -> None:
+def test_clear_text_between_hosts_in_prod_is_refused(refused: Callable[..., str]) -> None:
     assert "pass the network in clear text" in refused(SPREAD, stack="prod")
 
 
-def test_nothing_passes_a_public_network_in_clear_text(refused: Callable[..., str]) -> None:
+def test_clear_text_over_public_network_is_refused(refused: Callable[..., str]) -> None:
     hosts = {FAR: {**HOSTS[FAR], "address": "8.8.8.8"}}
     assert "8.8.8.8 is in no private network" in refused({"hosts": hosts})
 
@@ -335,7 +343,7 @@ def engine(name: str) -> Any:
     )
 
 
-def told_of(
+def preflight_failures(
     monkeypatch: pytest.MonkeyPatch, view: Any, connect: Callable[[dict[str, Any]], Any]
 ) -> list[str]:
     monkeypatch.setattr(preflight_provider, "connect_to", connect)
@@ -343,15 +351,17 @@ def told_of(
     return [failure.reason for failure in PreflightProvider().check({}, props).failures]
 
 
-def test_hosts_that_answer_are_no_obstacle(monkeypatch: pytest.MonkeyPatch, spread: Any) -> None:
-    missing = told_of(monkeypatch, spread, lambda props: engine(props.get("host", "")))
+def test_preflight_with_reachable_hosts_passes(
+    monkeypatch: pytest.MonkeyPatch, spread: Any
+) -> None:
+    missing = preflight_failures(monkeypatch, spread, lambda props: engine(props.get("host", "")))
     assert missing == [
         f"On the host {THIRD}: There is no network clinic to join: make it, or take it out of "
         f"vitalstream:hosts.{THIRD}.applicationNetworks."
     ]
 
 
-def test_every_host_that_does_not_answer_is_told_and_nothing_else(
+def test_preflight_reports_only_unreachable_hosts(
     monkeypatch: pytest.MonkeyPatch, spread: Any
 ) -> None:
     def refuse(props: dict[str, Any]) -> Any:
@@ -359,15 +369,13 @@ def test_every_host_that_does_not_answer_is_told_and_nothing_else(
             raise ConfigFilesError(f"{host} does not answer")
         return engine("")
 
-    assert told_of(monkeypatch, spread, refuse) == [
+    assert preflight_failures(monkeypatch, spread, refuse) == [
         f"{FAR} does not answer",
         f"{THIRD} does not answer",
     ]
 
 
-def test_a_host_that_swallows_everything_is_not_waited_for(
-    monkeypatch: pytest.MonkeyPatch, spread: Any
-) -> None:
+def test_preflight_with_silent_host_times_out(monkeypatch: pytest.MonkeyPatch, spread: Any) -> None:
     over = threading.Event()
     monkeypatch.setattr(preflight_provider, "PATIENCE_SECONDS", 0.2)
 
@@ -376,24 +384,28 @@ def test_a_host_that_swallows_everything_is_not_waited_for(
             over.wait(10)
         return engine(props.get("host", ""))
 
-    told = told_of(monkeypatch, spread, swallow)
+    messages = preflight_failures(monkeypatch, spread, swallow)
     over.set()
-    [words] = told
+    [words] = messages
     assert words.startswith(f"No Docker Engine answers on the host {FAR}, at ssh://ops@10.0.0.2")
     assert "no answer in 0.2 s" in words
 
 
-def test_one_engine_under_two_names_is_told(monkeypatch: pytest.MonkeyPatch, spread: Any) -> None:
-    told = told_of(
+def test_preflight_with_one_engine_under_two_names_fails(
+    monkeypatch: pytest.MonkeyPatch, spread: Any
+) -> None:
+    messages = preflight_failures(
         monkeypatch, spread, lambda props: engine("far" if props.get("host") == THIRD else "one")
     )
-    assert told == [
+    assert messages == [
         f"dockerHost and {FAR} are the same Docker Engine (vitalstream:hosts): each host needs one "
         "of its own, or their containers would conflict."
     ]
 
 
-def test_a_taken_port_is_told_with_its_host(monkeypatch: pytest.MonkeyPatch, spread: Any) -> None:
+def test_preflight_with_taken_port_names_the_host(
+    monkeypatch: pytest.MonkeyPatch, spread: Any
+) -> None:
     holder = SimpleNamespace(
         name="other",
         labels={},
@@ -414,7 +426,7 @@ def test_a_taken_port_is_told_with_its_host(monkeypatch: pytest.MonkeyPatch, spr
             found.containers = there
         return found
 
-    port, gossip, _network = told_of(monkeypatch, spread, connect)
+    port, gossip, _network = preflight_failures(monkeypatch, spread, connect)
     where = f"On the host {FAR}: Port 9100 of 10.0.0.2, where node-exporter-{FAR} is published"
     assert port.startswith(where)
     assert "--path 'ports.node-exporter'" in port
@@ -422,8 +434,10 @@ def test_a_taken_port_is_told_with_its_host(monkeypatch: pytest.MonkeyPatch, spr
 
 
 @pytest.mark.parametrize("name", ["prometheus-2", "grafana"])
-def test_thanos_stays_beside_whom_it_asks_and_who_asks_it(
+def test_thanos_component_on_separate_host_is_refused(
     refused: Callable[..., str], name: str
 ) -> None:
-    told = refused({**SPREAD, "placement": {name: FAR}, "thanos": {"directory": True}})
-    assert f"it has no network in common with {name} on {FAR}: take placement.{name} out" in told
+    messages = refused({**SPREAD, "placement": {name: FAR}, "thanos": {"directory": True}})
+    assert (
+        f"it has no network in common with {name} on {FAR}: take placement.{name} out" in messages
+    )

@@ -1,4 +1,4 @@
-"""What is stored of what is scraped: all that a rule or a dashboard reads."""
+"""Metric allowlist: scraped metrics that a rule or a dashboard reads."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def rule_file(expr: str, **annotations: str) -> str:
 
 
 def read(**files: str) -> RuleMetrics:
-    """What rule files, by their stems, read."""
+    """Return the metrics that rule files read, by file stem."""
     return RuleSet.of({f"{stem}.yml": text for stem, text in files.items()}).metrics_read
 
 
@@ -39,7 +39,7 @@ def dashboard(expr: str) -> str:
 
 
 def kept(found: KeepList, name: str) -> bool:
-    """As Prometheus matches it, the whole name; Python's `{0}` is RE2's."""
+    """Match whole names, as Prometheus does; Python's `{0}` is RE2's."""
     return re.fullmatch(found.regex, name) is not None
 
 
@@ -129,7 +129,7 @@ def test_a_rule_file_of_the_users_own_counts(
     assert re.fullmatch(regex(files), "beds")
 
 
-def test_the_user_hears_why_everything_is_stored(
+def test_warning_says_why_everything_is_stored(
     own_rules: Callable[[str], list[str]],
     run_program: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
@@ -142,7 +142,7 @@ def test_the_user_hears_why_everything_is_stored(
     assert [words for words in said if "rules/extra-ward.yml: Beds: " in words]
 
 
-def test_who_wants_everything_hears_nothing(
+def test_keep_all_metrics_has_no_warning(
     own_rules: Callable[[str], list[str]],
     run_program: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
@@ -209,7 +209,7 @@ def test_with_a_query_that_can_read_anything_everything_is_stored() -> None:
     assert 'the dashboard ward: panel "Beds": `{job="beds"}` reads whatever' in found.warning
 
 
-def test_every_such_query_is_told() -> None:
+def test_every_query_that_reads_anything_is_reported() -> None:
     rules = read(w=rule_file('{job="a"}'))
     found = keep_list(rules, {"ward": dashboard('{job="b"}')})
     assert [doubt.partition(":")[0] for doubt in found.doubts] == [

@@ -1,4 +1,4 @@
-"""Dashboards of the user's own: checked before anything is touched, and given to Grafana."""
+"""The user's own dashboards: validation, and delivery to Grafana."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_dashboard_is_taken_as_it_is(folder: Path) -> None:
     assert _loaded(folder) == {"ward-3": WARD}
 
 
-def test_what_is_no_json_file_is_left_alone(folder: Path) -> None:
+def test_file_without_json_suffix_is_ignored(folder: Path) -> None:
     _write(folder, WARD)
     _write(folder, "Ours.", "README.md")
     assert list(_loaded(folder)) == ["ward-3"]
@@ -144,7 +144,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("content", "words"), WRONG, ids=[str(c)[:60] for c, _ in WRONG])
-def test_what_is_no_dashboard_is_refused(content: Any, words: str, folder: Path) -> None:
+def test_file_without_dashboard_is_refused(content: Any, words: str, folder: Path) -> None:
     _write(folder, content)
     (problem,) = _problems(folder)
     assert problem.startswith("ward.json ")
@@ -208,13 +208,13 @@ def test_a_missing_folder_is_a_fault_of_the_settings(refused: Refused) -> None:
     assert "fix: pulumi config set dashboardsFolder" in message
 
 
-def test_a_wrong_dashboard_is_mended_in_its_file(folder: Path, refused: Refused) -> None:
+def test_wrong_dashboard_fix_names_its_file(folder: Path, refused: Refused) -> None:
     _write(folder, {"title": "Ward 3"})
     path = _from_project(folder)
     assert f"fix: edit {path}/ward.json" in refused({"dashboardsFolder": f"{path}/"})
 
 
-def test_every_fault_of_every_file_is_told(folder: Path, refused: Refused) -> None:
+def test_every_fault_of_every_file_is_reported(folder: Path, refused: Refused) -> None:
     _write(folder, {}, "a.json")
     _write(folder, "{", "b.json")
     assert "3 settings are wrong" in refused({"dashboardsFolder": _from_project(folder)})

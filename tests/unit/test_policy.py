@@ -1,4 +1,4 @@
-"""The policies: each refuses what breaks it and passes what does not."""
+"""Policies: each refuses its violations and accepts everything else."""
 
 from __future__ import annotations
 
@@ -183,40 +183,40 @@ def broken(found: Subject) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("name", "told", "bad"), REFUSED, ids=[f"{name}: {told}" for name, told, _ in REFUSED]
+    ("name", "words", "bad"), REFUSED, ids=[f"{name}: {words}" for name, words, _ in REFUSED]
 )
-def test_what_breaks_a_policy_is_refused_and_told(name: str, told: str, bad: Subject) -> None:
+def test_policy_with_violation_reports_it(name: str, words: str, bad: Subject) -> None:
     messages = [found.message for found in violations(bad) if found.policy == name]
-    assert [message for message in messages if told in message]
+    assert [message for message in messages if words in message]
 
 
 @pytest.mark.parametrize(
     ("name", "bad"),
     [(name, bad) for name, _, bad in REFUSED],
-    ids=[f"{name}: {told}" for name, told, _ in REFUSED],
+    ids=[f"{name}: {words}" for name, words, _ in REFUSED],
 )
-def test_what_breaks_one_policy_breaks_no_other(name: str, bad: Subject) -> None:
+def test_violation_of_one_policy_violates_no_other(name: str, bad: Subject) -> None:
     assert broken(bad) == {name}
 
 
 @pytest.mark.parametrize("good", PASSED.values(), ids=PASSED)
-def test_what_breaks_no_policy_passes(good: Subject) -> None:
+def test_policies_accept_compliant_resource(good: Subject) -> None:
     assert broken(good) == set()
 
 
 @pytest.mark.parametrize("policy_", [policy_.name for policy_ in POLICIES])
-def test_each_policy_has_something_that_it_refuses(policy_: str) -> None:
+def test_every_policy_has_a_violation_case(policy_: str) -> None:
     assert policy_ in {name for name, _, _ in REFUSED}
 
 
 @pytest.mark.parametrize("bad", [bad for _, _, bad in REFUSED])
-def test_no_message_tells_a_secret(bad: Subject) -> None:
+def test_messages_contain_no_secret(bad: Subject) -> None:
     words = " ".join(found.message for found in violations(bad))
     assert SECRET not in words
     assert "hunter2" not in words
 
 
-def test_a_value_that_is_not_known_is_not_looked_at_for_secrets() -> None:
+def test_unknown_value_is_not_searched_for_secrets() -> None:
     class Unknown(dict[str, Any]):
         def __getitem__(self, key: str) -> Any:
             assert key != "image"
@@ -227,16 +227,16 @@ def test_a_value_that_is_not_known_is_not_looked_at_for_secrets() -> None:
     assert broken(found) == set()
 
 
-def test_with_thanos_it_is_the_bucket_that_keeps_samples_long() -> None:
+def test_retention_with_thanos_is_that_of_the_bucket() -> None:
     assert policy.check("prod", stack_config("prod", {"thanos": THANOS, **WITH_DIGEST})) == []
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_the_committed_stacks_keep_every_policy(stack: str) -> None:
+def test_committed_stacks_violate_no_policy(stack: str) -> None:
     assert policy.check(stack) == []
 
 
-def test_a_stack_with_every_secret_keeps_every_policy() -> None:
+def test_stack_with_every_secret_violates_no_policy() -> None:
     reachable = {"mailSmarthost": "mail.test:587", "mailUsername": "monitoring"}
     assert policy.check("prod", stack_config("prod", {**SECRETS, **SERVED, **reachable})) == []
 
@@ -252,14 +252,14 @@ def test_a_stack_with_every_secret_keeps_every_policy() -> None:
         ({"thanos": THANOS}, "image-digest"),
     ],
 )
-def test_a_setting_that_breaks_a_policy_of_prod_is_refused(
+def test_prod_setting_that_violates_a_policy_is_refused(
     settings: dict[str, Any], name: str
 ) -> None:
     found = policy.check("prod", stack_config("prod", settings))
     assert {violation.policy for violation in found} == {name}
 
 
-def test_without_protection_each_data_volume_is_named() -> None:
+def test_unprotected_data_volumes_are_each_reported() -> None:
     found = policy.check("prod", stack_config("prod", {"protectData": False}))
     assert {violation.resource.rpartition("::")[2] for violation in found} == {
         *("alertmanager-data", "grafana-data", "prometheus-data")
@@ -272,25 +272,25 @@ def registered(**inputs: Any) -> Registration:
     )
 
 
-def test_an_input_that_pulumi_holds_for_a_secret_is_refused_whatever_its_value() -> None:
+def test_input_marked_secret_is_refused_for_any_value() -> None:
     secret = rpc.wrap_rpc_secret("derived")
     config = StackConfig({}, ())
     found = policy.check_registrations("dev", config, [registered(envs=[secret])])
     assert "no-secret-in-clear" in {violation.policy for violation in found}
 
 
-def test_a_secret_of_the_stack_is_found_in_a_registration() -> None:
+def test_stack_secret_in_a_registration_is_found() -> None:
     config = StackConfig({"vitalstream:redisPassword": SECRET}, ("vitalstream:redisPassword",))
     bad = registered(labels=[{"label": "x", "value": SECRET}])
     found = policy.check_registrations("dev", config, [bad])
     assert [violation.policy for violation in found] == ["no-secret-in-clear"]
 
 
-def test_the_renderer_knows_every_secret_setting() -> None:
+def test_renderer_lists_every_secret_setting() -> None:
     assert set(program.SECRETS) == set(secret_settings())
 
 
-def test_results_are_written_as_json(tmp_path: Any) -> None:
+def test_policy_command_writes_json(tmp_path: Any) -> None:
     path = tmp_path / "policy.json"
     done = CliRunner().invoke(app, ["policy", "--stack", "prod", "--json", str(path)])
     assert (done.exit_code, json.loads(path.read_text())) == (0, [])
@@ -304,7 +304,7 @@ def unprotected(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("unprotected")
-def test_a_broken_policy_ends_the_command_with_2(tmp_path: Any) -> None:
+def test_policy_command_with_violation_exits_with_2(tmp_path: Any) -> None:
     path = tmp_path / "policy.json"
     done = CliRunner().invoke(app, ["policy", "--stack", "prod", "--json", str(path)])
     assert done.exit_code == 2
@@ -312,7 +312,7 @@ def test_a_broken_policy_ends_the_command_with_2(tmp_path: Any) -> None:
 
 
 @pytest.mark.usefixtures("unprotected")
-def test_a_broken_policy_is_told_with_its_resource_and_its_mending() -> None:
+def test_policy_command_prints_resource_and_fix() -> None:
     done = CliRunner().invoke(app, ["policy", "--stack", "prod"])
     assert "docker:index/volume:Volume::grafana-data: protected-data" in done.output
     assert "pulumi config set protectData true --stack prod" in done.output

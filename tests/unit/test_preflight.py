@@ -1,4 +1,4 @@
-"""What the preview says of a Docker host that cannot take the stack."""
+"""Preview failures of a Docker host that cannot run the stack."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PORT = 9093
 
 @dataclass
 class Engine:
-    """As much of a Docker client as the preflight asks."""
+    """Part of a Docker client that the preflight uses."""
 
     there: list[Any] = field(default_factory=list)
 
@@ -105,7 +105,7 @@ def prometheus(*flags: str) -> Any:
     return found
 
 
-def test_a_history_that_thanos_would_lose_is_told_with_the_way_to_keep_it(
+def test_history_that_thanos_would_delete_is_reported_with_fix(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     [words] = problems(monkeypatch, Engine([prometheus()]), local_retention="4d")
@@ -118,14 +118,14 @@ def test_a_history_that_thanos_would_lose_is_told_with_the_way_to_keep_it(
     [((), "30d"), ((), None), (("--storage.tsdb.max-block-duration=2h",), "4d")],
     ids=["as-long", "set-by-hand", "uploaded"],
 )
-def test_a_history_that_is_kept_or_uploaded_or_given_up_is_no_obstacle(
+def test_history_kept_uploaded_or_given_up_is_accepted(
     flags: tuple[str, ...], local: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     changes = {"local_retention": local} if local else {}
     assert problems(monkeypatch, Engine([prometheus(*flags)]), **changes) == []
 
 
-def test_a_docker_engine_that_does_not_answer_is_said_with_the_way_out(
+def test_unreachable_engine_is_reported_with_fix(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def refuse(_host: str) -> Engine:
@@ -154,11 +154,11 @@ def test_a_host_less_is_a_change() -> None:
     assert preflight_provider.PreflightProvider().diff("preflight", before, props()).changes
 
 
-def test_addresses_that_another_network_has_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_subnet_of_another_network_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     [words] = problems(monkeypatch, Engine(), subnets=["10.216.4.16/28"])
     assert "is taken by the network application (10.216.4.0/24)" in words
     assert "alertmanager.gossipSubnet" in words
 
 
-def test_addresses_that_nobody_has_are_no_obstacle(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_free_subnet_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     assert problems(monkeypatch, Engine(), subnets=["10.216.5.16/28"]) == []

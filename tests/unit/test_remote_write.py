@@ -167,7 +167,7 @@ def test_what_the_rules_read_is_stored(view: View) -> None:
     assert "prometheus_remote_storage_samples_failed_total" in kept
 
 
-def test_a_stack_without_it_is_told_nothing_of_it(prod: View) -> None:
+def test_stack_without_remote_write_has_no_part_of_it(prod: View) -> None:
     config = prod.config("prometheus")
     assert "remote" not in json.dumps(config)
 

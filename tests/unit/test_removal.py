@@ -1,4 +1,4 @@
-"""Removing a stack from an engine that does not let go of a network."""
+"""Removal of a stack from an engine that does not release a network."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Thing:
     gone: bool = False
 
     def reload(self) -> None:
-        """What docker-py calls a fresh look at the network."""
+        """Refresh the container; docker-py's name."""
 
     def remove(self) -> None:
         if self.refusal:
@@ -50,7 +50,7 @@ def down(engine: Any) -> None:
     local_deploy.down(engine, "ward", volumes=True)
 
 
-def test_a_stale_connection_is_told_with_the_way_out() -> None:
+def test_stale_connection_is_reported_with_fix() -> None:
     engine = Engine(Collection([Thing("alertmanager", STALE)]), Collection([]))
     with pytest.raises(
         local_deploy.StaleNetworkError, match=r"network alertmanager .*Restart Docker"
@@ -66,7 +66,7 @@ def test_for_a_stale_connection_nothing_else_stays() -> None:
     assert [thing.name for thing in (*networks, volume) if not thing.gone] == ["alertmanager"]
 
 
-def test_another_refusal_is_told_in_dockers_words() -> None:
+def test_other_refusal_quotes_docker() -> None:
     engine = Engine(Collection([Thing("alertmanager", "permission denied")]), Collection([]))
     with pytest.raises(
         local_deploy.LocalDeployError, match=r"alertmanager cannot be .*: permission de"

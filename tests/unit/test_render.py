@@ -113,7 +113,7 @@ def test_the_stacks_differ_where_they_should(rendered: dict[str, dict[str, str]]
     assert stacks == {"dev": "dev", "prod": "prod"}
 
 
-def test_a_stack_that_is_not_there_is_told_with_those_that_are() -> None:
+def test_unknown_stack_is_reported_with_known_stacks() -> None:
     with pytest.raises(ProgramError, match=r"Pulumi\.dev\.yaml, Pulumi\.prod\.yaml"):
         StackConfig.of_stack("staging")
 

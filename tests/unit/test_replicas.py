@@ -91,7 +91,7 @@ def test_alerts_of_a_pair_are_the_same_alert(pairs: Any) -> None:
     assert relabel == [{"action": "labeldrop", "regex": prometheus_config.REPLICA_LABEL}]
 
 
-def test_every_prometheus_tells_every_alertmanager(pairs: Any) -> None:
+def test_every_prometheus_sends_to_every_alertmanager(pairs: Any) -> None:
     [there] = prometheus_yml(pairs, "prometheus-2")["alerting"]["alertmanagers"]
     assert there["static_configs"] == [
         {"targets": ["alertmanager:9093", "alertmanager-2:9093", "alertmanager-3:9093"]}

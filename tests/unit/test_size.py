@@ -1,4 +1,4 @@
-"""What `python -m ops size` says of a load, and which settings follow from it."""
+"""Estimates of `python -m ops size` for a load, and the settings that follow from them."""
 
 from __future__ import annotations
 
@@ -94,12 +94,12 @@ def test_the_limit_is_a_memory_that_the_settings_take_and_that_holds_the_load(se
 
 
 @pytest.mark.parametrize("series", [1, 10_000, 2_000_000])
-def test_the_retention_size_leaves_the_alert_of_a_full_storage_quiet(series: int) -> None:
+def test_retention_size_does_not_trigger_storage_alert(series: int) -> None:
     found = demand(series)
     assert size_bytes(found.retention_size) * 0.9 >= found.disk_bytes
 
 
-def test_the_alert_of_a_full_storage_fires_where_the_formula_says() -> None:
+def test_storage_alert_fires_at_the_formulas_size() -> None:
     assert "expr: 100 * instance:prometheus_storage:ratio > 90" in (
         ROOT / "rules" / "monitoring.yml"
     ).read_text("utf-8")
@@ -139,9 +139,9 @@ def test_a_pair_needs_the_disk_of_two(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(command, "current", lambda _stack: now)
     found = as_json("--series", "400000", "--stack", "pair")
     assert found["disk"]["volumes_gibibytes"] == 2 * found["disk"]["volume_gibibytes"]
-    told = ops("--series", "400000", "--stack", "pair").stdout
-    assert f"{found['disk']['volumes_gibibytes']:,} GiB of disk" in told
-    assert "There are 2 Prometheuses" in told
+    output = ops("--series", "400000", "--stack", "pair").stdout
+    assert f"{found['disk']['volumes_gibibytes']:,} GiB of disk" in output
+    assert "There are 2 Prometheuses" in output
 
 
 def test_a_small_load_needs_no_setting() -> None:
@@ -159,16 +159,16 @@ def test_a_load_beyond_a_stack_names_the_commands_that_make_room() -> None:
     assert f"pulumi config set retentionSize {disk} --stack prod" in done.stdout
 
 
-def test_only_what_is_too_small_is_to_be_set() -> None:
+def test_only_settings_that_are_too_small_are_listed() -> None:
     found = as_json("--series", "30000", "--retention", "1y")
     assert set(found["settings"]) == {"retentionSize"}
 
 
-def test_series_are_told_to_be_spread_over_targets() -> None:
+def test_many_series_of_one_target_are_to_be_spread() -> None:
     assert as_json("--series", "100001")["targets_at_least"] == 3
 
 
-def test_more_than_was_measured_is_said_to_be() -> None:
+def test_load_beyond_measurements_is_marked() -> None:
     most = str(measured.MOST_SERIES + 1)
     assert as_json("--series", most)["beyond_what_was_measured"]
     assert "were measured" in ops("--series", most).stdout
@@ -199,7 +199,7 @@ def test_the_shares_are_of_what_is_set() -> None:
         (("--series", "5", "--stack", "nope"), "There is no stack file Pulumi.nope.yaml"),
     ],
 )
-def test_what_makes_no_sense_is_told_in_plain_words(arguments: tuple[str, ...], words: str) -> None:
+def test_invalid_options_are_reported(arguments: tuple[str, ...], words: str) -> None:
     done = ops(*arguments)
     assert words in str(done.exception)
 

@@ -1,4 +1,4 @@
-"""The way to an engine behind ssh, with a command that stands in for ssh."""
+"""Docker Engine over ssh, with a script in place of ssh."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HOST = "ssh://ops@10.0.0.2:2222"
 
 @pytest.fixture
 def ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
-    """Puts a script in the place of ssh; what it was called with is in the file it returns."""
+    """Put a script in place of ssh; return the file that records its arguments."""
     calls = tmp_path / "calls"
     monkeypatch.setattr(ssh_tunnel, "_tunnels", {})
 
@@ -32,7 +32,7 @@ def ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
     return install
 
 
-def test_one_ssh_carries_everything_to_a_host(ssh: Install) -> None:
+def test_tunnel_uses_one_ssh_process_per_host(ssh: Install) -> None:
     calls = ssh("echo ready; exec cat")
     first = local_url(HOST)
     assert local_url(HOST) == first
@@ -43,7 +43,7 @@ def test_one_ssh_carries_everything_to_a_host(ssh: Install) -> None:
     assert "BatchMode=yes" in call
 
 
-def test_it_ends_when_nobody_holds_its_input_any_more(ssh: Install) -> None:
+def test_tunnel_ends_when_its_input_is_closed(ssh: Install) -> None:
     ssh("echo ready; exec cat")
     local_url(HOST)
     process = ssh_tunnel._tunnels[HOST].process
@@ -52,7 +52,7 @@ def test_it_ends_when_nobody_holds_its_input_any_more(ssh: Install) -> None:
     assert process.wait(10) == 0
 
 
-def test_one_that_has_ended_is_begun_anew(ssh: Install) -> None:
+def test_ended_tunnel_is_restarted(ssh: Install) -> None:
     calls = ssh("echo ready; exec cat")
     local_url(HOST)
     ssh_tunnel._end(ssh_tunnel._tunnels[HOST].process)
@@ -60,26 +60,24 @@ def test_one_that_has_ended_is_begun_anew(ssh: Install) -> None:
     assert len(calls.read_text().splitlines()) == 2
 
 
-def test_what_ssh_complains_of_is_what_is_said(ssh: Install) -> None:
+def test_ssh_error_is_reported(ssh: Install) -> None:
     ssh("echo 'ops@10.0.0.2: Permission denied (publickey).' >&2; exit 255")
-    with pytest.raises(ConfigFilesError) as told:
+    with pytest.raises(ConfigFilesError) as raised:
         connect(HOST, "monitor-2")
     assert (
         "No Docker Engine answers on the host monitor-2, at ssh://ops@10.0.0.2:2222 "
         "(vitalstream:hosts.monitor-2.docker): ssh: ops@10.0.0.2: Permission denied (publickey). "
-    ) in str(told.value)
+    ) in str(raised.value)
 
 
-def test_one_that_says_nothing_is_not_waited_for(
-    ssh: Install, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_silent_ssh_times_out(ssh: Install, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ssh_tunnel, "READY_SECONDS", 0.3)
     ssh("exec sleep 30")
     with pytest.raises(TunnelError, match=r"no answer in 0\.3 s"):
         local_url(HOST)
 
 
-def test_a_machine_without_ssh_is_told(ssh: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_ssh_command_is_reported(ssh: Install, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(TunnelError, match="there is no ssh command on this machine"):
+    with pytest.raises(TunnelError, match="ssh is not installed on this machine"):
         local_url(HOST)

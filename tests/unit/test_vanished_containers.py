@@ -1,5 +1,6 @@
-"""A container of another stack that goes while all are listed, which others' work does at any time:
-docker-py lists them, and then looks at each.
+"""Container of another stack that is removed while all containers are listed.
+
+docker-py lists them first and then inspects each.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ GONE = "gone"
 
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch) -> docker.DockerClient:
-    """Of an engine with a Grafana, and one that has gone since it was listed."""
+    """Client of an engine with a Grafana, and a container removed after it was listed."""
     found = docker.DockerClient(base_url="tcp://127.0.0.1:9", version="1.41")
     monkeypatch.setattr(found.api, "containers", lambda **_: [{"Id": "there"}, {"Id": GONE}])
     monkeypatch.setattr(found.api, "inspect_container", _inspect)
@@ -40,18 +41,18 @@ def _inspect(name: str) -> dict[str, Any]:
     }
 
 
-def test_a_stack_that_is_not_there_is_told_with_those_that_are(client: docker.DockerClient) -> None:
+def test_unknown_stack_is_reported_with_known_stacks(client: docker.DockerClient) -> None:
     with pytest.raises(backup.BackupError, match=r"no stack nowhere .*there are: prod\)"):
         stack.members(client, "nowhere")
 
 
 @pytest.mark.usefixtures("client")
-def test_what_runs_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+def test_running_containers_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     containers.show()
     assert "prod   grafana" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("client")
-def test_a_service_that_is_not_there_is_told_with_those_that_are() -> None:
+def test_unknown_service_is_reported_with_known_services() -> None:
     with pytest.raises(demo.DemoError, match="There are: grafana"):
         containers.logs("redis")

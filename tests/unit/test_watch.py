@@ -1,4 +1,4 @@
-"""A stack that watches less than everything."""
+"""Stacks that monitor only some kinds of services."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SHEETS = {
 
 @pytest.fixture(scope="module")
 def nothing(run_program: Callable[..., Any]) -> Any:
-    """A global stack, without a password of the PostgreSQL that it does not watch."""
+    """Global stack without a password for the PostgreSQL that it does not monitor."""
     return run_program("dev", demo=False, watch=[], federation=[SOURCE], postgresPassword="")
 
 
@@ -60,13 +60,13 @@ def _boards(view: Any) -> dict[str, dict[str, Any]]:
     }
 
 
-def test_every_rule_file_is_loaded_where_everything_is_watched() -> None:
+def test_default_stack_loads_every_rule_file() -> None:
     every_feature = {"thanos": True, "remote_write": True}
     names = list(shipped_files())
     assert selection.select(names, DEFAULT_MONITORED, **every_feature) == names
 
 
-def test_what_is_not_watched_has_no_container_and_no_network(nothing: Any) -> None:
+def test_unmonitored_service_has_no_container_or_network(nothing: Any) -> None:
     kinds = [nothing.containers(), nothing.inputs("Network")]
     assert [set(kind) for kind in kinds] == [
         {"prometheus", "alertmanager", "grafana"},
@@ -74,20 +74,20 @@ def test_what_is_not_watched_has_no_container_and_no_network(nothing: Any) -> No
     ]
 
 
-def test_what_is_not_watched_is_not_scraped(nothing: Any, host: Any) -> None:
+def test_unmonitored_service_is_not_scraped(nothing: Any, host: Any) -> None:
     own = {"prometheus", "alertmanager", "grafana"}
     assert (_jobs(nothing), _jobs(host)) == (own | {"federate-clinic"}, own | {"node"})
 
 
-def test_the_rules_of_what_is_not_watched_are_not_loaded(nothing: Any, host: Any) -> None:
+def test_unmonitored_services_rules_are_not_loaded(nothing: Any, host: Any) -> None:
     assert (_rules(nothing), _rules(host)) == (
         {"monitoring.yml"},
         {"monitoring.yml", "host.yml", "backup.yml"},
     )
 
 
-def test_no_rule_waits_for_a_job_that_is_not_scraped(nothing: Any, host: Any) -> None:
-    """`absent(up{job="..."})` of one would page for ever."""
+def test_rules_refer_to_scraped_jobs_only(nothing: Any, host: Any) -> None:
+    """`absent(up{job="..."})` of an unscraped job would fire for ever."""
     for view in (nothing, host):
         files = view.config("prometheus")["files"]
         asked = {
@@ -99,13 +99,13 @@ def test_no_rule_waits_for_a_job_that_is_not_scraped(nothing: Any, host: Any) ->
 
 
 @pytest.mark.parametrize("some", SUBSETS, ids=map("+".join, SUBSETS))
-def test_dashboards_are_those_of_what_is_watched(some: list[Any]) -> None:
+def test_dashboards_are_those_of_monitored_services(some: list[Any]) -> None:
     boards = _rendered(some)
     assert set(boards) == {"overview", "monitoring"}.union(*(SHEETS[one] for one in some))
 
 
 @pytest.mark.parametrize("some", SUBSETS, ids=map("+".join, SUBSETS))
-def test_no_panel_reads_what_no_loaded_rule_records(some: list[Any]) -> None:
+def test_panels_read_only_loaded_recording_rules(some: list[Any]) -> None:
     recorded = {
         rule["record"]
         for name in selection.select(SHIPPED, some)
@@ -119,7 +119,7 @@ def test_no_panel_reads_what_no_loaded_rule_records(some: list[Any]) -> None:
 
 
 @pytest.mark.parametrize("some", SUBSETS, ids=map("+".join, SUBSETS))
-def test_no_panel_of_the_overview_lies_on_another_and_its_last_row_is_full(
+def test_overview_panels_do_not_overlap_and_fill_the_last_row(
     some: list[Any],
 ) -> None:
     panels = json.loads(_rendered(some)["overview"])["panels"]
@@ -136,7 +136,7 @@ def test_no_panel_of_the_overview_lies_on_another_and_its_last_row_is_full(
 
 
 @pytest.mark.parametrize("some", SUBSETS, ids=map("+".join, SUBSETS))
-def test_every_link_leads_to_a_dashboard_that_is_there(some: list[Any]) -> None:
+def test_links_lead_to_existing_dashboards(some: list[Any]) -> None:
     boards = _rendered(some)
     for text in boards.values():
         assert set(re.findall(r"/d/vitalstream-(\w+)", text)) <= set(boards)
@@ -146,14 +146,14 @@ def _rendered(some: list[Any]) -> dict[str, str]:
     return render_all(DashboardSettings("test", 86400, "15s", watch=tuple(some)))
 
 
-def test_a_global_stack_has_the_stacks_instead_of_an_overview(nothing: Any) -> None:
+def test_global_stack_has_stacks_dashboard_instead_of_overview(nothing: Any) -> None:
     boards = _boards(nothing)
     assert set(boards) == {"stacks", "monitoring"}
     home = boards["monitoring"]["links"][0]
     assert (home["title"], home["url"]) == ("VitalStream Stacks", "/d/vitalstream-stacks")
 
 
-def test_the_stacks_are_shown_by_recorded_series_and_alerts_alone(nothing: Any) -> None:
+def test_stacks_dashboard_reads_recorded_series_and_alerts_only(nothing: Any) -> None:
     for panel in _boards(nothing)["stacks"]["panels"]:
         for target in panel["targets"]:
             names = set(re.findall(r"([a-zA-Z_:][\w:]*)\{", target["expr"]))
@@ -161,25 +161,25 @@ def test_the_stacks_are_shown_by_recorded_series_and_alerts_alone(nothing: Any) 
             assert others <= {"up", "ALERTS", "ALERTS_FOR_STATE"}, target["expr"]
 
 
-def test_the_other_dashboards_of_a_global_stack_show_its_own_series(nothing: Any) -> None:
+def test_global_stacks_other_dashboards_read_its_own_series(nothing: Any) -> None:
     for panel in _boards(nothing)["monitoring"]["panels"]:
         for target in panel["targets"]:
             for after in re.findall(r"\b[a-z]\w*:\w+:\w+(.{0,9})", target["expr"]):
                 assert after.startswith('{stack=""'), target["expr"]
 
 
-def test_what_is_federated_is_not_looked_for_at_our_own_targets(nothing: Any) -> None:
+def test_federated_metrics_are_not_in_the_allowlist(nothing: Any) -> None:
     config = yaml.safe_load(nothing.config("prometheus")["files"]["prometheus.yml"])
     keep = config["scrape_configs"][0]["metric_relabel_configs"][0]["regex"]
     assert ":" not in keep
 
 
-def test_the_ports_of_what_is_not_watched_are_free(settings: Callable[..., Any]) -> None:
+def test_unmonitored_services_ports_are_free(settings: Callable[..., Any]) -> None:
     found = settings(watch=["host"], publishExporters="true").published
     assert set(found) == {"prometheus", "grafana", "alertmanager", "node-exporter"}
 
 
-def test_no_container_is_looked_for_that_is_not_made(nothing: Any) -> None:
+def test_preflight_omits_unmonitored_containers(nothing: Any) -> None:
     (preflight,) = nothing.inputs("Preflight").values()
     assert {name.removeprefix("vitalstream-dev-") for name in preflight["containers"]} == {
         "prometheus",
@@ -188,7 +188,7 @@ def test_no_container_is_looked_for_that_is_not_made(nothing: Any) -> None:
     }
 
 
-def test_the_order_in_the_stack_file_is_no_change(settings: Callable[..., Any]) -> None:
+def test_order_of_monitored_services_changes_nothing(settings: Callable[..., Any]) -> None:
     assert settings(watch=["host", "backend"]).watch == ("backend", "host")
 
 
@@ -202,14 +202,14 @@ def test_the_order_in_the_stack_file_is_no_change(settings: Callable[..., Any]) 
         ),
     ],
 )
-def test_settings_that_nothing_reads_are_warned_of(
+def test_unused_settings_are_warned_about(
     values: dict[str, Any], words: str, settings: Callable[..., Any]
 ) -> None:
     (warning,) = setting_warnings.ignored_settings(settings(**values))
     assert words in warning
 
 
-def test_a_stack_that_watches_everything_is_warned_of_nothing(
+def test_default_stack_has_no_warning(
     settings: Callable[..., Any],
 ) -> None:
     assert (
@@ -217,24 +217,24 @@ def test_a_stack_that_watches_everything_is_warned_of_nothing(
     )
 
 
-def test_the_demo_needs_all_of_it(refused: Callable[..., str]) -> None:
+def test_demo_requires_all_monitored_services(refused: Callable[..., str]) -> None:
     message = refused({"demo": "true", "watch": ["backend", "host"]})
     assert "`watch` leaves out postgresql and redis" in message
 
 
 @pytest.mark.parametrize("watched", [["redis"], ["backend", "host"]])
-def test_the_password_of_an_unwatched_postgresql_is_not_asked_for(
+def test_unmonitored_postgresql_needs_no_password(
     watched: list[str], settings: Callable[..., Any]
 ) -> None:
     assert settings(watch=watched, postgresPassword="").watch == tuple(watched)
 
 
-def test_the_password_of_a_watched_postgresql_is(refused: Callable[..., str]) -> None:
+def test_monitored_postgresql_needs_its_password(refused: Callable[..., str]) -> None:
     assert "postgresPassword is missing" in refused({"postgresPassword": ""})
 
 
 @pytest.fixture(scope="module")
-def told() -> str:
+def report() -> str:
     left = ["backend", "postgresql", "host"]
     return stacks.told(stacks.report(stacks.stack("prod"), stacks.with_settings(watch=left)))
 
@@ -247,15 +247,15 @@ def told() -> str:
         "RedisDown",
     ],
 )
-def test_a_pull_request_is_told_of_what_is_no_longer_watched(says: str, told: str) -> None:
-    assert says in told
+def test_diff_reports_services_no_longer_monitored(says: str, report: str) -> None:
+    assert says in report
 
 
-def test_a_pull_request_that_unwatches_weakens_the_alerts(told: str) -> None:
-    assert re.search(r"WEAKER alert RedisDown removed", told)
+def test_diff_of_unmonitored_service_is_weaker(report: str) -> None:
+    assert re.search(r"WEAKER alert RedisDown removed", report)
 
 
-def test_a_rule_file_that_is_wrong_is_left_to_promtools_words(
+def test_invalid_rule_file_is_left_to_promtool(
     monkeypatch: pytest.MonkeyPatch, settings: Callable[..., Any]
 ) -> None:
     broken = "groups: [{name: broken, rules: [{alert: Broken, expr: 'up =='}]}]\n"

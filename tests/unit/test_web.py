@@ -166,7 +166,7 @@ def test_every_service_of_the_stack_is_scraped_over_tls_by_its_own_name(
 
 
 @pytest.mark.parametrize("job", ["node", "postgres", "redis", "backend"])
-def test_who_asks_for_no_password_is_not_told_one(job: str, everything_set: Any) -> None:
+def test_service_without_password_is_sent_none(job: str, everything_set: Any) -> None:
     assert "basic_auth" not in _job(everything_set, job)
 
 

@@ -50,7 +50,7 @@ def site(live: Stack, logins: dict[str, Any]) -> Iterator[pages.Grafana]:
     """The Grafana of `live` in a browser. No longer than a module: see `pages.chromium`."""
     url = live.result.urls.get("grafana")
     if url is None:
-        pages.unavailable("Grafana is left out: there is no image of it here")
+        pages.unavailable("Grafana is left out: no image of it is available")
         return
     with pages.chromium() as browser:
         if url not in logins:

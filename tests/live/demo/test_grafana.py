@@ -23,7 +23,7 @@ DASHBOARDS = render_all(
 def grafana(live: Stack) -> str:
     url = live.result.urls.get("grafana")
     if url is None:
-        pytest.skip("Grafana is left out: there is no image of it here")
+        pytest.skip("Grafana is left out: no image of it is available")
     return url
 
 

@@ -161,7 +161,7 @@ def test_what_does_not_look_at_the_application_reaches_prometheus_alone(
     source: str, reached: dict[str, dict[str, list[str]]]
 ) -> None:
     if source not in reached:
-        pytest.skip(f"there is no image of {source} here")
+        pytest.skip(f"no image of {source} is available")
     assert {name for name, results in reached[source].items() if "OK" in results} == {"prometheus"}
 
 

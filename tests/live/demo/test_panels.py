@@ -48,7 +48,7 @@ def test_a_panel_shows_something(
     live: Stack, remaining: Callable[[], float], target: Target
 ) -> None:
     if 'job="grafana"' in target.expr and "grafana" not in live.result.urls:
-        pytest.skip("Grafana is left out: there is no image of it here")
+        pytest.skip("Grafana is left out: no image of it is available")
     assert eventually(lambda: live.numbers(target.expr, instant=target.instant), remaining()), (
         f"nothing to draw for: {target.expr}"
     )

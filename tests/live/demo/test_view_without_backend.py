@@ -1,4 +1,4 @@
-"""What the pages show while there is no backend: it is stopped for a moment."""
+"""Dashboards without a backend, which is stopped for a moment."""
 
 from __future__ import annotations
 
