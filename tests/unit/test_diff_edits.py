@@ -304,7 +304,7 @@ EDITS = {
         settings(retentionTime="14d"),
         (
             "INTERRUPTS container prometheus is replaced, because of command",
-            "stopped for at most 30 s to stop and 60 s to be healthy",
+            "down for at most 30 s to stop and 60 s to be healthy",
             "NOTE samples are kept for another time",
             "retention time: 30d -> 14d",
             "setting retentionTime changed",
@@ -465,7 +465,7 @@ EDITS = {
     ),
     "Grafana's folder": Case(
         resource(FOLDER, "folder", put("uid", "another")),
-        ("DANGER Grafana's folder folder is replaced", "also those made by hand"),
+        ("DANGER Grafana's folder folder is replaced", "also manually created ones"),
     ),
     "a checker": Case(
         resource(CONFIG_FILES, "prometheus-config", put("checker", [])),

@@ -90,7 +90,7 @@ def test_a_target_that_moves_is_not_told_to_be_lost() -> None:
         Section.COLLECTION,
     )
     assert "10.0.0.3:9193" in told
-    assert "no alert is told any more" not in told
+    assert "no alert covers any more" not in told
 
 
 def test_the_exporter_of_another_host_does_not_stand_in() -> None:

@@ -154,7 +154,7 @@ def _replaced(comparison: Comparison, address: Address, step: Step, service: str
     stop, start = new.inputs.get("destroyGraceSeconds"), new.inputs.get("waitTimeout")
     why: list[Line] = []
     if stop is not None and start is not None:
-        why.append((f"stopped for at most {stop} s to stop and {start} s to be healthy",))
+        why.append((f"down for at most {stop} s to stop and {start} s to be healthy",))
     beside = sorted(_beside(comparison, service))
     if beside:
         why.append(("meanwhile ", *quoted(beside), " go on" if len(beside) > 1 else " goes on"))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 # A value that nobody is to read, as its fingerprint: `{"$secret": "9c1e..."}`. Two are the same
-# where the values are; the key of the fingerprints is made anew for each comparison.
+# where the values are; the key of the fingerprints is new for each comparison.
 SECRET = "$secret"
 # Of an engine's preview: what only `up` will tell.
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
