@@ -109,7 +109,8 @@ def remove_program(folder: Path) -> None:
     for file in PROGRAM:
         (folder / file).unlink()
     for part in FOLDERS:
-        shutil.rmtree(folder / part)
+        # An older release has fewer folders.
+        shutil.rmtree(folder / part, ignore_errors=True)
 
 
 def update_program(folder: Path) -> None:

@@ -27,6 +27,8 @@ DASHBOARD = "grafana:oss/dashboard:Dashboard"
 def met(engine: EngineStack) -> EngineStack:
     """The stack, up by the previous release; its folder then has this version's program."""
     _checkout(engine.folder)
+    # A setting that the previous release did not have.
+    del engine.values["networkPool"]
     engine.up()
     conftest.update_program(engine.folder)
     return engine
