@@ -19,13 +19,26 @@ from tests.contract.recording import Metric
 TARGET_LABELS = frozenset(("job", "instance"))
 SCALAR = frozenset(("a scalar",))
 # What no exporter has: what Prometheus makes of each scrape and of alerts, and what we do.
+# Alerts also have the labels of what they are about.
+_ABOUT = frozenset(
+    (
+        "endpoint",
+        "mountpoint",
+        "device",
+        "datname",
+        "slot_name",
+        "collector",
+        "metric",
+        "rule_group",
+    )
+)
 ITS_OWN = {
     "up": TARGET_LABELS,
     "scrape_duration_seconds": TARGET_LABELS,
     "scrape_samples_post_metric_relabeling": TARGET_LABELS,
     "scrape_samples_scraped": TARGET_LABELS,
-    "ALERTS": TARGET_LABELS | {"alertname", "alertstate", "severity", "service"},
-    "ALERTS_FOR_STATE": TARGET_LABELS | {"alertname", "severity", "service"},
+    "ALERTS": TARGET_LABELS | _ABOUT | {"alertname", "alertstate", "severity", "service"},
+    "ALERTS_FOR_STATE": TARGET_LABELS | _ABOUT | {"alertname", "severity", "service"},
     # Left by `ops backup` for node_exporter, and rendered from the stack's certificates.
     "vitalstream_backup_last_success_timestamp_seconds": TARGET_LABELS,
     "certificate:not_after_timestamp_seconds:min": frozenset(("certificate",)),
