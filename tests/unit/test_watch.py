@@ -81,8 +81,8 @@ def test_unmonitored_service_is_not_scraped(nothing: Any, host: Any) -> None:
 
 def test_unmonitored_services_rules_are_not_loaded(nothing: Any, host: Any) -> None:
     assert (_rules(nothing), _rules(host)) == (
-        {"monitoring.yml"},
-        {"monitoring.yml", "host.yml", "backup.yml"},
+        {"monitoring.yml", "blindness.yml"},
+        {"monitoring.yml", "blindness.yml", "host.yml", "backup.yml"},
     )
 
 
