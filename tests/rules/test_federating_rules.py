@@ -15,6 +15,10 @@ from components.rules.rule_set import shipped_files
 
 TESTS = Path(__file__).resolve().parent
 UP = {f'up{{job="{job}",instance="{job}:1"}}': "1x60" for job in ("alertmanager", "grafana")}
+# Without it Alertmanager would answer and not have what its alerts read.
+UP['alertmanager_config_last_reload_successful{job="alertmanager",instance="alertmanager:1"}'] = (
+    "1x60"
+)
 WATCHDOG = 'ALERTS{alertname="Watchdog",alertstate="firing",service="monitoring",severity="none"}'
 
 
