@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -46,10 +45,17 @@ def _written(folder: Path, *, narrowed: bool) -> Path:
 def test_they_do_with_its_own_series_what_they_do_elsewhere(
     name: str, promtool: str, tmp_path: Path
 ) -> None:
+    """A label more in a selector can only leave series out: faults and recordings show it."""
     _written(tmp_path, narrowed=True)
+    content = yaml.load((TESTS / name).read_text(), Loader=yaml.CSafeLoader)
+    content["tests"] = [
+        test
+        for test in content["tests"]
+        if any(part in test["name"] for part in (": fault", "records:"))
+    ]
     copied = tmp_path / "tests" / "rules" / name
     copied.parent.mkdir(parents=True)
-    shutil.copy(TESTS / name, copied)
+    copied.write_text(yaml.dump(content, Dumper=yaml.CSafeDumper))
     assert _judged(promtool, copied) == ""
 
 
