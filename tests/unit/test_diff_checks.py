@@ -86,7 +86,7 @@ def test_no_finding_is_a_pass(tmp_path: Path) -> None:
 def test_a_file_that_is_no_list_of_findings_is_told(text: str, tmp_path: Path) -> None:
     file = tmp_path / "findings.json"
     file.write_text(text)
-    with pytest.raises(DiffError, match="is no list of policy findings"):
+    with pytest.raises(DiffError, match="is not a list of policy violations"):
         checks.policies(file, "prod")
 
 
