@@ -35,8 +35,8 @@ def source_hash() -> str:
 
 
 def _is_made(name: str) -> bool:
-    """Return whether a build makes a file or folder of that name: .dockerignore has the same."""
-    return name in ("__pycache__", "build") or name.endswith(".egg-info")
+    """Return whether tools make files or folders of that name: .dockerignore has the same."""
+    return name in ("__pycache__", "build") or name.endswith((".egg-info", "_cache"))
 
 
 def _passwords(settings: Settings) -> dict[str, str]:

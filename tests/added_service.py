@@ -13,7 +13,15 @@ FILES = ROOT / "tests" / "live" / "mysql"
 ROWS = Path("docs/runbooks/README.rows.md")
 """The one file that is not added as it is: its lines go to the end of docs/runbooks/README.md."""
 _NOT_COPIED = shutil.ignore_patterns(
-    ".git", ".venv", ".vitalstream", ".*_cache", "__pycache__", "build", "mysql"
+    ".git",
+    ".venv",
+    ".vitalstream",
+    ".*_cache",
+    "__pycache__",
+    "build",
+    "*.egg-info",
+    "gate",
+    "mysql",
 )
 
 

@@ -17,6 +17,13 @@ BY_PROCESS = {
     ("api", "Backend CPU"): "Which of them is busy.",
     ("api", "Backend Memory"): "Which of them grows.",
     ("api", "Backend Uptime"): "Which of them was restarted.",
+    ("api", "Requests by instance"): "Which of them gets the traffic.",
+    ("api", "Errors by instance"): "Which of them fails.",
+    ("api", "Response Time p95 by instance"): "Which of them is slow.",
+    ("api", "Requests stuck"): "Which of them hangs.",
+    ("api", "Database Pool Used"): "Each has a pool of its own.",
+    ("api", "Restarts and File Descriptors"): "Which of them was restarted or leaks.",
+    ("ecg", "Age of the newest vital sign"): "Which of them gets none.",
 }
 """The panels that are about each process, and what they are asked for."""
 

@@ -70,7 +70,9 @@ def test_without_a_cli_it_is_said_who_could_have_read_the_password(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("ops.demo.pulumi_cli.find", lambda: None)
-    with pytest.raises(ProgramError, match=r"Stack prod asks for a password .*no Pulumi CLI here"):
+    with pytest.raises(
+        ProgramError, match=r"Stack prod requires a password .*there is no Pulumi CLI here"
+    ):
         connections.settings_of("prod")
 
 

@@ -85,7 +85,7 @@ WRONG = [
     ({"queue": {"retryOnHttp429": "yes"}}, "queue.retryOnHttp429", "valid boolean"),
     ({"queue": {"shards": 1}}, "queue.shards", "is an unknown setting"),
     ({"keep": ["pg_*"]}, "keep.0", "has .* for that"),
-    ({"keep": [".*"]}, "keep.0", "matches every name"),
+    ({"keep": [".*"]}, "keep.0", "matches every metric name"),
     ({"drop": ["up", "(a"]}, "drop.1", "neither a metric's name nor a regular"),
     ({"drop": "up"}, "drop", "valid tuple"),
     ({"writeRelabel": [{"action": "dropp"}]}, "writeRelabel.0.action", "is not an action of relab"),

@@ -119,7 +119,7 @@ def test_a_commit_that_is_not_there_is_told(repository: Repository, ref: str) ->
 
 
 def test_a_folder_without_version_control_is_told(tmp_path: Path) -> None:
-    with pytest.raises(DiffError, match="is in no Git repository"):
+    with pytest.raises(DiffError, match="is not in a Git repository"):
         command.run(Options(base="HEAD", root=tmp_path))
 
 

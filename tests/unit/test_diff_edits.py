@@ -254,8 +254,8 @@ EDITS = {
     "no channel any more": Case(
         yaml(ROUTES, lambda c: receiver(c, "database").pop("slack_configs")),
         (
-            "7 made weaker; notification routing: 3 changed",
-            "WEAKER 6 alerts: PostgreSQLDeadTuples, PostgreSQLExporterDown,",
+            "made weaker; notification routing: 3 changed",
+            "alerts: PostgreSQLArchiverFailing, PostgreSQLCollectorFailing,",
             "no longer: Slack #vitalstream-database",
         ),
     ),

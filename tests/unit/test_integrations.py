@@ -119,8 +119,8 @@ def test_four_kinds_are_monitored_by_default() -> None:
 
 def test_mysql_is_unknown_without_its_files(refused: Callable[..., str]) -> None:
     message = refused({"watch": ["mysql"], "servers": {"mysql": {}}}, secret_keys=["servers"])
-    assert 'watch.0 = "mysql"\n    cannot be monitored; there are: backend, host' in message
-    assert "is no service whose servers are set here" in message
+    assert 'watch.0 = "mysql" cannot be monitored; there are: backend, host' in message
+    assert "is not a kind of service whose servers are set here" in message
 
 
 def test_mysql_takes_at_most_eight_files_of_which_three_are_python() -> None:
@@ -154,7 +154,7 @@ def test_a_stack_that_names_mysql_has_all_of_it(with_mysql: dict[str, Any]) -> N
     assert "mysqld-exporter:9104" in files["prometheus.yml"]
     assert "mysql_global_status_questions" in files["prometheus.yml"]
     assert 'alertname="MySQLDown"' in files["alertmanager.yml"]
-    assert 'service=~"database|mysql"' in files["alertmanager.yml"]
+    assert 'service=~"cache|database|mysql"' in files["alertmanager.yml"]
     assert "--config.my-cnf=/etc/mysqld_exporter/my.cnf" in with_mysql["container"]["command"]
 
 
@@ -167,11 +167,11 @@ def test_the_password_of_a_server_is_in_a_file_alone(with_mysql: dict[str, Any])
 @pytest.mark.parametrize(
     ("case", "words"),
     [
-        ("without server", "vitalstream:servers.mysql\n    is missing: `watch` has mysql"),
+        ("without server", "vitalstream:servers.mysql is missing: `watch` has mysql"),
         ("without server", "pulumi config set --path 'servers.mysql.primary.address' HOST:PORT"),
-        ("two servers", "vitalstream:servers.mysql.b\n    is one server too many"),
+        ("two servers", "vitalstream:servers.mysql.b is one server too many"),
         ("no password", "pulumi config set --secret --path 'servers.mysql.a.password' --stack"),
-        ("no password", "vitalstream:servers.mysql.a.user\n    is missing"),
+        ("no password", "vitalstream:servers.mysql.a.user is missing"),
     ],
 )
 def test_wrong_servers_are_refused(case: str, words: str, with_mysql: dict[str, Any]) -> None:

@@ -64,7 +64,7 @@ def test_the_objective_reaches_prometheus(run_program: Callable[..., Any]) -> No
 def test_an_objective_and_an_override_of_the_same_file_are_both_set(settings: Make) -> None:
     own = {"AvailabilityBudgetBurnFast": {"threshold": 10}}
     text = stack_rules(settings(sloObjective="99.5", alerts=own)).files["slo.yml"]
-    assert ("vector(0.995)" in text, "job:slo_availability_burn:rate1h_5m > 10\n" in text) == (
+    assert ("vector(0.995)" in text, "job:slo_availability_burn:fast > 10\n" in text) == (
         True,
         True,
     )
