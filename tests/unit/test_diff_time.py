@@ -13,15 +13,15 @@ import pytest
 from ops.offline.program import ROOT
 from ops.review.diff.command import Exit
 
-# Of the processor and not of the clock, which tells how busy the machine is as well. Whoever has
-# two cores waits for less.
-MOST_CPU_SECONDS = 10
+# CPU of the whole command, in those of rendering one stack: both are measured here, since machines
+# differ by more than a factor of two. Two stacks of two versions are four renderings.
+MOST_RENDERINGS = 7
 LEFT_OUT = (".git", ".venv", ".vitalstream", ".*_cache", "__pycache__", "build", "node_modules")
 EDITS = {
     "rules/backend.yml": ("ratio_rate5m > 5", "ratio_rate5m > 6"),
     "components/dashboards/machines.py": ('title="CPU Usage"', 'title="CPU of the hosts"'),
 }
-"""One that both stacks tell of in their alerts, and one in their dashboards."""
+"""One edit that shows in the alerts of both stacks, and one in their dashboards."""
 
 
 def _git(root: Path, *arguments: str) -> None:
@@ -50,19 +50,27 @@ def _cpu_seconds() -> float:
     return spent.ru_utime + spent.ru_stime
 
 
-def test_a_report_on_both_stacks_takes_under_ten_seconds(edited: Path) -> None:
+def _run(root: Path, *arguments: str) -> tuple[subprocess.CompletedProcess[str], float]:
+    """Run the command line; return what it printed, and its CPU seconds."""
     before = _cpu_seconds()
     done = subprocess.run(
-        [sys.executable, "-m", "ops", "diff", "--base", "HEAD~1"],
-        cwd=edited,
+        [sys.executable, "-m", "ops", *arguments],
+        cwd=root,
         capture_output=True,
         text=True,
         check=False,
     )
-    spent = _cpu_seconds() - before
+    return done, _cpu_seconds() - before
+
+
+def test_report_on_both_stacks_costs_little_more_than_their_renderings(
+    edited: Path, tmp_path: Path
+) -> None:
+    _, one = _run(edited, "render", "--stack", "prod", "--out", str(tmp_path / "out"))
+    done, spent = _run(edited, "diff", "--base", "HEAD~1")
     assert done.returncode == Exit.CHANGES, done.stderr
     for stack in ("dev", "prod"):
         assert f"{stack}: " in done.stdout
     assert done.stdout.count("threshold: > 5 -> > 6") == 2
     assert done.stdout.count("panel CPU of the hosts of VitalStream Overview") == 2
-    assert spent < MOST_CPU_SECONDS
+    assert spent < MOST_RENDERINGS * one
