@@ -20,7 +20,11 @@ def spec(settings: Settings, _host: str = MAIN) -> ServiceSpec:
     return ServiceSpec(
         ContainerSpec(
             service="postgres-exporter",
-            command=tls_files.server_flags(settings, SECRETS_DIR),
+            # Off by default; the alerts on transaction wraparound read it.
+            command=[
+                "--collector.database_wraparound",
+                *tls_files.server_flags(settings, SECRETS_DIR),
+            ],
             envs=[
                 f"DATA_SOURCE_URI={address}/{settings.postgres_database}?{query}",
                 f"DATA_SOURCE_USER={settings.postgres_user}",
