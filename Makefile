@@ -5,7 +5,7 @@ STACK ?= dev
 BASE ?= origin/main
 TESTS ?= tests
 # Most tests wait for something most of the time.
-WORKERS ?= 3
+WORKERS ?= 2
 # IMAGES=oldest: the oldest supported versions of the services and of promtool and amtool, of Debian 13.
 export IMAGES ?= newest
 TOOLS := $(CURDIR)/.vitalstream/tools$(if $(filter oldest,$(IMAGES)),-trixie)/usr/bin

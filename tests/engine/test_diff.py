@@ -107,9 +107,8 @@ def _changed(service, **inputs):
 @pytest.fixture(scope="module")
 def up(engine: EngineStack) -> EngineStack:
     """Stack after `up`, with its program committed."""
-    (engine.folder / "ops").mkdir()
-    for name in ("__init__.py", "issuing.py", "placeholders.py", "program.py"):
-        shutil.copy(ROOT / "ops" / name, engine.folder / "ops" / name)
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "ops", engine.folder / "ops", ignore=ignored)
     (engine.folder / ".gitignore").write_text(".state\n__pycache__\n")
     engine.up()
     commit(engine)
@@ -197,7 +196,7 @@ def test_the_table_says_what_the_engine_does_with_each_input(edited: EngineStack
 def make_edits(engine: EngineStack) -> None:
     edit(engine, "rules/backend.yml", "ratio_rate5m > 5", "ratio_rate5m > 7")
     edit(engine, "rules/redis.yml", "for: 15m", "for: 20m")
-    edit(engine, "components/alertmanager/routing.py", 'repeat="1h"', 'repeat="3h"')
+    edit(engine, "components/alertmanager/destinations.py", 'repeat="1h"', 'repeat="3h"')
     edit(engine, "components/dashboards/redis.py", 'unit="bytes"', 'unit="decbytes"')
     edit(
         engine,
