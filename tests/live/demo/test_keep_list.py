@@ -27,6 +27,8 @@ EMPTY = {
 SOMETIMES = {
     "endpoint_status:http_server_errors_new:sum": "of an endpoint's first errors",
     "instance_mountpoint:node_filesystem_full_in:hours": "of a disk that fills",
+    "job:slo_availability_burn:fast": "of a budget that burns fast",
+    "job:slo_latency_burn:fast": "of a budget that burns fast",
     "job:active_patients_left:ratio5m": "of a ward that had 5 patients 5 minutes ago",
 }
 
