@@ -27,12 +27,7 @@ from pulumi.dynamic import (
 
 from components.common.redaction import redact
 from components.docker.client import docker_client
-from components.docker.volume_files import (
-    PUBLIC_MODE,
-    SECRET_MODE,
-    File,
-    Volume,
-)
+from components.docker.volume_files import PUBLIC_MODE, SECRET_MODE, File, Volume
 
 # Prometheus gives each remote write receiver that is removed or changed a minute to take pending
 # samples, one receiver after the other; removing an unreachable one takes that long.

@@ -18,14 +18,8 @@ from components.common.problems import Problem, raise_if_any
 from components.settings import hosts
 from components.settings import tls as tls_settings
 from components.settings.hosts import HostSettings
-from components.settings.types import (
-    HostName,
-    IpAddress,
-    Login,
-    Port,
-    PublicUrl,
-    WebPassword,
-)
+from components.settings.passwords import WebPassword
+from components.settings.types import HostName, IpAddress, Login, Port, PublicUrl
 
 PublishedService = Annotated[
     str, known_service(frozenset(DEFAULT_PORTS), "a published port", replicas.PUBLISHED)

@@ -14,13 +14,8 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_val
 
 from components.common.model import Frozen
 from components.common.problems import Problem
-from components.settings.types import (
-    Authorities,
-    HostName,
-    HostPort,
-    OneLine,
-    OptionalLogin,
-)
+from components.settings.passwords import OneLine
+from components.settings.types import Authorities, HostName, HostPort, OptionalLogin
 
 _STACK = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,98}[A-Za-z0-9])?")
 

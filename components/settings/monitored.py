@@ -17,14 +17,9 @@ from components.settings import servers as server_settings
 from components.settings.discovery import DnsSource
 from components.settings.endpoints import ReachSettings
 from components.settings.federation import FederationSource
+from components.settings.passwords import OptionalPassword
 from components.settings.servers import Server, ServerKind, ServerName
-from components.settings.types import (
-    DatabaseName,
-    Login,
-    OptionalLogin,
-    OptionalPassword,
-    ServiceAddress,
-)
+from components.settings.types import DatabaseName, Login, OptionalLogin, ServiceAddress
 
 
 class WatchSettings(ReachSettings):

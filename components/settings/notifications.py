@@ -8,15 +8,10 @@ from components.common.model import Frozen
 from components.common.problems import raise_if_any
 from components.settings import slack
 from components.settings.monitored import WatchSettings
+from components.settings.passwords import OneLine
 from components.settings.receivers import Channel
 from components.settings.slack import SlackChannels, SlackWebhookUrls
-from components.settings.types import (
-    Authorities,
-    HttpsUrl,
-    MailAddress,
-    OneLine,
-    OptionalHostPort,
-)
+from components.settings.types import Authorities, HttpsUrl, MailAddress, OptionalHostPort
 
 
 class DeliveryCa(Frozen):

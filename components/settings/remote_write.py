@@ -19,13 +19,9 @@ from components.common.model import Frozen
 from components.common.problems import Problem, raise_if_any
 from components.common.quantities import duration_seconds
 from components.promql.metric_allowlist import WrittenMetric
+from components.settings.passwords import OneLine
 from components.settings.relabelling import RelabelRule
-from components.settings.types import (
-    Authorities,
-    HostName,
-    OneLine,
-    number,
-)
+from components.settings.types import Authorities, HostName, number
 
 TENANT_HEADER = "X-Scope-OrgID"
 

@@ -11,7 +11,8 @@ from pydantic import AfterValidator
 from components.catalog.integrations import INTEGRATIONS
 from components.common.model import Frozen
 from components.common.problems import Problem
-from components.settings.types import DatabaseName, HostPort, Login, Password
+from components.settings.passwords import Password
+from components.settings.types import DatabaseName, HostPort, Login
 
 _KINDS = tuple(found.kind for found in INTEGRATIONS if found.has_servers)
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")

@@ -29,6 +29,7 @@ from components.settings import remote_write
 from components.settings import thanos as thanos_settings
 from components.settings.hosts import PLACED_EXPORTERS
 from components.settings.network_pool import NetworkPool
+from components.settings.passwords import OneLine, Password
 from components.settings.remote_write import RemoteWrite
 from components.settings.routing import RoutingSettings
 from components.settings.thanos import ThanosSettings
@@ -41,8 +42,6 @@ from components.settings.types import (
     Image,
     Memory,
     NetworkName,
-    OneLine,
-    Password,
     RegistryPrefix,
     SampleLimit,
     Size,

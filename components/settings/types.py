@@ -40,23 +40,6 @@ _DOCKER_HOST = re.compile(r"unix:///\S+|(?:tcp|ssh|https?)://[^/\s]+")
 _LOGIN = re.compile(r"[^\s:/?#@\\\"']+")
 _DATABASE = re.compile(r"[^\s/?#%&\\\"']+")
 
-# What people type first; the first was the default of older VitalStream documents.
-_COMMON_PASSWORDS = frozenset(
-    {
-        "admin123",
-        "123456789012",
-        "administrator",
-        "changemechangeme",
-        "grafanaadmin",
-        "password1234",
-        "passwordpassword",
-        "vitalstream123",
-    }
-)
-MIN_PASSWORD_LENGTH = 12
-# What bcrypt takes: it cuts off, or refuses, what is longer.
-MAX_WEB_PASSWORD_BYTES = 72
-
 
 def _duration(text: str) -> str:
     if quantities.duration_seconds(text) <= 0:
@@ -147,41 +130,6 @@ def https_url(value: SecretStr) -> SecretStr:
     text = value.get_secret_value()
     if text and not _HTTPS_URL.fullmatch(text):
         raise ValueError("is not an https URL, such as https://hooks.slack.com/services/...")
-    return value
-
-
-def _password(value: SecretStr) -> SecretStr:
-    text = value.get_secret_value()
-    if not text:
-        raise ValueError("is missing")
-    if text.lower() in _COMMON_PASSWORDS:
-        raise ValueError("is a default or a well-known password")
-    if len(text) < MIN_PASSWORD_LENGTH:
-        raise ValueError(f"is weak: it has fewer than {MIN_PASSWORD_LENGTH} characters")
-    if len(set(text)) < 5:
-        raise ValueError("is weak: it has fewer than 5 different characters")
-    if " " in text.strip():
-        # Seen: postgres_exporter 0.11 then logs "malformed dsn" with the password in clear.
-        raise ValueError("has a space in it, which the exporters' connection strings do not carry")
-    return _one_line(value)
-
-
-def _one_line(value: SecretStr) -> SecretStr:
-    text = value.get_secret_value()
-    if not text.isprintable():
-        raise ValueError("has a line break or another control character in it")
-    if text != text.strip():
-        raise ValueError("begins or ends with a space, which readers of password files cut off")
-    return value
-
-
-def _optional_password(value: SecretStr) -> SecretStr:
-    return _password(value) if value.get_secret_value() else value
-
-
-def _web_password(value: SecretStr) -> SecretStr:
-    if len(value.get_secret_value().encode()) > MAX_WEB_PASSWORD_BYTES:
-        raise ValueError(f"is longer than the {MAX_WEB_PASSWORD_BYTES} bytes that bcrypt takes")
     return value
 
 
@@ -293,11 +241,6 @@ OptionalHostPort = Annotated[str, AfterValidator(_optional_host_port)]
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
 Image = Annotated[str, AfterValidator(_image)]
 HttpsUrl = Annotated[SecretStr, AfterValidator(https_url)]
-Password = Annotated[SecretStr, AfterValidator(_password)]
-OptionalPassword = Annotated[SecretStr, AfterValidator(_optional_password)]
-WebPassword = Annotated[
-    SecretStr, AfterValidator(_optional_password), AfterValidator(_web_password)
-]
 PublicUrl = Annotated[str, AfterValidator(_public_url)]
 NetworkName = Annotated[str, AfterValidator(_network_name)]
 HostName = Annotated[str, AfterValidator(_host_name)]
@@ -306,6 +249,5 @@ Login = Annotated[str, AfterValidator(_login)]
 OptionalLogin = Annotated[str, AfterValidator(_optional_login)]
 AdminLogin = Annotated[str, AfterValidator(_admin)]
 DatabaseName = Annotated[str, AfterValidator(_database)]
-OneLine = Annotated[SecretStr, AfterValidator(_one_line)]
 Authorities = Annotated[str, AfterValidator(_authorities)]
 DockerHost = Annotated[str, AfterValidator(_docker_host)]

@@ -1,0 +1,67 @@
+"""Types of the settings that are passwords, tokens and other secrets of one line."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, SecretStr
+
+# What people type first; the first was the default of older VitalStream documents.
+_COMMON_PASSWORDS = frozenset(
+    {
+        "admin123",
+        "123456789012",
+        "administrator",
+        "changemechangeme",
+        "grafanaadmin",
+        "password1234",
+        "passwordpassword",
+        "vitalstream123",
+    }
+)
+MIN_PASSWORD_LENGTH = 12
+# What bcrypt takes: it cuts off, or refuses, what is longer.
+MAX_WEB_PASSWORD_BYTES = 72
+
+
+def _password(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    if not text:
+        raise ValueError("is missing")
+    if text.lower() in _COMMON_PASSWORDS:
+        raise ValueError("is a default or a well-known password")
+    if len(text) < MIN_PASSWORD_LENGTH:
+        raise ValueError(f"is weak: it has fewer than {MIN_PASSWORD_LENGTH} characters")
+    if len(set(text)) < 5:
+        raise ValueError("is weak: it has fewer than 5 different characters")
+    if " " in text.strip():
+        # Seen: postgres_exporter 0.11 then logs "malformed dsn" with the password in clear.
+        raise ValueError("has a space in it, which the exporters' connection strings do not carry")
+    return _one_line(value)
+
+
+def _one_line(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    if not text.isprintable():
+        raise ValueError("has a line break or another control character in it")
+    if text != text.strip():
+        raise ValueError("begins or ends with a space, which readers of password files cut off")
+    return value
+
+
+def _optional_password(value: SecretStr) -> SecretStr:
+    return _password(value) if value.get_secret_value() else value
+
+
+def _web_password(value: SecretStr) -> SecretStr:
+    if len(value.get_secret_value().encode()) > MAX_WEB_PASSWORD_BYTES:
+        raise ValueError(f"is longer than the {MAX_WEB_PASSWORD_BYTES} bytes that bcrypt takes")
+    return value
+
+
+Password = Annotated[SecretStr, AfterValidator(_password)]
+OptionalPassword = Annotated[SecretStr, AfterValidator(_optional_password)]
+WebPassword = Annotated[
+    SecretStr, AfterValidator(_optional_password), AfterValidator(_web_password)
+]
+OneLine = Annotated[SecretStr, AfterValidator(_one_line)]
