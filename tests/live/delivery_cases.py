@@ -31,7 +31,10 @@ REAL_DELAY = 60
 FAST_ALERTS = {
     **{
         alert: {"for": f"{FAST_DELAY}s"}
-        for alert in ("BackendDown", "RedisDown", "PostgreSQLDown", "NodeExporterDown")
+        for alert in (
+            *("BackendDown", "BackendUnavailable", "RedisDown", "PostgreSQLDown"),
+            "NodeExporterDown",
+        )
     },
     **{
         alert: {"for": f"{LATER_DELAY}s"}
@@ -49,10 +52,11 @@ EXPECTED = {
     "slow answers": Expected("HighResponseTime", LATER_DELAY, (WARNINGS, BACKEND)),
     "open transaction": Expected("PostgreSQLSlowQueries", FAST_DELAY, (WARNINGS, DATABASE)),
     "81 connections": Expected("PostgreSQLTooManyConnections", FAST_DELAY, (WARNINGS, DATABASE)),
-    "Redis' exporter killed": Expected("RedisDown", FAST_DELAY, (CRITICAL, MAIL)),
+    # Redis may be up: it is reported as down only after 5 minutes.
+    "Redis' exporter killed": Expected("RedisExporterDown", LATER_DELAY, (WARNINGS, DATABASE)),
     "full disk": Expected("DiskSpaceLow", FAST_DELAY, (WARNINGS,)),
     "backend killed": Expected("BackendDown", FAST_DELAY, (CRITICAL, MAIL, BACKEND)),
-    "Redis killed": Expected("RedisDown", FAST_DELAY, (CRITICAL, MAIL)),
+    "Redis killed": Expected("RedisDown", FAST_DELAY, (CRITICAL, MAIL, DATABASE)),
     "PostgreSQL killed": Expected("PostgreSQLDown", FAST_DELAY, (CRITICAL, MAIL, DATABASE)),
     "node_exporter killed": Expected("NodeExporterDown", FAST_DELAY, (WARNINGS,)),
     "backend killed, real times": Expected("BackendDown", REAL_DELAY, (CRITICAL, MAIL, BACKEND)),

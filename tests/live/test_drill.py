@@ -82,6 +82,7 @@ def configuration(settings: Settings, webhooks: Webhooks) -> str:
         for entry in receiver.get("slack_configs", []):
             entry["api_url"] = f"{base}/{receiver['name']}"
         for entry in receiver.get("webhook_configs", []):
+            entry.pop("url_file", None)
             entry["url"] = f"{base}/{receiver['name']}"
     return yaml.safe_dump(config, allow_unicode=True)
 

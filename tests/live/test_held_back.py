@@ -26,7 +26,7 @@ from tests.live.stack import SECRETS, not_of_this_machine
 from tests.live.test_inhibitions import STACK, alert, firing, post
 from tests.ports import free_port
 
-BACKEND_DOWN = alert("BackendDown", "critical", "backend")
+BACKEND_DOWN = alert("BackendUnavailable", "critical", "backend")
 ERRORS = alert("HighErrorRate", "critical", "backend", instance="")
 NOTIFIED_SECONDS = 10
 # Several group intervals (GROUP_SECONDS).
@@ -112,12 +112,12 @@ def end_while_inhibited(url: str, hook: Hook) -> None:
     fire(url, ERRORS)
     assert hook.next() == ("HighErrorRate", "firing")
     fire(url, BACKEND_DOWN)
-    assert hook.next() == ("BackendDown", "firing")
+    assert hook.next() == ("BackendUnavailable", "firing")
     resolve(url, ERRORS)
     assert hook.next(QUIET_SECONDS) is None
-    assert [found["labels"]["alertname"] for found in firing(url)] == ["BackendDown"]
+    assert [found["labels"]["alertname"] for found in firing(url)] == ["BackendUnavailable"]
     resolve(url, BACKEND_DOWN)
-    assert hook.next() == ("BackendDown", "resolved")
+    assert hook.next() == ("BackendUnavailable", "resolved")
 
 
 def test_alert_resolved_again_after_inhibition_sends_resolution(url: str, hook: Hook) -> None:
