@@ -150,7 +150,6 @@ def play_fast(found: Subject, disk: SmallDisk | None) -> Run:
             (faults.killed("redis-exporter"), _expected("Redis' exporter killed")),
             *full,
         ],
-        others=["RedisExporterDown"],
     )
     failing = faults.failing_and_slow(50 * BAD, MORE_BAD, LATENCY_SECONDS)
     second = found.play(

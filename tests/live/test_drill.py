@@ -131,7 +131,7 @@ def drilled(webhooks: Webhooks, path: str) -> list[str]:
 @pytest.mark.parametrize("receiver", ["critical", "backend"])
 def test_delivered_message_is_reported_as_sent(receiver: str, held: Held) -> None:
     assert re.fullmatch(
-        rf"{receiver} +Slack #vitalstream-{receiver} +1 +0 +told *", held.lines[receiver]
+        rf"{receiver} +Slack #vitalstream-{receiver} +1 +0 +sent *", held.lines[receiver]
     )
 
 
