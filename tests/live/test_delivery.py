@@ -159,7 +159,7 @@ def _as_written(text: str) -> str:
     """Replace the parts that differ between runs with placeholders."""
     text = re.sub(STAMP, "STAMP", text.replace("\r\n", "\n"))
     text = re.sub(r"until \d\d:\d\d:\d\d UTC", "until TIME", text)
-    text = re.sub(r"from=\d+&(amp;)?to=\d+", r"from=THEN&\1to=NOW", text)
+    text = re.sub(r"from=\d+&(amp;)?to=(?:\d+|now)", r"from=THEN&\1to=NOW", text)
     return re.sub(r"127\.0\.0\.1:\d+", "HOST", text).rstrip()
 
 
