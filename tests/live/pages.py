@@ -31,8 +31,9 @@ FLAGS = (
     "--disable-sync",
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
 )
-SETTLING_SECONDS = 40
-LOADING_SECONDS = 15
+SETTLING_SECONDS = 60
+# Grafana 12 loads several MB of scripts, which takes its time while containers start.
+LOADING_SECONDS = 45
 # Chromium gives up a page's requests when the machine's network changes, and Docker changes it with
 # every container that starts or stops: Grafana then says that it has failed to load its files.
 ATTEMPTS = 4
