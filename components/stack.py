@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pulumi
 
 from components.alertmanager.alertmanager import Alertmanager
+from components.catalog import replicas
 from components.catalog.exporters import NODE
 from components.dashboards import render_all
 from components.dashboards.frame import STACKS
@@ -96,7 +97,7 @@ def _deploy_exporters(settings: Settings, hosts: Hosts) -> None:
         networks = hosts.networks(name).of_exporter(exporter)
         ExporterService(exporter, settings, networks, hosts.on(name))
     for host in settings.hosts if "host" in settings.watch else ():
-        name = settings.node_exporter_on(host)
+        name = replicas.node_exporter(host)
         networks = hosts.networks(name).of_exporter(NODE)
         ExporterService(NODE, settings, networks, hosts.on(name), host=host)
 

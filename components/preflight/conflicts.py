@@ -58,11 +58,10 @@ def taken_subnet(subnet: str, networks: Iterable[Network], stack: str) -> Iterat
     """Return a line where another network has some of the subnet's addresses."""
     wanted = ipaddress.ip_network(subnet)
     for network in networks:
-        for config in (network.attrs.get("IPAM") or {}).get("Config") or []:
-            there = ipaddress.ip_network(config["Subnet"])
-            if of_stack(network.attrs.get("Labels"), stack) or there.version != wanted.version:
-                continue
-            if there.overlaps(wanted):
+        if of_stack(network.attrs.get("Labels"), stack):
+            continue
+        for there in _of(network):
+            if there.version == wanted.version and there.overlaps(wanted):
                 yield (
                     f"{subnet}, where Alertmanagers find each other, is taken by the network "
                     f"{network.name} ({there}): choose another, `pulumi config set --path "

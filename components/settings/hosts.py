@@ -110,10 +110,6 @@ class HostSettings(ReplicaSettings):
         """All of them: what is watched is decided by settings that are read later."""
         return EXPORTERS
 
-    def node_exporter_on(self, host: str) -> str:
-        """Return the name of a host's own node_exporter."""
-        return replica_names.node_exporter(host)
-
     def names_of(self, exporter: Exporter) -> tuple[str, ...]:
         """The names of those that there are of an exporter: of a host's own, one a host."""
         hosts = (MAIN,) if exporter.of_application else (MAIN, *self.hosts)
