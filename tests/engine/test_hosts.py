@@ -66,9 +66,9 @@ class Spread:
 
 def without_grafana(folder: Path) -> Path:
     """The copy of the program less its part that makes Grafana: not every machine has an image."""
-    program = folder / "__main__.py"
-    before, _, rest = program.read_text().partition("grafanas: list[Service] = [")
-    _, end, exports = rest.partition("for service in settings.published:")
+    program = folder / "components/stack.py"
+    before, _, rest = program.read_text().partition("    grafanas = _deploy_grafana(")
+    _, end, exports = rest.partition("    return {service: settings.url(")
     assert end
     program.write_text(before + end + exports)
     return folder

@@ -52,8 +52,9 @@ BOUND_SECONDS = 15
 FAILING = "AlertmanagerNotificationsFailing"
 LOOKS_BACK = {"[15m]": "[1m]"} if SHORT else {}
 LOOKS_BACK_SECONDS = 60 if SHORT else 900
-# Alerts on services that are left out.
-OTHERS = ("NodeExporterDown", "PostgreSQLDown", "RedisDown", "GrafanaDown", "BackendDown")
+# Alerts on services that are left out. Those of the backend would inhibit the ones of this test.
+BACKEND_ALERTS = ("BackendDown", "BackendUnavailable")
+OTHERS = (*BACKEND_ALERTS, "NodeExporterDown", "PostgreSQLDown", "RedisDown", "GrafanaDown")
 
 REFUSALS = {
     CRITICAL: Refusal(500),
