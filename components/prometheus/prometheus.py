@@ -100,7 +100,7 @@ def _probe(settings: Settings) -> str:
 
 
 class Prometheus(Service):
-    """One of the servers, its data and its configuration."""
+    """Create one Prometheus server, its data volume and its configuration."""
 
     def __init__(
         self,

@@ -12,7 +12,7 @@ import promql_parser
 from promql_parser import MatchOp, VectorSelector
 
 ANY: Final = "__vitalstream_any__"
-"""In a metric's name, stands for text that is known only when the query is asked."""
+"""Placeholder in a metric's name for text that is known only when the query runs."""
 
 _ANYTHING: Final = frozenset(("", ".*", ".+", "(.*)", "(.+)"))
 # promql-parser 0.12 refuses backslashes in backquotes, where they are literal.

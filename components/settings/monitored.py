@@ -1,4 +1,4 @@
-"""What a stack watches, and where that is found: a part of `Settings`."""
+"""Monitored services and their addresses: a part of `Settings`."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class WatchSettings(ReachSettings):
                 raise ValueError(f"has {what} twice")
         if not watched and info.data.get("federation") == ():
             raise ValueError("is empty, and there is no federation: there is nothing to look at")
-        # In our order, so that another one in the stack file is no change.
+        # In our order, so that a different order in the stack file makes no diff.
         return tuple(what for what in ALL_MONITORED if what in watched)
 
     @field_validator("servers")
@@ -103,7 +103,7 @@ class WatchSettings(ReachSettings):
 
     @property
     def exporters(self) -> tuple[Exporter, ...]:
-        """Those that look at what is watched."""
+        """Exporters of the monitored services."""
         return tuple(
             found.exporter for found in INTEGRATIONS if found.exporter and found.kind in self.watch
         )

@@ -1,4 +1,4 @@
-"""Where Prometheus sends a copy of what it stores: `remoteWrite`, checked and rendered.
+"""Remote write receivers (`remoteWrite`): their model, checks and rendered configuration.
 
 Format: https://prometheus.io/docs/prometheus/latest/configuration/configuration/#remote_write.
 docs/decisions/0012-remote-write.md says what is refused, and why.
@@ -136,7 +136,7 @@ def _count(least: int, most: int) -> Any:
 
 
 class Queue(Frozen):
-    """How samples wait for being sent; the defaults are those of Prometheus 3, but for 429.
+    """Queue of samples to send; the defaults are those of Prometheus 3, except for 429.
 
     Each of up to `max_shards` sends for itself, and keeps `capacity` samples beside the
     `max_samples_per_send` that it is sending: all of them are in Prometheus' memory.
@@ -163,7 +163,7 @@ class Queue(Frozen):
 
 
 class RemoteWrite(Frozen):
-    """A receiver. `keep` and `drop` are metrics' names or regular expressions of whole names."""
+    """Remote write receiver. `keep` and `drop` are metric names or regular expressions of them."""
 
     name: Annotated[str, AfterValidator(_name)]
     url: Annotated[str, AfterValidator(_url)]
@@ -181,7 +181,7 @@ class RemoteWrite(Frozen):
 
 
 def problems(receivers: Sequence[RemoteWrite]) -> list[Problem]:
-    """What is wrong with receivers whose parts are right each in itself."""
+    """Find invalid combinations of receivers that are valid on their own."""
     times = Counter(receiver.name for receiver in receivers)
     found = [
         Problem((str(index), "name"), f"is {receiver.name} as of another receiver")

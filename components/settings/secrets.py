@@ -1,4 +1,4 @@
-"""Where a setting's value has secrets, known from the types of the settings alone.
+"""Find the secrets in a setting's value by the types of the settings.
 
 A part is named by its path below the setting, as in `("0", "password")`.
 """
@@ -29,7 +29,7 @@ FIELDS_WITHOUT_FILE = frozenset({"secret_key", "secrets"})
 
 
 def find_secrets(annotation: Any, value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
-    """Each secret that is not empty in a value of any shape, with its path."""
+    """Yield path and text of each secret that is not empty, in a value of any shape."""
     if value in ("", None):
         return
     of_upstream = annotation is UPSTREAM and isinstance(value, str) and redact_value(value) != value
@@ -48,7 +48,7 @@ def is_secret(annotation: Any) -> bool:
 
 
 def contains_secret(annotation: Any) -> bool:
-    """Whether there is a secret in it, or it is one."""
+    """Return whether a type is, or contains, a secret."""
     return any(
         option in (SecretStr, UPSTREAM) or any(map(contains_secret, _parts_of(option)))
         for option in _options(annotation)
@@ -56,7 +56,7 @@ def contains_secret(annotation: Any) -> bool:
 
 
 def type_at(annotation: Any, path: Sequence[str]) -> Any:
-    """The type of the part at a path, or None where the settings know none."""
+    """Return the type of the part at a path, or None for an unknown path."""
     for key in path:
         annotation = _part(annotation, key)
     return annotation
@@ -84,7 +84,7 @@ def _parts_of(option: Any) -> list[Any]:
 
 
 def _options(annotation: Any) -> list[Any]:
-    """The members of a union, without what `Annotated` adds."""
+    """Return the members of a union, without the metadata of `Annotated`."""
     if get_origin(annotation) is Annotated:
         found, *marks = get_args(annotation)
         return [UPSTREAM] if UPSTREAM in marks else _options(found)

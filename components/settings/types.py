@@ -1,4 +1,4 @@
-"""The types of the settings' values: each says, on a wrong value, what a right one looks like."""
+"""Types of the settings' values: each error shows what a valid value looks like."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def host_port(text: str) -> str:
 
 
 def _service_address(text: str) -> str:
-    """A service that a container asks: the loopback is that container's own."""
+    """Address that a container connects to; loopback would be that container itself."""
     host_port(text)
     host, _, port = text.rpartition(":")
     if host == "localhost" or re.fullmatch(r"127\.[0-9.]+|\[::1\]|0\.0\.0\.0", host):

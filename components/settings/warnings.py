@@ -1,4 +1,4 @@
-"""What a preview warns of: settings that are valid and will still hurt."""
+"""Warnings of a preview: settings that are valid and still cause trouble."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def docker_in_clear_text(settings: Settings) -> Iterator[str]:
 
 
 def missing_receivers(settings: Settings) -> list[str]:
-    """What is not set up, in words for the preview. Empty where every receiver can be reached."""
+    """Return a warning for each receiver that has no destination."""
     missing = []
     own = settings.built_in_destinations
     if own and not settings.has_slack:
@@ -95,7 +95,7 @@ def _no_slack(settings: Settings) -> str:
 
 
 def unnoticed_in_prod(settings: Settings) -> Iterator[str]:
-    """What a stack in production should have, and can run without."""
+    """Yield a warning for each optional setting that a stack in production should have."""
     if settings.stack != PROD:
         return
     if not settings.heartbeat_url.get_secret_value():
@@ -112,18 +112,18 @@ def unnoticed_in_prod(settings: Settings) -> Iterator[str]:
 
 
 def disabled_alerts(settings: Settings) -> list[str]:
-    """What a preview ought to remind of: the alerts that are off, and why."""
+    """Return a warning that lists the disabled alerts and their reasons."""
     off = [
         f"{name} ({override.reason.strip() or 'no reason is given'})"
         for name, override in settings.alerts.items()
         if not override.enabled
     ]
     what = "1 alert is" if len(off) == 1 else f"{len(off)} alerts are"
-    return [f"{what} disabled and will tell nobody: {'; '.join(off)}"] if off else []
+    return [f"{what} disabled and will not notify: {'; '.join(off)}"] if off else []
 
 
 def expiring_certificates(settings: Settings) -> list[str]:
-    """What will soon be a fault, in words for the preview."""
+    """Return a warning for each certificate that expires soon."""
     if not settings.tls:
         return []
     soon = datetime.now(UTC) + timedelta(days=EXPIRY_DAYS)
@@ -136,7 +136,7 @@ def expiring_certificates(settings: Settings) -> list[str]:
 
 
 def even_alertmanagers(settings: Settings) -> list[str]:
-    """In words for the preview."""
+    """Return a warning for an even number of Alertmanagers."""
     count = settings.alertmanager.replicas
     if count % 2 or count == 1:
         return []
@@ -147,7 +147,7 @@ def even_alertmanagers(settings: Settings) -> list[str]:
 
 
 def no_targets_in_files(settings: Settings) -> list[str]:
-    """What pages as soon as it is live, and is no fault of the settings."""
+    """Return a warning if no target file has a target: BackendDown fires at once."""
     paths = settings.backend_target_files
     if settings.backend_targets or settings.backend_dns or not paths:
         return []
@@ -186,7 +186,7 @@ def ignored_settings(settings: Settings) -> Iterator[str]:
 
 
 def traffic_between_hosts(settings: Settings) -> list[str]:
-    """Of what passes between the hosts, in words for the preview."""
+    """Return warnings about unencrypted or open traffic between hosts."""
     found = gossip_between_hosts(settings)
     if settings.hosts and not settings.tls:
         found.append(
@@ -197,10 +197,10 @@ def traffic_between_hosts(settings: Settings) -> list[str]:
 
 
 def gossip_between_hosts(settings: Settings) -> list[str]:
-    """Of what passes between the hosts, in words for the preview."""
+    """Return a warning about gossip ports that other hosts can reach."""
     return [
-        f"{' and '.join(peers)} tell each other of silences and of what was sent: whoever reaches "
-        "those ports can join in, so let only the hosts reach them (docs/operations/hosts.md)"
+        f"{' and '.join(peers)} exchange silences and the notification log: whoever reaches those "
+        "ports can join the cluster, so let only the hosts reach them (docs/operations/hosts.md)"
         for peers in [settings.gossip_peers.values()]
         if peers
     ]

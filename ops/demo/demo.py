@@ -27,7 +27,7 @@ console = Console(highlight=False)
 
 
 class DemoError(OpsError):
-    """The demo did not come up; the message says why."""
+    """Raised when the demo did not start; the message says why."""
 
 
 # Tried in this order.
@@ -36,7 +36,7 @@ POOLS = tuple(f"10.{second}.0.0/24" for second in range(221, 231))
 
 @dataclass(frozen=True)
 class Plan:
-    """How the demo is brought up: `cli` is None without the engine."""
+    """Plan of a demo deployment: `cli` is None without the engine."""
 
     cli: str | None
     images: dict[str, str]
