@@ -64,7 +64,7 @@ def upgrade(
 
 def up(client: docker.DockerClient, images: dict[str, str], newer: dict[str, str]) -> Stack:
     """The services that have a newer image, and what they need."""
-    config = stacks.config(images, keepAllMetrics=True)
+    config = stacks.config(images)
     without = EXPORTERS if "grafana" in newer else EXPORTERS | {"grafana"}
     result = local_deploy.up(NAME, config, stacks.say, leave_out=without)
     return Stack(NAME, client, config, result)
@@ -124,7 +124,9 @@ def test_data_of_the_newer_major_version_is_refused_by_the_older(
     back: tuple[Stack, Path],
 ) -> None:
     stack, newer = back
-    with pytest.raises(backup.BackupError, match=r"data of prometheus .*docs/operations/upgrades\.md"):
+    with pytest.raises(
+        backup.BackupError, match=r"data of prometheus .*docs/operations/upgrades\.md"
+    ):
         backup.restore(stack.client, newer, NAME, PROGRESS, lambda _question: True)
 
 
