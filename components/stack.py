@@ -70,7 +70,7 @@ def _content(settings: Settings) -> _Content:
     # The dashboard of stacks reads what is federated, and no target of this stack exposes it.
     read = {name: text for name, text in dashboards.items() if name != STACKS}
     keep = KEEP_ALL
-    if not settings.keep_all_metrics:
+    if settings.keep_only_what_is_read:
         keep = keep_list(rules.metrics_read, {**read, **of_user}, settings.keep_metrics)
         if keep.warning:
             pulumi.log.warn(keep.warning)

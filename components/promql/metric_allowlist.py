@@ -1,4 +1,5 @@
-"""Allowlist of stored metrics: those that a rule or a dashboard reads.
+"""Allowlist of stored metrics, for a stack with `keepOnlyWhatIsRead`: those that a rule or a
+dashboard reads.
 
 docs/decisions/0008-only-what-is-read-is-stored.md says why one list serves every job.
 """
@@ -52,7 +53,7 @@ class KeepList:
             (
                 "Every scraped metric is stored, because it cannot be said which ones are read by:",
                 *(f"  {doubt}" for doubt in self.doubts),
-                "Name the metrics there, or set keepAllMetrics to true to have it so.",
+                "Name the metrics there, or set keepOnlyWhatIsRead to false to have it so.",
             )
         )
 
@@ -93,7 +94,7 @@ def series_of(entry: str) -> str:
 def _metric(text: str) -> str:
     _check_form(text)
     if _matches_everything(text):
-        raise ValueError("matches every name: set keepAllMetrics to true instead")
+        raise ValueError("matches every name: set keepOnlyWhatIsRead to false instead")
     return text
 
 

@@ -18,7 +18,7 @@ from components.catalog.images import IMAGES
 from components.catalog.monitored import DEFAULT_MONITORED, not_monitored
 from components.catalog.services import SERVICES, Limit
 from components.common.model import Frozen, known_service
-from components.common.problems import raise_if_any
+from components.common.problems import Problem, Problems, raise_if_any
 from components.common.quantities import duration_seconds
 from components.promql.metric_allowlist import KeptMetric
 from components.rules import overrides as alert_overrides
@@ -79,8 +79,11 @@ class Settings(RoutingSettings):
     sample_limit: SampleLimit = 50_000
     body_size_limit: BodySize = "32MB"
     native_histograms: StrictBool = False
+    keep_only_what_is_read: StrictBool = False
     keep_metrics: tuple[KeptMetric, ...] = ()
-    keep_all_metrics: StrictBool = False
+    # Replaced by keep_only_what_is_read, and read by nothing. Not in Pulumi.yaml: with a default
+    # there the engine would pass it whether it is set or not.
+    keep_all_metrics: StrictBool = True
     remote_write: tuple[RemoteWrite, ...] = ()
 
     thanos: ThanosSettings = ThanosSettings()
@@ -139,6 +142,20 @@ class Settings(RoutingSettings):
         if duration_seconds(value) < MIN_RETENTION_SECONDS:
             raise ValueError("is shorter than 2h, the length of Prometheus' first block")
         return value
+
+    @field_validator("keep_all_metrics")
+    @classmethod
+    def _validate_keep_all_metrics(cls, everything: bool, info: ValidationInfo) -> bool:
+        only_read = info.data.get("keep_only_what_is_read")
+        if everything == only_read:
+            problem = (
+                f"contradicts keepOnlyWhatIsRead = {str(only_read).lower()}, which replaces it"
+            )
+            stack = f"--stack {info.data['stack']}"
+            wanted = f"pulumi config set keepOnlyWhatIsRead {str(not everything).lower()} {stack}"
+            fix = f"pulumi config rm keepAllMetrics {stack}; to store what it said, also {wanted}"
+            raise Problems([Problem((), problem, fix)])
+        return everything
 
     @field_validator("remote_write")
     @classmethod

@@ -170,6 +170,17 @@ def ignored_settings(settings: Settings) -> Iterator[str]:
         ):
             if value:
                 yield f"vitalstream:{key} is set, and the backend is not watched: nothing reads it."
+    if settings.keep_metrics and not settings.keep_only_what_is_read:
+        yield (
+            "vitalstream:keepMetrics is set, but every metric is stored without it; it adds to the "
+            "list of keepOnlyWhatIsRead (`pulumi config set keepOnlyWhatIsRead true --stack "
+            f"{settings.stack}`)"
+        )
+    if "keep_all_metrics" in settings.model_fields_set:
+        yield (
+            "vitalstream:keepAllMetrics is replaced by keepOnlyWhatIsRead, which says the same "
+            f"already: `pulumi config rm keepAllMetrics --stack {settings.stack}`"
+        )
     for kind in settings.servers:
         if kind not in settings.watch:
             yield f"vitalstream:servers.{kind} is set, but {kind} is not monitored: it is ignored."

@@ -88,7 +88,6 @@ def stack(
             backendTargets=[],
             backendDns=[{"name": NAME, "port": 8000, "refreshInterval": "1s"}],
             backendTargetFiles=[os.path.relpath(targets, PROJECT_DIR)],
-            keepMetrics=[RELOADED],
         )
         result = local_deploy.up(STACK, config, say, leave_out=LEFT_OUT)
         yield Stack(STACK, docker_client, config, result)

@@ -53,8 +53,7 @@ def stack(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterato
             volumes={DATA_VOLUME: {"bind": "/data"}},
         )
         try:
-            looked_at = ["prometheus_tsdb_wal_corruptions_total"]
-            config = stacks.config(images, keepMetrics=looked_at)
+            config = stacks.config(images)
             result = local_deploy.up(STACK, config, stacks.say)
             found = Stack(STACK, docker_client, config, result)
             assert eventually(lambda: found.query(BEATING), 60)

@@ -116,7 +116,6 @@ def writing(
     config = stacks.config(
         images,
         applicationNetworks=[RECEIVER],
-        keepAllMetrics=True,
         remoteWrite=[
             {
                 "name": "archive",

@@ -64,7 +64,7 @@ def upgrade(
 
 def up(client: docker.DockerClient, images: dict[str, str], newer: dict[str, str]) -> Stack:
     """The services that have a newer image, and what they need."""
-    config = stacks.config(images, keepAllMetrics=True)
+    config = stacks.config(images)
     without = EXPORTERS if "grafana" in newer else EXPORTERS | {"grafana"}
     result = local_deploy.up(NAME, config, stacks.say, leave_out=without)
     return Stack(NAME, client, config, result)

@@ -374,13 +374,9 @@ EDITS = {
             "more traffic is needed for a budget alert to fire",
         ),
     ),
-    "a metric that is kept": Case(
-        settings(keepMetrics=["go_goroutines"]),
-        (
-            "scrape jobs alertmanager, backend, grafana, node, postgres, prometheus, redis changed",
-            "metrics now kept: go_goroutines",
-        ),
-        ("metric_relabel_configs",),
+    "only what is read is kept": Case(
+        settings(keepOnlyWhatIsRead=True),
+        ("scrape jobs alertmanager, backend, grafana, node, postgres, prometheus, redis changed",),
     ),
     "a data source": Case(
         resource(DATA_SOURCE, "prometheus", put("url", "http://elsewhere:9090")),
@@ -516,6 +512,16 @@ def test_an_edit_is_told_for_what_it_is(name: str, prod: Snapshot) -> None:
     found = stacks.told(stacks.report(prod, case.edit(prod)))
     assert [words for words in case.says if words not in found] == [], found
     assert [words for words in case.silent if words in found.partition("All changes")[0]] == []
+
+
+def test_a_metric_more_in_the_allowlist_is_named() -> None:
+    before, after = (
+        stacks.with_settings("prod", keepOnlyWhatIsRead=True, keepMetrics=more)
+        for more in ([], ["go_goroutines"])
+    )
+    found = stacks.told(stacks.report(before, after))
+    assert "metrics now kept: go_goroutines" in found
+    assert "metric_relabel_configs" not in found.partition("All changes")[0]
 
 
 @pytest.mark.parametrize("name", EDITS)

@@ -54,7 +54,7 @@ QUEUE = {
 
 
 def _config() -> StackConfig:
-    made = stack_config("prod", {"remoteWrite": RECEIVERS})
+    made = stack_config("prod", {"remoteWrite": RECEIVERS, "keepOnlyWhatIsRead": True})
     return StackConfig(made.values, (*made.secret_keys, "vitalstream:remoteWrite"))
 
 

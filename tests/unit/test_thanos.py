@@ -24,7 +24,7 @@ Run = Callable[..., Any]
 
 @pytest.fixture(scope="module")
 def folder(run_program: Run) -> Any:
-    return run_program("dev", thanos=FOLDER)
+    return run_program("dev", thanos=FOLDER, keepOnlyWhatIsRead=True)
 
 
 @pytest.fixture(scope="module")

@@ -36,7 +36,14 @@ SHEETS = {
 @pytest.fixture(scope="module")
 def nothing(run_program: Callable[..., Any]) -> Any:
     """Global stack without a password for the PostgreSQL that it does not monitor."""
-    return run_program("dev", demo=False, watch=[], federation=[SOURCE], postgresPassword="")
+    return run_program(
+        "dev",
+        demo=False,
+        watch=[],
+        federation=[SOURCE],
+        postgresPassword="",
+        keepOnlyWhatIsRead=True,
+    )
 
 
 @pytest.fixture(scope="module")
