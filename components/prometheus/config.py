@@ -135,6 +135,7 @@ def render_config(settings: Settings, keep: KeepList = KEEP_ALL, name: str = "pr
                 "job_name": job,
                 **_client_config(settings, SERVED_BY.get(job)),
                 **limits,
+                **_native_histograms(settings, job),
                 **found,
                 **relabelled,
             }
@@ -144,6 +145,13 @@ def render_config(settings: Settings, keep: KeepList = KEEP_ALL, name: str = "pr
         **remote_write.rendered(settings.remote_write, CONFIG_DIR),
     }
     return yaml.dump(config, Dumper=_Dumper, sort_keys=False)
+
+
+def _native_histograms(settings: Settings, job: str) -> dict[str, bool]:
+    """Return what has the backend's histograms stored twice: with custom buckets, and classic."""
+    if not (settings.native_histograms and job == "backend"):
+        return {}
+    return {"always_scrape_classic_histograms": True, "convert_classic_histograms_to_nhcb": True}
 
 
 def _static_configs(settings: Settings, name: str, targets: Sequence[str]) -> list[dict[str, Any]]:

@@ -37,6 +37,8 @@ def spec(
                 f"--storage.tsdb.retention.time={settings.prometheus_retention}",
                 f"--storage.tsdb.retention.size={settings.retention_size}",
                 *_block_flags(settings),
+                # Prometheus 3.8 and newer have it without the flag, which they accept.
+                *(["--enable-feature=native-histograms"] if settings.native_histograms else []),
                 # The URL of links in alerts. The admin and lifecycle APIs stay off: a reload
                 # is a signal, so that nobody on the network can stop the server or delete data.
                 f"--web.external-url={settings.url(name)}",

@@ -78,6 +78,7 @@ class Settings(RoutingSettings):
     evaluation_interval: Duration = "15s"
     sample_limit: SampleLimit = 50_000
     body_size_limit: BodySize = "32MB"
+    native_histograms: StrictBool = False
     keep_metrics: tuple[KeptMetric, ...] = ()
     keep_all_metrics: StrictBool = False
     remote_write: tuple[RemoteWrite, ...] = ()
