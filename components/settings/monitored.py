@@ -12,12 +12,13 @@ from components.catalog.integration import Exporter
 from components.catalog.integrations import INTEGRATIONS
 from components.catalog.monitored import ALL_MONITORED, DEFAULT_MONITORED, Monitored
 from components.common.problems import raise_if_any
-from components.settings import discovery, federation
+from components.settings import discovery, federation, scrape_jobs
 from components.settings import servers as server_settings
 from components.settings.discovery import DnsSource
 from components.settings.endpoints import ReachSettings
 from components.settings.federation import FederationSource
 from components.settings.passwords import OptionalPassword
+from components.settings.scrape_jobs import ScrapeJob
 from components.settings.servers import Server, ServerKind, ServerName
 from components.settings.types import DatabaseName, Login, OptionalLogin, ServiceAddress
 
@@ -42,6 +43,9 @@ class WatchSettings(ReachSettings):
     redis_address: ServiceAddress = "redis:6379"
     redis_user: OptionalLogin = ""
     redis_password: OptionalPassword = SecretStr("")
+
+    # They have secrets in them.
+    scrape_jobs: tuple[ScrapeJob, ...] = Field(default=(), repr=False)
 
     @field_validator("federation")
     @classmethod
@@ -100,6 +104,12 @@ class WatchSettings(ReachSettings):
         known = (info.data.get(name) for name in ("backend_dns", "backend_target_files"))
         raise_if_any(discovery.list_problems(targets, *known))
         return targets
+
+    @field_validator("scrape_jobs")
+    @classmethod
+    def _validate_scrape_jobs(cls, jobs: tuple[ScrapeJob, ...]) -> tuple[ScrapeJob, ...]:
+        raise_if_any(list(scrape_jobs.problems(jobs)))
+        return jobs
 
     @property
     def exporters(self) -> tuple[Exporter, ...]:

@@ -17,6 +17,7 @@ from components.common.problems import Problem
 from components.rules.overrides import PROD
 from components.settings.secrets import FIELDS_WITHOUT_FILE, SECRET_FIELDS, UPSTREAM, Path
 from components.settings.types import Duration
+from components.settings.upstream import file_problem, leaves
 
 Channel = Literal["critical", "warnings", "database", "backend"]
 CHANNELS: tuple[str, ...] = get_args(Channel)
@@ -100,7 +101,7 @@ def receiver_problems(receivers: Mapping[str, Mapping[str, Any]]) -> Iterator[Pr
             elif not isinstance(entries, list) or not all(isinstance(e, Mapping) for e in entries):
                 yield Problem((name, kind), "is not a list of objects, as Alertmanager has it")
             else:
-                for path, value in _leaves(entries, (name, kind)):
+                for path, value in leaves(entries, (name, kind)):
                     yield from _field_problems(path, value)
 
 
@@ -112,33 +113,12 @@ def _field_problems(path: Path, value: Any) -> Iterator[Problem]:
         problem = "cannot be kept secret: Alertmanager shows it; use a login instead of a key"
         yield Problem(path, problem, hidden=True, remove=True)
     elif field.endswith("_file"):
-        twin = field.removesuffix("_file")
-        yield Problem(
-            path,
-            f"names a file that is not in the container: set {twin} with --secret, and it becomes "
-            "one",
-            remove=True,
-        )
-
-
-def _leaves(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
-    """Every value with its path; a secret that is no text is one value."""
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            if key in FIELDS_WITHOUT_FILE:
-                yield (*path, str(key)), item
-            else:
-                yield from _leaves(item, (*path, str(key)))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _leaves(item, (*path, str(index)))
-    else:
-        yield path, value
+        yield file_problem(path)
 
 
 def secret_leaves(kind: str, entry: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     """The secrets of an integration's entry that become files, by their paths."""
-    for path, value in _leaves(entry, ()):
+    for path, value in leaves(entry):
         field = path[-1]
         secret = field in SECRET_FIELDS - FIELDS_WITHOUT_FILE or (kind, field) in URL_FIELDS
         if secret and isinstance(value, str | int) and value != "":

@@ -17,11 +17,13 @@ from components.common.redaction import redact_value
 Path = tuple[str, ...]
 UPSTREAM = "the schema of another program"
 """Marks, in `Annotated`, a part that is passed through: its secrets are known by their names."""
-# Of Alertmanager's receivers and HTTP clients, without the `_file` that each but the last two has.
+# Of Alertmanager's receivers, Prometheus' discoveries and the HTTP clients of both, without the
+# `_file` that most of them have.
 SECRET_FIELDS = frozenset(
     {
-        "alert_source_token", "api_key", "api_secret", "app_token", "auth_password", "auth_secret",
-        "bearer_token", "bot_token", "client_secret", "credentials", "password", "routing_key",
+        "alert_source_token", "api_key", "api_secret", "app_token", "application_credential_secret",
+        "application_secret", "auth_password", "auth_secret", "auth_token", "bearer_token",
+        "bot_token", "client_secret", "consumer_key", "credentials", "password", "routing_key",
         "service_key", "token", "token_id", "user_key", "webhook_url", "secret_key", "secrets",
     }
 )  # fmt: skip
@@ -32,8 +34,8 @@ def find_secrets(annotation: Any, value: Any, path: Path = ()) -> Iterator[tuple
     """Yield path and text of each secret that is not empty, in a value of any shape."""
     if value in ("", None):
         return
-    of_upstream = annotation is UPSTREAM and isinstance(value, str) and redact_value(value) != value
-    if is_secret(annotation) or of_upstream:
+    of_upstream = annotation is UPSTREAM and isinstance(value, str)
+    if is_secret(annotation) or (of_upstream and _shows_a_secret(value)):
         yield path, value if isinstance(value, str) else json.dumps(value)
     elif isinstance(value, Mapping):
         for key, item in value.items():
@@ -41,6 +43,10 @@ def find_secrets(annotation: Any, value: Any, path: Path = ()) -> Iterator[tuple
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from find_secrets(_part(annotation, str(index)), item, (*path, str(index)))
+
+
+def _shows_a_secret(text: str) -> bool:
+    return "PRIVATE KEY" in text or redact_value(text) != text
 
 
 def is_secret(annotation: Any) -> bool:
@@ -65,6 +71,9 @@ def type_at(annotation: Any, path: Sequence[str]) -> Any:
 def _part(annotation: Any, key: str) -> Any:
     for option in _options(annotation):
         if option is UPSTREAM:
+            # The names of labels are the user's own.
+            if key == "labels":
+                return None
             return SecretStr if key in SECRET_FIELDS else UPSTREAM
         if _is_model(option):
             for name, field in option.model_fields.items():

@@ -89,8 +89,11 @@ def host_port(text: str) -> str:
     return text
 
 
-def _service_address(text: str) -> str:
-    """Address that a container connects to; loopback would be that container itself."""
+def service_address(text: str) -> str:
+    """Address that a container connects to; loopback would be that container itself.
+
+    Raises ValueError.
+    """
     host_port(text)
     host, _, port = text.rpartition(":")
     if host == "localhost" or re.fullmatch(r"127\.[0-9.]+|\[::1\]|0\.0\.0\.0", host):
@@ -236,7 +239,7 @@ Port = Annotated[int, BeforeValidator(number), Field(ge=1, le=65535)]
 IpAddress = Annotated[str, AfterValidator(_ip_address)]
 OptionalIpAddress = Annotated[str, AfterValidator(_optional_ip_address)]
 HostPort = Annotated[str, AfterValidator(host_port)]
-ServiceAddress = Annotated[str, AfterValidator(_service_address)]
+ServiceAddress = Annotated[str, AfterValidator(service_address)]
 OptionalHostPort = Annotated[str, AfterValidator(_optional_host_port)]
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
 Image = Annotated[str, AfterValidator(_image)]

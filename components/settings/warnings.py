@@ -186,7 +186,9 @@ def ignored_settings(settings: Settings) -> Iterator[str]:
             yield f"vitalstream:servers.{kind} is set, but {kind} is not monitored: it is ignored."
     known = RuleSet.shipped()
     # The files of what is not monitored; an override for Thanos may wait for Thanos.
-    loaded = selection.select(known.files, settings.watch, thanos=True, remote_write=True)
+    loaded = selection.select(
+        known.files, settings.watch, thanos=True, remote_write=True, scrape_jobs=True
+    )
     if left_out := [name for name in settings.alerts if known.alerts[name].file not in loaded]:
         files = {known.alerts[name].file for name in left_out}
         kinds = [found.kind for found in INTEGRATIONS if files & {*found.rule_files}]
