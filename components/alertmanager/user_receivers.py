@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from components.alertmanager import proxy
 from components.alertmanager.receivers import SECRETS_DIR
 from components.settings.receivers import secret_leaves
 from components.settings.settings import Settings
@@ -37,7 +38,10 @@ def render(settings: Settings) -> list[dict[str, Any]]:
         {
             "name": name,
             **{
-                kind: [_entry(name, kind, index, entry) for index, entry in enumerate(entries)]
+                kind: [
+                    _entry(settings, name, kind, index, entry)
+                    for index, entry in enumerate(entries)
+                ]
                 for kind, entries in receiver.items()
             },
         }
@@ -66,7 +70,9 @@ def _file(name: str, kind: str, index: int, path: tuple[str, ...]) -> str:
     return f"{SECRETS_DIR}/{name}.{kind}.{index}.{field}"
 
 
-def _entry(name: str, kind: str, index: int, entry: Mapping[str, Any]) -> dict[str, Any]:
+def _entry(
+    settings: Settings, name: str, kind: str, index: int, entry: Mapping[str, Any]
+) -> dict[str, Any]:
     found: dict[str, Any] = copy.deepcopy(dict(entry))
     for path, _ in secret_leaves(kind, entry):
         place: Any = found
@@ -75,6 +81,8 @@ def _entry(name: str, kind: str, index: int, entry: Mapping[str, Any]) -> dict[s
         del place[path[-1]]
         place[f"{path[-1]}_file"] = _file(name, kind, index, path)
     texts = TEXTS.get(kind, {})
+    if isinstance(found.get("http_config"), Mapping):
+        found["http_config"] = proxy.http_config(settings, found["http_config"])
     if kind == "email_configs":
         found["headers"] = {"Subject": _TITLE, **found.get("headers", {})}
     return {**texts, **found}

@@ -32,7 +32,9 @@ def find_secrets(annotation: Any, value: Any, path: Path = ()) -> Iterator[tuple
     """Each secret that is not empty in a value of any shape, with its path."""
     if value in ("", None):
         return
-    of_upstream = annotation is UPSTREAM and isinstance(value, str) and redact_value(value) != value
+    of_upstream = (
+        UPSTREAM in _options(annotation) and isinstance(value, str) and redact_value(value) != value
+    )
     if is_secret(annotation) or of_upstream:
         yield path, value if isinstance(value, str) else json.dumps(value)
     elif isinstance(value, Mapping):
