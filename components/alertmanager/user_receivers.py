@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from components.alertmanager import proxy
 from components.alertmanager.receivers import SECRETS_DIR
 from components.settings import upstream
 from components.settings.receivers import secret_leaves
@@ -36,7 +37,10 @@ def render(settings: Settings) -> list[dict[str, Any]]:
         {
             "name": name,
             **{
-                kind: [_entry(name, kind, index, entry) for index, entry in enumerate(entries)]
+                kind: [
+                    _entry(settings, name, kind, index, entry)
+                    for index, entry in enumerate(entries)
+                ]
                 for kind, entries in receiver.items()
             },
         }
@@ -64,10 +68,14 @@ def _file(name: str, kind: str, index: int, path: tuple[str, ...]) -> str:
     return f"{SECRETS_DIR}/{name}.{kind}.{index}.{upstream.file_name(path)}"
 
 
-def _entry(name: str, kind: str, index: int, entry: Mapping[str, Any]) -> dict[str, Any]:
+def _entry(
+    settings: Settings, name: str, kind: str, index: int, entry: Mapping[str, Any]
+) -> dict[str, Any]:
     secrets = [path for path, _ in secret_leaves(kind, entry)]
     found = upstream.with_files(entry, secrets, lambda path: _file(name, kind, index, path))
     texts = TEXTS.get(kind, {})
+    if isinstance(found.get("http_config"), Mapping):
+        found["http_config"] = proxy.http_config(settings, found["http_config"])
     if kind == "email_configs":
         found["headers"] = {"Subject": _TITLE, **found.get("headers", {})}
     return {**texts, **found}

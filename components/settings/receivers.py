@@ -14,7 +14,9 @@ from pydantic import AfterValidator, Field, StrictBool
 
 from components.common.model import Frozen
 from components.common.problems import Problem
+from components.common.redaction import redact_value
 from components.rules.overrides import PROD
+from components.settings import in_house
 from components.settings.secrets import FIELDS_WITHOUT_FILE, SECRET_FIELDS, UPSTREAM, Path
 from components.settings.types import Duration
 from components.settings.upstream import file_problem, leaves
@@ -30,6 +32,7 @@ _CONFIGS = "_configs"
 URL_FIELDS = frozenset(
     {("webhook_configs", "url"), ("incidentio_configs", "url"), ("slack_configs", "api_url")}
 )
+_POSTED = ("url", "api_url", "webhook_url")
 _NO_FILE = {
     "secret_key": "Alertmanager reads it from its configuration alone; let the machine's role "
     "(sigv4.role_arn) sign instead",
@@ -103,6 +106,9 @@ def receiver_problems(receivers: Mapping[str, Mapping[str, Any]]) -> Iterator[Pr
             else:
                 for path, value in leaves(entries, (name, kind)):
                     yield from _field_problems(path, value)
+    for path, url in posted_urls(receivers):
+        if problem := in_house.problem(url):
+            yield Problem(path, problem, hidden=True)
 
 
 def _field_problems(path: Path, value: Any) -> Iterator[Problem]:
@@ -114,14 +120,42 @@ def _field_problems(path: Path, value: Any) -> Iterator[Problem]:
         yield Problem(path, problem, hidden=True, remove=True)
     elif field.endswith("_file"):
         yield file_problem(path)
+    elif _is_read_from_the_configuration(path, value):
+        yield Problem(
+            path,
+            "has a login or a token in it, and Alertmanager shows this field to everybody: "
+            "http_config.basic_auth takes a login, whose password becomes a file, and "
+            "deliveryProxy that of a proxy",
+            hidden=True,
+            remove=True,
+        )
+
+
+def _is_read_from_the_configuration(path: Path, value: Any) -> bool:
+    """Whether it is a secret by its look, in a field that becomes no file."""
+    _, kind, _, *below = path
+    is_file = bool(below) and _becomes_a_file(kind, below[-1])
+    return isinstance(value, str) and not is_file and redact_value(value) != value
+
+
+def posted_urls(receivers: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """The URLs that Alertmanager posts to, by their paths; others are links in messages."""
+    for name, receiver in receivers.items():
+        for path, value in leaves(receiver, (name,)):
+            posted = path[-1] == "token_url" or (len(path) == 4 and path[-1] in _POSTED)
+            if posted and isinstance(value, str):
+                yield path, value
+
+
+def _becomes_a_file(kind: str, field: str) -> bool:
+    return field in SECRET_FIELDS - FIELDS_WITHOUT_FILE or (kind, field) in URL_FIELDS
 
 
 def secret_leaves(kind: str, entry: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     """The secrets of an integration's entry that become files, by their paths."""
     for path, value in leaves(entry):
         field = path[-1]
-        secret = field in SECRET_FIELDS - FIELDS_WITHOUT_FILE or (kind, field) in URL_FIELDS
-        if secret and isinstance(value, str | int) and value != "":
+        if _becomes_a_file(kind, field) and isinstance(value, str | int) and value != "":
             yield path, str(value)
 
 

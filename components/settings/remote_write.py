@@ -6,7 +6,6 @@ docs/decisions/0012-remote-write.md says what is refused, and why.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -19,6 +18,7 @@ from components.common.model import Frozen
 from components.common.problems import Problem, raise_if_any
 from components.common.quantities import duration_seconds
 from components.promql.metric_allowlist import WrittenMetric
+from components.settings import in_house
 from components.settings.passwords import OneLine
 from components.settings.relabelling import RelabelRule
 from components.settings.types import Authorities, HostName, number
@@ -70,25 +70,15 @@ def _url(text: str) -> str:
         problem = "has a secret in its query, which anybody reads in Prometheus: bearerToken"
         raise_if_any([Problem((), problem, hidden=True)])
     host = url.hostname or ""
-    address = _address(host)
-    if host == "localhost" or (address and (address.is_loopback or address.is_unspecified)):
+    if in_house.is_own_container(host):
         raise ValueError(
             "is Prometheus' own container: name the receiver's container, or the host's address"
         )
-    inside = address.is_private or address.is_link_local if address else "." not in host
-    if url.scheme == "http" and not inside:
+    if url.scheme == "http" and not in_house.is_in_house(host):
         raise ValueError(
-            "is http to a host that may be anywhere: https, or the private address or the "
-            "container's name of a receiver inside"
+            f"is http to a host that may be anywhere: https, or, in the house, {in_house.WHERE}"
         )
     return text
-
-
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        return None
 
 
 def _header(name: str) -> str:

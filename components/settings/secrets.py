@@ -34,7 +34,7 @@ def find_secrets(annotation: Any, value: Any, path: Path = ()) -> Iterator[tuple
     """Yield path and text of each secret that is not empty, in a value of any shape."""
     if value in ("", None):
         return
-    of_upstream = annotation is UPSTREAM and isinstance(value, str)
+    of_upstream = UPSTREAM in _options(annotation) and isinstance(value, str)
     if is_secret(annotation) or (of_upstream and _shows_a_secret(value)):
         yield path, value if isinstance(value, str) else json.dumps(value)
     elif isinstance(value, Mapping):

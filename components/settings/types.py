@@ -10,14 +10,15 @@ from cryptography import x509
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from components.common import quantities
+from components.settings import in_house
 
 # All of these are matched in full: with `$`, a line break at the end would pass.
 _HOST = r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?|\[[0-9a-fA-F:]+\])"
 _HOST_PORT = re.compile(rf"{_HOST}:(?P<port>[0-9]{{1,5}})")
 _HOST_NAME = re.compile(_HOST)
 # Stricter than Python's urlsplit: Alertmanager's words on a URL that it cannot parse quote it.
-_HTTPS_URL = re.compile(
-    rf"https://(?:[A-Za-z0-9._~!$&'()*+,;=:-]+@)?{_HOST}(?::[0-9]{{1,5}})?"
+_WEB_URL = re.compile(
+    rf"https?://(?:[A-Za-z0-9._~!$&'()*+,;=:-]+@)?{_HOST}(?::[0-9]{{1,5}})?"
     r"(?:[/?#](?:[^\s%\"<>\\^`{|}]|%[0-9A-Fa-f]{2})*)?"
 )
 _PUBLIC_URL = re.compile(rf"https?://{_HOST}(?::[0-9]{{1,5}})?")
@@ -129,10 +130,13 @@ def _image(text: str) -> str:
     return text
 
 
-def https_url(value: SecretStr) -> SecretStr:
+def web_url(value: SecretStr) -> SecretStr:
+    """https, or http to a host in the house."""
     text = value.get_secret_value()
-    if text and not _HTTPS_URL.fullmatch(text):
+    if text and not _WEB_URL.fullmatch(text):
         raise ValueError("is not an https URL, such as https://hooks.slack.com/services/...")
+    if problem := in_house.problem(text):
+        raise ValueError(problem)
     return value
 
 
@@ -243,7 +247,7 @@ ServiceAddress = Annotated[str, AfterValidator(service_address)]
 OptionalHostPort = Annotated[str, AfterValidator(_optional_host_port)]
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
 Image = Annotated[str, AfterValidator(_image)]
-HttpsUrl = Annotated[SecretStr, AfterValidator(https_url)]
+WebUrl = Annotated[SecretStr, AfterValidator(web_url)]
 PublicUrl = Annotated[str, AfterValidator(_public_url)]
 NetworkName = Annotated[str, AfterValidator(_network_name)]
 HostName = Annotated[str, AfterValidator(_host_name)]

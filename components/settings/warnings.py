@@ -13,7 +13,9 @@ from components.common.redaction import redact
 from components.rules import selection
 from components.rules.overrides import PROD
 from components.rules.rule_set import RuleSet
+from components.settings import in_house, receivers
 from components.settings.discovery import groups_of
+from components.settings.receivers import CHANNELS
 from components.settings.settings import Settings
 from components.user_files.paths import PROJECT_DIR
 
@@ -31,6 +33,7 @@ def _all(settings: Settings) -> Iterator[str]:
     yield from open_ports(settings)
     yield from docker_in_clear_text(settings)
     yield from missing_receivers(settings)
+    yield from plain_http(settings)
     yield from unnoticed_in_prod(settings)
     yield from disabled_alerts(settings)
     yield from expiring_certificates(settings)
@@ -92,6 +95,26 @@ def _no_slack(settings: Settings) -> str:
     if settings.mail_smarthost:
         return f"no Slack: until {how} alerts go by mail alone"
     return f"no Slack: until {how} no channel hears of any alert"
+
+
+def plain_http(settings: Settings) -> Iterator[str]:
+    """Yield a warning for each host in the house that gets messages in clear text."""
+    urls = {
+        "slackWebhookUrl": settings.slack_webhook_url.get_secret_value(),
+        **{f"slackWebhookUrls.{name}": settings.slack_webhook_urls.of(name) for name in CHANNELS},
+        "heartbeatUrl": settings.heartbeat_url.get_secret_value(),
+        **{
+            ".".join(("receivers", *path)): url
+            for path, url in receivers.posted_urls(settings.receivers)
+        },
+    }
+    for key, url in urls.items():
+        if host := in_house.plain_http_host(url):
+            yield (
+                f"vitalstream:{key} is http to {host}: whoever is on that network reads the "
+                "messages, and can post as this stack; https where it has a certificate "
+                "(vitalstream:deliveryCa)"
+            )
 
 
 def unnoticed_in_prod(settings: Settings) -> Iterator[str]:

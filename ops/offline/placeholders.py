@@ -20,6 +20,9 @@ def secret(key: str) -> str:
     """Return a value of the right form for a secret setting, or for a part, by its path."""
     if key == "slackToken":
         return "xoxb-placeholder"
+    # Without a login: Alertmanager's file is then no secret, and its routes can be compared.
+    if key == "deliveryProxy":
+        return "http://placeholder.example:3128"
     if not re.search(r"url(s\.\w+)?$", key, re.IGNORECASE):
         return f"placeholder-{key}"
     host = re.sub("[^a-z0-9]+", "-", key.lower())

@@ -32,7 +32,7 @@ ASSUMED_SECRETS = ("grafanaAdminPassword", "postgresPassword", "slackWebhookUrl"
 SECRETS = (
     *ASSUMED_SECRETS,
     *("redisPassword", "grafanaDatabasePassword", "mailPassword", "heartbeatUrl", "tlsKey"),
-    *("thanosAccessKey", "thanosSecretKey", "slackToken"),
+    *("thanosAccessKey", "thanosSecretKey", "slackToken", "deliveryProxy"),
 )
 # Settings beside which one of these is not assumed: there is one way to Slack.
 _INSTEAD = {"slackWebhookUrl": ("slackToken", "slackWebhookUrls")}

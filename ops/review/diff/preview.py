@@ -31,8 +31,8 @@ from ops.review.diff.snapshot import (
 from ops.review.diff.values import changes, same
 
 _SECRET_ROUTES = (
-    "Alertmanager's file is a secret as a whole, for its heartbeatUrl: its routing cannot be read "
-    "from this preview. A comparison of commits can (--base without --preview)."
+    "Alertmanager's file is a secret as a whole, for the login in deliveryProxy: its routing "
+    "cannot be read from this preview. A comparison of commits can (--base without --preview)."
 )
 _STOPPED = (
     "The engine stopped {} after the preview was whole, for it did not end within 5 seconds; of "
