@@ -124,7 +124,9 @@ def test_data_of_the_newer_major_version_is_refused_by_the_older(
     back: tuple[Stack, Path],
 ) -> None:
     stack, newer = back
-    with pytest.raises(backup.BackupError, match=r"data of prometheus .*docs/operations/upgrades\.md"):
+    with pytest.raises(
+        backup.BackupError, match=r"data of prometheus .*docs/operations/upgrades\.md"
+    ):
         backup.restore(stack.client, newer, NAME, PROGRESS, lambda _question: True)
 
 
