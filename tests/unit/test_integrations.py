@@ -43,7 +43,9 @@ def refused(**values):
     raise AssertionError("not refused")
 
 server = {"address": "db:3306", "user": "exporter", "password": "p`a#s;s w".replace(" ", "") * 3}
-mysql = config(watch=["mysql"], servers={"mysql": {"primary": server}}, tls=False)
+mysql = config(
+    watch=["mysql"], servers={"mysql": {"primary": server}}, tls=False, keepOnlyWhatIsRead=True
+)
 files = render.render("test", mysql)
 resources = {
     (r.type.rsplit(":", 1)[-1], r.name): program.unwrap(r.inputs)
