@@ -276,6 +276,7 @@ def prepare_machine() -> None:
     """Install and start the tools of the tests: Docker Engine, promtool, amtool."""
     dev_machine.ensure_docker(typer.echo)
     dev_machine.ensure_tools(typer.echo)
+    dev_machine.ensure_github_cli(typer.echo)
 
 
 def _end_as_if_interrupted() -> None:

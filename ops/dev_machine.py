@@ -85,6 +85,15 @@ def ensure_docker(report: Report) -> docker.DockerClient:
     raise MachineError(f"dockerd does not answer; its log is {PRIVATE / 'dockerd.log'}.")
 
 
+def ensure_github_cli(report: Report) -> None:
+    """Install `gh` where it can be had; without it the tests of `ops comment` are skipped."""
+    if not shutil.which("gh"):
+        try:
+            install(["gh"], report)
+        except MachineError as error:
+            report(f"left out: {error}")
+
+
 def _start_dockerd() -> None:
     if shutil.which("systemctl") and Path("/run/systemd/system").is_dir():
         subprocess.run(["systemctl", "start", "docker"], check=False)
