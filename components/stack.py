@@ -31,7 +31,7 @@ from components.user_files import dashboards as user_dashboards
 
 @dataclass(frozen=True)
 class _Content:
-    """What a stack shows and stores: rules, dashboards by name, and the metrics they read."""
+    """Content of a stack: rules, dashboards by name, and the metrics they read."""
 
     rules: RuleSet
     dashboards: dict[str, str]

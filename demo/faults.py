@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Fault(BaseModel):
-    """What goes wrong from now on; an empty one ends it."""
+    """Fault to inject from now on; an empty one ends it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

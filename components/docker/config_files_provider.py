@@ -1,7 +1,7 @@
-"""What Pulumi runs to create, update and read `ConfigFiles`.
+"""Dynamic provider that creates, updates and reads `ConfigFiles`.
 
 The class stays importable by this name: the state then holds a reference to it instead of its
-code, and an edit of the code is no diff.
+code, and an edit of the code makes no diff.
 """
 
 from __future__ import annotations

@@ -17,8 +17,8 @@ from pulumi.runtime import settings as runtime_settings
 from components.catalog import replicas
 from components.catalog.images import IMAGES
 from components.common.quantities import go_duration, memory_mebibytes
-from components.docker import api_version
-from components.docker.engines import engine_of
+from components.docker import api_version, health_report
+from components.docker.engines import Engine, engine_of
 from components.settings.settings import Settings
 
 HEALTHY_MARK = "/tmp/healthy"
@@ -134,10 +134,11 @@ def hardened_container(
 ) -> docker.Container:
     """Create the container of `spec`; Pulumi continues once it is healthy."""
     limit = settings.limit(spec.service)
+    engine, name = engine_of(settings, spec.service), container_name(settings.stack, spec.service)
     memory = memory_mebibytes(limit.memory)
     return docker.Container(
         spec.service,
-        name=container_name(settings.stack, spec.service),
+        name=name,
         image=image_id,
         # An empty list would be read back as the image's own command, and replaced for it.
         command=list(spec.command) or None,
@@ -176,14 +177,18 @@ def hardened_container(
         restart="unless-stopped",
         log_driver="json-file",
         log_opts={"max-size": "10m", "max-file": "3"},
-        healthcheck=_healthcheck(spec.probe, native=_has_start_interval(settings, spec.service)),
+        healthcheck=_healthcheck(spec.probe, native=_has_start_interval(engine)),
         wait=True,
         wait_timeout=spec.wait_seconds,
         # The provider's default of 0 is SIGKILL.
         destroy_grace_seconds=spec.stop_seconds,
         stop_timeout=spec.stop_seconds,
         opts=pulumi.ResourceOptions.merge(
-            opts, pulumi.ResourceOptions(replace_on_changes=NEVER_UPDATED_IN_PLACE)
+            opts,
+            pulumi.ResourceOptions(
+                replace_on_changes=NEVER_UPDATED_IN_PLACE,
+                hooks=health_report.hooks(spec.service, engine, name),
+            ),
         ),
     )
 
@@ -207,14 +212,14 @@ def _ulimit(name: str, limit: int) -> docker.ContainerUlimitArgs:
     return docker.ContainerUlimitArgs(name=name, soft=limit, hard=limit)
 
 
-def _has_start_interval(settings: Settings, service: str) -> bool:
-    """Return whether the engine that the service runs on has `start_interval`.
+def _has_start_interval(engine: Engine) -> bool:
+    """Return whether an engine has `start_interval`.
 
     Rendering without an engine writes the form that every engine takes.
     """
     if isinstance(runtime_settings.get_monitor(), mocks.MockMonitor):
         return False
-    version = api_version.api_version(engine_of(settings, service))
+    version = api_version.api_version(engine)
     return version is None or version >= api_version.START_INTERVAL
 
 

@@ -24,7 +24,7 @@ SERVER = f"{FOLDER}/web.yml"
 CLIENT = f"{FOLDER}/client.yml"
 GOSSIP = f"{FOLDER}/gossip.yml"
 WITH_PASSWORD = ("prometheus", "alertmanager", "grafana", "thanos-query")
-"""Who asks for `webPassword`: Grafana for its metrics alone, it has a login of its own."""
+"""Services that require `webPassword`: Grafana only on `/metrics`, it has its own login."""
 # 2**10 rounds, about 0.1 s: once per client, since the servers cache the result.
 BCRYPT_COST = 10
 

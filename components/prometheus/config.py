@@ -12,7 +12,7 @@ from components.catalog.balancer import METRICS_PORT
 from components.catalog.exporters import EXPORTERS
 from components.common.quantities import duration_seconds
 from components.docker import tls_files
-from components.prometheus import discovery, federation, remote_write
+from components.prometheus import discovery, federation, remote_write, scrape_jobs
 from components.prometheus.scrape_limits import scrape_limits
 from components.promql.metric_allowlist import KEEP_ALL, KeepList
 from components.settings.settings import Settings
@@ -31,7 +31,7 @@ SERVED_BY = {
 }
 
 
-def scrape_jobs(settings: Settings, name: str = "prometheus") -> dict[str, dict[str, Any]]:
+def jobs_of_stack(settings: Settings, name: str = "prometheus") -> dict[str, dict[str, Any]]:
     """Return each scrape job and the targets that the Prometheus of that name scrapes."""
     own = {
         "prometheus": _prometheuses(settings),
@@ -135,15 +135,24 @@ def render_config(settings: Settings, keep: KeepList = KEEP_ALL, name: str = "pr
                 "job_name": job,
                 **_client_config(settings, SERVED_BY.get(job)),
                 **limits,
+                **_native_histograms(settings, job),
                 **found,
                 **relabelled,
             }
-            for job, found in scrape_jobs(settings, name).items()
+            for job, found in jobs_of_stack(settings, name).items()
         ]
+        + scrape_jobs.rendered(settings.scrape_jobs, limits, CONFIG_DIR)
         + federation.scrape_configs(settings.federation, limits, CONFIG_DIR, REPLICA_LABEL),
         **remote_write.rendered(settings.remote_write, CONFIG_DIR),
     }
     return yaml.dump(config, Dumper=_Dumper, sort_keys=False)
+
+
+def _native_histograms(settings: Settings, job: str) -> dict[str, bool]:
+    """Return what has the backend's histograms stored twice: with custom buckets, and classic."""
+    if not (settings.native_histograms and job == "backend"):
+        return {}
+    return {"always_scrape_classic_histograms": True, "convert_classic_histograms_to_nhcb": True}
 
 
 def _static_configs(settings: Settings, name: str, targets: Sequence[str]) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from components.settings.federation import FederationSource
 
 FOLDER: Final = "federation"
-"""Where the passwords and authorities lie, below Prometheus' own folder."""
+"""Folder of the passwords and CAs, below Prometheus' own folder."""
 JOB: Final = "federate"
 # Recorded names, level:metric:operation. Raw metrics have no colon, and neither has ALERTS: an
 # alert is sent by the stack that monitors the service.

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from components.rules import certificate_expiry, federation_labels, overrides, selection, slo
+from components.rules import (
+    certificate_expiry,
+    federation_labels,
+    overrides,
+    scrape_jobs,
+    selection,
+    slo,
+)
 from components.rules.overrides import AlertOverride
 from components.rules.rule_set import RuleSet
 from components.settings.settings import Settings
@@ -25,8 +32,10 @@ def stack_rules(settings: Settings) -> RuleSet:
             settings.watch,
             thanos=settings.thanos.on,
             remote_write=bool(settings.remote_write),
+            scrape_jobs=bool(settings.scrape_jobs),
         )
     )
     if settings.federation:
         rules = federation_labels.apply(rules)
-    return rules | user_rules.load(settings.extra_rules)
+    own = user_rules.load(settings.extra_rules)
+    return scrape_jobs.apply(rules, [job["job_name"] for job in settings.scrape_jobs], own) | own

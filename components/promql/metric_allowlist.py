@@ -33,7 +33,7 @@ class KeepList:
     """Allowlist of metrics.
 
     `entries` are regular expressions (RE2) that match whole names. `doubts` are queries whose
-    metrics cannot be determined: with one of them there is no list, and everything is stored.
+    metrics cannot be determined: with one of them, no allowlist is used and everything is stored.
     """
 
     entries: tuple[str, ...]

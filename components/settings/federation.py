@@ -61,7 +61,7 @@ class FederationSource(Frozen):
 
 
 def problems(own: str, sources: Sequence[FederationSource]) -> list[Problem]:
-    """What is wrong with them together, and beside the stack itself."""
+    """Find sources that duplicate each other or the stack itself."""
     names = Counter(source.stack for source in sources)
     found: list[Problem] = []
     for index, source in enumerate(sources):
@@ -70,7 +70,7 @@ def problems(own: str, sources: Sequence[FederationSource]) -> list[Problem]:
             problem = f"is {own}, this stack itself: its series would be here twice"
             found.append(Problem((str(index), "stack"), problem))
         elif names[source.stack] > 1 and source.stack in (one.stack for one in earlier):
-            problem = f"is {source.stack} as one before it, and nobody could tell their series"
+            problem = f"is {source.stack} twice: the series of the two could not be distinguished"
             found.append(Problem((str(index), "stack"), problem))
         if source.target in (one.target for one in earlier):
             problem = "is that of one before it: the same series would be here twice"

@@ -81,9 +81,9 @@ def set_secret(path: str, stack: str) -> str:
 
 
 def of_pasted_url(path: tuple[str, ...], value: str, stack: str) -> tuple[str, str] | None:
-    """What to say of a URL with credentials in an address, and which settings to fill from it.
+    """Return problem and fix for a URL with credentials that was pasted into an address setting.
 
-    None where the value has no credentials, or the setting is no address.
+    None if the value has no credentials or the setting is not an address.
     """
     fills = _fills(path)
     if fills is None or redact_value(value) == value:

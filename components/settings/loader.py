@@ -23,7 +23,7 @@ _WORDS = {"extra_forbidden": "is an unknown setting", "missing": "is missing"}
 
 
 class SettingsError(pulumi.RunError):
-    """The settings are wrong; the message lists every problem. Nothing has been touched."""
+    """Raised for invalid settings; the message lists every problem. Nothing has been touched."""
 
 
 def load(stack: str) -> Settings:
@@ -90,7 +90,7 @@ def parse(stack: str, values: Mapping[str, str], secret_keys: Iterable[str]) -> 
 
 
 def secret_values(values: Mapping[str, str]) -> dict[str, str]:
-    """The secrets in config values as Pulumi passes them, by their paths as Pulumi has them."""
+    """Return the secrets in config values as Pulumi passes them, by their Pulumi paths."""
     found: dict[str, str] = {}
     for key, text in values.items():
         try:
@@ -110,7 +110,7 @@ def _unknown(key: str) -> str:
 
 
 def _causes(error: ValidationError) -> list[Any]:
-    """Without the "too short" of a list whose only element is the real problem."""
+    """Return the errors, less the "too short" of a list whose only element is invalid."""
     errors = error.errors()
     return [
         details
@@ -168,7 +168,7 @@ def _text(details: Any) -> str:
 
 
 def _value(raw: Mapping[str, Any], path: tuple[str, ...], *, hidden: bool) -> messages.Value | None:
-    """The value at a path; None where there is none."""
+    """Return the value at a path, or None."""
     value: Any = raw
     for part in path:
         if isinstance(value, Mapping) and part in value:

@@ -1,4 +1,4 @@
-"""What a stack watches, and where that is found: a part of `Settings`."""
+"""Monitored services and their addresses: a part of `Settings`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from components.catalog.integration import Exporter
 from components.catalog.integrations import INTEGRATIONS
 from components.catalog.monitored import ALL_MONITORED, DEFAULT_MONITORED, Monitored
 from components.common.problems import raise_if_any
-from components.settings import discovery, federation
+from components.settings import discovery, federation, scrape_jobs
 from components.settings import servers as server_settings
 from components.settings.discovery import DnsSource
 from components.settings.endpoints import ReachSettings
 from components.settings.federation import FederationSource
 from components.settings.passwords import OptionalPassword
+from components.settings.scrape_jobs import ScrapeJob
 from components.settings.servers import Server, ServerKind, ServerName
 from components.settings.types import DatabaseName, Login, OptionalLogin, ServiceAddress
 
@@ -43,6 +44,9 @@ class WatchSettings(ReachSettings):
     redis_user: OptionalLogin = ""
     redis_password: OptionalPassword = SecretStr("")
 
+    # They have secrets in them.
+    scrape_jobs: tuple[ScrapeJob, ...] = Field(default=(), repr=False)
+
     @field_validator("federation")
     @classmethod
     def _validate_federation(
@@ -61,7 +65,7 @@ class WatchSettings(ReachSettings):
                 raise ValueError(f"has {what} twice")
         if not watched and info.data.get("federation") == ():
             raise ValueError("is empty, and there is no federation: there is nothing to look at")
-        # In our order, so that another one in the stack file is no change.
+        # In our order, so that a different order in the stack file makes no diff.
         return tuple(what for what in ALL_MONITORED if what in watched)
 
     @field_validator("servers")
@@ -101,9 +105,15 @@ class WatchSettings(ReachSettings):
         raise_if_any(discovery.list_problems(targets, *known))
         return targets
 
+    @field_validator("scrape_jobs")
+    @classmethod
+    def _validate_scrape_jobs(cls, jobs: tuple[ScrapeJob, ...]) -> tuple[ScrapeJob, ...]:
+        raise_if_any(list(scrape_jobs.problems(jobs)))
+        return jobs
+
     @property
     def exporters(self) -> tuple[Exporter, ...]:
-        """Those that look at what is watched."""
+        """Exporters of the monitored services."""
         return tuple(
             found.exporter for found in INTEGRATIONS if found.exporter and found.kind in self.watch
         )

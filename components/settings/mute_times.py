@@ -43,7 +43,7 @@ class MuteTime(Frozen):
 
 
 def problems(mute_times: Mapping[str, MuteTime]) -> Iterator[Problem]:
-    """What amtool does not mind: a time that is always, critical alerts muted without a reason."""
+    """Find faults that amtool accepts: a mute without end, critical alerts muted without reason."""
     for name, mute in mute_times.items():
         for index, interval in enumerate(mute.intervals):
             path = (name, "intervals", str(index))

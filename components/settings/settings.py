@@ -1,4 +1,4 @@
-"""Every knob of a stack: its name, type, default and bounds.
+"""Settings of a stack: name, type, default and bounds of each.
 
 A field `retention_time` is the config key `vitalstream:retentionTime`; `Pulumi.yaml` describes
 each for `pulumi config`. `settings_loader` reads them and words the errors; nothing else reads
@@ -56,7 +56,7 @@ MIN_RETENTION_SECONDS = 2 * 3600
 
 
 class LimitOverride(Frozen):
-    """What a container may use: memory as `512m`, CPUs as a number of cores."""
+    """Resource limits of a container: memory as `512m`, CPUs as a number of cores."""
 
     memory: Memory | None = None
     cpus: Cpus | None = None
@@ -78,6 +78,7 @@ class Settings(RoutingSettings):
     evaluation_interval: Duration = "15s"
     sample_limit: SampleLimit = 50_000
     body_size_limit: BodySize = "32MB"
+    native_histograms: StrictBool = False
     keep_only_what_is_read: StrictBool = False
     keep_metrics: tuple[KeptMetric, ...] = ()
     # Replaced by keep_only_what_is_read, and read by nothing. Not in Pulumi.yaml: with a default
@@ -236,12 +237,12 @@ class Settings(RoutingSettings):
 
     @property
     def prometheus_retention(self) -> str:
-        """How long Prometheus itself keeps samples."""
+        """Local retention of Prometheus."""
         return self.thanos.local_retention if self.thanos.on else self.retention_time
 
     @property
     def history(self) -> str:
-        """How far back Grafana can ask: for aggregates, where there are some."""
+        """Time range that Grafana can query, through downsampled blocks if there are any."""
         if not self.thanos.on:
             return self.retention_time
         kept = self.thanos.retention
@@ -257,7 +258,7 @@ class Settings(RoutingSettings):
         )
 
     def image(self, service: str) -> str:
-        """The image reference a service runs: the override, else the table's, by the mirror."""
+        """Return a service's image reference: the override, or the table's, through the mirror."""
         if service in self.images:
             return self.images[service]
         reference = IMAGES[service].reference

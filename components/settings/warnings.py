@@ -1,4 +1,4 @@
-"""What a preview warns of: settings that are valid and will still hurt."""
+"""Warnings of a preview: settings that are valid and still cause trouble."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from components.common.redaction import redact
 from components.rules import selection
 from components.rules.overrides import PROD
 from components.rules.rule_set import RuleSet
+from components.settings import in_house, receivers
 from components.settings.discovery import groups_of
+from components.settings.receivers import CHANNELS
 from components.settings.settings import Settings
 from components.user_files.paths import PROJECT_DIR
 
@@ -31,6 +33,7 @@ def _all(settings: Settings) -> Iterator[str]:
     yield from open_ports(settings)
     yield from docker_in_clear_text(settings)
     yield from missing_receivers(settings)
+    yield from plain_http(settings)
     yield from unnoticed_in_prod(settings)
     yield from disabled_alerts(settings)
     yield from expiring_certificates(settings)
@@ -64,7 +67,7 @@ def docker_in_clear_text(settings: Settings) -> Iterator[str]:
 
 
 def missing_receivers(settings: Settings) -> list[str]:
-    """What is not set up, in words for the preview. Empty where every receiver can be reached."""
+    """Return a warning for each receiver that has no destination."""
     missing = []
     own = settings.built_in_destinations
     if own and not settings.has_slack:
@@ -94,8 +97,28 @@ def _no_slack(settings: Settings) -> str:
     return f"no Slack: until {how} no channel hears of any alert"
 
 
+def plain_http(settings: Settings) -> Iterator[str]:
+    """Yield a warning for each host in the house that gets messages in clear text."""
+    urls = {
+        "slackWebhookUrl": settings.slack_webhook_url.get_secret_value(),
+        **{f"slackWebhookUrls.{name}": settings.slack_webhook_urls.of(name) for name in CHANNELS},
+        "heartbeatUrl": settings.heartbeat_url.get_secret_value(),
+        **{
+            ".".join(("receivers", *path)): url
+            for path, url in receivers.posted_urls(settings.receivers)
+        },
+    }
+    for key, url in urls.items():
+        if host := in_house.plain_http_host(url):
+            yield (
+                f"vitalstream:{key} is http to {host}: whoever is on that network reads the "
+                "messages, and can post as this stack; https where it has a certificate "
+                "(vitalstream:deliveryCa)"
+            )
+
+
 def unnoticed_in_prod(settings: Settings) -> Iterator[str]:
-    """What a stack in production should have, and can run without."""
+    """Yield a warning for each optional setting that a stack in production should have."""
     if settings.stack != PROD:
         return
     if not settings.heartbeat_url.get_secret_value():
@@ -112,18 +135,18 @@ def unnoticed_in_prod(settings: Settings) -> Iterator[str]:
 
 
 def disabled_alerts(settings: Settings) -> list[str]:
-    """What a preview ought to remind of: the alerts that are off, and why."""
+    """Return a warning that lists the disabled alerts and their reasons."""
     off = [
         f"{name} ({override.reason.strip() or 'no reason is given'})"
         for name, override in settings.alerts.items()
         if not override.enabled
     ]
     what = "1 alert is" if len(off) == 1 else f"{len(off)} alerts are"
-    return [f"{what} disabled and will tell nobody: {'; '.join(off)}"] if off else []
+    return [f"{what} disabled and will not notify: {'; '.join(off)}"] if off else []
 
 
 def expiring_certificates(settings: Settings) -> list[str]:
-    """What will soon be a fault, in words for the preview."""
+    """Return a warning for each certificate that expires soon."""
     if not settings.tls:
         return []
     soon = datetime.now(UTC) + timedelta(days=EXPIRY_DAYS)
@@ -136,7 +159,7 @@ def expiring_certificates(settings: Settings) -> list[str]:
 
 
 def even_alertmanagers(settings: Settings) -> list[str]:
-    """In words for the preview."""
+    """Return a warning for an even number of Alertmanagers."""
     count = settings.alertmanager.replicas
     if count % 2 or count == 1:
         return []
@@ -147,7 +170,7 @@ def even_alertmanagers(settings: Settings) -> list[str]:
 
 
 def no_targets_in_files(settings: Settings) -> list[str]:
-    """What pages as soon as it is live, and is no fault of the settings."""
+    """Return a warning if no target file has a target: BackendDown fires at once."""
     paths = settings.backend_target_files
     if settings.backend_targets or settings.backend_dns or not paths:
         return []
@@ -186,7 +209,9 @@ def ignored_settings(settings: Settings) -> Iterator[str]:
             yield f"vitalstream:servers.{kind} is set, but {kind} is not monitored: it is ignored."
     known = RuleSet.shipped()
     # The files of what is not monitored; an override for Thanos may wait for Thanos.
-    loaded = selection.select(known.files, settings.watch, thanos=True, remote_write=True)
+    loaded = selection.select(
+        known.files, settings.watch, thanos=True, remote_write=True, scrape_jobs=True
+    )
     if left_out := [name for name in settings.alerts if known.alerts[name].file not in loaded]:
         files = {known.alerts[name].file for name in left_out}
         kinds = [found.kind for found in INTEGRATIONS if files & {*found.rule_files}]
@@ -197,7 +222,7 @@ def ignored_settings(settings: Settings) -> Iterator[str]:
 
 
 def traffic_between_hosts(settings: Settings) -> list[str]:
-    """Of what passes between the hosts, in words for the preview."""
+    """Return warnings about unencrypted or open traffic between hosts."""
     found = gossip_between_hosts(settings)
     if settings.hosts and not settings.tls:
         found.append(
@@ -208,10 +233,10 @@ def traffic_between_hosts(settings: Settings) -> list[str]:
 
 
 def gossip_between_hosts(settings: Settings) -> list[str]:
-    """Of what passes between the hosts, in words for the preview."""
+    """Return a warning about gossip ports that other hosts can reach."""
     return [
-        f"{' and '.join(peers)} tell each other of silences and of what was sent: whoever reaches "
-        "those ports can join in, so let only the hosts reach them (docs/operations/hosts.md)"
+        f"{' and '.join(peers)} exchange silences and the notification log: whoever reaches those "
+        "ports can join the cluster, so let only the hosts reach them (docs/operations/hosts.md)"
         for peers in [settings.gossip_peers.values()]
         if peers
     ]

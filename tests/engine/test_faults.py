@@ -77,6 +77,20 @@ def test_with_grafana_down_everything_else_is_still_brought_up_to_date(up: Engin
     assert up.preview(refresh=True) == {}
 
 
+def test_container_that_never_gets_healthy_fails_the_up_with_what_it_printed(
+    up: EngineStack,
+) -> None:
+    images = up.values["images"]
+    up.configure(images={**images, "node-exporter": images["redis-exporter"]})
+    code, output = run(up, "up", "--yes", "--skip-preview")
+    assert code != 0
+    assert f"{up.container('node-exporter').name} is " in output
+    assert "Path under which to expose metrics" in output
+    up.configure(images=images)
+    code, output = run(up, "up", "--yes", "--skip-preview")
+    assert code == 0, output
+
+
 def test_unreachable_docker_host_fails_before_any_change(up: EngineStack) -> None:
     before = up.started()
     up.configure(dockerHost="tcp://127.0.0.1:1")

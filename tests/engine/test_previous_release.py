@@ -20,8 +20,8 @@ CONFIG: dict[str, Any] = {"protectData": False, "tls": False, "demo": False}
 PREVIOUS = "ea5e9be"
 # What this release changes on purpose: rules, panels and messages, all of it in place.
 MEANT = {"prometheus-config", "alertmanager-config"}
-# postgres_exporter gets one more collector, and with it a new container.
-REPLACED = "postgres-exporter"
+# postgres_exporter gets one more collector, Grafana one more setting: each a new container.
+REPLACED = {"grafana", "postgres-exporter"}
 DASHBOARD = "grafana:oss/dashboard:Dashboard"
 PROVIDERS = "pulumi:providers:"
 
@@ -37,12 +37,12 @@ def met(engine: EngineStack) -> EngineStack:
     return engine
 
 
-def test_previous_release_previewed_by_this_version_replaces_one_exporter_alone(
+def test_previous_release_previewed_by_this_version_replaces_only_what_is_meant(
     met: EngineStack,
 ) -> None:
     found = _operations(met)
     changed = {name for (_, name), op in found.items() if op not in ("same", "update")}
-    assert changed == {REPLACED}
+    assert changed == REPLACED
 
 
 def test_previous_release_previewed_by_this_version_updates_only_what_is_meant(
@@ -64,7 +64,7 @@ def test_previous_release_updated_by_this_version_restarts_no_other_container(
     met.up()
     after = met.started()
     changed = {name for name in before if before[name] != after[name]}
-    assert changed == {f"vitalstream-{STACK}-{REPLACED}"}
+    assert changed == {f"vitalstream-{STACK}-{name}" for name in REPLACED}
 
 
 def test_previous_release_updated_by_this_version_is_then_unchanged(met: EngineStack) -> None:

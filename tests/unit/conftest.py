@@ -28,10 +28,10 @@ SECRETS = {
     if name.endswith("_url")
     else f"canary-of-{name}-9f3b"
     for name, field in Settings.model_fields.items()
-    if field.annotation is SecretStr and name != "slack_token"
+    if field.annotation is SecretStr and name not in ("slack_token", "delivery_proxy")
 }
-"""A value for every secret setting but slackToken, beside which there is no webhook. It is found
-wherever it leaks to."""
+"""A value for every secret setting but slackToken, beside which there is no webhook, and
+deliveryProxy, with which Alertmanager's file is a secret. It is found wherever it leaks to."""
 SERVED = issued(served_names("127.0.0.1", ""))
 """A certificate for the services on the loopback, and its authority; its key is a secret."""
 SECRETS["tlsKey"] = SERVED.pop("tlsKey")
@@ -164,7 +164,7 @@ def settings() -> Callable[..., Settings]:
     """Settings as the program reads them: required secrets set, the rest by default."""
 
     def parse(stack: str = "test", secret_keys: Iterable[str] = (), **overrides: Any) -> Settings:
-        return _parse(overrides, {*SECRETS, "slackToken", *secret_keys}, stack)
+        return _parse(overrides, {*SECRETS, "slackToken", "deliveryProxy", *secret_keys}, stack)
 
     return parse
 

@@ -142,7 +142,7 @@ WRONG: list[tuple[str, Callable[[], Values], str, str]] = [
         "a server for an authority",
         lambda: with_(tlsCa=good()["tlsCertificate"]),
         "tlsCa",
-        "has the certificate CN=127.0.0.1, which is no authority's",
+        "has the certificate CN=127.0.0.1, which is not a CA",
     ),
     ("authority expired", expired_authority, "tlsCa", "has expired: CN=old was valid until "),
     (

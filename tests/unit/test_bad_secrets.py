@@ -25,7 +25,11 @@ WRONG = [
     ("postgresPassword", "", "is missing"),
     ("postgresPassword", "passwordpassword", "is a default or a well-known password"),
     ("redisPassword", "hunter2", "is weak: it has fewer than 12 characters"),
-    ("slackWebhookUrl", "http://hooks.example.com/canary", "is not an https URL"),
+    (
+        "slackWebhookUrl",
+        "http://hooks.example.com/canary",
+        "is http to a host that may be anywhere",
+    ),
     ("slackWebhookUrl", "hooks.example.com/canary", "is not an https URL"),
     ("slackWebhookUrl", "https:///canary", "is not an https URL"),
     ("slackWebhookUrl", "https://hooks.example.com/a canary", "is not an https URL"),

@@ -448,7 +448,7 @@ EDITS = {
     ),
     "protection taken off": Case(
         settings(protectData=False),
-        ("DANGER volume prometheus-data is no longer protected", "setting protectData changed"),
+        ("DANGER volume prometheus-data loses its protection", "setting protectData changed"),
     ),
     "a network that is replaced": Case(
         resource(NETWORK, "redis-exporter", put("internal", None)),

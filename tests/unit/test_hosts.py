@@ -247,7 +247,7 @@ def test_placeholder_certificate_covers_every_host() -> None:
 def test_clear_text_between_hosts_is_warned_about(settings: Make) -> None:
     messages = setting_warnings.traffic_between_hosts(settings(**SPREAD))
     assert any("vitalstream:tls is off" in words for words in messages)
-    assert any("tell each other of silences" in words for words in messages)
+    assert any("exchange silences" in words for words in messages)
     assert setting_warnings.traffic_between_hosts(settings()) == []
 
 

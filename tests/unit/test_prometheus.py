@@ -106,6 +106,17 @@ def test_a_scrape_is_never_given_longer_than_its_interval(
     assert 0 < timeout <= duration_seconds(interval)
 
 
+def test_native_histograms_set_are_of_the_backend_alone_and_keep_the_classic_ones(
+    run_program: Callable[..., Any],
+) -> None:
+    view = run_program("dev", nativeHistograms=True)
+    jobs = {job["job_name"]: job for job in _config(view)["scrape_configs"]}
+    converted = {name for name, job in jobs.items() if "convert_classic_histograms_to_nhcb" in job}
+    assert converted == {"backend"}
+    assert jobs["backend"]["always_scrape_classic_histograms"] is True
+    assert _flags(view)["--enable-feature"] == "native-histograms"
+
+
 @pytest.mark.parametrize("key", ["scrapeInterval", "evaluationInterval"])
 def test_intervals_are_those_of_the_settings(key: str, settings: Callable[..., Any]) -> None:
     config = yaml.safe_load(prometheus_config.render_config(settings(**{key: "20s"})))

@@ -185,6 +185,17 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
         "receivers.oncall.pagerduty_configs.0.routing_key_file",
         "names a file that is not in the container",
     ),
+    (
+        {"receivers": {"oncall": {"opsgenie_configs": [{"api_url": f"https://a:{KEY}@b.c"}]}}},
+        "receivers.oncall.opsgenie_configs.0.api_url",
+        "has a login or a token in it",
+    ),
+    (
+        {"receivers": {"oncall": {"webhook_configs": [
+            {"url": "https://h", "http_config": {"proxy_url": f"http://a:{KEY}@b:3128"}}]}}},
+        "receivers.oncall.webhook_configs.0.http_config.proxy_url",
+        "deliveryProxy that of a proxy",
+    ),
 ]  # fmt: skip
 
 

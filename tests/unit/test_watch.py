@@ -68,7 +68,7 @@ def _boards(view: Any) -> dict[str, dict[str, Any]]:
 
 
 def test_default_stack_loads_every_rule_file() -> None:
-    every_feature = {"thanos": True, "remote_write": True}
+    every_feature = {"thanos": True, "remote_write": True, "scrape_jobs": True}
     names = list(shipped_files())
     assert selection.select(names, DEFAULT_MONITORED, **every_feature) == names
 
