@@ -31,6 +31,11 @@ SERVED_BY = {
 }
 
 
+def scrape_timeout(settings: Settings) -> float:
+    """Return the seconds after which Prometheus gives a scrape up."""
+    return min(SCRAPE_TIMEOUT_SECONDS, duration_seconds(settings.scrape_interval))
+
+
 def jobs_of_stack(settings: Settings, name: str = "prometheus") -> dict[str, dict[str, Any]]:
     """Return each scrape job and the targets that the Prometheus of that name scrapes."""
     own = {
@@ -105,7 +110,7 @@ def render_config(settings: Settings, keep: KeepList = KEEP_ALL, name: str = "pr
 
     Metrics that match no entry of `keep` are dropped when scraped, except federated ones.
     """
-    timeout = min(SCRAPE_TIMEOUT_SECONDS, duration_seconds(settings.scrape_interval))
+    timeout = scrape_timeout(settings)
     rule = {"action": "keep", "source_labels": ["__name__"], "regex": keep.regex}
     relabelled = {"metric_relabel_configs": _KeepRules([rule])} if keep.regex else {}
     alertmanagers = settings.replicas("alertmanager")

@@ -82,6 +82,12 @@ def put_label(name: str, value: str) -> Callable[[Any], Any]:
     return lambda content: rule(content, "HighErrorRate")["labels"].__setitem__(name, value)
 
 
+def unwatch(content: Any, metric: str) -> None:
+    for one in content["groups"][0]["rules"]:
+        lines = [line for line in one["expr"].splitlines() if f'"{metric}"' not in line]
+        one["expr"] = "\n".join(lines) + "\n"
+
+
 def remove_alert(content: Any) -> None:
     for group in content["groups"]:
         group["rules"] = [r for r in group["rules"] if r.get("alert") != "HighErrorRate"]
@@ -151,6 +157,25 @@ EDITS = {
         yaml(BACKEND, lambda c: rule(c, "HighErrorRate").__setitem__("for", "300s")),
         ("prod: nothing changes",),
         ("HighErrorRate",),
+    ),
+    "a shorter keep_firing_for": Case(
+        yaml(BACKEND, lambda c: rule(c, "BackendHanging").__setitem__("keep_firing_for", "1m")),
+        ("alert BackendHanging changed", "it ends sooner", "keep firing for: 5m -> 1m"),
+        ("WEAKER", "expression"),
+    ),
+    "a keep_firing_for where there was none": Case(
+        yaml(BACKEND, lambda c: rule(c, "BackendDown").__setitem__("keep_firing_for", "120s")),
+        ("alert BackendDown changed", "it fires longer", "keep firing for: 0s -> 120s"),
+        ("WEAKER",),
+    ),
+    "a metric that nobody misses any more": Case(
+        yaml("rules/blindness.yml", lambda c: unwatch(c, "redis_memory_max_bytes")),
+        (
+            "WEAKER recording rule instance_metric:redis_metrics_present:bool changed",
+            "rules still read redis_memory_max_bytes, and nothing reports that they are missing",
+            "metrics no longer watched",
+        ),
+        ("expression",),
     ),
     "a lower severity": Case(
         yaml(BACKEND, put_label("severity", "warning")),

@@ -15,7 +15,7 @@ from components.rules.rule_file import Group
 from ops.review.diff import promql
 
 # What an alert or a recording rule is, beyond its name and expression.
-_OWN_WORDS = ("alert", "record", "expr", "for", "labels", "annotations")
+_OWN_WORDS = ("alert", "record", "expr", "for", "keep_firing_for", "labels", "annotations")
 
 Thing = TypeVar("Thing")
 
@@ -41,6 +41,11 @@ class Rule:
         return str(self.content.get("for", "0s"))
 
     @property
+    def hold(self) -> str:
+        """How long an alert still fires when its condition is over."""
+        return str(self.content.get("keep_firing_for", "0s"))
+
+    @property
     def labels(self) -> dict[str, str]:
         return _texts(self.content.get("labels"))
 
@@ -54,7 +59,7 @@ class Rule:
 
     @property
     def others(self) -> dict[str, Any]:
-        """Fields that this module does not interpret, such as `keep_firing_for`."""
+        """Fields that this module does not interpret."""
         return {key: value for key, value in self.content.items() if key not in _OWN_WORDS}
 
     @property
@@ -71,7 +76,7 @@ class Rule:
         return json.dumps(
             [
                 self.name, self.is_alert, repr(promql.canonical(self.expr)), seconds(self.delay),
-                self.labels, self.annotations, self.others,
+                seconds(self.hold), self.labels, self.annotations, self.others,
             ],
             sort_keys=True,
             default=str,
