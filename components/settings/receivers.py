@@ -16,7 +16,7 @@ from components.common.model import Frozen
 from components.common.problems import Problem
 from components.common.redaction import redact_value
 from components.rules.overrides import PROD
-from components.settings import in_house
+from components.settings import in_house, receiver_texts
 from components.settings.secrets import FIELDS_WITHOUT_FILE, SECRET_FIELDS, UPSTREAM, Path
 from components.settings.types import Duration
 
@@ -103,8 +103,9 @@ def receiver_problems(receivers: Mapping[str, Mapping[str, Any]]) -> Iterator[Pr
             elif not isinstance(entries, list) or not all(isinstance(e, Mapping) for e in entries):
                 yield Problem((name, kind), "is not a list of objects, as Alertmanager has it")
             else:
-                for path, value in _leaves(entries, (name, kind)):
+                for path, value in leaves(entries, (name, kind)):
                     yield from _field_problems(path, value)
+                yield from receiver_texts.problems(leaves(entries, (name, kind)))
     for path, url in posted_urls(receivers):
         if problem := in_house.problem(url):
             yield Problem(path, problem, hidden=True)
@@ -146,23 +147,23 @@ def _is_read_from_the_configuration(path: Path, value: Any) -> bool:
 def posted_urls(receivers: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     """The URLs that Alertmanager posts to, by their paths; others are links in messages."""
     for name, receiver in receivers.items():
-        for path, value in _leaves(receiver, (name,)):
+        for path, value in leaves(receiver, (name,)):
             posted = path[-1] == "token_url" or (len(path) == 4 and path[-1] in _POSTED)
             if posted and isinstance(value, str):
                 yield path, value
 
 
-def _leaves(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+def leaves(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
     """Every value with its path; a secret that is no text is one value."""
     if isinstance(value, Mapping):
         for key, item in value.items():
             if key in FIELDS_WITHOUT_FILE:
                 yield (*path, str(key)), item
             else:
-                yield from _leaves(item, (*path, str(key)))
+                yield from leaves(item, (*path, str(key)))
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _leaves(item, (*path, str(index)))
+            yield from leaves(item, (*path, str(index)))
     else:
         yield path, value
 
@@ -173,7 +174,7 @@ def _becomes_a_file(kind: str, field: str) -> bool:
 
 def secret_leaves(kind: str, entry: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     """The secrets of an integration's entry that become files, by their paths."""
-    for path, value in _leaves(entry, ()):
+    for path, value in leaves(entry, ()):
         field = path[-1]
         if _becomes_a_file(kind, field) and isinstance(value, str | int) and value != "":
             yield path, str(value)
