@@ -49,6 +49,7 @@ def spec(settings: Settings, name: str = "alertmanager") -> ServiceSpec:
     files = {
         **public,
         "notifications.tmpl": render_templates(settings),
+        **user_receivers.template_files(settings),
         **{_below(path): pem for path, pem in receivers.ca_files(settings).items()},
     }
     secret_files = secret | {

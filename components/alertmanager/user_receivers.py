@@ -7,7 +7,7 @@ from typing import Any
 
 from components.alertmanager import proxy
 from components.alertmanager.receivers import SECRETS_DIR
-from components.settings import upstream
+from components.settings import receiver_texts, upstream
 from components.settings.receivers import secret_leaves
 from components.settings.settings import Settings
 
@@ -55,6 +55,12 @@ def secret_files(settings: Settings) -> dict[str, str]:
         for name, kind, index, entry in _entries(settings)
         for path, secret in secret_leaves(kind, entry)
     }
+
+
+def template_files(settings: Settings) -> dict[str, str]:
+    """Return the user's templates as files named by their settings, for amtool to parse them."""
+    texts = receiver_texts.templates_in(leaves(settings.receivers, ("receivers",)))
+    return {f"{'.'.join(path)}.tmpl": text for path, text in texts}
 
 
 def _entries(settings: Settings) -> Iterator[tuple[str, str, int, Mapping[str, Any]]]:
