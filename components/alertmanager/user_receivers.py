@@ -59,7 +59,7 @@ def secret_files(settings: Settings) -> dict[str, str]:
 
 def template_files(settings: Settings) -> dict[str, str]:
     """Return the user's templates as files named by their settings, for amtool to parse them."""
-    texts = receiver_texts.templates_in(leaves(settings.receivers, ("receivers",)))
+    texts = receiver_texts.templates_in(upstream.leaves(settings.receivers, ("receivers",)))
     return {f"{'.'.join(path)}.tmpl": text for path, text in texts}
 
 

@@ -95,7 +95,7 @@ def unreachable(docker_host: str, host: str, why: str) -> str:
         f"No Docker Engine answers on the host {host}, at {docker_host} "
         f"(vitalstream:hosts.{host}.docker): {why}. Nothing was touched on any host. "
         "Start it (`systemctl start docker` there) or name the right one; a host that is gone "
-        "for good: docs/operations/hosts.md#a-host-that-is-gone"
+        "for good: docs/operations/hosts.md#remove-a-lost-host"
     )
 
 

@@ -148,35 +148,13 @@ def posted_urls(receivers: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
                 yield path, value
 
 
-<<<<<<< HEAD
-=======
-def leaves(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
-    """Every value with its path; a secret that is no text is one value."""
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            if key in FIELDS_WITHOUT_FILE:
-                yield (*path, str(key)), item
-            else:
-                yield from leaves(item, (*path, str(key)))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from leaves(item, (*path, str(index)))
-    else:
-        yield path, value
-
-
->>>>>>> delivery
 def _becomes_a_file(kind: str, field: str) -> bool:
     return field in SECRET_FIELDS - FIELDS_WITHOUT_FILE or (kind, field) in URL_FIELDS
 
 
 def secret_leaves(kind: str, entry: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     """The secrets of an integration's entry that become files, by their paths."""
-<<<<<<< HEAD
     for path, value in leaves(entry):
-=======
-    for path, value in leaves(entry, ()):
->>>>>>> delivery
         field = path[-1]
         if _becomes_a_file(kind, field) and isinstance(value, str | int) and value != "":
             yield path, str(value)

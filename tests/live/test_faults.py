@@ -254,7 +254,7 @@ def test_prometheus_after_full_disk_stores_samples_after_restart(
 def cut_the_last_record(keeper: Container) -> None:
     """Truncate the last record by one byte.
 
-    An incomplete page of the log ends in zeros, and reading them is no error: a file truncated
+    An incomplete page of the log ends in zeros, and reading them is not an error: a file truncated
     inside them would not be repaired.
     """
 

@@ -69,8 +69,8 @@ def report(before: Snapshot, after: Snapshot, name: str = "prod") -> Report:
     return compose.report(compared(before, after, name))
 
 
-def told(found: Report, *sections: Section) -> str:
-    """The report as text; with `sections`, those alone."""
+def printed(found: Report, *sections: Section) -> str:
+    """Return the report as text; with `sections`, only those."""
     if sections:
         found = replace(
             found,

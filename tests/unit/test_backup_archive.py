@@ -46,11 +46,11 @@ def test_what_was_written_is_read(path: Path) -> None:
     assert read(path) == FILES
 
 
-def test_progress_is_told_for_every_byte(path: Path) -> None:
-    told: list[int] = []
+def test_verify_progress_counts_every_byte(path: Path) -> None:
+    sizes: list[int] = []
     reader = ArchiveReader(archives.good(path))
-    reader.verify(told.append)
-    assert sum(told) == reader.manifest.services["alertmanager"].size
+    reader.verify(sizes.append)
+    assert sum(sizes) == reader.manifest.services["alertmanager"].size
 
 
 def test_files_come_back_with_their_mode_and_the_services_user(path: Path) -> None:

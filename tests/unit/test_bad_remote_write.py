@@ -1,4 +1,4 @@
-"""Wrong receivers of `remoteWrite`: told by the place in the list, and never with a secret."""
+"""Invalid receivers of `remoteWrite`: reported by list index, and never with a secret."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Wrong settings: every fault is told, at once, in words that help, before anything is touched."""
+"""Invalid settings: all problems are reported at once, with a fix, before anything is touched."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.unit.conftest import stack_config
 Refused = Callable[..., str]
 DIGEST = "sha256:" + "0" * 64
 
-# key, value, what the message must say; a structure's own path is told by `WRONG_INSIDE`.
+# key, value, what the message must say; a structure's inner path is in `WRONG_INSIDE`.
 WRONG = [
     ("retentonTime", "7d", "is an unknown setting; did you mean retentionTime?"),
     ("retention_time", "7d", "did you mean retentionTime?"),

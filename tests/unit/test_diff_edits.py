@@ -180,7 +180,7 @@ EDITS = {
     "a lower severity": Case(
         yaml(BACKEND, put_label("severity", "warning")),
         (
-            # Once, although its severity and who is told both are.
+            # Once, although both its severity and its receivers are weaker.
             "1 made weaker",
             "WEAKER alert HighErrorRate changed",
             "its severity is lower",
@@ -534,7 +534,7 @@ def prod() -> Snapshot:
 @pytest.mark.parametrize("name", EDITS)
 def test_an_edit_is_told_for_what_it_is(name: str, prod: Snapshot) -> None:
     case = EDITS[name]
-    found = stacks.told(stacks.report(prod, case.edit(prod)))
+    found = stacks.printed(stacks.report(prod, case.edit(prod)))
     assert [words for words in case.says if words not in found] == [], found
     assert [words for words in case.silent if words in found.partition("All changes")[0]] == []
 
@@ -558,4 +558,4 @@ def test_the_way_back_is_told_as_well(name: str, prod: Snapshot) -> None:
 @pytest.mark.parametrize("stack", ["dev", "prod"])
 def test_a_stack_that_stays_as_it_is_takes_one_line(stack: str) -> None:
     same = stacks.stack(stack)
-    assert stacks.told(stacks.report(same, same, stack)) == f"{stack}: nothing changes\n"
+    assert stacks.printed(stacks.report(same, same, stack)) == f"{stack}: nothing changes\n"

@@ -78,7 +78,7 @@ def tokens(document: str) -> list[Any]:
 
 
 def skeleton(document: str) -> list[tuple[str, str]]:
-    """Everything but what stands in code, where anything may stand."""
+    """Return the document's structure without code, which may contain anything."""
     code = ("code_inline", "fence")
     return [
         (token.type, "" if token.type in code or token.type == "inline" else token.content)

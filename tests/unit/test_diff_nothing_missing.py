@@ -1,4 +1,4 @@
-"""Whatever changes is told, understood or not."""
+"""Every change is reported, understood or not."""
 
 from __future__ import annotations
 
@@ -73,9 +73,9 @@ def check(after: Snapshot, address: Address) -> None:
     report = stacks.report(prod(), after)
     assert address.name in {item.subject for item in report.sections[Section.DETAILS]}
     assert report.changes
-    told = [one for one, items in report.sections.items() if items and one is not Section.DETAILS]
-    # What is looked at before an `up` follows from the rest.
-    assert told or address.type == PREFLIGHT
+    filled = [one for one, items in report.sections.items() if items and one is not Section.DETAILS]
+    # Preflight's inputs follow from the rest.
+    assert filled or address.type == PREFLIGHT
 
 
 @FEW

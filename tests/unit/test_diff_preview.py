@@ -26,7 +26,7 @@ from tests.unit.test_diff_edits import EDITS
 
 # A preview does not know the settings before; of the details it does not know which secret file.
 SAME = tuple(s for s in Section if s not in (Section.SETTINGS, Section.DETAILS))
-# Its reason stands in the settings; and a resource that there is none of.
+# The reason is in the settings; and an option of a resource that the preview lacks.
 OF_ONE_SOURCE = (
     "an alert disabled",
     "an option of Pulumi",
@@ -68,7 +68,7 @@ def test_the_same_edit_has_the_same_sections_from_both_sources(
 
 def test_what_stays_as_it_is_takes_one_line(prod: Snapshot, tmp_path: Path) -> None:
     found = report_of(previews.document(stacks.compared(prod, prod)), tmp_path)
-    assert stacks.told(found) == "prod: nothing changes\n"
+    assert stacks.printed(found) == "prod: nothing changes\n"
 
 
 def whole(prod: Snapshot) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def test_a_file_changed_by_hand_is_told_as_such(prod: Snapshot, tmp_path: Path) 
     text = files["rules/backend.yml"].replace("ratio_rate5m > 5", "ratio_rate5m > 50")
     by_hand = {"files": {**files, "rules/backend.yml": text}}
     changed(document, "prometheus-config", CONFIG_FILES, by_hand)
-    found = stacks.told(report_of(document, tmp_path))
+    found = stacks.printed(report_of(document, tmp_path))
     assert 'ConfigFiles prometheus-config was changed: files["rules/backend.yml"]' in found
     assert "its files were changed manually and are restored" in found
     assert "threshold: > 50 -> > 5" in found
@@ -106,7 +106,7 @@ def test_a_dashboard_changed_by_hand_is_told_as_such(prod: Snapshot, tmp_path: P
     for panel in content["panels"]:
         del panel["id"]
     changed(document, "redis", DASHBOARD, {"configJson": json.dumps(content)}, "configJson")
-    found = stacks.told(report_of(document, tmp_path), Section.DASHBOARDS, Section.DRIFT)
+    found = stacks.printed(report_of(document, tmp_path), Section.DASHBOARDS, Section.DRIFT)
     assert "Dashboard redis was changed" in found
     assert f"title: By hand -> {title}" in found
     assert found.count("panel ") == 1
@@ -114,7 +114,7 @@ def test_a_dashboard_changed_by_hand_is_told_as_such(prod: Snapshot, tmp_path: P
 
 def test_a_limit_changed_by_hand_is_told_as_such(prod: Snapshot, tmp_path: Path) -> None:
     document = changed(whole(prod), "grafana", CONTAINER, {"memory": 64}, "memory")
-    found = stacks.told(report_of(document, tmp_path))
+    found = stacks.printed(report_of(document, tmp_path))
     assert "Container grafana was changed: memory" in found
     assert "memory: 64 -> 512" in found
 
@@ -126,7 +126,7 @@ def test_a_container_removed_by_hand_is_told_as_such(prod: Snapshot, tmp_path: P
     step["op"] = "create"
     del step["oldState"]
     document["changeSummary"]["same"] -= 1
-    found = stacks.told(report_of(document, tmp_path))
+    found = stacks.printed(report_of(document, tmp_path))
     assert "Container redis-exporter was removed; it is recreated" in found
 
 
@@ -138,7 +138,7 @@ def test_a_refresh_that_found_nothing_is_nothing(prod: Snapshot, tmp_path: Path)
 
 def test_an_update_without_a_difference_is_one_of_secrets(prod: Snapshot, tmp_path: Path) -> None:
     document = changed(whole(prod), "postgres-exporter-config", CONFIG_FILES, {})
-    found = stacks.told(report_of(document, tmp_path))
+    found = stacks.printed(report_of(document, tmp_path))
     assert "INTERRUPTS postgres-exporter is restarted to read its files" in found
     assert "because of secret files" in found
 
@@ -148,7 +148,7 @@ def test_an_update_that_nothing_explains_is_still_told(prod: Snapshot, tmp_path:
     step = next(one for one in document["steps"] if "Folder" in one["urn"])
     step |= {"op": "update", "diffReasons": []}
     document["changeSummary"]["same"] -= 1
-    assert "Folder folder updated" in stacks.told(report_of(document, tmp_path))
+    assert "Folder folder updated" in stacks.printed(report_of(document, tmp_path))
 
 
 def test_a_step_that_is_not_known_is_an_update(prod: Snapshot, tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_a_plugin_stopped_after_all_was_planned_fails_no_preview(
     found = report_of(document, tmp_path)
     assert not found.failed
     assert not found.changes
-    assert "The engine stopped pulumi-resource-grafana after" in stacks.told(found)
+    assert "The engine stopped pulumi-resource-grafana after" in stacks.printed(found)
 
 
 def test_a_plugin_that_crashed_fails_the_preview(prod: Snapshot, tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_a_plugin_that_crashed_fails_the_preview(prod: Snapshot, tmp_path: Path)
     document["diagnostics"] = [{"message": EXITED, "severity": "error"}, others]
     found = report_of(document, tmp_path)
     assert found.failed
-    assert "error reading from server: EOF" in stacks.told(found)
+    assert "error reading from server: EOF" in stacks.printed(found)
 
 
 def test_a_plugin_that_crashed_before_anything_was_planned_fails_the_preview(
@@ -202,7 +202,7 @@ def test_a_plugin_that_crashed_before_anything_was_planned_fails_the_preview(
     del document["changeSummary"]
     found = report_of(document, tmp_path)
     assert found.failed
-    assert "exited prematurely" in stacks.told(found)
+    assert "exited prematurely" in stacks.printed(found)
 
 
 def test_a_preview_that_failed_is_told_in_its_words(prod: Snapshot, tmp_path: Path) -> None:
@@ -213,9 +213,9 @@ def test_a_preview_that_failed_is_told_in_its_words(prod: Snapshot, tmp_path: Pa
     ]
     found = report_of(document, tmp_path)
     assert found.failed
-    assert "cannot be compared: the engine's preview failed" in stacks.told(found)
-    assert "  volume is protected\n" in stacks.told(found)
-    assert "words" not in stacks.told(found).replace("of its own", "")
+    assert "cannot be compared: the engine's preview failed" in stacks.printed(found)
+    assert "  volume is protected\n" in stacks.printed(found)
+    assert "words" not in stacks.printed(found).replace("of its own", "")
 
 
 def cut_short(text: str) -> str:
@@ -270,4 +270,4 @@ def test_routes_that_are_secret_are_told_not_to_be_read(tmp_path: Path) -> None:
         for text in ("one", "other")
     )
     found = report_of(previews.document(stacks.compared(before, after)), tmp_path)
-    assert "its routing cannot be read from this preview" in stacks.told(found)
+    assert "its routing cannot be read from this preview" in stacks.printed(found)

@@ -23,14 +23,14 @@ def retention() -> str:
     """Another retention of a pair."""
     before = stacks.with_settings("prod", **PAIRS)
     after = stacks.with_settings("prod", **PAIRS, retentionTime="40d")
-    return stacks.told(stacks.report(before, after), Section.INTERRUPTIONS)
+    return stacks.printed(stacks.report(before, after), Section.INTERRUPTIONS)
 
 
 @pytest.fixture(scope="module")
 def grown() -> str:
     """One of each becomes several."""
     report = stacks.report(stacks.with_settings("prod"), stacks.with_settings("prod", **PAIRS))
-    return stacks.told(report)
+    return stacks.printed(report)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Rule sets: every change is told, and nothing else."""
+"""Report of rule sets: every change, and nothing else."""
 
 from __future__ import annotations
 
@@ -151,7 +151,9 @@ def test_of_two_alerts_with_one_name_the_right_one_is_told() -> None:
             }
         )
 
-    found = stacks.told(stacks.report(stacks.rules_alone(both(90)), stacks.rules_alone(both(95))))
+    found = stacks.printed(
+        stacks.report(stacks.rules_alone(both(90)), stacks.rules_alone(both(95)))
+    )
     assert "threshold: > 90 -> > 95" in found
     assert "severity" not in found.partition("All changes")[0]
 
@@ -161,24 +163,24 @@ def test_one_of_two_same_alerts_removed_is_told() -> None:
     before = _text({"groups": [{"name": "disk", "rules": [rule, rule]}]})
     after = _text({"groups": [{"name": "disk", "rules": [rule]}]})
     found = stacks.report(stacks.rules_alone(before), stacks.rules_alone(after))
-    assert "alert Full removed" in stacks.told(found)
+    assert "alert Full removed" in stacks.printed(found)
 
 
 def test_an_alert_in_another_group_is_told_as_moved() -> None:
     rule = {"alert": "Full", "expr": "a > 80"}
     before = _text({"groups": [{"name": "disk", "rules": [rule]}]})
     after = _text({"groups": [{"name": "host", "interval": "5m", "rules": [rule]}]})
-    found = stacks.told(stacks.report(stacks.rules_alone(before), stacks.rules_alone(after)))
+    found = stacks.printed(stacks.report(stacks.rules_alone(before), stacks.rules_alone(after)))
     assert 'rules/rules.yml, group disk -> rules/rules.yml, group host (interval "5m")' in found
 
 
 def test_a_group_without_rules_is_told() -> None:
     before = _text({"groups": []})
     after = _text({"groups": [{"name": "empty", "rules": []}]})
-    found = stacks.told(stacks.report(stacks.rules_alone(before), stacks.rules_alone(after)))
+    found = stacks.printed(stacks.report(stacks.rules_alone(before), stacks.rules_alone(after)))
     assert "group empty of rules/rules.yml added" in found
 
 
 def test_a_file_that_is_no_rule_file_is_told_as_it_is() -> None:
     found = stacks.report(stacks.rules_alone("groups: []"), stacks.rules_alone("groups: [{]"))
-    assert 'files["rules/rules.yml"]' in stacks.told(found).partition("All changes")[0]
+    assert 'files["rules/rules.yml"]' in stacks.printed(found).partition("All changes")[0]

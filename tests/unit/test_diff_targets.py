@@ -1,4 +1,4 @@
-"""What a pull request is told of backends that are found in files."""
+"""Report of a change to backends that are found in files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _told(folder: Path, after: str) -> str:
     path = os.path.relpath(folder / "backend.json", PROJECT_DIR)
     before = stacks.with_settings(backendTargetFiles=[path])
     changed = stacks.with_file(before, "targets/backend.json", lambda _: after)
-    return stacks.told(stacks.report(before, changed))
+    return stacks.printed(stacks.report(before, changed))
 
 
 @pytest.mark.parametrize(
@@ -51,5 +51,5 @@ def test_what_goes_from_the_list_into_a_file_is_not_lost(tmp_path: Path) -> None
     path = os.path.relpath(tmp_path / "backend.json", PROJECT_DIR)
     listed = stacks.with_settings(backendTargets=BEFORE[0]["targets"])
     in_file = stacks.with_settings(backendTargets=[], backendTargetFiles=[path])
-    assert "WEAKER" not in stacks.told(stacks.report(listed, in_file))
-    assert "WEAKER" not in stacks.told(stacks.report(in_file, listed))
+    assert "WEAKER" not in stacks.printed(stacks.report(listed, in_file))
+    assert "WEAKER" not in stacks.printed(stacks.report(in_file, listed))

@@ -54,7 +54,7 @@ def diff(monkeypatch: pytest.MonkeyPatch) -> Diff:
 
 @pytest.fixture
 def pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """A Pulumi CLI on PATH that knows the stack or not, and previews as it is told."""
+    """Fake Pulumi CLI on PATH that knows the stack or not, and prints a given preview."""
 
     def install(
         *,
@@ -168,9 +168,9 @@ def test_a_policy_that_could_not_be_run_is_reported_and_no_error(
     assert [found["level"] for found in diff.results] == ["advisory"]
 
 
-def test_what_both_find_is_told_once() -> None:
-    found = Violation("limits", "mandatory", "docker:index/container:Container::x", "mend it")
-    same = Violation(found.policy, found.level, found.resource, "Every container.\nmend it")
+def test_merged_same_violation_in_both_is_listed_once() -> None:
+    found = Violation("limits", "mandatory", "docker:index/container:Container::x", "fix it")
+    same = Violation(found.policy, found.level, found.resource, "Every container.\nfix it")
     assert preview._merged([found], (same,)) == [found]
 
 

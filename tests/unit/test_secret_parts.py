@@ -142,38 +142,38 @@ def _recorded(folder: Path) -> Mapping[str, Any]:
 
 
 @pytest.fixture
-def told(project: Callable[[Any], Path], monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """What is told of one `remoteWrite` becoming another."""
+def diff(project: Callable[[Any], Path], monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Return a function that prints the report of one `remoteWrite` becoming another."""
     of_stack: Any = program.StackConfig.of_stack
     monkeypatch.setattr(of_stack.__func__, "__defaults__", (project([]),))
 
-    def tell(before: Any, after: Any) -> str:
+    def printed(before: Any, after: Any) -> str:
         old, new = (base.snapshot(_recorded(project(found))) for found in (before, after))
-        return diff_stacks.told(diff_stacks.report(old, new, "mine"))
+        return diff_stacks.printed(diff_stacks.report(old, new, "mine"))
 
-    return tell
+    return printed
 
 
-def test_a_changed_secret_of_a_list_is_told_and_never_printed(told: Callable[..., str]) -> None:
-    printed = told([_receiver(ONE)], [_receiver(OTHER)])
+def test_diff_list_secret_changed_is_reported_and_masked(diff: Callable[..., str]) -> None:
+    printed = diff([_receiver(ONE)], [_receiver(OTHER)])
     assert "secret remoteWrite[0].password changed, or encrypted again" in printed
     assert "remote-write/mimir/password" in printed
     assert "cipher" not in printed
 
 
-def test_a_secret_of_a_list_that_stays_is_no_change(told: Callable[..., str]) -> None:
-    printed = told([_receiver(ONE)], [_receiver(ONE)])
+def test_diff_list_secret_unchanged_reports_nothing(diff: Callable[..., str]) -> None:
+    printed = diff([_receiver(ONE)], [_receiver(ONE)])
     assert "remote" not in printed
 
 
-def test_a_receiver_more_is_told_without_its_secret(told: Callable[..., str]) -> None:
-    printed = told([], [_receiver(ONE)])
+def test_diff_receiver_added_is_reported_without_its_secret(diff: Callable[..., str]) -> None:
+    printed = diff([], [_receiver(ONE)])
     assert "remoteWrite" in printed
     assert URL in printed
     assert "cipher" not in printed
 
 
-def test_a_secret_that_stands_in_clear_text_is_not_printed(told: Callable[..., str]) -> None:
+def test_recorder_secret_in_clear_text_is_masked(diff: Callable[..., str]) -> None:
     folder_settings = Recorder(ROOT, "dev", b"of these tests")
     hidden = folder_settings._readable("remoteWrite", [_receiver("in-the-clear")])
     assert "in-the-clear" not in json.dumps(hidden)

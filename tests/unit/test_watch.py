@@ -243,7 +243,7 @@ def test_monitored_postgresql_needs_its_password(refused: Callable[..., str]) ->
 @pytest.fixture(scope="module")
 def report() -> str:
     left = ["backend", "postgresql", "host"]
-    return stacks.told(stacks.report(stacks.stack("prod"), stacks.with_settings(watch=left)))
+    return stacks.printed(stacks.report(stacks.stack("prod"), stacks.with_settings(watch=left)))
 
 
 @pytest.mark.parametrize(
