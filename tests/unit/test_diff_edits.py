@@ -544,7 +544,7 @@ def test_a_metric_more_in_the_allowlist_is_named() -> None:
         stacks.with_settings("prod", keepOnlyWhatIsRead=True, keepMetrics=more)
         for more in ([], ["go_goroutines"])
     )
-    found = stacks.told(stacks.report(before, after))
+    found = stacks.printed(stacks.report(before, after))
     assert "metrics now kept: go_goroutines" in found
     assert "metric_relabel_configs" not in found.partition("All changes")[0]
 
