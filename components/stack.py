@@ -71,7 +71,12 @@ def _content(settings: Settings) -> _Content:
     read = {name: text for name, text in dashboards.items() if name != STACKS}
     keep = KEEP_ALL
     if settings.keep_only_what_is_read:
-        keep = keep_list(rules.metrics_read, {**read, **of_user}, settings.keep_metrics)
+        keep = keep_list(
+            rules.metrics_read,
+            {**read, **of_user},
+            settings.keep_metrics,
+            native_histograms=settings.native_histograms,
+        )
         if keep.warning:
             pulumi.log.warn(keep.warning)
     return _Content(rules, dashboards, of_user, keep)

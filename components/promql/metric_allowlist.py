@@ -62,11 +62,16 @@ KEEP_ALL: Final = KeepList(())
 
 
 def keep_list(
-    rules: RuleMetrics, dashboards: Mapping[str, str], extra: Sequence[str] = ()
+    rules: RuleMetrics,
+    dashboards: Mapping[str, str],
+    extra: Sequence[str] = (),
+    *,
+    native_histograms: bool = False,
 ) -> KeepList:
     """Return the allowlist of what rules, dashboards by name, and `extra` read.
 
     `extra` has names, which include the series of a histogram or summary, and regular expressions.
+    A native histogram has the name of its buckets without their suffix.
     """
     doubts = list(rules.doubts)
     found = rules.reads
@@ -82,6 +87,8 @@ def keep_list(
         for name in found.names - recorded
         if not _MADE_BY_PROMETHEUS.fullmatch(name)
     }
+    if native_histograms:
+        names |= {name.removesuffix("_bucket") for name in names if name.endswith("_bucket")}
     entries = names | {f"(?:{pattern})" for pattern in found.patterns} | set(map(series_of, extra))
     return KeepList(tuple(sorted(entries)), tuple(doubts))
 

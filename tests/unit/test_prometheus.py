@@ -117,6 +117,18 @@ def test_native_histograms_set_are_of_the_backend_alone_and_keep_the_classic_one
     assert _flags(view)["--enable-feature"] == "native-histograms"
 
 
+@pytest.mark.parametrize("native", [True, False])
+def test_allowlist_with_native_histograms_has_their_names(
+    native: bool, run_program: Callable[..., Any]
+) -> None:
+    view = run_program("dev", nativeHistograms=native, keepOnlyWhatIsRead=True)
+    backend = next(job for job in _config(view)["scrape_configs"] if job["job_name"] == "backend")
+    (keep,) = backend["metric_relabel_configs"]
+    listed = {name.strip() for name in keep["regex"].replace("{0}", "").split("|")}
+    assert "http_request_duration_seconds_bucket" in listed
+    assert ("http_request_duration_seconds" in listed) is native
+
+
 @pytest.mark.parametrize("key", ["scrapeInterval", "evaluationInterval"])
 def test_intervals_are_those_of_the_settings(key: str, settings: Callable[..., Any]) -> None:
     config = yaml.safe_load(prometheus_config.render_config(settings(**{key: "20s"})))
