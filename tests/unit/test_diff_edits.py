@@ -511,7 +511,7 @@ def prod() -> Snapshot:
 
 
 @pytest.mark.parametrize("name", EDITS)
-def test_an_edit_is_told_for_what_it_is(name: str, prod: Snapshot) -> None:
+def test_report_of_edit_has_its_lines(name: str, prod: Snapshot) -> None:
     case = EDITS[name]
     found = stacks.printed(stacks.report(prod, case.edit(prod)))
     assert [words for words in case.says if words not in found] == [], found
@@ -519,12 +519,12 @@ def test_an_edit_is_told_for_what_it_is(name: str, prod: Snapshot) -> None:
 
 
 @pytest.mark.parametrize("name", EDITS)
-def test_the_way_back_is_told_as_well(name: str, prod: Snapshot) -> None:
+def test_report_of_reverted_edit_has_its_lines(name: str, prod: Snapshot) -> None:
     edited = EDITS[name].edit(prod)
     assert stacks.report(edited, prod).changes is stacks.report(prod, edited).changes
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])
-def test_a_stack_that_stays_as_it_is_takes_one_line(stack: str) -> None:
+def test_report_of_unchanged_stack_is_one_line(stack: str) -> None:
     same = stacks.stack(stack)
     assert stacks.printed(stacks.report(same, same, stack)) == f"{stack}: nothing changes\n"

@@ -80,7 +80,7 @@ def check(after: Snapshot, address: Address) -> None:
 
 @FEW
 @given(SEEDS)
-def test_a_change_of_any_input_is_told(seed: int) -> None:
+def test_change_of_any_input_is_reported(seed: int) -> None:
     address, path = random.Random(seed).choice(inputs())
     after = stacks.edited(prod(), address.type, address.name, lambda found: change(found, path))
     check(after, address)
@@ -121,13 +121,13 @@ def edit_part(
 
 @FEW
 @given(SEEDS)
-def test_a_change_of_any_part_of_a_dashboard_is_told(seed: int) -> None:
+def test_change_of_any_part_of_a_dashboard_is_reported(seed: int) -> None:
     at = random.Random(seed).choice(parts(dashboards=True))
     check(edit_part(at, json.loads, json.dumps), at[0])
 
 
 @FEW
 @given(SEEDS)
-def test_a_change_of_any_part_of_a_file_is_told(seed: int) -> None:
+def test_change_of_any_part_of_a_file_is_reported(seed: int) -> None:
     at = random.Random(seed).choice(parts(dashboards=False))
     check(edit_part(at, yaml.safe_load, yaml.safe_dump), at[0])

@@ -36,18 +36,16 @@ def grown() -> str:
 @pytest.mark.parametrize(
     ("replaced", "other"), [("prometheus", "prometheus-2"), ("prometheus-2", "prometheus")]
 )
-def test_a_replica_that_is_replaced_interrupts_nothing(
-    retention: str, replaced: str, other: str
-) -> None:
+def test_replaced_replica_interrupts_nothing(retention: str, replaced: str, other: str) -> None:
     assert f"NOTE container {replaced} is replaced" in retention
     assert f"meanwhile {other} goes on" in retention
     assert "nothing is scraped" not in retention
 
 
-def test_the_first_replica_has_none_beside_it_when_the_others_are_new(grown: str) -> None:
+def test_replaced_first_replica_with_new_others_interrupts(grown: str) -> None:
     assert "INTERRUPTS container alertmanager is replaced" in grown
     assert "container alertmanager-2 added" in grown
 
 
-def test_growing_keeps_every_volume(grown: str) -> None:
+def test_added_replicas_keep_every_volume(grown: str) -> None:
     assert "DANGER" not in grown
