@@ -173,7 +173,7 @@ def test_destroy_removes_every_docker_resource(up: EngineStack) -> None:
 
 
 def _grafana(engine: EngineStack, method: str, path: str, body: Any = None) -> Any:
-    """The JSON answer, with a session such as the login page opens."""
+    """Return the JSON answer to a request with a login session."""
     url = f"http://127.0.0.1:{engine.values['ports']['grafana']}"
     login = {"user": "admin", "password": SECRETS["grafanaAdminPassword"]}
     with requests.Session() as session:
@@ -184,13 +184,13 @@ def _grafana(engine: EngineStack, method: str, path: str, body: Any = None) -> A
 
 
 def _dashboard(engine: EngineStack, uid: str) -> dict[str, Any]:
-    """Without what Grafana counts."""
+    """Return a dashboard without Grafana's version counters."""
     found = _grafana(engine, "GET", f"/api/dashboards/uid/{uid}")["dashboard"]
     return {key: value for key, value in found.items() if key not in ("id", "version")}
 
 
 def _rename_first_panel(engine: EngineStack, uid: str) -> None:
-    """What the page sends when one saves an edit."""
+    """Save an edited panel title as Grafana's page does."""
     found = _grafana(engine, "GET", f"/api/dashboards/uid/{uid}")
     found["dashboard"]["panels"][0]["title"] = "By hand"
     body = {"dashboard": found["dashboard"], "folderUid": found["meta"]["folderUid"]}

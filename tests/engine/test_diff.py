@@ -117,7 +117,7 @@ def up(engine: EngineStack) -> EngineStack:
 
 @contextlib.contextmanager
 def taken_back(engine: EngineStack) -> Iterator[None]:
-    """For edits, which end with it."""
+    """Revert the stack's edits after the block."""
     values = dict(engine.values)
     yield
     git(engine, "checkout", "--quiet", ".")
@@ -127,7 +127,7 @@ def taken_back(engine: EngineStack) -> Iterator[None]:
 
 @pytest.fixture
 def edited(up: EngineStack) -> Iterator[EngineStack]:
-    """The stack, for edits that are taken back."""
+    """Stack whose edits are reverted after each test."""
     with taken_back(up):
         yield up
 
@@ -151,7 +151,7 @@ def edit(engine: EngineStack, path: str, old: str, new: str) -> None:
 
 
 def previewed(engine: EngineStack, *options: str) -> Path:
-    """The file that the CLI writes."""
+    """Write the CLI's preview file."""
     engine.configure()
     done = subprocess.run(
         ["pulumi", "preview", "--json", "--show-sames", "--stack", STACK, *options],

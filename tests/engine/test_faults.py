@@ -35,7 +35,7 @@ def up(engine: EngineStack) -> EngineStack:
 
 
 def cli(engine: EngineStack, *arguments: str) -> subprocess.Popen[str]:
-    """The CLI as a user runs it, in a process group of its own."""
+    """Start the CLI as a user does, in its own process group."""
     engine.configure()
     return subprocess.Popen(
         ["pulumi", *arguments, "--stack", STACK, "--non-interactive", "--color=never"],
@@ -130,7 +130,7 @@ def first_sample(engine: EngineStack) -> str:
 
 
 def forget_in_grafana(engine: EngineStack) -> None:
-    """What a new state would meet as strangers."""
+    """Delete Grafana's objects, which a new state would conflict with."""
     url = f"http://127.0.0.1:{engine.values['ports']['grafana']}/api"
     for path in ("folders/vitalstream", "datasources/uid/vitalstream-prometheus"):
         login = ("admin", SECRETS["grafanaAdminPassword"])

@@ -35,7 +35,7 @@ class Spread:
     machines: dict[str, Machine]
 
     def pulumi(self, *arguments: str) -> tuple[int, str]:
-        """What the CLI says, as a user runs it."""
+        """Run the CLI as a user does; return status and output."""
         self.engine.configure()
         done = subprocess.run(
             ["pulumi", *arguments, "--stack", STACK, "--non-interactive", "--color=never"],
@@ -55,7 +55,7 @@ class Spread:
         return self.pulumi("up", "--yes", "--skip-preview")
 
     def started(self, machine: str) -> dict[str, str]:
-        """When each container was started, by its service."""
+        """Return the start time of each container, by service."""
         with contextlib.closing(self.machines[machine].client()) as client:
             mine = {"label": f"vitalstream.stack={STACK}"}
             return {
@@ -65,7 +65,7 @@ class Spread:
 
 
 def without_grafana(folder: Path) -> Path:
-    """The copy of the program less its part that makes Grafana: not every machine has an image."""
+    """Copy the program without Grafana: not every machine has an image."""
     program = folder / "components/stack.py"
     before, _, rest = program.read_text().partition("    grafanas = _deploy_grafana(")
     _, end, exports = rest.partition("    return {service: settings.url(")

@@ -1,4 +1,4 @@
-"""A stack that the previous release made, met by this version of the program."""
+"""Stack created by the previous release, updated by this version of the program."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
 
 
 def _operations(stack: EngineStack) -> dict[tuple[str, str], str]:
-    """The operation that a preview plans for each resource, by type and name."""
+    """Return the planned operation for each resource, by type and name."""
     found: dict[tuple[str, str], str] = {}
 
     def read(event: EngineEvent) -> None:

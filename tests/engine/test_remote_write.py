@@ -40,7 +40,7 @@ def write(engine: EngineStack, receivers: list[dict[str, Any]]) -> None:
 
 
 def encrypt(engine: EngineStack, password: str) -> None:
-    """As `pulumi config set --secret --path 'remoteWrite[0].password'`."""
+    """Encrypt as `pulumi config set --secret --path 'remoteWrite[0].password'` does."""
     value = automation.ConfigValue(password, secret=True)
     engine.stack.set_config(f"{KEY}[0].password", value, path=True)
 

@@ -54,7 +54,7 @@ CHANGED: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class View:
-    """What the program registered, by short type (`Container`, `Volume`) and name."""
+    """Registered resources, by short type (`Container`, `Volume`) and name."""
 
     stack: str
     registrations: tuple[Registration, ...]
@@ -103,7 +103,7 @@ def stack_config(stack: str, overrides: dict[str, Any]) -> StackConfig:
 
 
 def trace(secret: str) -> str:
-    """What of a secret is found also where its line breaks are written in another way."""
+    """Return a part of a secret that is found however its line breaks are escaped."""
     lines = secret.strip().splitlines()
     return lines[len(lines) // 2]
 
@@ -171,7 +171,7 @@ def settings() -> Callable[..., Settings]:
 
 @pytest.fixture(scope="session")
 def refused() -> Callable[..., str]:
-    """What is said against wrong settings, where the required secrets are set."""
+    """Return a function that gives the error message of settings with the required secrets."""
 
     def parse(
         values: Mapping[str, Any], secret_keys: Iterable[str] = SECRETS, stack: str = "test"

@@ -83,7 +83,7 @@ def printed(found: Report, *sections: Section) -> str:
 def edited(
     snapshot: Snapshot, kind: str, name: str, change: Callable[[Inputs], Any], **fields: Any
 ) -> Snapshot:
-    """With the inputs of one resource changed in place, and with other `fields` of it."""
+    """Return a snapshot with one resource's inputs and `fields` changed."""
     address = next(at for at in snapshot.resources if (at.type, at.name) == (kind, name))
     resource = snapshot.resources[address]
     inputs = copy.deepcopy(dict(resource.inputs))
@@ -112,7 +112,7 @@ def with_container(
 
 
 def with_file(snapshot: Snapshot, path: str, change: Callable[[str], str]) -> Snapshot:
-    """With the text of a file that Prometheus or Alertmanager reads changed."""
+    """Return a snapshot with a file of Prometheus or Alertmanager changed."""
     name, old = next((found.name, text_) for found, at, text_ in snapshot.files() if at == path)
 
     def put(inputs: Inputs) -> None:

@@ -41,7 +41,7 @@ class Running:
         self.calls.append(("restart", timeout))
 
     def reload(self) -> None:
-        """What docker-py calls a fresh look at the container."""
+        """Refresh the container's state, as docker-py's method does."""
 
     def logs(self, tail: int, *, timestamps: bool = False) -> bytes:
         signalled = any(call[0] == "kill" for call in self.calls)

@@ -132,7 +132,7 @@ def serving(github: FakeGitHub) -> Iterator[FakeGitHub]:
         do_GET = do_POST = do_PATCH = do_DELETE = _handle
 
         def log_message(self, *_: Any) -> None:
-            """Nothing."""
+            """Print nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     github.url = f"http://127.0.0.1:{server.server_port}"

@@ -34,7 +34,7 @@ def read(path: Path) -> dict[str, bytes]:
 
 
 def refusal(path: Path) -> str:
-    """What a restore says of an archive that it does not take."""
+    """Return the error message of a refused archive."""
     with pytest.raises(BackupError) as refused:
         ArchiveReader(path).verify(lambda _size: None)
     return str(refused.value)
@@ -212,7 +212,7 @@ HOSTILE: dict[str, tuple[tarfile.TarInfo, str]] = {
 
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_archive_entry_outside_the_volume_is_refused(kind: str, path: Path) -> None:
-    """With checksums that are right: somebody meant it."""
+    """Use valid checksums: a forged archive."""
     member, words = HOSTILE[kind]
     assert words in refusal(archives.with_content(path, tar_of((member, b"")), 0, 1))
 

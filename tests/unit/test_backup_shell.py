@@ -1,4 +1,4 @@
-"""What a script in a container says, of which Docker keeps two streams in no order."""
+"""Output of a script in a container; Docker keeps its two streams without a common order."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def test_rollback_without_restore_does_nothing(tmp_path: Path) -> None:
 
 
 def test_swap_repeated_is_refused_and_keeps_the_old_content(volume: Path) -> None:
-    """It would have the new content taken for the old."""
+    """Refuse a second swap, which would store the new content as the old."""
     run("swap.sh", volume)
     assert run("swap.sh", volume) != 0
     run("back.sh", volume)

@@ -102,7 +102,7 @@ def expired_authority() -> Values:
 
 
 def below_an_intermediate(*, given: bool) -> Values:
-    """Whether or not the intermediate certificate follows the server's own."""
+    """Return a server certificate of an intermediate CA, with or without the intermediate."""
     root, key = authority(), p256()
     between = by_hand(key, x509.BasicConstraints(True, None), issuer=root, name="between")
     made = ca.server(ca.Issued(between, pem(key)), LOOPBACK, validity())
@@ -111,7 +111,7 @@ def below_an_intermediate(*, given: bool) -> Values:
 
 
 def signed_by_a_server() -> Values:
-    """By a certificate that is properly signed, and no authority."""
+    """Return a certificate signed by a valid server certificate that is not a CA."""
     root, key = authority(), p256()
     server = by_hand(key, x509.BasicConstraints(False, None), issuer=root, name="a server")
     made = ca.server(ca.Issued(server, pem(key)), LOOPBACK, validity())

@@ -137,7 +137,7 @@ def test_invalid_receiver_is_reported_by_path(
 def test_invalid_receiver_message_masks_secrets(
     changes: dict[str, Any], path: str, words: str, refused: Refused
 ) -> None:
-    """Also where nothing of it is encrypted, and the message is of that and of more."""
+    """Check also an unencrypted list with further problems."""
     for secret_keys in (SECRETS, SECRET_KEYS):
         assert CANARY not in refused({"remoteWrite": [_receiver(**changes)]}, secret_keys)
 

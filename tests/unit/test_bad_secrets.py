@@ -80,7 +80,7 @@ def test_clear_text_secret_message_masks_it(key: str, refused: Refused) -> None:
 
 
 def test_secret_fix_prompts_for_the_value(refused: Refused) -> None:
-    """On the command line it would stay in the shell's history."""
+    """Require the prompt: a value on the command line stays in the shell's history."""
     message = refused({"grafanaAdminPassword": "admin123"}, stack="prod")
     assert message.endswith("pulumi config set --secret grafanaAdminPassword --stack prod")
 

@@ -1,4 +1,4 @@
-"""What docs/guides/ci.md gives to a user of GitLab does what it says."""
+"""GitLab pipeline and note script of docs/guides/ci.md."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class GitLab(BaseHTTPRequestHandler):
         self.wfile.write(text)
 
     def log_message(self, *_: Any) -> None:
-        """Nothing."""
+        """Print nothing."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What every container gets, and the exceptions, each of them named."""
+"""Settings of every container, and the named exceptions."""
 
 from __future__ import annotations
 

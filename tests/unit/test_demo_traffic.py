@@ -33,7 +33,7 @@ def _key(name: str, labels: dict[str, str]) -> tuple[str, str]:
 
 
 class Moved:
-    """What a while of traffic did to the metrics."""
+    """Metrics before and after some traffic."""
 
     def __init__(self, rounds: int = 30) -> None:
         before = {_key(n, labels): value(n, **labels) for n, labels in SERIES_TO_MOVE}

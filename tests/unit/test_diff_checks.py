@@ -1,4 +1,4 @@
-"""What the tools say of a new version's files."""
+"""Checks of a new version's files by promtool, amtool and the policies."""
 
 from __future__ import annotations
 

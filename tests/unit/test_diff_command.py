@@ -1,4 +1,4 @@
-"""Where the reports go, and how the command ends."""
+"""Output files and exit status of `ops diff`."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def resource(kind: str, name: str, change: Callable[[Any], Any], **fields: Any) 
 
 
 def nothing(_inputs: Any) -> None:
-    """Where a resource's options change alone."""
+    """Change no input, for cases that change only a resource's options."""
 
 
 def add_alert_at_the_top(content: Any) -> None:

@@ -78,7 +78,7 @@ def whole(prod: Snapshot) -> dict[str, Any]:
 def changed(
     document: dict[str, Any], name: str, kind: str, outputs: dict[str, Any], *reasons: str
 ) -> dict[str, Any]:
-    """As after `--refresh`, where somebody changed what runs."""
+    """Add a manual change, as after `--refresh`."""
     step = steps_of(document, name, kind)
     step |= {"op": "update", "diffReasons": list(reasons)}
     step["oldState"]["outputs"] = {**step["oldState"]["outputs"], **outputs}
@@ -252,7 +252,7 @@ def test_missing_preview_file_is_reported(tmp_path: Path) -> None:
 
 
 def test_secret_routes_are_reported_as_unreadable(tmp_path: Path) -> None:
-    """As versions had them that kept the file with the heartbeat's address as a secret."""
+    """Use the routes of a version that kept the whole file secret."""
 
     def as_secret(text: str) -> Callable[[dict[str, Any]], None]:
         def change(inputs: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What a report says of a change where there are several of one service."""
+"""Reports of changes to a service with several replicas."""
 
 from __future__ import annotations
 

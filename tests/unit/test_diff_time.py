@@ -1,4 +1,4 @@
-"""What `ops diff` of both stacks costs: a reviewer waits for it."""
+"""Run time of `ops diff` for both stacks."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def _jobs(settings: Any) -> dict[str, dict[str, Any]]:
 
 
 def _refused(refused: Refused, **changed: Any) -> str:
-    """What is said where the password is the secret that it ought to be."""
+    """Return the error message of a source whose password is encrypted."""
     return refused({"federation": [{**PROD, **changed}]}, secret_keys=["federation"])
 
 

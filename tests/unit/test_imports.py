@@ -1,4 +1,4 @@
-"""What importing a package brings along."""
+"""Modules that importing a package loads."""
 
 from __future__ import annotations
 

@@ -146,7 +146,7 @@ def test_mirrors_without_debian_keyring_name_the_package(
 
 
 def test_mirrors_on_another_distribution_name_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its own archive is not Debian's, whatever it is called."""
+    """Ignore another distribution's archive, whatever its name."""
     release = {"ID": "ubuntu", "VERSION_CODENAME": "noble"}
     monkeypatch.delenv("DEBIAN_MIRROR", raising=False)
     monkeypatch.setattr("platform.freedesktop_os_release", lambda: release)

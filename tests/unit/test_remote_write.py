@@ -1,4 +1,4 @@
-"""What of `remoteWrite` reaches Prometheus: its configuration, and secrets as files alone."""
+"""Rendering of `remoteWrite`: Prometheus' configuration, and secrets only as files."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def test_rendered_files_contain_no_secret(key: str, secretive: dict[str, str]) -
 def test_rendered_routes_with_heartbeat_are_shown(
     secretive: dict[str, str],
 ) -> None:
-    """Its file is a secret as a whole; its routes are what a pull request is read for."""
+    """Show the routes, which reviewers need, although the file is secret as a whole."""
     assert "alertmanager.yml" in secretive
 
 
@@ -158,6 +158,6 @@ def test_render_leaves_no_temporary_files(tmp_path: Path) -> None:
 
 
 def test_render_after_closed_event_loop_succeeds() -> None:
-    """As `asyncio.run` leaves a thread."""
+    """Close the event loop first, as `asyncio.run` does."""
     asyncio.set_event_loop(None)
     assert "resources.json" in render.render("dev")

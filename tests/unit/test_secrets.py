@@ -1,4 +1,4 @@
-"""No secret is where `docker inspect`, a diff or a log shows it."""
+"""Secrets: none in `docker inspect`, a diff or a log."""
 
 from __future__ import annotations
 

@@ -214,7 +214,7 @@ def test_program_run_twice_registers_the_same(run_program: Callable[..., Any], d
 
 
 def _all_computed(registration: Registration) -> tuple[str, dict[str, Any]]:
-    """As in the preview of a first `up`: what a provider would compute is not known yet."""
+    """Return unknown values for everything that a provider computes, as in a first preview."""
     return "", dict.fromkeys(registration.inputs, rpc.UNKNOWN)
 
 

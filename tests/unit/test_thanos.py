@@ -1,4 +1,4 @@
-"""What a stack with Thanos is made of, and that one without has none of it."""
+"""Resources of a stack with Thanos, and of a stack without it."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ def test_settings_error_of_a_pasted_url_has_the_settings_to_fill_from_it(
 def test_diff_of_settings_with_urls_on_both_sides_shows_no_credentials(
     format_: Format,
 ) -> None:
-    """What is compared is settings that an older version took, or that this one refuses."""
+    """Compare settings that an older version accepted or that this one refuses."""
     before, after = (
         diff_stacks.with_settings_shown(
             postgresAddress=URL.replace("db.", f"{number}."),
@@ -187,7 +187,7 @@ def test_config_files_error_masks_credentials() -> None:
 
 
 def test_checker_refusal_masks_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What promtool and amtool say of a file quotes it."""
+    """Mask credentials in checker output, which quotes the file."""
 
     class Judging:
         def check(self, *_arguments: Any) -> str:

@@ -44,7 +44,7 @@ def jobs(name: str) -> dict[str, Any]:
 
 
 def steps(name: str) -> list[dict[str, Any]]:
-    """Of all jobs, or of the action."""
+    """Return the steps of all jobs, or of the action."""
     found = load(name)
     parts = found["jobs"].values() if "jobs" in found else [found["runs"]]
     return [step for part in parts for step in part["steps"]]
@@ -59,7 +59,7 @@ def step(name: str, title: str) -> dict[str, Any]:
 
 
 def commands(name: str) -> Iterator[list[str]]:
-    """Each command of the scripts, in words; the lines of a folded one joined."""
+    """Yield the words of each command in the scripts, with continued lines joined."""
     for script in scripts(name):
         for line in script.replace("\\\n", " ").splitlines():
             for part in re.split(r"\|\||&&|;|\$\(", line):
@@ -252,7 +252,7 @@ def test_ops_commands_in_workflows_exist_with_their_options() -> None:
 
 
 def run(script: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """As a step runs it, with a Python that says what it is asked."""
+    """Run a script as a step does, with a fake Python that prints its arguments."""
     python = folder / ".venv/bin/python"
     if not python.exists():
         python.parent.mkdir(parents=True)
