@@ -116,7 +116,7 @@ class ReachSettings(HostSettings):
         }
 
     def bound_to(self, service: str) -> str:
-        """The address of its host on which a service is published.
+        """Return the host address on which a service is published.
 
         One that another host asks has to be where that can reach it; the others stay where
         `bindAddress` says.

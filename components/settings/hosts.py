@@ -1,4 +1,4 @@
-"""The machines that a stack is spread over, and what runs on which: a part of `Settings`."""
+"""Hosts of a stack and the placement of services: a part of `Settings`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The program run under Pulumi's mocks, and settings as the program reads them."""
+"""Fixtures that run the program under Pulumi's mocks and load settings as it does."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SECRETS = {
     for name, field in Settings.model_fields.items()
     if field.annotation is SecretStr and name != "slack_token"
 }
-"""A value for every secret setting but slackToken, beside which there is no webhook. It is found
+"""Value for every secret setting except slackToken, which excludes a webhook. It is found
 wherever it leaks to."""
 SERVED = issued(served_names("127.0.0.1", ""))
 """A certificate for the services on the loopback, and its authority; its key is a secret."""
@@ -66,7 +66,7 @@ class View:
         return self.all(kind)[name]
 
     def inputs(self, kind: str) -> dict[str, dict[str, Any]]:
-        """The inputs by name, secrets unwrapped."""
+        """Return the inputs by name, secrets unwrapped."""
         return {name: program.unwrap(found.inputs) for name, found in self.all(kind).items()}
 
     def containers(self) -> dict[str, dict[str, Any]]:
@@ -90,7 +90,7 @@ def _text(value: Any) -> str:
 
 
 def stack_config(stack: str, overrides: dict[str, Any]) -> StackConfig:
-    """The committed configuration of a stack with its secrets, and with `overrides`."""
+    """Return a stack's committed configuration with its secrets and `overrides`."""
     committed = StackConfig.of_stack(stack)
     plain = {key.removeprefix("vitalstream:"): value for key, value in committed.values.items()}
     # Their certificate is for the hosts that they have now.

@@ -43,7 +43,7 @@ class FakeAlertmanager:
     fresh: bool = False
 
     def matching(self, alert: Alert) -> str:
-        """The receiver of the first route whose one matcher the labels have."""
+        """Return the receiver of the first route whose matcher the labels match."""
         return next(
             route["receiver"]
             for route in self.config["route"]["routes"]
@@ -122,7 +122,7 @@ class FakeAlertmanager:
 
 @contextmanager
 def serving(fake: FakeAlertmanager) -> Iterator[FakeAlertmanager]:
-    """The fake on a port of the loopback, with its address filled in."""
+    """Serve the fake on a loopback port, with its address set."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:

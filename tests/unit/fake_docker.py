@@ -20,7 +20,7 @@ class Stored:
 
 @dataclass
 class Running:
-    """A service's container. `answers` are what it logs after a signal, one at each look."""
+    """Container of a service. `answers` are its log lines after a signal, one per read."""
 
     name: str
     status: str = "running"
@@ -100,7 +100,7 @@ class Volumes:
 
 
 class Scratch:
-    """A container made for its files alone: those of the volume at `target`, or its own."""
+    """Scratch container for files: those of the volume at `target`, or its own."""
 
     def __init__(self, engine: FakeDocker, options: dict[str, Any]) -> None:
         self._engine = engine

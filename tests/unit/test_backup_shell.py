@@ -14,7 +14,7 @@ WARNING = b"cp: can't preserve ownership of 'plugins': Operation not permitted\n
 
 
 class Said:
-    """A container whose every script says the same."""
+    """Return a container whose scripts all print the same."""
 
     def __init__(self, status: int, output: bytes | None, errors: bytes | None) -> None:
         self._answer = status, (output, errors)

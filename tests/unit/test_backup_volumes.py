@@ -1,4 +1,4 @@
-"""The way of a volume's content to another one and back, cut short anywhere."""
+"""Swap and rollback of a volume's content, killed at any step."""
 
 from __future__ import annotations
 

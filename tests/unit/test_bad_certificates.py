@@ -46,7 +46,7 @@ def by_hand(
     issuer: ca.Issued | None = None,
     name: str = "by hand",
 ) -> str:
-    """A certificate as `ops.certs.ca` makes none; signed by itself without an issuer."""
+    """Create a certificate with chosen faults; self-signed without an issuer."""
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     signer: Any = key
     parent = subject

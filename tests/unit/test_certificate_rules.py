@@ -1,4 +1,4 @@
-"""The days on which a stack's certificates end, in the rules that it gets."""
+"""Expiry dates of a stack's certificates in its rules."""
 
 from __future__ import annotations
 

@@ -180,7 +180,7 @@ def test_output_contains_no_key(make: Callable[..., None], said: list[str]) -> N
 
 @pytest.fixture
 def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A Pulumi CLI that keeps its arguments and what it is given."""
+    """Fake Pulumi CLI that records its arguments and input."""
     heard, path = tmp_path / "heard", tmp_path / "pulumi"
     path.write_text(f'#!/bin/sh\n{{ echo "$@"; cat; }} >>{shlex.quote(str(heard))}\n')
     path.chmod(0o755)

@@ -1,4 +1,4 @@
-"""The demo's ECG: what is found in the recordings that it makes."""
+"""ECG of the demo: anomalies found in generated recordings."""
 
 from random import Random
 

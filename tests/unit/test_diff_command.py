@@ -31,7 +31,7 @@ from ops.review.diff.report import (
 
 
 def report(mark: Mark | None = None, stack: str = "prod", **more: Any) -> Report:
-    """One with a change of this mark, or without any."""
+    """Return a comparison with a change of this mark, or without any."""
     item = Item(Kind.CHANGED, "it", ("it changed",), mark or Mark.NONE, fields=(FIELD,))
     sections = {} if mark is None else {Section.ALERTS: (item,)}
     return Report(stack, "", ("a verdict",), sections, **more)

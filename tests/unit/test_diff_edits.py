@@ -28,7 +28,7 @@ BACKEND, ROUTES = "rules/backend.yml", "alertmanager.yml"
 
 @dataclass(frozen=True)
 class Case:
-    """An edit of a stack; what its report says, and what it does not."""
+    """Edit of a stack, with lines that its report has and lines that it does not have."""
 
     edit: Edit
     says: tuple[str, ...]

@@ -63,7 +63,7 @@ def test_host_with_another_engine_is_reported() -> None:
 
 
 def test_target_address_of_another_hosts_prometheus_is_reported() -> None:
-    """The first asks on its own host by name."""
+    """Expect an address change only for the second Prometheus: the first uses a name."""
     after = stacks.with_settings(**{**SPREAD, "hostAddress": "10.0.0.7"})
     words = stacks.printed(stacks.report(stacks.with_settings(**SPREAD), after), Section.OTHER)
     assert "prometheus-2-config" in words

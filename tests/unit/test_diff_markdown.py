@@ -46,7 +46,7 @@ BREAKS = (
 
 
 def report(words: str, items: int = 1) -> Report:
-    """One that has these words wherever a text of others can be."""
+    """Return a report with this text in every place that can hold foreign text."""
     item = Item(
         Kind.CHANGED,
         words,
@@ -72,7 +72,7 @@ def report(words: str, items: int = 1) -> Report:
 
 
 def tokens(document: str) -> list[Any]:
-    """The tokens of all depths, without the first line."""
+    """Yield the tokens of all depths, without the first line."""
     parsed = MarkdownIt("gfm-like", {"linkify": False}).parse(document.partition("\n")[2])
     return [one for token in parsed for one in (token, *(token.children or ()))]
 

@@ -28,7 +28,7 @@ Path = tuple[str | int, ...]
 
 
 def leaves(value: Any, path: Path = ()) -> Iterator[Path]:
-    """The paths to all that is neither an object nor a list; a secret is one."""
+    """Yield the paths to all scalars; a secret counts as one."""
     parts = value.items() if isinstance(value, dict) else enumerate(value)
     for key, part in parts:
         if isinstance(part, dict | list) and part and not is_secret(part):
@@ -60,7 +60,7 @@ def prod() -> Snapshot:
 
 @cache
 def inputs() -> list[tuple[Address, Path]]:
-    """Every input of the stack that a change of is a change."""
+    """Return every input whose change counts as a change."""
     return [
         (address, path)
         for address, resource in sorted(prod().resources.items())
@@ -88,7 +88,7 @@ def test_change_of_any_input_is_reported(seed: int) -> None:
 
 @cache
 def parts(dashboards: bool) -> list[tuple[Address, Path, Path]]:
-    """Every value in a dashboard, or in a file that Prometheus or Alertmanager reads."""
+    """Return every value in a dashboard, or in a file of Prometheus or Alertmanager."""
     found = []
     for address, resource in sorted(prod().resources.items()):
         texts: dict[Path, Any] = {}

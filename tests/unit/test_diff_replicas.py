@@ -28,7 +28,7 @@ def retention() -> str:
 
 @pytest.fixture(scope="module")
 def grown() -> str:
-    """One of each becomes several."""
+    """Return the report of a stack that gets replicas of every service."""
     report = stacks.report(stacks.with_settings("prod"), stacks.with_settings("prod", **PAIRS))
     return stacks.printed(report)
 

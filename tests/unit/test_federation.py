@@ -1,4 +1,4 @@
-"""A stack that keeps a copy of what others record."""
+"""Federation: a stack that copies the recorded series of others."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ CLINIC = {"stack": "clinic", "target": "192.0.2.7:9090"}
 
 @pytest.fixture(scope="module")
 def both() -> Settings:
-    """A stack that watches neither PostgreSQL nor anything else but the two."""
+    """Return the settings of a stack that only federates two sources."""
     values = {
         "federation": json.dumps([PROD, CLINIC]),
         "watch": "[]",

@@ -63,7 +63,7 @@ def test_provider_login_is_literal(changed: Any) -> None:
 
 
 def test_provider_inputs_are_known_in_the_first_preview(prod: Any) -> None:
-    """An output of the container would show an update of every object at each replacement."""
+    """Require literals: with container outputs, each replacement would update every object."""
     assert rpc.UNKNOWN not in str(program.unwrap(prod.one("Provider", "grafana").inputs))
 
 

@@ -1,4 +1,4 @@
-"""The benchmark's checks themselves: each notices the one thing it looks for."""
+"""Checks of the CIS benchmark: each detects its own weakness."""
 
 from __future__ import annotations
 

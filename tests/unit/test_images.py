@@ -1,4 +1,4 @@
-"""The table of images, and how the settings change what a service runs."""
+"""Table of images, and its overrides by settings."""
 
 from __future__ import annotations
 

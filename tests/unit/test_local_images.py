@@ -1,4 +1,4 @@
-"""The local images: which are made, and how they are described; no Docker, apt or network."""
+"""Local images: which are built, and their configuration; without Docker, apt or network."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ops.offline.images.recipes import ENTRYPOINTS, LABEL, RECIPES
 
 
 class FakeImages:
-    """An engine's images; asking for anything but the list is a failure of the test."""
+    """Images of an engine; any other call than the list fails the test."""
 
     def __init__(self, tags_by_label: dict[str, list[str]]) -> None:
         self._tags_by_label = tags_by_label

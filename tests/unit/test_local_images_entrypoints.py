@@ -1,4 +1,4 @@
-"""The entrypoints of the local images, with stand-ins for the programs that they call."""
+"""Entrypoints of the local images, with fakes of the programs that they call."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Entrypoint:
             executable(self.bin / program, f'echo {program} "$@" >>{self.calls}')
 
     def run(self, script: str, *arguments: str, **environment: str) -> list[str]:
-        """The calls made, one string each; raises CalledProcessError when it exits with 1."""
+        """Return the calls made, one string each. Raises CalledProcessError on exit status 1."""
         environment |= {"PATH": f"{self.bin}:{os.environ['PATH']}", "PGDATA": str(self.data)}
         command = ["sh", str(ENTRYPOINTS / script), *arguments]
         subprocess.run(command, env=environment, check=True, capture_output=True, text=True)

@@ -1,4 +1,4 @@
-"""Which metrics an expression reads, with and without Grafana's variables."""
+"""Metrics that an expression reads, with and without Grafana's variables."""
 
 from __future__ import annotations
 

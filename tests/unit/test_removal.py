@@ -15,7 +15,7 @@ STALE = "error while removing network: network alertmanager id 87b93 has active 
 
 @dataclass
 class Thing:
-    """A network or a volume, and what Docker says where it shall go."""
+    """Network or volume, with Docker's answer to its removal."""
 
     name: str
     refusal: str = ""

@@ -28,7 +28,7 @@ def rendered() -> dict[str, dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def secretive() -> dict[str, str]:
-    """The files where every secret is set."""
+    """Return the rendered files with every secret set."""
     return render.render(
         "dev", stack_config("dev", {**SECRETS, **SERVED, **REACHABLE, "tls": "true"})
     )

@@ -1,4 +1,4 @@
-"""The objective of the service levels: one number of `rules/slo.yml` that a stack can set."""
+"""Service level objective: one number of `rules/slo.yml` that a stack can set."""
 
 from __future__ import annotations
 

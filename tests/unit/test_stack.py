@@ -1,4 +1,4 @@
-"""Which resources make a stack, and how they hang together."""
+"""Resources of a stack and their dependencies."""
 
 from __future__ import annotations
 
@@ -219,7 +219,7 @@ def _all_computed(registration: Registration) -> tuple[str, dict[str, Any]]:
 
 
 def test_program_registers_no_resource_in_apply(monkeypatch: pytest.MonkeyPatch, view: Any) -> None:
-    """An apply does not run on an unknown value: what it registers would be missing here."""
+    """Detect resources registered in `apply`, which does not run on unknown values."""
     monkeypatch.setattr(mocks, "set_mocks", _previewing(mocks.set_mocks))
     config = StackConfig.of_stack(view.stack)
     preview = program.run(view.stack, config, _all_computed)

@@ -1,4 +1,4 @@
-"""A URL with a password in it, pasted into a setting: masked wherever it is shown."""
+"""Masking of a URL with a password that was pasted into a setting."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_diff_of_settings_with_urls_on_both_sides_shows_no_credentials(
 
 
 def test_diff_command_of_two_refused_commits_shows_no_credentials(tmp_path: Path) -> None:
-    """Both versions are this one's code, and both refuse their settings in its words."""
+    """Compare two commits whose settings are both refused."""
 
     def git(*arguments: str) -> None:
         names = ["-c", "user.name=Test", "-c", "user.email=test@example.com"]

@@ -1,4 +1,4 @@
-"""The workflows: what they may do, what a fork reaches, and that what they call is there."""
+"""Workflows: their permissions, access by forks, and that all they call exists."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_workflows_do_not_use_pull_request_target(name: str) -> None:
 
 @every_file
 def test_scripts_contain_no_expression(name: str) -> None:
-    """A branch's name or a title would be run as a part of it."""
+    """Refuse expressions: a branch name or a title would be executed as part of the script."""
     assert [script for script in scripts(name) if "${{" in script] == []
 
 
