@@ -200,8 +200,8 @@ def summary(config: program.StackConfig, workspace: Workspace, left_out: tuple[s
 
 
 def _last_words(client: docker.DockerClient) -> str:
-    """Return log and health check output of each unhealthy container: the engine only says that
-    it waited.
+    """The log of each container that is not well, and what its health check printed: the engine
+    only says that it waited.
     """
     words = ""
     for container in client.containers.list(

@@ -212,7 +212,7 @@ def test_host_bind_address_may_differ_from_its_address(settings: Make) -> None:
     hosts = {FAR: {**HOSTS[FAR], "bindAddress": "192.168.7.2"}}
     found = settings(hosts=hosts)
     name = f"node-exporter-{FAR}"
-    assert found.bound_to(name) == "192.168.7.2"
+    assert found.bind_address_of(name) == "192.168.7.2"
     assert found.reach(name, from_="prometheus") == "10.0.0.2:9100"
 
 
