@@ -292,6 +292,6 @@ def _restart(container: Container) -> None:
             return
         time.sleep(0.2)
     raise ConfigFilesError(
-        f"{container.name} is not healthy {RESTART_SECONDS} s after its restart. The end of its log:\n"
+        f"{container.name} is not healthy {RESTART_SECONDS} s after its restart. End of its log:\n"
         f"{container.logs(tail=5).decode(errors='replace').strip()}"
     )

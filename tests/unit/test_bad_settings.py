@@ -166,7 +166,7 @@ WRONG_INSIDE = [
         "federation",
         [{"stack": "a", "target": "a:1"}, {"stack": "a", "target": "b:1"}],
         "federation.1.stack",
-        "is a as one before it",
+        "is a twice",
     ),
     (
         "federation",
