@@ -142,7 +142,7 @@ PLAN = (
 
 @dataclass(frozen=True)
 class Options:
-    """The command line: requests a second, and a file to touch while all is well."""
+    """Command line options: request rate, and a heartbeat file."""
 
     target: str
     rate: float
@@ -196,7 +196,7 @@ async def run(traffic: Traffic, options: Options, stop: asyncio.Event) -> None:
 
 
 def parse(arguments: Sequence[str]) -> Options:
-    """The command line, with `DEMO_TARGET` and `DEMO_HEARTBEAT` as defaults."""
+    """Parse the command line, with `DEMO_TARGET` and `DEMO_HEARTBEAT` as defaults."""
     parser = argparse.ArgumentParser(prog="python -m demo.traffic", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     target = os.environ.get("DEMO_TARGET", "http://backend:8000")

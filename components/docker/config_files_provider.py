@@ -258,7 +258,7 @@ def _reload(container: Container) -> None:
     log = container.logs(tail=5).decode(errors="replace").strip()
     raise ConfigFilesError(
         f"{container.name} did not take the new configuration and runs on with the old one. "
-        f"Its last words:\n{log}"
+        f"The end of its log:\n{log}"
     )
 
 
@@ -292,6 +292,6 @@ def _restart(container: Container) -> None:
             return
         time.sleep(0.2)
     raise ConfigFilesError(
-        f"{container.name} is not healthy {RESTART_SECONDS} s after its restart. Its last words:\n"
+        f"{container.name} is not healthy {RESTART_SECONDS} s after its restart. End of its log:\n"
         f"{container.logs(tail=5).decode(errors='replace').strip()}"
     )

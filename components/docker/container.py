@@ -201,7 +201,7 @@ def _ports(settings: Settings, spec: ContainerSpec) -> list[docker.ContainerPort
         docker.ContainerPortArgs(
             internal=port.internal,
             external=port.external,
-            ip=settings.bound_to(spec.published),
+            ip=settings.bind_address_of(spec.published),
             protocol=port.protocol,
         )
         for port in found

@@ -112,18 +112,18 @@ class ReachSettings(HostSettings):
             for name, port in ports.items()
             if replicas.base(name) not in exporters
             or self.publish_exporters
-            or self.asked_from_elsewhere(name)
+            or self.reached_across_hosts(name)
         }
 
-    def bound_to(self, service: str) -> str:
-        """The address of its host on which a service is published.
+    def bind_address_of(self, service: str) -> str:
+        """Return the host address on which a service is published.
 
         One that another host asks has to be where that can reach it; the others stay where
         `bindAddress` says.
         """
         if host := self.hosts.get(self.host_of(service)):
             return host.bind_address or host.address
-        if tls_settings.is_loopback(self.bind_address) and self.asked_from_elsewhere(service):
+        if tls_settings.is_loopback(self.bind_address) and self.reached_across_hosts(service):
             return self.host_address or self.bind_address
         return self.bind_address
 
@@ -164,7 +164,7 @@ class ReachSettings(HostSettings):
     def _local_host(self, service: str) -> str:
         if self.host_of(service) != MAIN:
             return self.url_address(service)
-        return tls_settings.local_host(self.bound_to(service))
+        return tls_settings.local_host(self.bind_address_of(service))
 
     def _published(self, service: str, host: str) -> str:
         return f"{self.scheme}://{host}:{self.published[service]}"

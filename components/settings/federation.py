@@ -1,4 +1,4 @@
-"""The recorded series of other stacks, of which a global one keeps a copy.
+"""Federation sources: other stacks whose recorded series a global stack copies.
 
 docs/decisions/0013-federation.md says what is fetched, and why by its own time.
 """

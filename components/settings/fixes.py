@@ -30,7 +30,7 @@ _SCHEME_PORTS = {
 
 @dataclass(frozen=True)
 class _Fills:
-    """The settings that a URL pasted into an address fills: paths, `*` for an index or a name.
+    """Settings that a URL pasted into an address fills: paths, `*` for an index or a name.
 
     `form` is that of the address itself: host:port, the URL without its user, or host/path.
     """
@@ -155,8 +155,8 @@ def _split(address: str) -> tuple[str, str]:
 
 
 def own_value(path: tuple[str, ...], value: Any) -> str:
-    """The user's value as the setting takes it; where it cannot be made right, a placeholder or,
-    of a number or a duration, the default.
+    """Return the user's value in the setting's form. If it cannot be corrected, return a
+    placeholder or, for a number or a duration, the default.
     """
     annotation = type_at(schema.type_of(path[0]), path[1:])
     for candidate in _candidates(path, annotation, value):

@@ -1,4 +1,4 @@
-"""The machines that a stack is spread over, and what runs on which: a part of `Settings`."""
+"""Hosts of a stack and the placement of services: a part of `Settings`."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class HostSettings(ReplicaSettings):
         if address and (problem := _unreachable(address)):
             raise ValueError(problem)
         spread = HostSettings.model_construct(**info.data)
-        asked = [name for name in spread.services_on(MAIN) if spread.asked_from_elsewhere(name)]
+        asked = [name for name in spread.services_on(MAIN) if spread.reached_across_hosts(name)]
         if asked and not address:
             raise ValueError(
                 f"is missing: other hosts ask {', '.join(asked)} on dockerHost, and need an "
@@ -117,7 +117,7 @@ class HostSettings(ReplicaSettings):
             replica_names.node_exporter(host) if host else exporter.service for host in hosts
         )
 
-    def asked_from_elsewhere(self, service: str) -> bool:
+    def reached_across_hosts(self, service: str) -> bool:
         """Return whether a service on another host has to connect to it."""
         gossips = service in self.gossip_peers
         return gossips or any(

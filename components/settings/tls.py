@@ -32,7 +32,7 @@ def served_names(bind_address: str, public_host: str, other_hosts: Sequence[str]
 
 
 def served_by(values: Mapping[str, Any]) -> list[str]:
-    """The same for the values of a stack's file."""
+    """Return the names that `served_names` would give for the values of a stack file."""
     others = host_settings.names(_plain(values.get("hosts")), values.get("hostAddress"))
     return served_names(str(values["bindAddress"]), str(values["publicHost"]), others)
 

@@ -85,7 +85,7 @@ class Demand:
 
     @property
     def memory_mebibytes(self) -> int:
-        """The limit: resident_bytes * PEAK, for queries and the writing of blocks, rounded up to
+        """Memory limit: resident_bytes * PEAK, for queries and the writing of blocks, rounded up to
         the next 256 MiB.
         """
         steps = math.ceil(self.resident_bytes * PEAK / MEBIBYTE / MEMORY_STEP_MEBIBYTES)

@@ -1,4 +1,4 @@
-"""What labels the series of an expression have, from what each service exposes.
+"""Labels of an expression's series, derived from what each service exposes.
 
 PromQL is silent on what is not there: a selector of a metric that was renamed, a grouping by a
 label that is gone. So an expression is read as Prometheus would, on labels instead of samples.
@@ -65,7 +65,7 @@ class Reader:
     _recorded: dict[str, Labels | None] = field(default_factory=dict)
 
     def read(self, text: str) -> Labels | None:
-        """The labels that the series of the expression may have; None if there can be none."""
+        """Return the labels that the expression's series may have; None if it has no series."""
         return self._of(promql.parse(text))
 
     def _of(self, node: Any) -> Labels | None:
@@ -171,7 +171,7 @@ class Reader:
 
 
 def _joined(modifier: promql.BinModifier | None, left: Labels, right: Labels) -> Labels:
-    """The labels of what arithmetic or a comparison of two vectors makes."""
+    """Return the labels of the result of a binary operation on two vectors."""
     card = modifier.card if modifier else VectorMatchCardinality.OneToOne
     taken = frozenset((modifier.group_labels if modifier else None) or ())
     if card in (VectorMatchCardinality.ManyToOne, VectorMatchCardinality.OneToMany):
@@ -192,7 +192,7 @@ def _has(metric: Metric, matchers: Iterable[promql.Matcher]) -> bool:
 
 
 def _values(metric: Metric, matcher: promql.Matcher) -> list[str]:
-    """What the label is known to be: nothing where it can be anything, "" where it is absent."""
+    """Return the known values of a label: none if it can be anything, "" if it is absent."""
     if matcher.name not in metric.labels:
         return [""]
     known = metric.values.get(matcher.name)

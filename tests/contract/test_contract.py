@@ -44,7 +44,7 @@ EXEMPTIONS: list[dict[str, str]] = yaml.safe_load(
 SETUPS: dict[str, dict[str, dict[str, str]]] = yaml.safe_load(
     (Path(__file__).parent / "setups.yml").read_text()
 )
-"""By service: what it exposes in setups that were not recorded."""
+"""Metrics by service that exist only in setups that were not recorded."""
 # Metrics of a version later than an old one that is recorded: its alerts are silent there.
 LATER = {"pg_replication_last_replay_seconds": "gauge", "pg_wal_size_bytes": "gauge"}
 RULES: list[dict[str, Any]] = [
@@ -102,7 +102,7 @@ EXPRESSIONS = list(expressions())
 
 
 def _newest() -> dict[str, Recording]:
-    """By service: recordings come in the order of their versions."""
+    """Return the newest recording by service; recordings are sorted by version."""
     return {recording.service: recording for recording in RECORDINGS}
 
 
@@ -111,7 +111,7 @@ NEWEST = _newest()
 
 @dataclass(frozen=True)
 class Findings:
-    """What is wrong where certain versions run beside each other."""
+    """Problems of one combination of versions."""
 
     missing: frozenset[str]
     without_series: frozenset[str]
@@ -121,7 +121,7 @@ class Findings:
 
 @cache
 def findings(older: Recording | None) -> Findings:
-    """Where the newest of all versions run, or an older one in the place of its newest."""
+    """Find the problems of the newest versions, or with one service at an older version."""
     running = NEWEST | ({older.service: older} if older else {})
     jobs = {
         JOBS[service]: _in_other_setups(service) | found.series()
@@ -147,7 +147,7 @@ def _in_other_setups(service: str) -> dict[str, Metric]:
 
 
 def news(older: Recording | None, kind: str) -> list[str]:
-    """What is wrong with an older version, and not with the newest ones anyway."""
+    """Return the problems of an older version that the newest ones do not have."""
     known = getattr(findings(None), kind) if older else frozenset()
     return sorted(getattr(findings(older), kind) - known)
 

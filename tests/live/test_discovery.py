@@ -94,14 +94,14 @@ def stack(
 
 
 def _listed(stack: Stack, *targets: str) -> contextlib.AbstractContextManager[dict[str, Any]]:
-    """The file with these targets, delivered as by an `up`."""
+    """Deliver the file with these targets as an `up` does."""
     files = stack.config_files("prometheus")
     groups = json.dumps([{"targets": list(targets)}] if targets else [])
     return edited(files, {**files["files"], FILE: groups})
 
 
 def _up(stack: Stack) -> dict[str, float]:
-    """The backends that Prometheus has now, by instance."""
+    """Return Prometheus' current backends, by instance."""
     return {
         series["metric"]["instance"]: float(series["value"][1]) for series in stack.query(FILLED)
     }

@@ -177,7 +177,7 @@ def refusing(stack: Stack, rules: str) -> Iterator[RefusingProxy]:
             self.end_headers()
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Nothing: pytest would show it."""
+            """Print nothing: pytest would show it."""
 
     networks = stack.container("prometheus").attrs["NetworkSettings"]["Networks"].values()
     gateway = next(network["Gateway"] for network in networks if network["Gateway"])

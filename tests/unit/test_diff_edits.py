@@ -28,7 +28,7 @@ BACKEND, ROUTES = "rules/backend.yml", "alertmanager.yml"
 
 @dataclass(frozen=True)
 class Case:
-    """An edit of a stack; what its report says, and what it does not."""
+    """Edit of a stack, with lines that its report has and lines that it does not have."""
 
     edit: Edit
     says: tuple[str, ...]
@@ -60,7 +60,7 @@ def resource(kind: str, name: str, change: Callable[[Any], Any], **fields: Any) 
 
 
 def nothing(_inputs: Any) -> None:
-    """Where a resource's options change alone."""
+    """Change no input, for cases that change only a resource's options."""
 
 
 def add_alert_at_the_top(content: Any) -> None:
@@ -532,7 +532,7 @@ def prod() -> Snapshot:
 
 
 @pytest.mark.parametrize("name", EDITS)
-def test_an_edit_is_told_for_what_it_is(name: str, prod: Snapshot) -> None:
+def test_report_of_edit_has_its_lines(name: str, prod: Snapshot) -> None:
     case = EDITS[name]
     found = stacks.printed(stacks.report(prod, case.edit(prod)))
     assert [words for words in case.says if words not in found] == [], found
@@ -550,12 +550,12 @@ def test_a_metric_more_in_the_allowlist_is_named() -> None:
 
 
 @pytest.mark.parametrize("name", EDITS)
-def test_the_way_back_is_told_as_well(name: str, prod: Snapshot) -> None:
+def test_report_of_reverted_edit_has_its_lines(name: str, prod: Snapshot) -> None:
     edited = EDITS[name].edit(prod)
     assert stacks.report(edited, prod).changes is stacks.report(prod, edited).changes
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])
-def test_a_stack_that_stays_as_it_is_takes_one_line(stack: str) -> None:
+def test_report_of_unchanged_stack_is_one_line(stack: str) -> None:
     same = stacks.stack(stack)
     assert stacks.printed(stacks.report(same, same, stack)) == f"{stack}: nothing changes\n"

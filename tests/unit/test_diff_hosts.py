@@ -20,7 +20,7 @@ MOVED: dict[str, Any] = {**SPREAD, "placement": {**SPREAD["placement"], "alertma
 BARE: dict[str, Any] = {"protectData": False}
 
 
-def test_a_moved_service_is_replaced_with_all_that_it_has() -> None:
+def test_moved_service_is_replaced_with_its_resources() -> None:
     steps = stacks.compared(
         stacks.with_settings(**SPREAD, **BARE), stacks.with_settings(**MOVED, **BARE)
     ).steps
@@ -29,7 +29,7 @@ def test_a_moved_service_is_replaced_with_all_that_it_has() -> None:
         assert "provider" in step.replaced_for
 
 
-def test_the_data_of_a_moved_service_is_told_to_be_lost() -> None:
+def test_moved_service_data_loss_is_reported() -> None:
     comparison = stacks.compared(
         stacks.with_settings(**SPREAD, **BARE), stacks.with_settings(**MOVED, **BARE)
     )
@@ -42,14 +42,14 @@ def test_the_data_of_a_moved_service_is_told_to_be_lost() -> None:
     assert f"is replaced: it moves from {FAR} to {THIRD}" in words
 
 
-def test_protected_data_stays_and_the_move_is_refused() -> None:
+def test_moved_service_with_protected_data_is_refused() -> None:
     before = stacks.with_settings(**SPREAD)
     words = stacks.printed(stacks.report(before, stacks.with_settings(**MOVED)))
     assert f"would be deleted on {FAR} and recreated, empty, on {THIRD}" in words
     assert "`up` refuses, and changes nothing" in words
 
 
-def test_a_host_that_becomes_another_engine_is_told() -> None:
+def test_host_with_another_engine_is_reported() -> None:
     hosts = {**HOSTS, FAR: {**HOSTS[FAR], "docker": "ssh://ops@10.0.0.9"}}
     before, after = (
         stacks.with_settings(**SPREAD),
@@ -62,14 +62,14 @@ def test_a_host_that_becomes_another_engine_is_told() -> None:
     assert "ssh://ops@10.0.0.9" in words
 
 
-def test_an_address_that_only_another_hosts_prometheus_asks_is_told() -> None:
-    """The first asks on its own host by name."""
+def test_target_address_of_another_hosts_prometheus_is_reported() -> None:
+    """Expect an address change only for the second Prometheus: the first uses a name."""
     after = stacks.with_settings(**{**SPREAD, "hostAddress": "10.0.0.7"})
     words = stacks.printed(stacks.report(stacks.with_settings(**SPREAD), after), Section.OTHER)
     assert "prometheus-2-config" in words
 
 
-def test_a_host_more_is_told() -> None:
+def test_added_host_is_reported() -> None:
     words = stacks.printed(
         stacks.report(stacks.stack(), stacks.with_settings(hosts={FAR: HOSTS[FAR]}))
     )
@@ -77,7 +77,7 @@ def test_a_host_more_is_told() -> None:
     assert f"node-exporter-{FAR}" in words
 
 
-def test_the_engines_state_knows_the_host_too() -> None:
+def test_moved_service_in_a_preview_names_both_hosts() -> None:
     urn = f"urn:pulumi:prod::vitalstream::{DOCKER_PROVIDER}::docker-{FAR}::an-id"
     found = resource(Address((CONTAINER,), "prometheus-2"), {"provider": urn})
     assert found.host == FAR
@@ -86,7 +86,7 @@ def test_the_engines_state_knows_the_host_too() -> None:
     )
 
 
-def test_a_target_that_moves_is_not_told_to_be_lost() -> None:
+def test_moved_target_is_not_reported_as_lost() -> None:
     words = stacks.printed(
         stacks.report(stacks.with_settings(**SPREAD), stacks.with_settings(**MOVED)),
         Section.COLLECTION,
@@ -95,7 +95,7 @@ def test_a_target_that_moves_is_not_told_to_be_lost() -> None:
     assert "no alert covers any more" not in words
 
 
-def test_the_exporter_of_another_host_does_not_stand_in() -> None:
+def test_replaced_exporter_ignores_other_hosts_exporters() -> None:
     before = stacks.with_settings(**SPREAD)
     more = stacks.with_settings(**SPREAD, limits={"node-exporter": {"cpus": 0.5}})
     words = stacks.printed(stacks.report(before, more), Section.INTERRUPTIONS)

@@ -54,7 +54,7 @@ def steps_of(document: dict[str, Any], name: str, kind: str = "") -> dict[str, A
 
 
 @pytest.mark.parametrize("name", [name for name in EDITS if name not in OF_ONE_SOURCE])
-def test_the_same_edit_has_the_same_sections_from_both_sources(
+def test_report_of_an_edit_from_preview_and_base_has_equal_sections(
     name: str, prod: Snapshot, tmp_path: Path
 ) -> None:
     after = replace(EDITS[name].edit(prod), settings=None)
@@ -66,7 +66,7 @@ def test_the_same_edit_has_the_same_sections_from_both_sources(
     assert planned.changes is rendered.changes
 
 
-def test_what_stays_as_it_is_takes_one_line(prod: Snapshot, tmp_path: Path) -> None:
+def test_report_of_unchanged_preview_is_one_line(prod: Snapshot, tmp_path: Path) -> None:
     found = report_of(previews.document(stacks.compared(prod, prod)), tmp_path)
     assert stacks.printed(found) == "prod: nothing changes\n"
 
@@ -78,7 +78,7 @@ def whole(prod: Snapshot) -> dict[str, Any]:
 def changed(
     document: dict[str, Any], name: str, kind: str, outputs: dict[str, Any], *reasons: str
 ) -> dict[str, Any]:
-    """As after `--refresh`, where somebody changed what runs."""
+    """Add a manual change, as after `--refresh`."""
     step = steps_of(document, name, kind)
     step |= {"op": "update", "diffReasons": list(reasons)}
     step["oldState"]["outputs"] = {**step["oldState"]["outputs"], **outputs}
@@ -86,7 +86,7 @@ def changed(
     return document
 
 
-def test_a_file_changed_by_hand_is_told_as_such(prod: Snapshot, tmp_path: Path) -> None:
+def test_drift_of_a_file_is_reported(prod: Snapshot, tmp_path: Path) -> None:
     document = whole(prod)
     files = steps_of(document, "prometheus-config")["oldState"]["inputs"]["files"]
     text = files["rules/backend.yml"].replace("ratio_rate5m > 5", "ratio_rate5m > 50")
@@ -98,7 +98,7 @@ def test_a_file_changed_by_hand_is_told_as_such(prod: Snapshot, tmp_path: Path) 
     assert "threshold: > 50 -> > 5" in found
 
 
-def test_a_dashboard_changed_by_hand_is_told_as_such(prod: Snapshot, tmp_path: Path) -> None:
+def test_drift_of_a_dashboard_is_reported(prod: Snapshot, tmp_path: Path) -> None:
     document = whole(prod)
     content = json.loads(steps_of(document, "redis", DASHBOARD)["oldState"]["inputs"]["configJson"])
     title = content["panels"][0]["title"]
@@ -112,14 +112,14 @@ def test_a_dashboard_changed_by_hand_is_told_as_such(prod: Snapshot, tmp_path: P
     assert found.count("panel ") == 1
 
 
-def test_a_limit_changed_by_hand_is_told_as_such(prod: Snapshot, tmp_path: Path) -> None:
+def test_drift_of_a_limit_is_reported(prod: Snapshot, tmp_path: Path) -> None:
     document = changed(whole(prod), "grafana", CONTAINER, {"memory": 64}, "memory")
     found = stacks.printed(report_of(document, tmp_path))
     assert "Container grafana was changed: memory" in found
     assert "memory: 64 -> 512" in found
 
 
-def test_a_container_removed_by_hand_is_told_as_such(prod: Snapshot, tmp_path: Path) -> None:
+def test_drift_of_a_removed_container_is_reported(prod: Snapshot, tmp_path: Path) -> None:
     document = whole(prod)
     step = steps_of(document, "redis-exporter", CONTAINER)
     document["steps"].insert(0, {**step, "op": "refresh"})
@@ -130,20 +130,20 @@ def test_a_container_removed_by_hand_is_told_as_such(prod: Snapshot, tmp_path: P
     assert "Container redis-exporter was removed; it is recreated" in found
 
 
-def test_a_refresh_that_found_nothing_is_nothing(prod: Snapshot, tmp_path: Path) -> None:
+def test_refresh_without_drift_reports_nothing(prod: Snapshot, tmp_path: Path) -> None:
     document = whole(prod)
     document["steps"] += [{**step, "op": "refresh"} for step in document["steps"]]
     assert not report_of(document, tmp_path).changes
 
 
-def test_an_update_without_a_difference_is_one_of_secrets(prod: Snapshot, tmp_path: Path) -> None:
+def test_update_without_visible_change_is_a_secret_change(prod: Snapshot, tmp_path: Path) -> None:
     document = changed(whole(prod), "postgres-exporter-config", CONFIG_FILES, {})
     found = stacks.printed(report_of(document, tmp_path))
     assert "INTERRUPTS postgres-exporter is restarted to read its files" in found
     assert "because of secret files" in found
 
 
-def test_an_update_that_nothing_explains_is_still_told(prod: Snapshot, tmp_path: Path) -> None:
+def test_update_without_explanation_is_reported(prod: Snapshot, tmp_path: Path) -> None:
     document = whole(prod)
     step = next(one for one in document["steps"] if "Folder" in one["urn"])
     step |= {"op": "update", "diffReasons": []}
@@ -151,14 +151,14 @@ def test_an_update_that_nothing_explains_is_still_told(prod: Snapshot, tmp_path:
     assert "Folder folder updated" in stacks.printed(report_of(document, tmp_path))
 
 
-def test_a_step_that_is_not_known_is_an_update(prod: Snapshot, tmp_path: Path) -> None:
+def test_step_of_unknown_kind_is_an_update(prod: Snapshot, tmp_path: Path) -> None:
     document = changed(whole(prod), "grafana", CONTAINER, {}, "memory")
     steps_of(document, "grafana", CONTAINER)["op"] = "something-new"
     comparison = preview.compare(previews.write(tmp_path, document))
     assert [step.op for step in comparison.steps.values()] == [Op.UPDATE]
 
 
-def test_the_engines_own_resources_are_no_change(prod: Snapshot, tmp_path: Path) -> None:
+def test_engine_internal_resources_are_ignored(prod: Snapshot, tmp_path: Path) -> None:
     document = whole(prod)
     base = "urn:pulumi:prod::vitalstream::pulumi"
     for name in ("pulumi:Stack::vitalstream-prod", "providers:pulumi-python::default"):
@@ -174,9 +174,7 @@ EXITED = (
 )
 
 
-def test_a_plugin_stopped_after_all_was_planned_fails_no_preview(
-    prod: Snapshot, tmp_path: Path
-) -> None:
+def test_plugin_stopped_after_the_plan_is_a_note(prod: Snapshot, tmp_path: Path) -> None:
     document = whole(prod)
     document["diagnostics"] = [{"message": EXITED, "severity": "error"}] * 2
     found = report_of(document, tmp_path)
@@ -185,7 +183,7 @@ def test_a_plugin_stopped_after_all_was_planned_fails_no_preview(
     assert "The engine stopped pulumi-resource-grafana after" in stacks.printed(found)
 
 
-def test_a_plugin_that_crashed_fails_the_preview(prod: Snapshot, tmp_path: Path) -> None:
+def test_plugin_crash_fails_the_report(prod: Snapshot, tmp_path: Path) -> None:
     document = whole(prod)
     others = {"message": "error: error reading from server: EOF\n", "severity": "error"}
     document["diagnostics"] = [{"message": EXITED, "severity": "error"}, others]
@@ -194,9 +192,7 @@ def test_a_plugin_that_crashed_fails_the_preview(prod: Snapshot, tmp_path: Path)
     assert "error reading from server: EOF" in stacks.printed(found)
 
 
-def test_a_plugin_that_crashed_before_anything_was_planned_fails_the_preview(
-    prod: Snapshot, tmp_path: Path
-) -> None:
+def test_plugin_crash_before_the_plan_fails_the_report(prod: Snapshot, tmp_path: Path) -> None:
     document = whole(prod)
     document["diagnostics"] = [{"message": EXITED, "severity": "error"}]
     del document["changeSummary"]
@@ -205,7 +201,7 @@ def test_a_plugin_that_crashed_before_anything_was_planned_fails_the_preview(
     assert "exited prematurely" in stacks.printed(found)
 
 
-def test_a_preview_that_failed_is_told_in_its_words(prod: Snapshot, tmp_path: Path) -> None:
+def test_failed_preview_is_quoted(prod: Snapshot, tmp_path: Path) -> None:
     document = whole(prod)
     document["diagnostics"] = [
         {"message": "warning: words", "severity": "warning"},
@@ -241,7 +237,7 @@ def without_sames(text: str) -> str:
         (without_sames, "Add --show-sames"),
     ],
 )
-def test_a_file_that_is_no_whole_preview_is_refused(
+def test_incomplete_preview_file_is_refused(
     spoil: Any, words: str, prod: Snapshot, tmp_path: Path
 ) -> None:
     path = previews.write(tmp_path, whole(prod))
@@ -250,13 +246,13 @@ def test_a_file_that_is_no_whole_preview_is_refused(
         preview.compare(path)
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_missing_preview_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(DiffError, match="cannot be read"):
         preview.compare(tmp_path / "none.json")
 
 
-def test_routes_that_are_secret_are_told_not_to_be_read(tmp_path: Path) -> None:
-    """As versions had them that kept the file with the heartbeat's address as a secret."""
+def test_secret_routes_are_reported_as_unreadable(tmp_path: Path) -> None:
+    """Use the routes of a version that kept the whole file secret."""
 
     def as_secret(text: str) -> Callable[[dict[str, Any]], None]:
         def change(inputs: dict[str, Any]) -> None:

@@ -85,7 +85,7 @@ def _make(
     clients: Clients, config: program.StackConfig, plan: Plan, report: Report
 ) -> tuple[program.Registration, ...]:
     creator = LocalCreator(clients, plan.left_out, report)
-    with _patient_loops(), _said_before():
+    with _patient_loops(), _without_repeated_warnings():
         try:
             return tuple(program.run(plan.stack, config, creator))
         except program.ProgramError:
@@ -157,7 +157,7 @@ def _patient_loops() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _said_before() -> Iterator[None]:
+def _without_repeated_warnings() -> Iterator[None]:
     """Drop the program's repeated warnings: the run that made the plan has printed them."""
 
     def not_a_warning(record: logging.LogRecord) -> bool:
