@@ -202,7 +202,10 @@ def test_runbooks_in_a_folder_of_the_house_are_a_path_and_no_link(
             "vitalstream:language = \"de\" is wrong: input should be 'en' or 'tr'",
         ),
         ({"instanceNames": {"db-1": "Ward"}}, "is not host:port"),
-        ({"instanceNames": {"db-1:5432": " "}}, "is not a name for messages"),
+        (
+            {"instanceNames": {"db-1:5432": " "}},
+            "60 characters at most; fix: edit vitalstream:instanceNames in Pulumi.test.yaml",
+        ),
         ({"instanceNames": {"db-1:5432": "a\nb"}}, "is not a name for messages"),
     ],
 )
