@@ -9,6 +9,7 @@ from components.rules import (
     scrape_jobs,
     selection,
     slo,
+    translation,
 )
 from components.rules.overrides import AlertOverride
 from components.rules.rule_set import RuleSet
@@ -23,7 +24,8 @@ def stack_rules(settings: Settings) -> RuleSet:
     lacks, and for the alert on missing backups where no data is protected.
     """
     unasked = {} if settings.protect_data else {"BackupMissing": AlertOverride(enabled=False)}
-    rules = overrides.apply(RuleSet.shipped(), {**unasked, **settings.alerts})
+    rules = translation.apply(RuleSet.shipped(), settings.language)
+    rules = overrides.apply(rules, {**unasked, **settings.alerts})
     rules = slo.apply(rules, settings.slo_objective)
     rules = certificate_expiry.apply(rules, settings.served_certificates)
     rules = rules.only(

@@ -79,12 +79,14 @@ def _fix(stack: str, wrong: WrongSetting) -> str:
     annotation = schema.type_of(key)
     if annotation is None:
         return f"pulumi config rm {path} --stack {stack}"
-    if wrong.remove:
+    # An address is no part of a path on the command line.
+    by_hand = any("." in part or ":" in part for part in rest)
+    if wrong.remove and not by_hand:
         return f"pulumi config rm --path '{schema.pulumi_path(path)}' --stack {stack}"
     value = None if wrong.value is None or wrong.value.hidden else wrong.value.value
     # A secret is asked for at the prompt: on the command line it would stay in the shell's history.
     if is_secret(type_at(annotation, rest)):
         return fixes.set_secret(path, stack)
-    if not rest and schema.is_structure(key):
+    if by_hand or (not rest and schema.is_structure(key)):
         return f"edit {schema.NAMESPACE}:{key} in Pulumi.{stack}.yaml; Pulumi.yaml describes it"
     return fixes.set_value(path, fixes.own_value(wrong.path, value), stack)

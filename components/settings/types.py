@@ -224,6 +224,14 @@ def _authorities(text: str) -> str:
     return text
 
 
+def _instance_name(text: str) -> str:
+    if not text.strip() or len(text) > 60 or not text.isprintable():
+        raise ValueError(
+            "is not a name for messages, such as Ward database: one line, 60 characters at most"
+        )
+    return text
+
+
 def number(value: Any) -> Any:
     # `true` is a number to Python; to a reader of the stack file it is a mistake.
     if isinstance(value, bool):
@@ -235,6 +243,7 @@ Duration = Annotated[str, AfterValidator(_duration)]
 OptionalDuration = Annotated[str, AfterValidator(lambda text: _duration(text) if text else text)]
 Size = Annotated[str, AfterValidator(_size)]
 BodySize = Annotated[str, AfterValidator(_body_size)]
+InstanceName = Annotated[str, AfterValidator(_instance_name)]
 RunbookBase = Annotated[str, AfterValidator(_runbook_base)]
 SampleLimit = Annotated[int, BeforeValidator(number), Field(ge=1_000, le=10_000_000)]
 Memory = Annotated[str, AfterValidator(_memory)]

@@ -15,6 +15,7 @@ from components.rules.overrides import PROD
 from components.rules.rule_set import RuleSet
 from components.settings import in_house, receivers
 from components.settings.discovery import groups_of
+from components.settings.instance_names import unknown_instances
 from components.settings.receivers import CHANNELS
 from components.settings.settings import Settings
 from components.user_files.paths import PROJECT_DIR
@@ -42,6 +43,7 @@ def _all(settings: Settings) -> Iterator[str]:
     yield from ignored_settings(settings)
     yield from traffic_between_hosts(settings)
     yield from unresolvable_targets(settings)
+    yield from names_of_nothing(settings)
 
 
 def open_ports(settings: Settings) -> Iterator[str]:
@@ -255,3 +257,13 @@ def unresolvable_targets(settings: Settings) -> list[str]:
         and names
         and not settings.hosts[host].application_networks
     ]
+
+
+def names_of_nothing(settings: Settings) -> Iterator[str]:
+    """Yield a warning for each named instance that is not monitored."""
+    for instance in unknown_instances(settings):
+        yield (
+            f"vitalstream:instanceNames has {instance}, which is the address of no target: the "
+            f"name {settings.instance_names[instance]} is shown nowhere; `pulumi config rm --path "
+            f"'instanceNames[\"{instance}\"]' --stack {settings.stack}`, or correct the address"
+        )

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import docker
 import requests
 
-from components.alertmanager import alertmanager
 from components.alertmanager.receivers import CONFIG_DIR
+from components.alertmanager.templates import render_templates
 from components.docker.container import container_name
 from components.settings.settings import Settings
 from tests.live import stack as stacks
@@ -36,7 +36,7 @@ def running(client: docker.DockerClient, settings: Settings, config: str) -> Ite
             network_mode="host",
         )
         try:
-            templates = alertmanager.render_templates(settings)
+            templates = render_templates(settings)
             files = {"alertmanager.yml": config, "notifications.tmpl": templates}
             container.put_archive(CONFIG_DIR, _archive(files))
             container.start()

@@ -46,6 +46,15 @@ FAST_ALERTS = {
     "DiskSpaceLow": {"threshold": 10, "for": f"{FAST_DELAY}s"},
     "GrafanaDown": {"enabled": False},
 }
+# What people call what the fast stack monitors, and two backends of the one that loses Prometheus:
+# one that is not there, and another that answers.
+NAMES = {"postgres:5432": "Ward database", "node-exporter:9100": "Ward host"}
+TURKISH = {
+    "language": "tr",
+    "timezone": "Europe/Istanbul",
+    "backendTargets": ["backend:8000", "alertmanager:9093"],
+    "instanceNames": {"backend:8000": "3. servis sunucusu"},
+}
 # By what is done: the alert that follows, and who hears of it.
 EXPECTED = {
     "answers of 500": Expected("HighErrorRate", LATER_DELAY, (CRITICAL, MAIL, BACKEND)),

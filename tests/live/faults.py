@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -174,6 +174,17 @@ class SmallDisk:
             yield time.time()
         finally:
             file.unlink(missing_ok=True)
+
+
+def full_disks(disks: Sequence[SmallDisk]) -> Fault:
+    """All of them full at once."""
+
+    @contextlib.contextmanager
+    def fault(stack: Stack) -> Iterator[float]:
+        with contextlib.ExitStack() as filled:
+            yield max([filled.enter_context(disk.full(stack)) for disk in disks])
+
+    return fault
 
 
 class NoDiskError(Exception):
