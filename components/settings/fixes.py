@@ -49,6 +49,7 @@ _FILLED = {
     ),
     "redisAddress": _Fills(6379, "redisUser", secret="redisPassword"),
     "backendTargets.*": _Fills(8000),
+    "backend.*.targets.*": _Fills(8000, "backend.*.username", secret="backend.*.password"),
     "mailSmarthost": _Fills(587, "mailUsername", secret="mailPassword"),
     "grafana.database.address": _Fills(
         5432,

@@ -149,7 +149,7 @@ def even_alertmanagers(settings: Settings) -> list[str]:
 def no_targets_in_files(settings: Settings) -> list[str]:
     """What pages as soon as it is live, and is no fault of the settings."""
     paths = settings.backend_target_files
-    if settings.backend_targets or settings.backend_dns or not paths:
+    if settings.backend_targets or settings.backend_dns or settings.backend or not paths:
         return []
     if "backend" not in settings.watch:
         return []
@@ -165,11 +165,14 @@ def ignored_settings(settings: Settings) -> Iterator[str]:
     """Settings of what is not watched, which nothing reads."""
     if "backend" not in settings.watch:
         for key, value in (
+            ("backend", settings.backend),
             ("backendDns", settings.backend_dns),
             ("backendTargetFiles", settings.backend_target_files),
         ):
             if value:
                 yield f"vitalstream:{key} is set, and the backend is not watched: nothing reads it."
+    if settings.probes and "probes" not in settings.watch:
+        yield "vitalstream:probes is set, and `watch` has no probes: nothing asks them."
     for kind in settings.servers:
         if kind not in settings.watch:
             yield f"vitalstream:servers.{kind} is set, but {kind} is not monitored: it is ignored."
@@ -210,12 +213,13 @@ def gossip_between_hosts(settings: Settings) -> list[str]:
 
 def unresolvable_targets(settings: Settings) -> list[str]:
     """Targets by a name that only Docker's networks on another host know, in words."""
-    listed = settings.backend_targets if "backend" in settings.watch else ()
+    groups = [target for group in settings.backend.values() for target in group.targets]
+    listed = [*settings.backend_targets, *groups] if "backend" in settings.watch else ()
     names = [target for target in listed if "." not in target.rpartition(":")[0]]
     return [
-        f"{name} on the host {host} asks for {', '.join(names)} (vitalstream:backendTargets), "
-        "which no network of Docker's there makes known: give addresses that every host reaches, "
-        f"or hosts.{host}.applicationNetworks"
+        f"{name} on the host {host} asks for {', '.join(names)} (vitalstream:backendTargets or "
+        "backend), which no network of Docker's there makes known: give addresses that every host "
+        f"reaches, or hosts.{host}.applicationNetworks"
         for name in settings.replicas("prometheus")
         if (host := settings.host_of(name))
         and names

@@ -75,7 +75,7 @@ def test_loopback_as_a_target_is_refused_with_what_to_write(
     target = [one.format(host) for one in value] if isinstance(value, list) else value.format(host)
     message = refused({key: target})
     assert "is the asking container itself, and not this machine" in message
-    assert "or this machine's address (192.168.1.10:" in message
+    assert "write host.docker.internal:" in message
 
 
 @pytest.mark.parametrize("password", ["canary-${HOME}-9f", "canary-$__file{/etc/x}"])
