@@ -64,6 +64,8 @@ _FILLED = {
     ),
     "thanos.endpoint": _Fills(form="host"),
     "publicUrls.*": _Fills(form="url"),
+    "probes.*.url": _Fills(user="probes.*.username", secret="probes.*.password", form="url"),
+    "probes.*.tcp": _Fills(443),
     "publicHost": _Fills(form="host"),
     "imageRegistryMirror": _Fills(form="host/path"),
 }

@@ -20,7 +20,7 @@ from components.settings.backend_groups import BackendGroup, GroupName
 from components.settings.discovery import DnsSource
 from components.settings.endpoints import ReachSettings
 from components.settings.federation import FederationSource
-from components.settings.passwords import OptionalPassword
+from components.settings.passwords import OptionalServerPassword
 from components.settings.probes import Probe, ProbeName
 from components.settings.scrape_jobs import ScrapeJob
 from components.settings.servers import Server, ServerKind, ServerName
@@ -51,10 +51,10 @@ class WatchSettings(ReachSettings):
     postgres_user: Login = "postgres_exporter"
     postgres_sslmode: Literal["disable", "require", "verify-ca", "verify-full"] = "disable"
     # Checked also by default: it is required where PostgreSQL is watched.
-    postgres_password: OptionalPassword = Field(default=SecretStr(""), validate_default=True)
+    postgres_password: OptionalServerPassword = Field(default=SecretStr(""), validate_default=True)
     redis_address: ServiceAddress = "redis:6379"
     redis_user: OptionalLogin = ""
-    redis_password: OptionalPassword = SecretStr("")
+    redis_password: OptionalServerPassword = SecretStr("")
 
     # They have secrets in them.
     scrape_jobs: tuple[ScrapeJob, ...] = Field(default=(), repr=False)

@@ -14,7 +14,9 @@ from components.rules import selection
 from components.rules.overrides import PROD
 from components.rules.rule_set import RuleSet
 from components.settings.discovery import groups_of
+from components.settings.passwords import weakness
 from components.settings.settings import Settings
+from components.user_files import dashboards
 from components.user_files.paths import PROJECT_DIR
 
 EXPIRY_DAYS = 30
@@ -30,6 +32,8 @@ def warnings(settings: Settings) -> Iterator[str]:
 def _all(settings: Settings) -> Iterator[str]:
     yield from open_ports(settings)
     yield from docker_in_clear_text(settings)
+    yield from weak_passwords(settings)
+    yield from dashboards_that_stay_empty(settings)
     yield from missing_receivers(settings)
     yield from unnoticed_in_prod(settings)
     yield from disabled_alerts(settings)
@@ -55,12 +59,36 @@ def open_ports(settings: Settings) -> Iterator[str]:
 
 def docker_in_clear_text(settings: Settings) -> Iterator[str]:
     """Yield a warning for a Docker Engine that asks for no certificate."""
+    if settings.docker_cert_path:
+        return
     if re.match(r"(?:tcp|http)://(?!127\.|localhost|\[::1\])", settings.docker_host):
         yield (
             f"vitalstream:dockerHost is {settings.docker_host}, without certificates: whoever "
-            "reaches that port is root there; use ssh://USER@HOST, or a host of vitalstream:hosts "
-            "with certPath"
+            "reaches that port is root there; use ssh://USER@HOST, or TLS with `pulumi config set "
+            f"dockerCertPath FOLDER --stack {settings.stack}` (ca.pem, cert.pem and key.pem)"
         )
+
+
+def weak_passwords(settings: Settings) -> Iterator[str]:
+    """Yield a warning for each weak password of a server that is not this program's to set."""
+    passwords = {
+        "postgresPassword": settings.postgres_password,
+        "redisPassword": settings.redis_password,
+        **{
+            f"servers.{kind}.{name}.password": server.password
+            for kind, servers in settings.servers.items()
+            for name, server in servers.items()
+        },
+    }
+    for key, password in passwords.items():
+        if password.get_secret_value() and (problem := weakness(password)):
+            yield f"vitalstream:{key} {problem}; change it on the server, then here"
+
+
+def dashboards_that_stay_empty(settings: Settings) -> Iterator[str]:
+    """Yield a warning for each own dashboard that needs what this Grafana does not have."""
+    for warning in dashboards.warnings(settings.dashboards_folder):
+        yield f"vitalstream:dashboardsFolder: {warning}"
 
 
 def missing_receivers(settings: Settings) -> list[str]:
