@@ -16,6 +16,7 @@ from pulumi.runtime import settings as runtime_settings
 
 from components.catalog import replicas
 from components.catalog.images import IMAGES
+from components.catalog.networks import HOST_NAME
 from components.common.quantities import go_duration, memory_mebibytes
 from components.docker import api_version, health_report
 from components.docker.engines import Engine, engine_of
@@ -57,7 +58,8 @@ class ContainerSpec:
     `probe` is a shell command that succeeds once the service serves. A service with a `port` is
     published, if the settings publish it, at the address and port that they set for `published_as`,
     which differs from the service behind a balancer. `image` is its key in the table of images,
-    where that is not the service's own name.
+    where that is not the service's own name. With `knows_host` the Docker host has the name
+    `HOST_NAME` in the container.
     """
 
     service: str
@@ -73,6 +75,7 @@ class ContainerSpec:
     tmpfs: Mapping[str, str] = field(default_factory=dict)
     pid_mode: str | None = None
     dns_opts: Sequence[str] = ()
+    knows_host: bool = False
     stop_seconds: int = 10
     wait_seconds: int = 60
 
@@ -171,6 +174,9 @@ def hardened_container(
         security_opts=[*(["label=disable"] if spec.pid_mode else []), "no-new-privileges:true"],
         pid_mode=spec.pid_mode,
         dns_opts=list(spec.dns_opts) or None,
+        hosts=[docker.ContainerHostArgs(host=HOST_NAME, ip="host-gateway")]
+        if spec.knows_host
+        else None,
         ulimits=[_ulimit("nofile", MAX_OPEN_FILES), _ulimit("nproc", MAX_PROCESSES)],
         init=True,
         # Restarts after a reboot and without a limit of attempts: `on-failure` does neither.

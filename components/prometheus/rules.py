@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from components.prometheus import backend_groups
 from components.rules import (
     certificate_expiry,
     federation_labels,
@@ -28,6 +29,7 @@ def stack_rules(settings: Settings) -> RuleSet:
     rules = overrides.apply(rules, {**unasked, **settings.alerts})
     rules = slo.apply(rules, settings.slo_objective)
     rules = certificate_expiry.apply(rules, settings.served_certificates)
+    rules = backend_groups.without_requests(rules, settings.backend)
     rules = rules.only(
         selection.select(
             rules.files,

@@ -49,6 +49,7 @@ _FILLED = {
     ),
     "redisAddress": _Fills(6379, "redisUser", secret="redisPassword"),
     "backendTargets.*": _Fills(8000),
+    "backend.*.targets.*": _Fills(8000, "backend.*.username", secret="backend.*.password"),
     "mailSmarthost": _Fills(587, "mailUsername", secret="mailPassword"),
     "grafana.database.address": _Fills(
         5432,
@@ -63,6 +64,8 @@ _FILLED = {
     ),
     "thanos.endpoint": _Fills(form="host"),
     "publicUrls.*": _Fills(form="url"),
+    "probes.*.url": _Fills(user="probes.*.username", secret="probes.*.password", form="url"),
+    "probes.*.tcp": _Fills(443),
     "publicHost": _Fills(form="host"),
     "imageRegistryMirror": _Fills(form="host/path"),
 }

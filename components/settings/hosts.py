@@ -27,7 +27,7 @@ from components.settings.types import (
 
 GOSSIP_PORT = 9094
 _ENDS_AT_DOCKER = re.compile(r"tcp://(?:127\.|localhost\b|\[::1\])")
-PLACED_EXPORTERS = tuple(found.service for found in EXPORTERS if found.of_application)
+PLACED_EXPORTERS = tuple(found.service for found in EXPORTERS if found.service != NODE_EXPORTER)
 
 
 def _host_key(text: str) -> str:
@@ -112,7 +112,7 @@ class HostSettings(ReplicaSettings):
 
     def names_of(self, exporter: Exporter) -> tuple[str, ...]:
         """Return the names of an exporter's instances: one, or one per host for node_exporter."""
-        hosts = (MAIN,) if exporter.of_application else (MAIN, *self.hosts)
+        hosts = (MAIN, *self.hosts) if exporter.service == NODE_EXPORTER else (MAIN,)
         return tuple(
             replica_names.node_exporter(host) if host else exporter.service for host in hosts
         )

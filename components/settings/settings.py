@@ -91,6 +91,7 @@ class Settings(RoutingSettings):
     thanos_secret_key: OneLine = SecretStr("")
 
     docker_host: DockerHost = "unix:///var/run/docker.sock"
+    docker_cert_path: str = ""
     application_networks: tuple[NetworkName, ...] = ()
     network_pool: NetworkPool = ""
 
@@ -182,6 +183,14 @@ class Settings(RoutingSettings):
         if thanos and (problem := thanos_settings.key_problem(key, thanos)):
             raise ValueError(problem)
         return key
+
+    @field_validator("docker_cert_path")
+    @classmethod
+    def _validate_docker_cert_path(cls, path: str, info: ValidationInfo) -> str:
+        docker = info.data.get("docker_host", "tcp://")
+        if path and not docker.startswith("tcp://"):
+            raise ValueError(f"is of no use with dockerHost {docker}: it is for tcp://")
+        return path
 
     @field_validator("application_networks")
     @classmethod

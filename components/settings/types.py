@@ -99,9 +99,9 @@ def service_address(text: str) -> str:
     host, _, port = text.rpartition(":")
     if host == "localhost" or re.fullmatch(r"127\.[0-9.]+|\[::1\]|0\.0\.0\.0", host):
         raise ValueError(
-            "is the asking container itself, and not this machine: write the service's container "
-            f"(postgres:{port}, on one of applicationNetworks) or this machine's address "
-            f"(192.168.1.10:{port})"
+            "is the asking container itself, and not this machine: write "
+            f"host.docker.internal:{port}, where the service listens on more than 127.0.0.1, or "
+            f"the service's container (postgres:{port}, on one of applicationNetworks)"
         )
     return text
 

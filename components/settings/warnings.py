@@ -17,7 +17,9 @@ from components.settings import in_house, receivers
 from components.settings.discovery import groups_of
 from components.settings.instance_names import unknown_instances
 from components.settings.receivers import CHANNELS
+from components.settings.passwords import weakness
 from components.settings.settings import Settings
+from components.user_files import dashboards
 from components.user_files.paths import PROJECT_DIR
 
 EXPIRY_DAYS = 30
@@ -33,6 +35,8 @@ def warnings(settings: Settings) -> Iterator[str]:
 def _all(settings: Settings) -> Iterator[str]:
     yield from open_ports(settings)
     yield from docker_in_clear_text(settings)
+    yield from weak_passwords(settings)
+    yield from dashboards_that_stay_empty(settings)
     yield from missing_receivers(settings)
     yield from plain_http(settings)
     yield from unnoticed_in_prod(settings)
@@ -60,12 +64,36 @@ def open_ports(settings: Settings) -> Iterator[str]:
 
 def docker_in_clear_text(settings: Settings) -> Iterator[str]:
     """Yield a warning for a Docker Engine that asks for no certificate."""
+    if settings.docker_cert_path:
+        return
     if re.match(r"(?:tcp|http)://(?!127\.|localhost|\[::1\])", settings.docker_host):
         yield (
             f"vitalstream:dockerHost is {settings.docker_host}, without certificates: whoever "
-            "reaches that port is root there; use ssh://USER@HOST, or a host of vitalstream:hosts "
-            "with certPath"
+            "reaches that port is root there; use ssh://USER@HOST, or TLS with `pulumi config set "
+            f"dockerCertPath FOLDER --stack {settings.stack}` (ca.pem, cert.pem and key.pem)"
         )
+
+
+def weak_passwords(settings: Settings) -> Iterator[str]:
+    """Yield a warning for each weak password of a server that is not this program's to set."""
+    passwords = {
+        "postgresPassword": settings.postgres_password,
+        "redisPassword": settings.redis_password,
+        **{
+            f"servers.{kind}.{name}.password": server.password
+            for kind, servers in settings.servers.items()
+            for name, server in servers.items()
+        },
+    }
+    for key, password in passwords.items():
+        if password.get_secret_value() and (problem := weakness(password)):
+            yield f"vitalstream:{key} {problem}; change it on the server, then here"
+
+
+def dashboards_that_stay_empty(settings: Settings) -> Iterator[str]:
+    """Yield a warning for each own dashboard that needs what this Grafana does not have."""
+    for warning in dashboards.warnings(settings.dashboards_folder):
+        yield f"vitalstream:dashboardsFolder: {warning}"
 
 
 def missing_receivers(settings: Settings) -> list[str]:
@@ -174,7 +202,7 @@ def even_alertmanagers(settings: Settings) -> list[str]:
 def no_targets_in_files(settings: Settings) -> list[str]:
     """Return a warning if no target file has a target: BackendDown fires at once."""
     paths = settings.backend_target_files
-    if settings.backend_targets or settings.backend_dns or not paths:
+    if settings.backend_targets or settings.backend_dns or settings.backend or not paths:
         return []
     if "backend" not in settings.watch:
         return []
@@ -190,6 +218,7 @@ def ignored_settings(settings: Settings) -> Iterator[str]:
     """Settings of what is not watched, which nothing reads."""
     if "backend" not in settings.watch:
         for key, value in (
+            ("backend", settings.backend),
             ("backendDns", settings.backend_dns),
             ("backendTargetFiles", settings.backend_target_files),
         ):
@@ -206,6 +235,8 @@ def ignored_settings(settings: Settings) -> Iterator[str]:
             "vitalstream:keepAllMetrics is replaced by keepOnlyWhatIsRead, which says the same "
             f"already: `pulumi config rm keepAllMetrics --stack {settings.stack}`"
         )
+    if settings.probes and "probes" not in settings.watch:
+        yield "vitalstream:probes is set, and `watch` has no probes: nothing asks them."
     for kind in settings.servers:
         if kind not in settings.watch:
             yield f"vitalstream:servers.{kind} is set, but {kind} is not monitored: it is ignored."
@@ -246,12 +277,13 @@ def gossip_between_hosts(settings: Settings) -> list[str]:
 
 def unresolvable_targets(settings: Settings) -> list[str]:
     """Targets by a name that only Docker's networks on another host know, in words."""
-    listed = settings.backend_targets if "backend" in settings.watch else ()
+    groups = [target for group in settings.backend.values() for target in group.targets]
+    listed = [*settings.backend_targets, *groups] if "backend" in settings.watch else ()
     names = [target for target in listed if "." not in target.rpartition(":")[0]]
     return [
-        f"{name} on the host {host} asks for {', '.join(names)} (vitalstream:backendTargets), "
-        "which no network of Docker's there makes known: give addresses that every host reaches, "
-        f"or hosts.{host}.applicationNetworks"
+        f"{name} on the host {host} asks for {', '.join(names)} (vitalstream:backendTargets or "
+        "backend), which no network of Docker's there makes known: give addresses that every host "
+        f"reaches, or hosts.{host}.applicationNetworks"
         for name in settings.replicas("prometheus")
         if (host := settings.host_of(name))
         and names

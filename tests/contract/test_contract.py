@@ -37,6 +37,8 @@ JOBS = {
     **{service: service for service in thanos.SERVICES},
     **{exporter.service: exporter.job for exporter in EXPORTERS},
 }
+# What the program gives the targets of a job beside `job` and `instance`.
+TARGET_LABELS = {"backend": frozenset(("component",)), "probe": frozenset(("target", "tier"))}
 RECORDINGS = load()
 EXEMPTIONS: list[dict[str, str]] = yaml.safe_load(
     (Path(__file__).parent / "exemptions.yml").read_text()
@@ -129,7 +131,7 @@ def findings(older: Recording | None) -> Findings:
     }
     missing, without_series, faults, not_shown = set(), set(), set(), set()
     for expression in EXPRESSIONS:
-        reader = Reader(jobs, RECORDED)
+        reader = Reader(jobs, RECORDED, target_labels=TARGET_LABELS)
         labels = reader.read(expression.text)
         missing |= {*reader.missing}
         faults |= {f"{expression.where}: {fault}" for fault in reader.faults}

@@ -239,7 +239,9 @@ def test_stack_host_is_that_of_its_settings(tmp_path: Path) -> None:
     (tmp_path / "Pulumi.yaml").write_text(declared)
     (tmp_path / "Pulumi.far.yaml").write_text("config: {'vitalstream:dockerHost': ssh://me@far}")
     (tmp_path / "Pulumi.near.yaml").write_text("config: {}")
-    hosts = {name: connections.docker_host(name, tmp_path) for name in ("far", "near", "unknown")}
+    hosts = {
+        name: connections.main_engine(name, tmp_path).url for name in ("far", "near", "unknown")
+    }
     assert hosts == {
         "far": "ssh://me@far",
         "near": "unix:///var/run/docker.sock",

@@ -63,10 +63,24 @@ def test_secret_at_any_path_becomes_a_file(
 ) -> None:
     found = settings(secret_keys=SECRET, scrapeJobs=[{**NGINX, **job}])
     _, secrets, text = _files(found)
-    name = f"scrape-jobs/nginx.{field}"
+    (name,) = [path for path in secrets if path.startswith(f"scrape-jobs/nginx.{field}-")]
     assert secrets[name] == KEY
     assert f"{field.rpartition('.')[2]}_file: /etc/prometheus/{name}" in text
     assert KEY not in text + repr(found)
+
+
+def test_new_secret_has_a_file_of_another_name(settings: SettingsOf) -> None:
+    """Prometheus 3.5 goes on with what a file had before."""
+    names = [
+        next(name for name in _files(found)[1] if name.startswith("scrape-jobs/"))
+        for password in (KEY, f"{KEY}2")
+        for found in [
+            settings(
+                secret_keys=SECRET, scrapeJobs=[{**NGINX, "basic_auth": {"password": password}}]
+            )
+        ]
+    ]
+    assert names[0] != names[1]
 
 
 def test_job_keeps_its_own_schema_and_all_its_metrics(settings: SettingsOf) -> None:

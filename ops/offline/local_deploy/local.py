@@ -11,8 +11,8 @@ from components.catalog.images import IMAGES
 from ops.offline import images as debian_images
 from ops.offline.images.recipes import REPOSITORY_PREFIX
 
-# Of these a stack needs an image only if its settings ask for more than one of something.
-UNCOMMON = frozenset(("haproxy",))
+# A stack needs an image of these only for several Grafanas, or for probes.
+UNCOMMON = frozenset(("haproxy", "blackbox-exporter"))
 # Debian has no package of these.
 NOT_MADE = ("grafana", "thanos")
 # What the program calls the images of the demo, which are any PostgreSQL, Redis and Python.
