@@ -91,17 +91,20 @@ class Alertmanager:
         text = self.get("/api/v2/status").json()["config"]["original"]
         config: dict[str, Any] = yaml.safe_load(text)
         top = {**_DEFAULTS, **config["route"]}
-        timing = {top["receiver"]: top} | {
-            route["receiver"]: {**top, **route} for route in top.get("routes") or []
-        }
+        times: dict[str, list[tuple[float, float]]] = defaultdict(list)
+        for route in (top, *(top.get("routes") or [])):
+            wait, interval = (
+                duration_seconds({**top, **route}[key]) for key in ("group_wait", "group_interval")
+            )
+            # A drill's alert has fired for as long as escalation waits.
+            times[route["receiver"]].append(
+                (0 if route.get("group_by") == ["..."] else wait, interval)
+            )
         return {
             found["name"]: Receiver(
                 found["name"],
                 _integrations(found),
-                *(
-                    duration_seconds(timing.get(found["name"], top)[key])
-                    for key in ("group_wait", "group_interval")
-                ),
+                *map(max, zip(*times[found["name"]] or times[top["receiver"]], strict=True)),
             )
             for found in config["receivers"]
         }

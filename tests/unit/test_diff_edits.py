@@ -297,6 +297,29 @@ EDITS = {
     "a silence at night": Case(
         yaml(ROUTES, mute), ("WEAKER receiver critical for", "silent:  -> nights")
     ),
+    "receivers, a route, a mute time and escalation": Case(
+        settings(
+            receivers={"lab": {"email_configs": [{"to": "lab@example.com"}]}},
+            routes=[{"receiver": "lab", "matchers": ['team="lab"'], "continue": False}],
+            muteTimes={"night": {"intervals": [{"weekdays": ["sunday"]}]}},
+            destinations={"warnings": {"mute": ["night"]}},
+            escalateAfter="30m",
+            escalateTo="lab",
+        ),
+        (
+            "receiver lab added",
+            'WEAKER route to lab for team="lab" added',
+            "alerts with these labels go to no route after it",
+            'WEAKER route to warnings for severity="warning" changed',
+            "WEAKER mute time night added",
+            "escalation to lab added",
+        ),
+        ("tree of routes changed",),
+    ),
+    "a route that goes": Case(
+        yaml(ROUTES, lambda c: c["route"]["routes"].pop()),
+        ('WEAKER route to backend for service="backend" removed',),
+    ),
     "a message's text": Case(
         text("notifications.tmpl", "vitalstream.title", "vitalstream.heading"),
         ('files["notifications.tmpl"]', "alertmanager reads its configuration again"),
