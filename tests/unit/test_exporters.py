@@ -74,7 +74,9 @@ def test_time_outs_of_exporters_leave_the_scrape_time_to_answer(
     scrape = 1000 * scrape_timeout(found)
     uri = next(env for env in postgres.spec(found).container.envs if "_URI=" in env)
     of_postgres = dict(re.findall(r"(lock|statement)_timeout=(\d+)", uri))
-    of_redis = re.findall(r"--connection-timeout=(\d+)ms", " ".join(redis.spec(found).container.command))
+    of_redis = re.findall(
+        r"--connection-timeout=(\d+)ms", " ".join(redis.spec(found).container.command)
+    )
     # A lock and a slow query in one scrape; redis_exporter may connect twice.
     assert 0 < sum(int(value) for value in of_postgres.values()) < scrape
     assert 0 < 2 * int(of_redis[0]) < scrape
