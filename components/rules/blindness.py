@@ -103,6 +103,7 @@ _WITH_WHAT_IT_COUNTS: Final = "comes and goes with the slot, replica or disk tha
 EXEMPTIONS: Final[Mapping[str, str]] = {
     "anomalies_detected_total": _AFTER_USE,
     "auth_attempts_total": _AFTER_USE,
+    "http_stream_failures_total": _AFTER_USE,
     "pg_replication_slots_pg_wal_lsn_diff": _WITH_WHAT_IT_COUNTS,
     "pg_replication_slots_active": _WITH_WHAT_IT_COUNTS,
     "pg_replication_slots_slot_is_active": _WITH_WHAT_IT_COUNTS,

@@ -165,6 +165,15 @@ class SmallDisk:
     mount_point: Path
 
     @contextlib.contextmanager
+    def read_only(self, _stack: Stack) -> Iterator[float]:
+        """A `Fault`: as the kernel remounts a disk that fails."""
+        _run("mount", "-o", "remount,ro", self.mount_point)
+        try:
+            yield time.time()
+        finally:
+            _run("mount", "-o", "remount,rw", self.mount_point)
+
+    @contextlib.contextmanager
     def full(self, _stack: Stack) -> Iterator[float]:
         """A `Fault`."""
         file = self.mount_point / "filled"

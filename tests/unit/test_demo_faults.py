@@ -57,6 +57,17 @@ def test_fault_out_of_bounds_is_refused(fault: dict[str, float]) -> None:
     assert _with_fault(fault) == (422, 200)
 
 
+def test_fault_that_hangs_answers_nothing_until_it_is_over() -> None:
+    async def ask(client: httpx.AsyncClient) -> tuple[bool, int]:
+        await client.post("/demo/fault", json={"hangs": True})
+        hanging = asyncio.create_task(client.get("/api/v1/patients"))
+        done, _ = await asyncio.wait([hanging], timeout=0.3)
+        await client.post("/demo/fault", json={})
+        return bool(done), (await hanging).status_code
+
+    assert Demo(faults=True).run(ask) == (False, 200)
+
+
 def test_fault_ends_after_its_duration() -> None:
     faults = Faults()
     faults.inject(Fault(errors=1, duration_seconds=0.01))

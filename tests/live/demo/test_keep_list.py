@@ -21,6 +21,9 @@ EMPTY = {
     "instance:pg_connections_refused:bool": "of a PostgreSQL without a free connection",
     "instance:redis_unlimited_host_memory:ratio": "of a Redis without a limit on its memory",
     "slot:pg_wal_retained:bytes": "of a replication slot",
+    "instance:pg_blocking_locks:count": "of a table that is locked",
+    "endpoint:http_stream_failures:increase5m": "of a backend that streams",
+    "job:websocket_connections_lost:ratio5m": "of a backend that had 10 WebSockets 5 minutes ago",
 }
 # Empty or not, by what the machine does and how old the demo is.
 SOMETIMES = {
