@@ -16,8 +16,8 @@ from components.rules.rule_set import RuleSet
 from components.settings import in_house, receivers
 from components.settings.discovery import groups_of
 from components.settings.instance_names import unknown_instances
-from components.settings.receivers import CHANNELS
 from components.settings.passwords import weakness
+from components.settings.receivers import CHANNELS
 from components.settings.settings import Settings
 from components.user_files import dashboards
 from components.user_files.paths import PROJECT_DIR
