@@ -11,20 +11,16 @@ from components.catalog.integrations import INTEGRATIONS
 from components.common import certificates
 from components.common.redaction import redact
 from components.rules import selection
-from components.rules.overrides import PROD
 from components.rules.rule_set import RuleSet
-from components.settings import in_house, receivers
+from components.settings import notification_warnings
 from components.settings.discovery import groups_of
 from components.settings.instance_names import unknown_instances
 from components.settings.passwords import weakness
-from components.settings.receivers import CHANNELS
 from components.settings.settings import Settings
 from components.user_files import dashboards
 from components.user_files.paths import PROJECT_DIR
 
 EXPIRY_DAYS = 30
-# What Pulumi.prod.yaml comes with.
-PLACEHOLDER_SMARTHOST = "smtp.example.com"
 
 
 def warnings(settings: Settings) -> Iterator[str]:
@@ -37,9 +33,9 @@ def _all(settings: Settings) -> Iterator[str]:
     yield from docker_in_clear_text(settings)
     yield from weak_passwords(settings)
     yield from dashboards_that_stay_empty(settings)
-    yield from missing_receivers(settings)
-    yield from plain_http(settings)
-    yield from unnoticed_in_prod(settings)
+    yield from notification_warnings.missing_receivers(settings)
+    yield from notification_warnings.plain_http(settings)
+    yield from notification_warnings.unnoticed_in_prod(settings)
     yield from disabled_alerts(settings)
     yield from expiring_certificates(settings)
     yield from even_alertmanagers(settings)
@@ -94,74 +90,6 @@ def dashboards_that_stay_empty(settings: Settings) -> Iterator[str]:
     """Yield a warning for each own dashboard that needs what this Grafana does not have."""
     for warning in dashboards.warnings(settings.dashboards_folder):
         yield f"vitalstream:dashboardsFolder: {warning}"
-
-
-def missing_receivers(settings: Settings) -> list[str]:
-    """Return a warning for each receiver that has no destination."""
-    missing = []
-    own = settings.built_in_destinations
-    if own and not settings.has_slack:
-        missing.append(_no_slack(settings))
-    elif without := [name for name in own if not settings.posts_to(name)]:
-        missing.append(
-            f"no Slack webhook for {', '.join(without)}: set it with `pulumi config set --secret "
-            f"--path slackWebhookUrls.{without[0]}`"
-        )
-    if settings.mail_smarthost.partition(":")[0] == PLACEHOLDER_SMARTHOST:
-        missing.append(
-            f"mailSmarthost is the placeholder {settings.mail_smarthost}: set yours, or no mail "
-            "arrives"
-        )
-    if not settings.mail_smarthost and "critical" in own:
-        missing.append(
-            "no mail server: until `pulumi config set mailSmarthost HOST:PORT` no mail is sent for "
-            "critical alerts"
-        )
-    return missing
-
-
-def _no_slack(settings: Settings) -> str:
-    how = "`pulumi config set --secret slackToken` (or slackWebhookUrl)"
-    if settings.mail_smarthost:
-        return f"no Slack: until {how} alerts go by mail alone"
-    return f"no Slack: until {how} no channel hears of any alert"
-
-
-def plain_http(settings: Settings) -> Iterator[str]:
-    """Yield a warning for each host in the house that gets messages in clear text."""
-    urls = {
-        "slackWebhookUrl": settings.slack_webhook_url.get_secret_value(),
-        **{f"slackWebhookUrls.{name}": settings.slack_webhook_urls.of(name) for name in CHANNELS},
-        "heartbeatUrl": settings.heartbeat_url.get_secret_value(),
-        **{
-            ".".join(("receivers", *path)): url
-            for path, url in receivers.posted_urls(settings.receivers)
-        },
-    }
-    for key, url in urls.items():
-        if host := in_house.plain_http_host(url):
-            yield (
-                f"vitalstream:{key} is http to {host}: whoever is on that network reads the "
-                "messages, and can post as this stack; https where it has a certificate "
-                "(vitalstream:deliveryCa)"
-            )
-
-
-def unnoticed_in_prod(settings: Settings) -> Iterator[str]:
-    """Yield a warning for each optional setting that a stack in production should have."""
-    if settings.stack != PROD:
-        return
-    if not settings.heartbeat_url.get_secret_value():
-        yield (
-            "vitalstream:heartbeatUrl is not set: nobody would notice the death of this machine; "
-            f"`pulumi config set --secret heartbeatUrl --stack {settings.stack}`"
-        )
-    if not settings.public_host:
-        yield (
-            "vitalstream:publicHost is not set: links in messages lead to "
-            f"{settings.url('grafana')}; `pulumi config set publicHost HOST --stack "
-            f"{settings.stack}`"
-        )
 
 
 def disabled_alerts(settings: Settings) -> list[str]:

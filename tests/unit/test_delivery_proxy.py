@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from components.alertmanager import alertmanager, routing
-from components.settings import warnings
+from components.settings import notification_warnings
 from components.settings.settings import Settings
 from tests.certificates import authority
 
@@ -123,7 +123,7 @@ def test_plain_http_in_the_house_is_taken_with_a_warning(
     key: str, url: str, settings: SettingsOf
 ) -> None:
     found = settings(secret_keys=WAYS, **_values(key, url))
-    (words,) = warnings.plain_http(found)
+    (words,) = notification_warnings.plain_http(found)
     assert key in words
     assert "canary" not in words
 

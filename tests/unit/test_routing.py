@@ -16,7 +16,7 @@ from components.alertmanager.destinations import DESTINATIONS, Destination
 from components.catalog.integrations import INTEGRATIONS
 from components.catalog.monitored import ALL_MONITORED
 from components.common.quantities import duration_seconds
-from components.settings import warnings as setting_warnings
+from components.settings import notification_warnings
 from components.settings.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -305,7 +305,7 @@ def test_what_is_not_set_up_is_in_no_receiver(
 def test_what_is_not_set_up_is_told(missing: str, words: str, settings: SettingsOf) -> None:
     assert [
         text[: len(words)]
-        for text in setting_warnings.missing_receivers(_without(missing, settings))
+        for text in notification_warnings.missing_receivers(_without(missing, settings))
     ] == [words]
 
 
@@ -313,11 +313,11 @@ def test_what_is_not_set_up_is_told(missing: str, words: str, settings: Settings
 def test_what_is_not_set_up_is_told_with_the_setting_that_does_it(
     missing: str, settings: SettingsOf
 ) -> None:
-    assert missing in setting_warnings.missing_receivers(_without(missing, settings))[0]
+    assert missing in notification_warnings.missing_receivers(_without(missing, settings))[0]
 
 
 def test_nothing_is_told_where_everybody_can_be_reached(settings: SettingsOf) -> None:
-    assert setting_warnings.missing_receivers(settings(**REACHABLE)) == []
+    assert notification_warnings.missing_receivers(settings(**REACHABLE)) == []
 
 
 def test_the_heartbeat_is_repeated_a_minute_after_the_last_one(config: dict[str, Any]) -> None:
@@ -341,6 +341,9 @@ def test_without_a_heartbeat_address_the_beat_goes_nowhere(config: dict[str, Any
 
 
 def test_the_placeholder_of_prods_mail_server_is_told(settings: SettingsOf) -> None:
-    placeholder = {**REACHABLE, "mailSmarthost": f"{setting_warnings.PLACEHOLDER_SMARTHOST}:587"}
-    (words,) = setting_warnings.missing_receivers(settings(**placeholder))
+    placeholder = {
+        **REACHABLE,
+        "mailSmarthost": f"{notification_warnings.PLACEHOLDER_SMARTHOST}:587",
+    }
+    (words,) = notification_warnings.missing_receivers(settings(**placeholder))
     assert words.startswith("mailSmarthost is the placeholder smtp.example.com:587")

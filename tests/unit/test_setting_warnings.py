@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from components.settings import notification_warnings
 from components.settings import warnings as setting_warnings
 from components.settings.settings import Settings
 from components.user_files.paths import PROJECT_DIR
@@ -66,7 +67,7 @@ def test_warnings_of_a_safe_setting_do_not_mention_it(
 def test_warnings_in_prod_name_a_missing_heartbeat_and_public_host(
     stack: str, values: dict[str, Any], missing: set[str], settings: SettingsOf
 ) -> None:
-    found = [*setting_warnings.unnoticed_in_prod(settings(stack, **values))]
+    found = [*notification_warnings.unnoticed_in_prod(settings(stack, **values))]
     assert {one.split()[0].removeprefix("vitalstream:") for one in found} == missing
 
 

@@ -193,7 +193,8 @@ def _by_target(found: set[InhibitedBy], common: set[str]) -> dict[str, list[str]
 def _rest(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Item]:
     """Return all other changes by path."""
     parts: dict[tuple[str, Line], list[Field]] = defaultdict(list)
-    for change in changes(*map(routing_parts.without_parts, (before, after))):
+    old, new = map(routing_parts.without_parts, (before, after))
+    for change in changes(old, new):
         parts[_part(change)].append(field_of(change, change.where))
     for (name, line), fields in parts.items():
         yield Item(Kind.CHANGED, name, line, fields=tuple(fields))
