@@ -12,7 +12,7 @@ from components.settings.backend_groups import LABEL, BackendGroup
 from components.settings.settings import Settings
 
 FOLDER: Final = "backend"
-"""Where passwords, tokens and authorities lie, below Prometheus' own folder."""
+"""Folder of passwords, tokens and CAs, below Prometheus' own folder."""
 JOB: Final = "backend"
 _RULE_FILE: Final = "blindness.yml"
 # The metrics that every backend is expected to have.

@@ -11,7 +11,7 @@ from components.settings.scrape_jobs import secret_leaves
 from components.settings.settings import Settings
 
 FOLDER: Final = "scrape-jobs"
-"""Where the secrets lie, below Prometheus' own folder."""
+"""Folder of the secrets, below Prometheus' own folder."""
 
 
 def rendered(

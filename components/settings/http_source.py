@@ -1,4 +1,4 @@
-"""How Prometheus asks something over HTTP: scheme, certificate and login."""
+"""HTTP client settings of a scrape: scheme, certificate and login."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ WHERE = "a private address, a container's name, or a name that ends with .local,
 
 
 def is_in_house(host: str) -> bool:
-    """Whether a host is in the own network by its address or its name."""
+    """Return whether a host is internal by its address or its name."""
     if address := address_of(host):
         return address.is_private or address.is_link_local
     name = host.lower().rstrip(".")
@@ -18,7 +18,7 @@ def is_in_house(host: str) -> bool:
 
 
 def is_own_container(host: str) -> bool:
-    """Whether a host is the asking container itself."""
+    """Return whether a host is the requesting container itself."""
     address = address_of(host)
     return host == "localhost" or bool(address and (address.is_loopback or address.is_unspecified))
 
@@ -41,7 +41,7 @@ def plain_http_host(url: str) -> str:
 
 
 def problem(url: str) -> str:
-    """What is wrong with the host of a URL that Alertmanager posts to; empty where it is right."""
+    """Return the problem of a URL's host that Alertmanager posts to, or an empty string."""
     host = plain_http_host(url)
     if host and is_own_container(host):
         return "is Alertmanager's own container: name the other's container, or the host's address"

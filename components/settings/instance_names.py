@@ -1,4 +1,4 @@
-"""What people call an instance: a name that a stack sets, or the server behind an exporter."""
+"""Display names of instances: set by the stack, or the server behind an exporter."""
 
 from __future__ import annotations
 

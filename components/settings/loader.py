@@ -115,7 +115,7 @@ def secret_values(values: Mapping[str, str]) -> dict[str, str]:
 
 
 def _written(stack: str) -> Mapping[str, Any]:
-    """What the stack's file sets, by key; nothing where there is none, or it cannot be read."""
+    """Return the stack file's values by key; empty if it is missing or unreadable."""
     try:
         found = yaml.safe_load((PROJECT_DIR / f"Pulumi.{stack}.yaml").read_text())["config"]
         return {key.removeprefix(f"{schema.NAMESPACE}:"): value for key, value in found.items()}
@@ -124,7 +124,7 @@ def _written(stack: str) -> Mapping[str, Any]:
 
 
 def _is_clear(written: Mapping[str, Any], path: tuple[str, ...], secret: str) -> bool:
-    """Whether the stack's file has a secret in clear text, perhaps beside an encrypted one."""
+    """Return whether the stack file has a clear-text secret, also beside an encrypted one."""
     found = _value(written, path, hidden=True)
     if found is None:
         return False

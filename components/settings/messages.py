@@ -79,7 +79,7 @@ def _fix(stack: str, wrong: WrongSetting) -> str:
     annotation = schema.type_of(key)
     if annotation is None:
         return f"pulumi config rm {path} --stack {stack}"
-    # An address is no part of a path on the command line.
+    # A path on the command line cannot contain an address.
     by_hand = any("." in part or ":" in part for part in rest)
     if wrong.remove and not by_hand:
         return f"pulumi config rm --path '{schema.pulumi_path(path)}' --stack {stack}"

@@ -66,7 +66,7 @@ def problems(mute_times: Mapping[str, MuteTime]) -> Iterator[Problem]:
 
 
 def _covers_all(intervals: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether those of all days, in one time zone, have all minutes of the day between them."""
+    """Return whether the everyday intervals of one time zone cover the whole day."""
     if len({interval.get("location") for interval in intervals}) > 1:
         return False
     minutes: set[int] = set()

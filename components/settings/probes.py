@@ -1,4 +1,4 @@
-"""What is asked from outside, and the answer that is expected: `probes`.
+"""Probes from outside and their expected answers: the setting `probes`.
 
 Each becomes a module of blackbox_exporter: https://github.com/prometheus/blackbox_exporter.
 """

@@ -12,7 +12,7 @@ from components.settings.secrets import FIELDS_WITHOUT_FILE, Path
 
 
 def leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """Yield every value with its path; a secret that is no text is one value."""
+    """Yield every value with its path; a secret that is not text is one value."""
     if isinstance(value, Mapping):
         for key, item in value.items():
             if key in FIELDS_WITHOUT_FILE:

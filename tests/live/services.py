@@ -29,7 +29,7 @@ Content = dict[str, Any]
 
 @dataclass
 class Services:
-    """What each service accepts, and `messages`, which has what it accepted.
+    """Fake services that store accepted `messages`.
 
     `errors` are what Slack answers for a channel, such as `not_in_channel`.
     """

@@ -120,7 +120,7 @@ def test_every_panel_has_data(stack: Stack) -> None:
 
 
 def test_the_exporter_exposes_what_is_recorded(stack: Stack) -> None:
-    """With RECORD=1 it is recorded."""
+    """Write the recording with RECORD=1."""
     url = f"http://{stack.address('blackbox-exporter')}:{EXPORTER.port}/probe"
     asked = [
         {"module": name, "target": probe.target} for name, probe in stack.settings.probes.items()

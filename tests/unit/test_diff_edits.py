@@ -562,7 +562,7 @@ def test_report_of_edit_has_its_lines(name: str, prod: Snapshot) -> None:
     assert [words for words in case.silent if words in found.partition("All changes")[0]] == []
 
 
-def test_a_metric_more_in_the_allowlist_is_named() -> None:
+def test_report_of_metric_added_to_allowlist_names_it() -> None:
     before, after = (
         stacks.with_settings("prod", keepOnlyWhatIsRead=True, keepMetrics=more)
         for more in ([], ["go_goroutines"])

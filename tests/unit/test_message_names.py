@@ -1,4 +1,4 @@
-"""What messages call machines and databases, and their language, by Alertmanager's own engine."""
+"""Names of machines and databases in messages, and languages, with Alertmanager's engine."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_message_leaves_a_longer_instance_as_it_is(written: Written, settings: S
 
 
 def test_list_of_firing_alerts_shows_names(settings: SettingsOf) -> None:
-    """By Grafana's mapping of text by a regular expression, which has to match the whole."""
+    """Apply Grafana's regular expression mapping, which has to match the whole text."""
     found = settings(instanceNames={"postgres:5432": "Ward database"})
     board = json.loads(render_all(DashboardSettings.of(found))["overview"])
     (panel,) = [one for one in board["panels"] if one["title"] == "Firing Alerts, all"]

@@ -1,4 +1,4 @@
-"""What a maintenance window may cover."""
+"""Scopes of a maintenance window."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people reach, asked from outside the containers' network, by blackbox_exporter."""
+"""Probes of public addresses from outside the containers' network, by blackbox_exporter."""
 
 from __future__ import annotations
 

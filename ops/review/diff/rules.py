@@ -42,7 +42,7 @@ class Rule:
 
     @property
     def hold(self) -> str:
-        """How long an alert still fires when its condition is over."""
+        """`keep_firing_for` of an alert: the time it fires after its condition ends."""
         return str(self.content.get("keep_firing_for", "0s"))
 
     @property
