@@ -9,14 +9,19 @@ from typing import Annotated
 from fastapi import HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 
+_LOOK_SECONDS = 0.1
+
 
 class Fault(BaseModel):
-    """What goes wrong from now on; an empty one ends it."""
+    """Fault to inject from now on; an empty one ends it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     errors: Annotated[float, Field(ge=0, le=1, description="share of requests that get a 500")] = 0
     latency_seconds: Annotated[float, Field(ge=0, le=10, description="before every answer")] = 0
+    hangs: Annotated[bool, Field(description="no request is answered until the fault is over")] = (
+        False
+    )
     duration_seconds: Annotated[float, Field(gt=0, le=3600, description="how long it lasts")] = 900
 
 
@@ -36,6 +41,9 @@ class Faults:
     async def __call__(self) -> None:
         if time.monotonic() >= self._until:
             return
+        fault = self._fault
+        while fault.hangs and fault is self._fault and time.monotonic() < self._until:
+            await asyncio.sleep(_LOOK_SECONDS)
         if self._fault.latency_seconds:
             await asyncio.sleep(self._fault.latency_seconds)
         if self.random.random() < self._fault.errors:

@@ -27,14 +27,18 @@ DATA_DIR = "/alertmanager"
 
 def spec(settings: Settings, name: str = "alertmanager") -> ServiceSpec:
     """Return one of the servers; with several, including the addresses of its peers."""
+    # Alertmanager reads a proxy's login from its configuration alone.
+    config = {"alertmanager.yml": routing.render_config(settings)}
+    public, secret = ({}, config) if settings.proxy_has_login else (config, {})
     files = {
-        "alertmanager.yml": routing.render_config(settings),
+        **public,
         "notifications.tmpl": render_templates(settings),
+        **user_receivers.template_files(settings),
         **{_below(path): pem for path, pem in receivers.ca_files(settings).items()},
     }
-    secret_files = {
-        _below(path): secret
-        for path, secret in (
+    secret_files = secret | {
+        _below(path): text
+        for path, text in (
             receivers.secret_files(settings) | user_receivers.secret_files(settings)
         ).items()
     }

@@ -5,19 +5,20 @@ from collections.abc import Sequence
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard
 
-from components.dashboards import backend, faults, overrides, panels, slo
+from components.dashboards import backend, faults, live_connections, overrides, panels, slo
 from components.dashboards.frame import Sheet, Variable
 from components.dashboards.panels import At, Face, Query
 from components.dashboards.thresholds import AlertThresholds, steps, up_or_down
 
-# What is recorded by job or by endpoint is summed over instances.
-_BY_ENDPOINT = '{endpoint=~"$endpoint"}'
+# Not the recorded series that the alerts read: those are summed over all instances.
 _TARGET = 'job="backend", instance=~"$backend_instance"'
 _BY_TARGET = f"{{{_TARGET}}}"
-_BY_ENDPOINT_RAW = f'{{{_TARGET}, endpoint=~"$endpoint"}}'
+_ENDPOINTS = f'{_TARGET}, endpoint=~"$endpoint"'
+_BY_ENDPOINT = f"{{{_ENDPOINTS}}}"
+_RATE = "[$__rate_interval]"
 _TABLE = ("lastNotNull", "max")
 
-_QUIET = "No request in the last 5 minutes"
+_QUIET = "No request"
 _DOWN = "No backend reports"
 
 
@@ -38,9 +39,26 @@ def sheet(alerts: AlertThresholds) -> Sheet:
             *slo.budget_panels(22, alerts),
             *backend.user_panels(31, alerts, _BY_TARGET),
             *backend.process_panels(40, _BY_TARGET),
-            *faults.api(49, _BY_TARGET, _BY_ENDPOINT_RAW),
+            *live_connections.panels_at(49, _BY_TARGET),
+            *faults.api(49 + live_connections.BANDS_HEIGHT, _BY_TARGET, _BY_ENDPOINT),
         ],
     )
+
+
+def _rate(series: str, by: str = "", labels: str = _TARGET) -> str:
+    return f"sum{by} (rate({series}{{{labels}}}{_RATE}))"
+
+
+def _failing(by: str = "", labels: str = _TARGET) -> str:
+    """The percentage of requests answered with a 5xx; 0 where none was."""
+    requests = _rate("http_requests_total", by, labels)
+    errors = _rate("http_requests_total", by, f'{labels}, status=~"5.."')
+    return f"100 * ({errors} or 0 * {requests}) / ({requests} > 0)"
+
+
+def _p95(by: str, labels: str = _TARGET) -> str:
+    buckets = _rate("http_request_duration_seconds_bucket", f" by ({by})", labels)
+    return f"histogram_quantile(0.95, {buckets}) >= 0"
 
 
 def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
@@ -62,25 +80,25 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
         panels.stat(
             Face(
                 title="Requests per Second",
-                description="All requests a second, over 5 minutes. Bad: a fall to nothing.",
+                description="Requests a second. Bad: a fall to nothing (BackendNoTraffic).",
                 at=At(4, 0, 4, 4),
                 unit="reqps",
                 empty=panels.NO_REPORT,
             ),
-            Query("sum(job:http_requests:rate5m)", "requests"),
+            Query(_rate("http_requests_total"), "requests"),
         ),
         panels.stat(
             Face(
                 title="Error Rate (5xx %)",
                 description=(
-                    "The share of all requests that the backend failed to answer, over 5 minutes. "
-                    f"HighErrorRate is critical above {failing.value:g}%."
+                    "The share of requests that the backend failed to answer. HighErrorRate is "
+                    f"critical where all instances are above {failing.value:g}% over 5 minutes."
                 ),
                 at=At(8, 0, 4, 4),
                 unit="percent",
                 empty="No request",
             ),
-            Query("max(100 * job:http_request_errors:ratio_rate5m)", "5xx"),
+            Query(_failing(), "5xx"),
             bound=steps(failing),
             missing="orange",
         ).decimals(2),
@@ -88,14 +106,14 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             Face(
                 title="Response Time p95",
                 description=(
-                    "The time within which 95% of all requests are answered, over 5 minutes. "
-                    f"HighResponseTime warns when it is above {slow.value:g} s for an endpoint."
+                    "The time within which 95% of requests are answered. HighResponseTime warns "
+                    f"where an endpoint is above {slow.value:g} s over 5 minutes."
                 ),
                 at=At(12, 0, 4, 4),
                 unit="s",
                 empty="No request",
             ),
-            Query("max(job:http_request_duration_seconds:p95_rate5m)", "p95"),
+            Query(_p95("le"), "p95"),
             bound=steps(slow),
             missing="orange",
         ),
@@ -115,12 +133,15 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
         panels.stat(
             Face(
                 title="Active Sessions",
-                description="Sessions of logged-in users now. A sudden fall logs people out.",
+                description=(
+                    "Sessions of logged-in users now, over all backends. A sudden fall logs people "
+                    "out."
+                ),
                 at=At(20, 0, 4, 4),
                 unit="none",
                 empty=panels.NO_REPORT,
             ),
-            Query(f"sum(active_sessions_total{_BY_TARGET})", "sessions"),
+            Query("sum(job:active_sessions:sum)", "sessions"),
         ),
     ]
 
@@ -136,27 +157,21 @@ def _requests(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
                 unit="reqps",
                 empty=_DOWN,
             ),
-            Query(
-                f"sum by (endpoint) (endpoint:http_requests:rate5m{_BY_ENDPOINT})", "{{endpoint}}"
-            ),
+            Query(_rate("http_requests_total", " by (endpoint)", _ENDPOINTS), "{{endpoint}}"),
             legend_calcs=_TABLE,
         ),
         panels.timeseries(
             Face(
                 title="Errors by endpoint",
                 description=(
-                    "The share of each endpoint's requests answered with a 5xx, over 5 minutes. "
-                    f"The line: the {failing.value:g}% that HighErrorRate allows all together."
+                    "The share of each endpoint's requests answered with a 5xx. The line: the "
+                    f"{failing.value:g}% that HighErrorRate allows all together."
                 ),
                 at=At(8, 4, 8, 9),
                 unit="percent",
                 empty=_QUIET,
             ),
-            Query(
-                f"max by (endpoint) "
-                f"(100 * endpoint:http_request_errors:ratio_rate5m{_BY_ENDPOINT})",
-                "{{endpoint}}",
-            ),
+            Query(_failing(" by (endpoint)", _ENDPOINTS), "{{endpoint}}"),
             bound=failing,
             legend_calcs=_TABLE,
         ),
@@ -171,9 +186,7 @@ def _requests(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
                 unit="none",
                 empty=_DOWN,
             ),
-            Query(
-                f"sum by (endpoint) (http_requests_in_progress{_BY_ENDPOINT_RAW})", "{{endpoint}}"
-            ),
+            Query(f"sum by (endpoint) (http_requests_in_progress{_BY_ENDPOINT})", "{{endpoint}}"),
             legend_calcs=_TABLE,
         ).axis_soft_max(1),
     ]
@@ -181,27 +194,20 @@ def _requests(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
 
 def _latency(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
     slow = alerts["HighResponseTime"]
-    buckets = (
-        f"sum by (le) (rate(http_request_duration_seconds_bucket{_BY_ENDPOINT_RAW}"
-        f"[$__rate_interval]))"
-    )
+    buckets = _rate("http_request_duration_seconds_bucket", " by (le)", _ENDPOINTS)
     return [
         panels.timeseries(
             Face(
                 title="Response Time p95 by endpoint",
                 description=(
-                    "The time within which 95% of an endpoint's requests are answered, over 5 "
-                    f"minutes. HighResponseTime warns above {slow.value:g} s, the dashed line."
+                    "The time within which 95% of an endpoint's requests are answered. "
+                    f"HighResponseTime warns above {slow.value:g} s, the dashed line."
                 ),
                 at=At(0, 13, 8, 9),
                 unit="s",
                 empty=_QUIET,
             ),
-            Query(
-                f"max by (endpoint) "
-                f"(endpoint:http_request_duration_seconds:p95_rate5m{_BY_ENDPOINT})",
-                "{{endpoint}}",
-            ),
+            Query(_p95("endpoint, le", _ENDPOINTS), "{{endpoint}}"),
             bound=slow,
             legend_calcs=_TABLE,
         ),

@@ -27,8 +27,8 @@ def _left(at: At) -> Builder[dashboard.Panel]:
     face = Face(
         title="Budget Left (3 days)",
         description=(
-            "What is left of the error budget of the last 3 days: 100% is no bad request, 0% or "
-            "less as many as the objective allows."
+            "What is left of the error budget of the last 3 days, over all backends: 100% is no "
+            "bad request, 0% or less as many as the objective allows."
         ),
         at=at,
         unit="percent",
@@ -50,8 +50,8 @@ def _burn(name: str, what: str, at: At, alerts: AlertThresholds) -> Builder[dash
     face = Face(
         title=f"{name} Budget Burn",
         description=(
-            f"How many times faster than the objective allows requests are {what}, over two "
-            "windows at once; 1 uses up the budget exactly in its period. "
+            f"How many times faster than the objective allows requests to all backends are {what}, "
+            "over two windows at once; 1 uses up the budget exactly in its period. "
             f"{name}BudgetBurnFast is critical above {fast.value:g} in 6h and 30m, or above 14.4 "
             f"in 1h and 5m; Slow warns above {slow.value:g} in 3d and 6h."
         ),

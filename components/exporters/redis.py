@@ -11,9 +11,13 @@ from components.docker.config_files import NoticesItself, RestartOnChange
 from components.docker.container import ContainerSpec, http_probe
 from components.docker.service import ServiceFiles, ServiceSpec
 from components.exporters.exporter import QUICK_LOOKUPS
+from components.prometheus.config import scrape_timeout
 from components.settings.settings import Settings
 
 SECRETS_DIR = "/etc/redis_exporter"
+# A share of the scrape's time-out. A Redis that hangs is then reported as down; with the exporter's
+# default of 15 s the scrape fails, which says that nothing is known.
+CONNECT_SHARE = 0.4
 
 
 def spec(settings: Settings, _host: str = MAIN) -> ServiceSpec:
@@ -31,6 +35,7 @@ def spec(settings: Settings, _host: str = MAIN) -> ServiceSpec:
                 # Not in the address, where a user without a password is taken for the password.
                 *([f"--redis.user={user}"] if user else []),
                 f"--redis.password-file={SECRETS_DIR}/passwords.json",
+                f"--connection-timeout={round(CONNECT_SHARE * 1000 * scrape_timeout(settings))}ms",
                 *(
                     [
                         f"--tls-server-cert-file={SECRETS_DIR}/{tls_files.CERTIFICATE}",

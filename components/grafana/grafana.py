@@ -94,7 +94,7 @@ def _metrics_password(settings: Settings) -> dict[str, str]:
 
 
 class Grafana(Service):
-    """One of the servers and, unless it shares one, its database."""
+    """Create one Grafana server and, unless it shares one, its database."""
 
     def __init__(
         self,

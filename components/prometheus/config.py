@@ -10,9 +10,17 @@ import yaml
 from components.catalog import thanos
 from components.catalog.balancer import METRICS_PORT
 from components.catalog.exporters import EXPORTERS
+from components.catalog.integrations.probes import EXPORTER as PROBES
 from components.common.quantities import duration_seconds
 from components.docker import tls_files
-from components.prometheus import discovery, federation, remote_write
+from components.prometheus import (
+    backend_groups,
+    discovery,
+    federation,
+    probes,
+    remote_write,
+    scrape_jobs,
+)
 from components.prometheus.scrape_limits import scrape_limits
 from components.promql.metric_allowlist import KEEP_ALL, KeepList
 from components.settings.settings import Settings
@@ -31,7 +39,12 @@ SERVED_BY = {
 }
 
 
-def scrape_jobs(settings: Settings, name: str = "prometheus") -> dict[str, dict[str, Any]]:
+def scrape_timeout(settings: Settings) -> float:
+    """Return the seconds after which Prometheus gives a scrape up."""
+    return min(SCRAPE_TIMEOUT_SECONDS, duration_seconds(settings.scrape_interval))
+
+
+def jobs_of_stack(settings: Settings, name: str = "prometheus") -> dict[str, dict[str, Any]]:
     """Return each scrape job and the targets that the Prometheus of that name scrapes."""
     own = {
         "prometheus": _prometheuses(settings),
@@ -48,7 +61,11 @@ def scrape_jobs(settings: Settings, name: str = "prometheus") -> dict[str, dict[
         job: {"static_configs": _static_configs(settings, name, targets)}
         for job, targets in own.items()
     }
-    if "backend" in settings.watch:
+    if "probes" in settings.watch:
+        exporter = settings.reach(PROBES.service, from_=name)
+        jobs[PROBES.job] = probes.scrape_config(settings.probes, exporter)
+    plain = settings.backend_targets or settings.backend_dns or settings.backend_target_files
+    if "backend" in settings.watch and (plain or not settings.backend):
         jobs["backend"] = discovery.service_discovery(
             settings.backend_targets,
             settings.backend_dns,
@@ -105,7 +122,7 @@ def render_config(settings: Settings, keep: KeepList = KEEP_ALL, name: str = "pr
 
     Metrics that match no entry of `keep` are dropped when scraped, except federated ones.
     """
-    timeout = min(SCRAPE_TIMEOUT_SECONDS, duration_seconds(settings.scrape_interval))
+    timeout = scrape_timeout(settings)
     rule = {"action": "keep", "source_labels": ["__name__"], "regex": keep.regex}
     relabelled = {"metric_relabel_configs": _KeepRules([rule])} if keep.regex else {}
     alertmanagers = settings.replicas("alertmanager")
@@ -139,8 +156,14 @@ def render_config(settings: Settings, keep: KeepList = KEEP_ALL, name: str = "pr
                 **found,
                 **relabelled,
             }
-            for job, found in scrape_jobs(settings, name).items()
+            for job, found in jobs_of_stack(settings, name).items()
         ]
+        + [
+            {**job, **limits, **relabelled}
+            for job in backend_groups.scrape_configs(settings, CONFIG_DIR)
+            if "backend" in settings.watch
+        ]
+        + scrape_jobs.rendered(settings, limits, CONFIG_DIR)
         + federation.scrape_configs(settings.federation, limits, CONFIG_DIR, REPLICA_LABEL),
         **remote_write.rendered(settings.remote_write, CONFIG_DIR),
     }

@@ -103,6 +103,7 @@ _WITH_WHAT_IT_COUNTS: Final = "comes and goes with the slot, replica or disk tha
 EXEMPTIONS: Final[Mapping[str, str]] = {
     "anomalies_detected_total": _AFTER_USE,
     "auth_attempts_total": _AFTER_USE,
+    "http_stream_failures_total": _AFTER_USE,
     "pg_replication_slots_pg_wal_lsn_diff": _WITH_WHAT_IT_COUNTS,
     "pg_replication_slots_active": _WITH_WHAT_IT_COUNTS,
     "pg_replication_slots_slot_is_active": _WITH_WHAT_IT_COUNTS,
@@ -184,7 +185,7 @@ def _of_job(job: Job, metrics: list[str]) -> str:
             (
               {_any_of([f"max_over_time({series}[6h])", *required], 16)}
             )
-            unless {series}
+            unless on (job, instance, metric) {series}
             and on (job, instance) up{of_job} == 1
           ) == 1
         for: 10m

@@ -13,7 +13,7 @@ from components.settings.secrets import contains_secret, is_secret, type_at
 
 @dataclass(frozen=True)
 class Value:
-    """What a setting, or a part of it, has in the stack's file; `hidden` where it is a secret."""
+    """Value of a setting, or a part of it, in the stack file; `hidden` if it is a secret."""
 
     value: Any
     hidden: bool = False
@@ -23,8 +23,8 @@ class Value:
 class WrongSetting:
     """One problem: the path below `vitalstream:`, what is wrong, and the value that is there.
 
-    `fix` is what to do about it where that is no command on this path; `remove` says that the
-    path has to go.
+    `fix` replaces the default command that sets this path; `remove` means that the path has to be
+    removed.
     """
 
     path: tuple[str, ...]
@@ -55,7 +55,7 @@ def _line(stack: str, wrong: WrongSetting) -> str:
 
 
 def _shown(wrong: WrongSetting) -> str | None:
-    """The value, unless it is secret or several lines long, such as a certificate.
+    """Print the value, unless it is secret or several lines long, such as a certificate.
 
     Of a setting with secrets in it, only a part that is known to have none: `pasword` is one too.
     """

@@ -17,7 +17,8 @@ from ops import connections
 from ops.drill.alertmanager import Alertmanager, Receiver
 from ops.drill.log import Log
 from ops.drill.plan import DrillAlert, plan
-from ops.drill.runner import Delivery, Drill
+from ops.drill.runner import Delivery, Drill, Reasons
+from ops.drill.slack_errors import with_fix
 from ops.review.diff.routes import deliveries, matchers_of
 
 console = Console(highlight=False)
@@ -34,20 +35,22 @@ def run(settings: Settings, url: str, patience: float, *, until_resolved: bool) 
         url or settings.local_url("alertmanager"), connections.session(settings)
     )
     receivers = alertmanager.receivers()
-    alerts = _with_all_who_hear(plan(stack, datetime.now(UTC), routes.rows(settings)), settings)
+    escalation = (settings.escalate_to, settings.escalate_after)
+    planned = plan(stack, datetime.now(UTC), routes.rows(settings), escalation)
+    alerts = _with_all_who_hear(planned, settings)
     reachable = [
         alert
         for alert in alerts
-        if alert.receiver in receivers and receivers[alert.receiver].integrations
+        if alert.receiver in alert.expected
+        and alert.receiver in receivers
+        and receivers[alert.receiver].integrations
     ]
-    console.print(
-        f"Drill of stack {stack} through {alertmanager.url}: a test alert to each receiver."
-    )
+    console.print(f"Drill of stack {stack} through {alertmanager.url}: a test alert by each route.")
     drill = Drill(
         alertmanager,
         receivers,
         patience,
-        _no_log if url else Log(settings).errors,
+        _no_log if url else _reasons(settings),
         lambda words: console.print(words, style="dim"),
     )
     found = drill.run(reachable, until_resolved=until_resolved)
@@ -56,8 +59,7 @@ def run(settings: Settings, url: str, patience: float, *, until_resolved: bool) 
         *(
             Delivery(name, "", "", why="no route of these settings leads there: not tried")
             for name in sorted(set(receivers) - {alert.receiver for alert in alerts})
-            # It hears of an alert only when that has been there for escalateAfter.
-            if name not in (settings.escalate_to, routes.NOBODY)
+            if name != routes.NOBODY
         ),
     ]
     console.print(table([*found, *missed]))
@@ -92,17 +94,23 @@ def passes(delivery: Delivery) -> bool:
 def nowhere(
     alerts: Iterable[DrillAlert], receivers: dict[str, Receiver], settings: Settings
 ) -> list[Delivery]:
-    """Return the receivers without an integration."""
+    """Return the receivers without an integration, or behind a route that ends."""
     return [
-        Delivery(alert.receiver, "", "", why=_why_nowhere(alert.receiver, receivers, settings))
+        Delivery(name, "", "", why=why)
         for alert in alerts
-        if alert.receiver not in receivers or not receivers[alert.receiver].integrations
+        for name in [alert.receiver]
+        if (why := _why_nowhere(alert, receivers, settings))
     ]
 
 
-def _why_nowhere(name: str, receivers: dict[str, Receiver], settings: Settings) -> str:
+def _why_nowhere(alert: DrillAlert, receivers: dict[str, Receiver], settings: Settings) -> str:
+    name = alert.receiver
     if name not in receivers:
         return "not in the live configuration. fix: pulumi up"
+    if name not in alert.expected:
+        return "a route before it takes its alerts. fix: continue: true in vitalstream:routes"
+    if receivers[name].integrations:
+        return ""
     if name == HEARTBEAT_RECEIVER:
         return "no integration: heartbeatUrl is not set (optional)"
     channel = getattr(settings.slack_channels, name, name)
@@ -146,6 +154,11 @@ def follow_up(found: Sequence[Delivery], receivers: dict[str, Receiver]) -> str:
         if words
         else "The alerts are resolved."
     )
+
+
+def _reasons(settings: Settings) -> Reasons:
+    log = Log(settings)
+    return lambda *asked: [with_fix(reason) for reason in log.errors(*asked)]
 
 
 def _no_log(_receiver: str, _integration: str, _since: datetime) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from components.alertmanager.destinations import DESTINATIONS, HEARTBEAT_MATCHER, Destination
 from components.alertmanager.receivers import HEARTBEAT_RECEIVER
-from components.alertmanager.routes import Row
+from components.alertmanager.routes import CRITICAL, Row
 from components.common.quantities import duration_seconds
 
 ALERT = "Drill"
@@ -23,19 +23,23 @@ _MATCHER = re.compile(r'(\w+)\s*=~?\s*"?([^"|]*)(?:\|[^"]*)?"?')
 
 @dataclass(frozen=True)
 class DrillAlert:
-    """A test alert for one receiver; `expected` are all that get it, where others do too."""
+    """A test alert for one receiver; `expected` are all that get it, where others do too.
+
+    `age` is for how many seconds it says to have been firing.
+    """
 
     receiver: str
     labels: dict[str, str]
     annotations: dict[str, str]
     expected: frozenset[str] = frozenset()
+    age: float = 0
 
     def posted(self, starts: datetime, ends: datetime) -> dict[str, Any]:
         """Return the alert for Alertmanager's API v2."""
         return {
             "labels": self.labels,
             "annotations": self.annotations,
-            "startsAt": starts.isoformat(),
+            "startsAt": (starts - timedelta(seconds=self.age)).isoformat(),
             "endsAt": ends.isoformat(),
             "generatorURL": LINK,
         }
@@ -47,22 +51,33 @@ class DrillAlert:
 
 
 def plan(
-    stack: str, now: datetime, rows: Sequence[Destination | Row] = DESTINATIONS
+    stack: str,
+    now: datetime,
+    rows: Sequence[Destination | Row] = DESTINATIONS,
+    escalation: tuple[str, str] = ("", ""),
 ) -> list[DrillAlert]:
-    """Return the alerts, those with the shortest group_wait first.
+    """Return an alert for each route, those with the shortest group_wait first.
+
+    The receiver of `escalation` is the last, with a critical alert that has been firing for as long
+    as it takes.
 
     Each has only the label that its route matches. The `stack` label is unique to the drill:
     inhibitions compare it, so no real alert is inhibited, and no earlier group delays the alert.
     """
     drilled = f"{stack} (drill {now:%H:%M:%S})"
     soonest = sorted(rows, key=lambda found: duration_seconds(found.wait))
-    matchers = {
-        HEARTBEAT_RECEIVER: (HEARTBEAT_MATCHER,),
-        **{found.receiver: found.matchers for found in soonest},
-    }
+    asked = [
+        (HEARTBEAT_RECEIVER, (HEARTBEAT_MATCHER,), 0.0),
+        *((found.receiver, tuple(found.matchers), 0.0) for found in soonest),
+    ]
+    to, after = escalation
+    if to:
+        asked.append((to, (CRITICAL,), duration_seconds(after) + 1))
     return [
-        DrillAlert(receiver, _labels(asked, drilled), _annotations(receiver, stack, now))
-        for receiver, asked in matchers.items()
+        DrillAlert(
+            receiver, _labels(matchers, drilled), _annotations(receiver, stack, now), age=age
+        )
+        for receiver, matchers, age in dict.fromkeys(asked)
     ]
 
 

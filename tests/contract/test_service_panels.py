@@ -1,4 +1,4 @@
-"""A panel about the service is of the service: as many instances as it has, it shows one figure."""
+"""Panels about a service: one value, whatever the number of instances."""
 
 from __future__ import annotations
 
@@ -8,15 +8,22 @@ import yaml
 from components.promql.metrics import read_by
 from tests import panels
 from tests.contract.reading import Reader
-from tests.contract.test_contract import BOARDS, JOBS, NEWEST, RECORDED, ROOT
+from tests.contract.test_contract import BOARDS, JOBS, NEWEST, RECORDED, ROOT, _in_other_setups
 from tests.panels import Target
 
 JOB = "backend"
-READER = Reader({JOBS[service]: found.series() for service, found in NEWEST.items()}, RECORDED)
+READER = Reader(
+    {
+        JOBS[service]: _in_other_setups(service) | found.series()
+        for service, found in NEWEST.items()
+    },
+    RECORDED,
+)
 BY_PROCESS = {
     ("api", "Backend CPU"): "Which of them is busy.",
     ("api", "Backend Memory"): "Which of them grows.",
     ("api", "Backend Uptime"): "Which of them was restarted.",
+    ("api", "WebSockets open"): "Which of them lost its clients.",
     ("api", "Requests by instance"): "Which of them gets the traffic.",
     ("api", "Errors by instance"): "Which of them fails.",
     ("api", "Response Time p95 by instance"): "Which of them is slow.",
@@ -25,7 +32,7 @@ BY_PROCESS = {
     ("api", "Restarts and File Descriptors"): "Which of them was restarted or leaks.",
     ("ecg", "Age of the newest vital sign"): "Which of them gets none.",
 }
-"""The panels that are about each process, and what they are asked for."""
+"""Panels that show each process, with their queries."""
 
 
 def _recorded_of_the_service() -> set[str]:

@@ -1,4 +1,4 @@
-"""A stack that the previous release made, met by this version of the program."""
+"""Stack created by the previous release, updated by this version of the program."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def met(engine: EngineStack) -> EngineStack:
     return engine
 
 
-def test_previous_release_previewed_by_this_version_replaces_only_what_is_meant(
+def test_previous_release_previewed_replaces_only_intended_resources(
     met: EngineStack,
 ) -> None:
     found = _operations(met)
@@ -45,7 +45,7 @@ def test_previous_release_previewed_by_this_version_replaces_only_what_is_meant(
     assert changed == REPLACED
 
 
-def test_previous_release_previewed_by_this_version_updates_only_what_is_meant(
+def test_previous_release_previewed_updates_only_intended_resources(
     met: EngineStack,
 ) -> None:
     updated = {
@@ -57,7 +57,7 @@ def test_previous_release_previewed_by_this_version_updates_only_what_is_meant(
     assert updated <= MEANT
 
 
-def test_previous_release_updated_by_this_version_restarts_no_other_container(
+def test_previous_release_updated_restarts_no_other_container(
     met: EngineStack,
 ) -> None:
     before = met.started()
@@ -67,7 +67,7 @@ def test_previous_release_updated_by_this_version_restarts_no_other_container(
     assert changed == {f"vitalstream-{STACK}-{name}" for name in REPLACED}
 
 
-def test_previous_release_updated_by_this_version_is_then_unchanged(met: EngineStack) -> None:
+def test_previous_release_updated_twice_changes_nothing(met: EngineStack) -> None:
     assert met.preview(refresh=True) == {}
 
 
@@ -89,7 +89,7 @@ def _git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
 
 
 def _operations(stack: EngineStack) -> dict[tuple[str, str], str]:
-    """The operation that a preview plans for each resource, by type and name."""
+    """Return the planned operation for each resource, by type and name."""
     found: dict[tuple[str, str], str] = {}
 
     def read(event: EngineEvent) -> None:

@@ -1,4 +1,4 @@
-"""An Alertmanager alone, with a configuration of the test's own, on this machine's network."""
+"""Single Alertmanager with a test configuration, on this machine's network."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.live.stack import eventually
 
 @contextlib.contextmanager
 def running(client: docker.DockerClient, settings: Settings, config: str) -> Iterator[str]:
-    """Its address: at the port that the settings publish it on, in their stack's name."""
+    """Start Alertmanager in the settings' stack; yield its address at the published port."""
     port = settings.ports["alertmanager"]
     with stacks.alone(settings.stack, client):
         container = client.containers.create(

@@ -1,4 +1,4 @@
-"""Which faults are made, at what pace, and who is to hear of each."""
+"""Cases of the delivery test: faults, their timing and the expected receivers."""
 
 from __future__ import annotations
 

@@ -244,6 +244,33 @@ def test_every_recorded_name_in_an_expression_is_recorded() -> None:
     assert used - recorded == set()
 
 
+def test_rules_read_what_is_recorded_before_or_is_listed_as_harmless() -> None:
+    groups = [g for file in RULE_FILES for g in yaml.safe_load(file.read_text())["groups"]]
+    places = {
+        rule["record"]: (group["name"], place)
+        for group in groups
+        for place, rule in enumerate(group["rules"])
+        if "record" in rule
+    }
+    elsewhere, too_early = set(), []
+    for group in groups:
+        for place, rule in enumerate(group["rules"]):
+            for name in RECORD_NAME.findall(rule["expr"]):
+                where, recorded = places[name]
+                if where != group["name"]:
+                    elsewhere.add((group["name"], name))
+                elif recorded >= place:
+                    too_early.append((rule.get("record") or rule["alert"], name))
+    assert too_early == []
+    page = (ROOT / "docs" / "reference" / "alert-coverage.md").read_text()
+    listed = {
+        (row[1], name)
+        for row in re.finditer(r"^\| (\w+) \| (`[^|]+) of \w+ \|", page, re.MULTILINE)
+        for name in RECORD_NAME.findall(row[2])
+    }
+    assert elsewhere == listed
+
+
 @pytest.mark.parametrize("alert", ALERTS)
 def test_an_alert_is_routable_by_severity_and_service(alert: str) -> None:
     labels = ALERTS[alert]["labels"]

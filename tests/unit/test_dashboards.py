@@ -424,6 +424,14 @@ def test_every_expression_is_one_that_prometheus_parses(stem: str, tmp_path: Pat
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("panel", DASHBOARDS["api"]["panels"], ids=lambda panel: panel["title"])
+def test_api_panel_is_of_the_chosen_instances_or_says_that_it_is_of_all(
+    panel: dict[str, Any],
+) -> None:
+    chosen = ["$backend_instance" in target["expr"] for target in panel["targets"]]
+    assert all(chosen) or "all backends" in panel["description"]
+
+
 def test_a_variable_that_links_hand_on_means_the_same_everywhere() -> None:
     meanings: dict[str, set[str]] = {}
     for board in DASHBOARDS.values():

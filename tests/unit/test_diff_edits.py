@@ -28,7 +28,7 @@ BACKEND, ROUTES = "rules/backend.yml", "alertmanager.yml"
 
 @dataclass(frozen=True)
 class Case:
-    """An edit of a stack; what its report says, and what it does not."""
+    """Edit of a stack, with lines that its report has and lines that it does not have."""
 
     edit: Edit
     says: tuple[str, ...]
@@ -60,7 +60,7 @@ def resource(kind: str, name: str, change: Callable[[Any], Any], **fields: Any) 
 
 
 def nothing(_inputs: Any) -> None:
-    """Where a resource's options change alone."""
+    """Change no input, for cases that change only a resource's options."""
 
 
 def add_alert_at_the_top(content: Any) -> None:
@@ -80,6 +80,12 @@ def put(name: str, value: Any) -> Callable[[Any], Any]:
 
 def put_label(name: str, value: str) -> Callable[[Any], Any]:
     return lambda content: rule(content, "HighErrorRate")["labels"].__setitem__(name, value)
+
+
+def unwatch(content: Any, metric: str) -> None:
+    for one in content["groups"][0]["rules"]:
+        lines = [line for line in one["expr"].splitlines() if f'"{metric}"' not in line]
+        one["expr"] = "\n".join(lines) + "\n"
 
 
 def remove_alert(content: Any) -> None:
@@ -152,10 +158,29 @@ EDITS = {
         ("prod: nothing changes",),
         ("HighErrorRate",),
     ),
+    "a shorter keep_firing_for": Case(
+        yaml(BACKEND, lambda c: rule(c, "BackendHanging").__setitem__("keep_firing_for", "1m")),
+        ("alert BackendHanging changed", "it ends sooner", "keep firing for: 5m -> 1m"),
+        ("WEAKER", "expression"),
+    ),
+    "a keep_firing_for where there was none": Case(
+        yaml(BACKEND, lambda c: rule(c, "BackendDown").__setitem__("keep_firing_for", "120s")),
+        ("alert BackendDown changed", "it fires longer", "keep firing for: 0s -> 120s"),
+        ("WEAKER",),
+    ),
+    "a metric that nobody misses any more": Case(
+        yaml("rules/blindness.yml", lambda c: unwatch(c, "redis_memory_max_bytes")),
+        (
+            "WEAKER recording rule instance_metric:redis_metrics_present:bool changed",
+            "rules still read redis_memory_max_bytes, and nothing reports that they are missing",
+            "metrics no longer watched",
+        ),
+        ("expression",),
+    ),
     "a lower severity": Case(
         yaml(BACKEND, put_label("severity", "warning")),
         (
-            # Once, although its severity and who is told both are.
+            # Once, although both its severity and its receivers are weaker.
             "1 made weaker",
             "WEAKER alert HighErrorRate changed",
             "its severity is lower",
@@ -272,6 +297,29 @@ EDITS = {
     "a silence at night": Case(
         yaml(ROUTES, mute), ("WEAKER receiver critical for", "silent:  -> nights")
     ),
+    "receivers, a route, a mute time and escalation": Case(
+        settings(
+            receivers={"lab": {"email_configs": [{"to": "lab@example.com"}]}},
+            routes=[{"receiver": "lab", "matchers": ['team="lab"'], "continue": False}],
+            muteTimes={"night": {"intervals": [{"weekdays": ["sunday"]}]}},
+            destinations={"warnings": {"mute": ["night"]}},
+            escalateAfter="30m",
+            escalateTo="lab",
+        ),
+        (
+            "receiver lab added",
+            'WEAKER route to lab for team="lab" added',
+            "alerts with these labels go to no route after it",
+            'WEAKER route to warnings for severity="warning" changed',
+            "WEAKER mute time night added",
+            "escalation to lab added",
+        ),
+        ("tree of routes changed",),
+    ),
+    "a route that goes": Case(
+        yaml(ROUTES, lambda c: c["route"]["routes"].pop()),
+        ('WEAKER route to backend for service="backend" removed',),
+    ),
     "a message's text": Case(
         text("notifications.tmpl", "vitalstream.title", "vitalstream.heading"),
         ('files["notifications.tmpl"]', "alertmanager reads its configuration again"),
@@ -374,13 +422,9 @@ EDITS = {
             "more traffic is needed for a budget alert to fire",
         ),
     ),
-    "a metric that is kept": Case(
-        settings(keepMetrics=["go_goroutines"]),
-        (
-            "scrape jobs alertmanager, backend, grafana, node, postgres, prometheus, redis changed",
-            "metrics now kept: go_goroutines",
-        ),
-        ("metric_relabel_configs",),
+    "only what is read is kept": Case(
+        settings(keepOnlyWhatIsRead=True),
+        ("scrape jobs alertmanager, backend, grafana, node, postgres, prometheus, redis changed",),
     ),
     "a data source": Case(
         resource(DATA_SOURCE, "prometheus", put("url", "http://elsewhere:9090")),
@@ -452,7 +496,7 @@ EDITS = {
     ),
     "protection taken off": Case(
         settings(protectData=False),
-        ("DANGER volume prometheus-data is no longer protected", "setting protectData changed"),
+        ("DANGER volume prometheus-data loses its protection", "setting protectData changed"),
     ),
     "a network that is replaced": Case(
         resource(NETWORK, "redis-exporter", put("internal", None)),
@@ -511,20 +555,30 @@ def prod() -> Snapshot:
 
 
 @pytest.mark.parametrize("name", EDITS)
-def test_an_edit_is_told_for_what_it_is(name: str, prod: Snapshot) -> None:
+def test_report_of_edit_has_its_lines(name: str, prod: Snapshot) -> None:
     case = EDITS[name]
-    found = stacks.told(stacks.report(prod, case.edit(prod)))
+    found = stacks.printed(stacks.report(prod, case.edit(prod)))
     assert [words for words in case.says if words not in found] == [], found
     assert [words for words in case.silent if words in found.partition("All changes")[0]] == []
 
 
+def test_a_metric_more_in_the_allowlist_is_named() -> None:
+    before, after = (
+        stacks.with_settings("prod", keepOnlyWhatIsRead=True, keepMetrics=more)
+        for more in ([], ["go_goroutines"])
+    )
+    found = stacks.printed(stacks.report(before, after))
+    assert "metrics now kept: go_goroutines" in found
+    assert "metric_relabel_configs" not in found.partition("All changes")[0]
+
+
 @pytest.mark.parametrize("name", EDITS)
-def test_the_way_back_is_told_as_well(name: str, prod: Snapshot) -> None:
+def test_report_of_reverted_edit_has_its_lines(name: str, prod: Snapshot) -> None:
     edited = EDITS[name].edit(prod)
     assert stacks.report(edited, prod).changes is stacks.report(prod, edited).changes
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])
-def test_a_stack_that_stays_as_it_is_takes_one_line(stack: str) -> None:
+def test_report_of_unchanged_stack_is_one_line(stack: str) -> None:
     same = stacks.stack(stack)
-    assert stacks.told(stacks.report(same, same, stack)) == f"{stack}: nothing changes\n"
+    assert stacks.printed(stacks.report(same, same, stack)) == f"{stack}: nothing changes\n"

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from ops.review.diff import routes
+from ops.review.diff import routes, routing_parts
+from ops.review.diff.report import plain
 from ops.review.diff.routes import InhibitedBy, Ternary
 
 KNOWN = {"alertname": "High", "severity": "critical", "service": "backend"}
@@ -162,3 +163,38 @@ def test_amtool_agrees_on_a_tree_of_any_shape(
     ours = [one.receiver for one in routes.deliveries(root, labels)]
     assert set(ours) == set(said.split(","))
     assert all(one.certain for one in routes.deliveries(root, labels))
+
+
+def escalated(after: str | None, receiver: str = "head") -> dict[str, Any]:
+    late = {"receiver": receiver, "group_by": ["..."], "group_wait": after}
+    return {"route": tree(*([late] if after else []))}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (None, "30m", [("escalation to head added", "")]),
+        ("30m", None, [("escalation to head removed", "weaker")]),
+        ("30m", "1h", [("escalation to head changed", "weaker")]),
+        ("1h", "30m", [("escalation to head changed", "")]),
+        ("30m", "30m", []),
+    ],
+)
+def test_escalation_that_goes_or_comes_later_is_weaker(
+    old: str | None, new: str | None, told: list[tuple[str, str]]
+) -> None:
+    found = routing_parts.items(escalated(old), escalated(new))
+    assert [(plain(item.line), item.mark) for item in found] == told
+
+
+def test_mute_time_that_no_route_names_is_not_weaker() -> None:
+    times = {"time_intervals": [{"name": "night", "time_intervals": [{}]}]}
+    (item,) = routing_parts.items({}, times)
+    assert (plain(item.line), item.mark) == ("mute time night added", "")
+
+
+def test_receiver_that_loses_an_integration_is_weaker() -> None:
+    both = {"name": "lab", "slack_configs": [{}], "email_configs": [{}]}
+    one = {"name": "lab", "email_configs": [{}]}
+    (item,) = routing_parts.items({"receivers": [both]}, {"receivers": [one]})
+    assert (item.mark, item.why) == ("weaker", (("it no longer sends by slack",),))

@@ -188,6 +188,33 @@ def test_a_receiver_with_nowhere_to_send_is_told(
     )
 
 
+def test_destination_behind_a_route_that_ends_is_reported(
+    alertmanager: Callable[..., FakeAlertmanager],
+    settings: SettingsOf,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(conduct_, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(command.console, "width", 300)
+    values = {
+        **EVERYBODY,
+        "receivers": {"oncall": {"webhook_configs": [{"url": "https://oncall.example/a"}]}},
+        "routes": [{"receiver": "oncall", "matchers": ['severity="critical"'], "continue": False}],
+    }
+    fake = alertmanager({})
+    fake.config = yaml.safe_load(
+        routing.render_config(settings(secret_keys=["receivers"], **values))
+    )
+    for route in (fake.config["route"], *fake.config["route"]["routes"]):
+        route |= {"group_wait": "0s", "group_interval": "0s"}
+    with command.console.capture() as captured:
+        drill.run(
+            settings(secret_keys=["receivers"], **values), fake.url, 0.1, until_resolved=False
+        )
+    lines = [" ".join(line.split()) for line in captured.get().splitlines()]
+    assert "oncall webhook 1 0" in lines
+    assert any(line.startswith("critical - 0 0 a route before it takes") for line in lines)
+
+
 def test_without_a_heartbeat_nobody_is_missed(
     alertmanager: Callable[..., FakeAlertmanager], run: Callable[..., Outcome]
 ) -> None:

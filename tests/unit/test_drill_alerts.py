@@ -71,6 +71,17 @@ def test_those_who_wait_longest_come_last() -> None:
     assert [alert.receiver for alert in plan("prod", NOW, rows)] == ["heartbeat", "b", "slow"]
 
 
+def test_plan_has_an_alert_for_each_route_and_an_old_one_for_escalation() -> None:
+    rows = [Destination("a", 'team="x"'), Destination("a", 'team="y"'), Destination("b", 'c="d"')]
+    found = plan("prod", NOW, rows, ("head", "30m"))
+    assert [alert.receiver for alert in found] == ["heartbeat", "a", "a", "b", "head"]
+    late = found[-1].posted(NOW, NOW)
+    assert (late["labels"]["severity"], late["startsAt"]) == (
+        "critical",
+        "2026-01-02T02:34:04+00:00",
+    )
+
+
 def test_plan_with_a_matcher_that_it_cannot_read_is_refused() -> None:
     with pytest.raises(ValueError, match="no matcher"):
         plan("prod", NOW, [Destination("some", "no matcher")])

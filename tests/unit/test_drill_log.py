@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ops.drill.log import errors_in
+from ops.drill.slack_errors import with_fix
 
 FIRST = r'err="Post \"https://hooks.example/services/SECRET\": dial tcp: refused"'
 LAST = (
@@ -52,3 +53,20 @@ def test_the_secret_of_a_webhook_is_not_told(log: str) -> None:
 
 def test_a_reason_that_repeats_is_told_once() -> None:
     assert len(errors_in(LOGFMT + LOGFMT, "critical", "email")) == 1
+
+
+@pytest.mark.parametrize(
+    ("reason", "fix"),
+    [
+        ('channel "#a": error response from Slack: not_in_channel', "fix: /invite @your-app"),
+        ('channel "#a": error response from Slack: channel_not_found', "fix: the name in slackCh"),
+        ("error response from Slack: invalid_auth", "--secret slackToken"),
+        ("received an error response from Slack: no_service", "--secret slackWebhookUrl"),
+        ("unexpected status code 500: no", ""),
+    ],
+)
+def test_reason_of_slack_has_its_fix(reason: str, fix: str) -> None:
+    found = with_fix(reason)
+    assert found.startswith(reason)
+    assert fix in found
+    assert ("fix: " in found) is bool(fix)

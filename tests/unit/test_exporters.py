@@ -22,7 +22,7 @@ from components.exporters.node import (
     LINK_PROC,
     PROC,
 )
-from components.prometheus.config import SCRAPE_TIMEOUT_SECONDS
+from components.prometheus.config import SCRAPE_TIMEOUT_SECONDS, scrape_timeout
 from components.settings.settings import Settings
 
 SettingsOf = Callable[..., Settings]
@@ -60,9 +60,26 @@ def test_postgres_exporter_connects_where_the_settings_say(settings: SettingsOf)
         )
     )
     assert set(spec.container.envs) >= {
-        "DATA_SOURCE_URI=db.example.com:6432/vitals?sslmode=verify-full",
+        "DATA_SOURCE_URI=db.example.com:6432/vitals?sslmode=verify-full"
+        "&lock_timeout=2000&statement_timeout=6000&connect_timeout=3",
         "DATA_SOURCE_USER=watcher",
     }
+
+
+@pytest.mark.parametrize("interval", ["1s", "5s", "15s", "1m"])
+def test_time_outs_of_exporters_leave_the_scrape_time_to_answer(
+    interval: str, settings: SettingsOf
+) -> None:
+    found = settings(scrapeInterval=interval)
+    scrape = 1000 * scrape_timeout(found)
+    uri = next(env for env in postgres.spec(found).container.envs if "_URI=" in env)
+    of_postgres = dict(re.findall(r"(lock|statement)_timeout=(\d+)", uri))
+    of_redis = re.findall(
+        r"--connection-timeout=(\d+)ms", " ".join(redis.spec(found).container.command)
+    )
+    # A lock and a slow query in one scrape; redis_exporter may connect twice.
+    assert 0 < sum(int(value) for value in of_postgres.values()) < scrape
+    assert 0 < 2 * int(of_redis[0]) < scrape
 
 
 @pytest.mark.parametrize(("user", "flags"), [("", []), ("watcher", ["--redis.user=watcher"])])

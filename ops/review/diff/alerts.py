@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from ops.review.diff import dashboards, promql, rules
+from ops.review.diff import dashboards, promql, rules, watched_metrics
 from ops.review.diff.comparison import Comparison
 from ops.review.diff.dashboards import field_of
 from ops.review.diff.report import Field, Item, Kind, Line, Mark, Quote, quoted
@@ -44,7 +44,8 @@ def read(snapshot: Snapshot) -> VersionRules:
 
 def items(comparison: Comparison) -> list[Item]:
     before, after = read(comparison.before), read(comparison.after)
-    found = [_alert_item(comparison, *pair) for pair in rules.pairs(before.alerts, after.alerts)]
+    both = rules.pairs(before.alerts, after.alerts)
+    found = [_alert_item(comparison, *pair, after) for pair in both]
     found.sort(key=lambda item: item is None or item.mark is not Mark.WEAKER)
     both = rules.pairs(before.records, after.records)
     records = [_record_item(comparison, *pair, after) for pair in both]
@@ -60,22 +61,43 @@ def unreadable(comparison: Comparison) -> set[str]:
     return {*read(comparison.before).unreadable, *read(comparison.after).unreadable}
 
 
-def _alert_item(comparison: Comparison, old: Rule | None, new: Rule | None) -> Item | None:
+def _alert_item(
+    comparison: Comparison, old: Rule | None, new: Rule | None, after: VersionRules
+) -> Item | None:
     if old and new:
         fields, weaker = _compared(old, new)
         if not fields:
             return None
         line: Line = ("alert ", Quote(new.name), " changed")
-        mark = Mark.WEAKER if weaker else Mark.NONE
-        return Item(Kind.CHANGED, new.name, line, mark, tuple((why,) for why in weaker), fields)
+        why = [(word,) for word in weaker] + _unwatched(old, new, after)
+        mark = Mark.WEAKER if why else Mark.NONE
+        return Item(Kind.CHANGED, new.name, line, mark, (*why, *_held(old, new)), fields)
     if new:
         line = ("alert ", Quote(new.name), " added")
         return Item(Kind.ADDED, new.name, line, fields=tuple(_summary(new, Kind.ADDED)))
     assert old is not None
-    why = _disabled(comparison.after, old.name) or ("it is removed",)
+    gone = _disabled(comparison.after, old.name) or ("it is removed",)
     line = ("alert ", Quote(old.name), " removed")
     fields = tuple(_summary(old, Kind.REMOVED))
-    return Item(Kind.REMOVED, old.name, line, Mark.WEAKER, (why,), fields)
+    return Item(Kind.REMOVED, old.name, line, Mark.WEAKER, (gone,), fields)
+
+
+def _unwatched(old: Rule, new: Rule, after: VersionRules) -> list[Line]:
+    found = watched_metrics.unwatched(old, new, after)
+    return [found] if found else []
+
+
+def _held(old: Rule, new: Rule) -> Iterator[Line]:
+    """Yield what a change of `keep_firing_for` means; it makes no alert weaker."""
+    was, now = (rules.seconds(rule.hold) or 0 for rule in (old, new))
+    if now > was:
+        yield (
+            "it fires longer after its condition is over, so one that comes and goes is one page",
+        )
+    elif now < was:
+        yield (
+            "it ends sooner after its condition is over, so one that comes and goes pages again",
+        )
 
 
 def _disabled(after: Snapshot, name: str) -> Line | None:
@@ -93,6 +115,7 @@ def _summary(rule: Rule, kind: Kind) -> Iterator[Field]:
     parts = {
         "expression": promql.pretty(rule.expr),
         "for": rule.delay,
+        **({"keep firing for": rule.hold} if rules.seconds(rule.hold) else {}),
         **{key: value for key, value in rule.labels.items() if key in ("severity", "service")},
         "place": rule.place,
     }
@@ -104,12 +127,10 @@ def _compared(old: Rule, new: Rule) -> tuple[tuple[Field, ...], list[str]]:
     """Return the changed fields and why the alert is weaker."""
     weaker: list[str] = []
     fields: list[Field] = list(_expression(old, new, weaker))
-    if rules.seconds(old.delay) != rules.seconds(new.delay):
-        fields.append(Field("for", old.delay, new.delay))
-        if (rules.seconds(new.delay) or 0) > (rules.seconds(old.delay) or 0):
-            weaker.append("it waits longer")
-    elif rules.seconds(old.delay) is None and old.delay != new.delay:
-        fields.append(Field("for", old.delay, new.delay))
+    fields += _duration("for", old.delay, new.delay)
+    if (rules.seconds(new.delay) or 0) > (rules.seconds(old.delay) or 0):
+        weaker.append("it waits longer")
+    fields += _duration("keep firing for", old.hold, new.hold)
     fields += _parts("label", old.labels, new.labels)
     if _rank(new.severity) < _rank(old.severity):
         weaker.append("its severity is lower")
@@ -120,8 +141,17 @@ def _compared(old: Rule, new: Rule) -> tuple[tuple[Field, ...], list[str]]:
     return tuple(fields), weaker
 
 
+def _duration(name: str, old: str, new: str) -> Iterator[Field]:
+    was, now = rules.seconds(old), rules.seconds(new)
+    if was != now or (was is None and old != new):
+        yield Field(name, old, new)
+
+
 def _expression(old: Rule, new: Rule, weaker: list[str]) -> Iterator[Field]:
     if promql.same(old.expr, new.expr):
+        return
+    if (metrics := watched_metrics.fields(old, new)) is not None:
+        yield from metrics
         return
     found = promql.thresholds(old.expr, new.expr)
     if found is None:
@@ -156,8 +186,9 @@ def _record_item(
     if old and new:
         fields = _compared(old, new)[0]
         rarer = _rarer(old, new)
-        mark, why = (Mark.WEAKER, (rarer,)) if rarer else (Mark.NONE, ())
-        return Item(kind, rule.name, line, mark, why, fields) if fields else None
+        why = [*([rarer] if rarer else []), *_unwatched(old, new, after)]
+        mark = Mark.WEAKER if why else Mark.NONE
+        return Item(kind, rule.name, line, mark, tuple(why), fields) if fields else None
     text = promql.pretty(rule.expr)
     field = Field("expression", *((None, text) if new else (text, None)))
     recorded = any(other.name == rule.name for other in after.records)
@@ -204,7 +235,7 @@ def _group_items(before: VersionRules, after: VersionRules) -> Iterator[Item]:
         if old is not None and new is not None:
             kind, fields = Kind.CHANGED, [field_of(one, one.where) for one in changes(old, new)]
         else:
-            # The rules of one that comes or goes are told one by one.
+            # The rules of an added or removed group are reported one by one.
             kind, fields = (Kind.ADDED if old is None else Kind.REMOVED), []
         if fields or (kind is not Kind.CHANGED and not alerts):
             line: Line = ("group ", Quote(name), " of ", Quote(file), f" {kind}")

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from ops.review.diff import alerts, routes
+from ops.review.diff import alerts, routes, routing_parts
 from ops.review.diff.comparison import Comparison
 from ops.review.diff.dashboards import field_of
 from ops.review.diff.report import Field, Item, Kind, Line, Mark, Quote, count, quoted
@@ -92,6 +92,7 @@ def items(comparison: Comparison) -> list[Item]:
         *_channel_items(before, after),
         *_timing_items(before, after),
         *_hold_items(before, after),
+        *routing_parts.items(before.content, after.content),
         *_rest(before.content, after.content),
     ]
 
@@ -190,25 +191,16 @@ def _by_target(found: set[InhibitedBy], common: set[str]) -> dict[str, list[str]
 
 
 def _rest(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Item]:
-    """Return all other changes: receivers by name, the rest by path."""
+    """Return all other changes by path."""
     parts: dict[tuple[str, Line], list[Field]] = defaultdict(list)
-    for change in changes(_keyed(before), _keyed(after)):
+    for change in changes(*map(routing_parts.without_parts, (before, after))):
         parts[_part(change)].append(field_of(change, change.where))
     for (name, line), fields in parts.items():
         yield Item(Kind.CHANGED, name, line, fields=tuple(fields))
 
 
-def _keyed(content: Mapping[str, Any]) -> dict[str, Any]:
-    found = dict(content)
-    receivers = found.get("receivers") or ()
-    found["receivers"] = {str(receiver.get("name")): receiver for receiver in receivers}
-    return found
-
-
 def _part(change: Change) -> tuple[str, Line]:
     match change.path:
-        case ("receivers", str(name), *_):
-            return name, ("receiver ", Quote(name), " changed")
         case ("route", *_):
             return "routes", ("the tree of routes changed",)
         case ("inhibit_rules", *_):
