@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from components.catalog.integrations.postgresql import EXPORTER
-from components.catalog.replicas import MAIN
+from components.catalog.replicas import DEFAULT_SERVER, MAIN, server_exporter
 from components.docker import tls_files
 from components.docker.config_files import NoticesItself, RestartOnChange
 from components.docker.container import ContainerSpec, busybox_probe
@@ -12,22 +12,29 @@ from components.exporters.exporter import QUICK_LOOKUPS
 from components.settings.settings import Settings
 
 SECRETS_DIR = "/etc/postgres_exporter"
+DEFAULT_DATABASE = "postgres"
+CA = "server-ca.pem"
+"""The authorities of the server's certificate."""
 
 
-def spec(settings: Settings, _host: str = MAIN) -> ServiceSpec:
-    address = settings.postgres_address
-    query = f"sslmode={settings.postgres_sslmode}"
+def spec(settings: Settings, server: str = MAIN) -> ServiceSpec:
+    """Return the container that asks one server of `servers.postgresql`."""
+    server = server or DEFAULT_SERVER
+    asked = settings.servers_of("postgresql")[server]
+    service = server_exporter(EXPORTER.service, server)
+    database = asked.database or DEFAULT_DATABASE
+    query = f"sslmode={asked.sslmode}" + (f"&sslrootcert={SECRETS_DIR}/{CA}" if asked.ca else "")
     return ServiceSpec(
         ContainerSpec(
-            service="postgres-exporter",
+            service=service,
             # Off by default; the alerts on transaction wraparound read it.
             command=[
                 "--collector.database_wraparound",
                 *tls_files.server_flags(settings, SECRETS_DIR),
             ],
             envs=[
-                f"DATA_SOURCE_URI={address}/{settings.postgres_database}?{query}",
-                f"DATA_SOURCE_USER={settings.postgres_user}",
+                f"DATA_SOURCE_URI={asked.address}/{database}?{query}",
+                f"DATA_SOURCE_USER={asked.user}",
                 f"DATA_SOURCE_PASS_FILE={SECRETS_DIR}/password",
             ],
             probe=busybox_probe(EXPORTER.port, "/", tls=settings.tls),
@@ -36,9 +43,10 @@ def spec(settings: Settings, _host: str = MAIN) -> ServiceSpec:
         ),
         files=ServiceFiles(
             target=SECRETS_DIR,
+            files={CA: f"{asked.ca.strip()}\n"} if asked.ca else {},
             secret_files={
-                "password": settings.postgres_password.get_secret_value(),
-                **tls_files.server_files(settings, service="postgres-exporter", password=False),
+                "password": asked.password.get_secret_value(),
+                **tls_files.server_files(settings, service=EXPORTER.service, password=False),
             },
             on_change=RestartOnChange(),
             on_change_below={tls_files.FOLDER: NoticesItself()},
