@@ -7,8 +7,6 @@ from dataclasses import dataclass
 import pulumi
 
 from components.alertmanager.alertmanager import Alertmanager
-from components.catalog import replicas
-from components.catalog.exporters import NODE
 from components.dashboards import render_all
 from components.dashboards.frame import STACKS
 from components.dashboards.settings import DashboardSettings
@@ -98,13 +96,10 @@ def _deploy_prometheus(settings: Settings, hosts: Hosts, content: _Content) -> N
 
 def _deploy_exporters(settings: Settings, hosts: Hosts) -> None:
     for exporter in settings.exporters:
-        name = exporter.service
-        networks = hosts.networks(name).of_exporter(exporter)
-        ExporterService(exporter, settings, networks, hosts.on(name))
-    for host in settings.hosts if "host" in settings.watch else ():
-        name = replicas.node_exporter(host)
-        networks = hosts.networks(name).of_exporter(NODE)
-        ExporterService(NODE, settings, networks, hosts.on(name), host=host)
+        for name in settings.names_of(exporter):
+            networks = hosts.networks(name).of_exporter(exporter)
+            part = name.removeprefix(exporter.service).removeprefix("-")
+            ExporterService(exporter, settings, networks, hosts.on(name), part=part)
 
 
 def _deploy_grafana(settings: Settings, hosts: Hosts) -> list[Service]:

@@ -34,7 +34,8 @@ class Integration:
     `rule_files` are names in `rules/`, `dashboards` modules of `components/dashboards` with a
     function `sheet(alerts)`; the first one explains its alerts. `destination` is the receiver, by
     name, that gets its alerts in addition to those of their severity. `default`: stacks that do not
-    set `watch` monitor it. `has_servers`: `vitalstream:servers` says where it is.
+    set `watch` monitor it. `has_servers`: `vitalstream:servers` says where it is; with
+    `several_servers` there may be several, each with an exporter of its own.
     """
 
     kind: str
@@ -46,3 +47,4 @@ class Integration:
     exporter: Exporter | None = None
     default: bool = False
     has_servers: bool = False
+    several_servers: bool = False

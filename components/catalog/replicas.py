@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from components.catalog.integrations import INTEGRATIONS
+
 MOST = {"prometheus": 4, "alertmanager": 7, "grafana": 4}
 """The services that can have several, and how many of each."""
 NODE_EXPORTER = "node-exporter"
+DEFAULT_SERVER = "default"
 MAIN = ""
 """Name of the host at `dockerHost`, where everything runs that `placement` does not move."""
 # Distance between the default ports of two replicas.
@@ -18,9 +21,15 @@ def names(service: str, count: int) -> tuple[str, ...]:
 
 def base(name: str) -> str:
     """Return the service of a replica: `prometheus` for `prometheus-2`, else `name` itself."""
-    if name.startswith(f"{NODE_EXPORTER}-"):
-        return NODE_EXPORTER
+    for exporter in _EXPORTERS:
+        if name.startswith(f"{exporter}-"):
+            return exporter
     return _BASES.get(name, name)
+
+
+def server_exporter(exporter: str, server: str) -> str:
+    """Return the exporter of a server: that of the one called `default` has no suffix."""
+    return exporter if server == DEFAULT_SERVER else f"{exporter}-{server}"
 
 
 def node_exporter(host: str) -> str:
@@ -34,6 +43,11 @@ def default_port(name: str, first: int) -> int:
     return first + _PORT_STEP * names(service, MOST.get(service, 1)).index(name)
 
 
+# One for each host, or for each server.
+_EXPORTERS = (
+    NODE_EXPORTER,
+    *(found.exporter.service for found in INTEGRATIONS if found.exporter and found.several_servers),
+)
 _BASES = {name: service for service, most in MOST.items() for name in names(service, most)}
 _BASES |= dict.fromkeys(names("thanos-sidecar", MOST["prometheus"]), "thanos-sidecar")
 # Several Grafanas are published by their balancer.

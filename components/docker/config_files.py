@@ -29,7 +29,9 @@ class NoticesItself:
 
 @dataclass(frozen=True)
 class ReloadOnChange:
-    """Send SIGHUP to Prometheus or Alertmanager, whose log says whether the reload succeeded."""
+    """Send SIGHUP to Prometheus, Alertmanager or blackbox_exporter, whose log says whether the
+    reload succeeded.
+    """
 
     def as_props(self) -> dict[str, Any]:
         return {"reload": True}

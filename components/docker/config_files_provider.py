@@ -37,9 +37,10 @@ RESTART_SECONDS = 60
 APPLY_SECONDS = 0.3
 LOG_LINES = 200
 
-# What Prometheus and Alertmanager log at a reload: by 2.42 and 0.25 and ever since. Their metrics
-# say it as well, but no tool in their images can ask for those over TLS and with a password.
-_TAKEN = "Completed loading of configuration file"
+# What Prometheus, Alertmanager and blackbox_exporter (the second) log at a reload: by 2.42, 0.25
+# and 0.28 and ever since. Their metrics say it as well, but no tool in their images can ask for
+# those over TLS and with a password.
+_TAKEN = ("Completed loading of configuration file", "Reloaded config file")
 _NOT_TAKEN = (
     "Error reloading config",
     "Loading configuration file failed",
@@ -247,7 +248,7 @@ def _reload(container: Container) -> None:
     container.kill(signal="SIGHUP")
     deadline = time.monotonic() + RELOAD_SECONDS
     while time.monotonic() < deadline:
-        taken = _said(container, before, _TAKEN)
+        taken = _said(container, before, *_TAKEN)
         if taken:
             time.sleep(APPLY_SECONDS)
         if _said(container, before, *_NOT_TAKEN):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from components.catalog.integrations.postgresql import EXPORTER
-from components.catalog.replicas import MAIN
+from components.catalog.replicas import DEFAULT_SERVER, MAIN, server_exporter
 from components.docker import tls_files
 from components.docker.config_files import NoticesItself, RestartOnChange
 from components.docker.container import ContainerSpec, busybox_probe
@@ -13,6 +13,9 @@ from components.prometheus.config import scrape_timeout
 from components.settings.settings import Settings
 
 SECRETS_DIR = "/etc/postgres_exporter"
+DEFAULT_DATABASE = "postgres"
+CA = "server-ca.pem"
+"""The authorities of the server's certificate."""
 # Shares of the scrape's time-out. A query that waits for a table's lock, such as that for the
 # tables' sizes, or a slow one fails alone, and the rest of the scrape arrives: the queries come one
 # after the other. In the connection's parameters, since no version has a flag that does so
@@ -29,20 +32,25 @@ def _time_outs(settings: Settings) -> str:
     )
 
 
-def spec(settings: Settings, _host: str = MAIN) -> ServiceSpec:
-    address = settings.postgres_address
-    query = f"sslmode={settings.postgres_sslmode}&{_time_outs(settings)}"
+def spec(settings: Settings, server: str = MAIN) -> ServiceSpec:
+    """Return the container that asks one server of `servers.postgresql`."""
+    server = server or DEFAULT_SERVER
+    asked = settings.servers_of("postgresql")[server]
+    service = server_exporter(EXPORTER.service, server)
+    database = asked.database or DEFAULT_DATABASE
+    ca = f"&sslrootcert={SECRETS_DIR}/{CA}" if asked.ca else ""
+    query = f"sslmode={asked.sslmode}{ca}&{_time_outs(settings)}"
     return ServiceSpec(
         ContainerSpec(
-            service="postgres-exporter",
+            service=service,
             # Off by default; the alerts on transaction wraparound read it.
             command=[
                 "--collector.database_wraparound",
                 *tls_files.server_flags(settings, SECRETS_DIR),
             ],
             envs=[
-                f"DATA_SOURCE_URI={address}/{settings.postgres_database}?{query}",
-                f"DATA_SOURCE_USER={settings.postgres_user}",
+                f"DATA_SOURCE_URI={asked.address}/{database}?{query}",
+                f"DATA_SOURCE_USER={asked.user}",
                 f"DATA_SOURCE_PASS_FILE={SECRETS_DIR}/password",
             ],
             probe=busybox_probe(EXPORTER.port, "/", tls=settings.tls),
@@ -51,9 +59,10 @@ def spec(settings: Settings, _host: str = MAIN) -> ServiceSpec:
         ),
         files=ServiceFiles(
             target=SECRETS_DIR,
+            files={CA: f"{asked.ca.strip()}\n"} if asked.ca else {},
             secret_files={
-                "password": settings.postgres_password.get_secret_value(),
-                **tls_files.server_files(settings, service="postgres-exporter", password=False),
+                "password": asked.password.get_secret_value(),
+                **tls_files.server_files(settings, service=EXPORTER.service, password=False),
             },
             on_change=RestartOnChange(),
             on_change_below={tls_files.FOLDER: NoticesItself()},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from components.catalog.integrations.redis import EXPORTER
-from components.catalog.replicas import MAIN
+from components.catalog.replicas import DEFAULT_SERVER, MAIN, server_exporter
 from components.docker import tls_files
 from components.docker.config_files import NoticesItself, RestartOnChange
 from components.docker.container import ContainerSpec, http_probe
@@ -15,25 +15,31 @@ from components.prometheus.config import scrape_timeout
 from components.settings.settings import Settings
 
 SECRETS_DIR = "/etc/redis_exporter"
+CA = "server-ca.pem"
+"""The authorities of the server's certificate."""
 # A share of the scrape's time-out. A Redis that hangs is then reported as down; with the exporter's
 # default of 15 s the scrape fails, which says that nothing is known.
 CONNECT_SHARE = 0.4
 
 
-def spec(settings: Settings, _host: str = MAIN) -> ServiceSpec:
-    password = settings.redis_password.get_secret_value()
-    user = settings.redis_user
+def spec(settings: Settings, server: str = MAIN) -> ServiceSpec:
+    """Return the container that asks one server of `servers.redis`."""
+    server = server or DEFAULT_SERVER
+    asked = settings.servers_of("redis")[server]
+    password = asked.password.get_secret_value()
+    scheme = "rediss" if asked.tls else "redis"
     # The exporter finds its password by address; newer versions by user and address.
-    passwords = {f"redis://{settings.redis_address}": password}
-    if user:
-        passwords[f"redis://{user}@{settings.redis_address}"] = password
+    passwords = {f"{scheme}://{asked.address}": password}
+    if asked.user:
+        passwords[f"{scheme}://{asked.user}@{asked.address}"] = password
     return ServiceSpec(
         ContainerSpec(
-            service="redis-exporter",
+            service=server_exporter(EXPORTER.service, server),
             command=[
-                f"--redis.addr=redis://{settings.redis_address}",
+                f"--redis.addr={scheme}://{asked.address}",
                 # Not in the address, where a user without a password is taken for the password.
-                *([f"--redis.user={user}"] if user else []),
+                *([f"--redis.user={asked.user}"] if asked.user else []),
+                *([f"--tls-ca-cert-file={SECRETS_DIR}/{CA}"] if asked.ca else []),
                 f"--redis.password-file={SECRETS_DIR}/passwords.json",
                 f"--connection-timeout={round(CONNECT_SHARE * 1000 * scrape_timeout(settings))}ms",
                 *(
@@ -51,6 +57,7 @@ def spec(settings: Settings, _host: str = MAIN) -> ServiceSpec:
         ),
         files=ServiceFiles(
             target=SECRETS_DIR,
+            files={CA: f"{asked.ca.strip()}\n"} if asked.ca else {},
             secret_files={"passwords.json": json.dumps(passwords), **tls_files.key_pair(settings)},
             on_change=RestartOnChange(),
             on_change_below={tls_files.FOLDER: NoticesItself()},

@@ -22,7 +22,9 @@ def spec_of(exporter: Exporter) -> Callable[[Settings, str], ServiceSpec]:
 
 
 class ExporterService(Service):
-    """One exporter, in the networks of its target; `host` is where it runs."""
+    """One exporter, in the networks of its target; `part` is the host or the server that it is of,
+    where there are several.
+    """
 
     def __init__(
         self,
@@ -31,12 +33,12 @@ class ExporterService(Service):
         networks: Sequence[Network],
         opts: pulumi.ResourceOptions | None = None,
         *,
-        host: str = MAIN,
+        part: str = MAIN,
     ) -> None:
         super().__init__(
             "vitalstream:exporters:ExporterService",
             settings,
-            spec_of(exporter)(settings, host),
+            spec_of(exporter)(settings, part),
             networks,
             opts,
         )

@@ -12,14 +12,16 @@ from urllib.parse import parse_qs
 
 from pydantic import TypeAdapter, ValidationError
 
+from components.catalog.networks import HOST_NAME
 from components.common.redaction import MASK, redact_value
 from components.settings import schema
-from components.settings.secrets import type_at
+from components.settings.secrets import UPSTREAM, type_at
 
 PLACEHOLDER = "VALUE"
 # Defaults that say nothing of a user's own site: a number, a duration, a size, true or false.
 _GENERIC_DEFAULT = re.compile(r"\d+(?:\.\d+)?[A-Za-z]*|true|false")
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?|\[[0-9a-fA-F:]+\]")
+_LOOPBACK = re.compile(r"(?:localhost|127\.[0-9.]+|\[::1\]|0\.0\.0\.0):([0-9]+)")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,62}")
 _UNITS = {"second": "s", "minute": "m", "hour": "h", "day": "d", "week": "w", "year": "y"}
 _SCHEME_PORTS = {
@@ -48,6 +50,16 @@ _FILLED = {
         5432, "postgresUser", "postgresDatabase", "postgresPassword", "postgresSslmode"
     ),
     "redisAddress": _Fills(6379, "redisUser", secret="redisPassword"),
+    "servers.postgresql.*.address": _Fills(
+        5432,
+        "servers.postgresql.*.user",
+        "servers.postgresql.*.database",
+        "servers.postgresql.*.password",
+        "servers.postgresql.*.sslmode",
+    ),
+    "servers.redis.*.address": _Fills(
+        6379, "servers.redis.*.user", secret="servers.redis.*.password"
+    ),
     "backendTargets.*": _Fills(8000),
     "backend.*.targets.*": _Fills(8000, "backend.*.username", secret="backend.*.password"),
     "mailSmarthost": _Fills(587, "mailUsername", secret="mailPassword"),
@@ -178,6 +190,8 @@ def _candidates(path: tuple[str, ...], annotation: Any, value: Any) -> Iterator[
         return
     text = value.strip()
     yield text
+    if port := _LOOPBACK.fullmatch(text):
+        yield f"{HOST_NAME}:{port[1]}"
     if choices := _choices(annotation):
         yield from difflib.get_close_matches(text.lower(), choices, n=1)
     if bool in get_args(annotation):
@@ -201,6 +215,8 @@ def _choices(annotation: Any) -> list[str]:
 
 
 def _is_valid(annotation: Any, text: str) -> bool:
+    if annotation is UPSTREAM:
+        return text.startswith(f"{HOST_NAME}:")
     value: str | bool = text == "true" if bool in get_args(annotation) else text
     try:
         TypeAdapter(annotation).validate_python(value)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
@@ -12,6 +12,7 @@ from components.catalog.integration import Exporter
 from components.catalog.integrations import INTEGRATIONS
 from components.catalog.monitored import ALL_MONITORED, DEFAULT_MONITORED, Monitored
 from components.catalog.networks import HOST_NAME
+from components.catalog.replicas import DEFAULT_SERVER, server_exporter
 from components.common.problems import raise_if_any
 from components.settings import backend_groups, discovery, federation, scrape_jobs
 from components.settings import probes as probe_settings
@@ -23,7 +24,7 @@ from components.settings.federation import FederationSource
 from components.settings.passwords import OptionalServerPassword
 from components.settings.probes import Probe, ProbeName
 from components.settings.scrape_jobs import ScrapeJob
-from components.settings.servers import Server, ServerKind, ServerName
+from components.settings.servers import Server, ServerKind, ServerName, SslMode
 from components.settings.types import DatabaseName, Login, OptionalLogin, ServiceAddress
 
 DEFAULT_BACKEND = ("backend:8000",)
@@ -49,7 +50,7 @@ class WatchSettings(ReachSettings):
     postgres_address: ServiceAddress = "postgres:5432"
     postgres_database: DatabaseName = "postgres"
     postgres_user: Login = "postgres_exporter"
-    postgres_sslmode: Literal["disable", "require", "verify-ca", "verify-full"] = "disable"
+    postgres_sslmode: SslMode = "disable"
     # Checked also by default: it is required where PostgreSQL is watched.
     postgres_password: OptionalServerPassword = Field(default=SecretStr(""), validate_default=True)
     redis_address: ServiceAddress = "redis:6379"
@@ -85,8 +86,8 @@ class WatchSettings(ReachSettings):
     def _validate_servers(
         cls, servers: dict[str, dict[str, Server]], info: ValidationInfo
     ) -> dict[str, dict[str, Server]]:
-        found = server_settings.problems(info.data["stack"], servers, info.data.get("watch", ()))
-        raise_if_any(found)
+        known = (info.data.get("watch", ()), info.data.get("placement", {}))
+        raise_if_any(server_settings.problems(info.data["stack"], servers, *known))
         return servers
 
     @field_validator("probes")
@@ -99,7 +100,9 @@ class WatchSettings(ReachSettings):
     @field_validator("postgres_password")
     @classmethod
     def _validate_postgres_password(cls, password: SecretStr, info: ValidationInfo) -> SecretStr:
-        if "postgresql" in info.data.get("watch", ()) and not password.get_secret_value():
+        named = info.data.get("servers", {}).get("postgresql")
+        watched = "postgresql" in info.data.get("watch", ())
+        if watched and not named and not password.get_secret_value():
             raise ValueError("is missing")
         return password
 
@@ -147,14 +150,49 @@ class WatchSettings(ReachSettings):
             found.exporter for found in INTEGRATIONS if found.exporter and found.kind in self.watch
         )
 
-    def asks_docker_host(self, exporter: Exporter) -> bool:
-        """Return whether the exporter's server is on the Docker host itself."""
-        kind = next(found.kind for found in INTEGRATIONS if found.exporter == exporter)
-        addresses = {"postgresql": [self.postgres_address], "redis": [self.redis_address]}
-        found = [one.address for one in self.servers.get(kind, {}).values()]
-        return any(
-            address.startswith(f"{HOST_NAME}:") for address in addresses.get(kind, []) + found
+    def asks_outside(self, exporter: Exporter) -> bool:
+        """Return whether a server of the exporter is on the Docker host itself, or, of those with
+        names, at an address that is no container's name.
+        """
+        kind = next(found for found in INTEGRATIONS if found.exporter == exporter)
+        named = self.servers.get(kind.kind, {}) if kind.several_servers else {}
+        return any(one.host == HOST_NAME for one in self.servers_of(kind.kind).values()) or any(
+            re.search("[.:]", one.host) for one in named.values()
         )
+
+    def servers_of(self, kind: str) -> dict[str, Server]:
+        """Return the servers of a kind by name; `default` is the one of the flat settings.
+
+        Beside others, the flat settings count if they say something.
+        """
+        named = self.servers.get(kind, {})
+        flat = None
+        if kind == "postgresql" and (not named or self.postgres_password.get_secret_value()):
+            flat = Server.model_construct(
+                address=self.postgres_address,
+                user=self.postgres_user,
+                password=self.postgres_password,
+                database=self.postgres_database,
+                sslmode=self.postgres_sslmode,
+            )
+        if kind == "redis" and (not named or self._sets_redis):
+            flat = Server.model_construct(
+                address=self.redis_address, user=self.redis_user, password=self.redis_password
+            )
+        return {DEFAULT_SERVER: flat, **named} if flat else dict(named)
+
+    @property
+    def _sets_redis(self) -> bool:
+        default = WatchSettings.model_fields["redis_address"].default
+        secret = self.redis_password.get_secret_value()
+        return bool(self.redis_address != default or self.redis_user or secret)
+
+    def names_of(self, exporter: Exporter) -> tuple[str, ...]:
+        for found in INTEGRATIONS:
+            if found.exporter == exporter and found.several_servers:
+                servers = self.servers_of(found.kind)
+                return tuple(server_exporter(exporter.service, name) for name in servers)
+        return super().names_of(exporter)
 
     def server(self, kind: str) -> Server:
         """Return the server of a kind that is monitored and has one in `servers`."""
@@ -163,5 +201,9 @@ class WatchSettings(ReachSettings):
 
     @property
     def published(self) -> dict[str, int]:
-        left_out = {exporter.service for exporter in EXPORTERS if exporter not in self.exporters}
+        left_out = {
+            one.service
+            for one in EXPORTERS
+            if one not in self.exporters or one.service not in self.names_of(one)
+        }
         return {name: port for name, port in super().published.items() if name not in left_out}

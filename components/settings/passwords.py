@@ -73,7 +73,6 @@ def _web_password(value: SecretStr) -> SecretStr:
 
 
 Password = Annotated[SecretStr, AfterValidator(_password)]
-ServerPassword = Annotated[SecretStr, AfterValidator(_of_server)]
 OptionalServerPassword = Annotated[
     SecretStr,
     AfterValidator(lambda value: _of_server(value) if value.get_secret_value() else value),

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
-from typing import Annotated
+from collections.abc import Collection, Iterator, Mapping
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, SecretStr, StrictBool
 
 from components.catalog.integrations import INTEGRATIONS
 from components.common.model import Frozen
 from components.common.problems import Problem
-from components.settings.passwords import ServerPassword
-from components.settings.types import DatabaseName, HostPort, Login
+from components.settings.passwords import OptionalServerPassword
+from components.settings.types import Authorities, DatabaseName, OptionalLogin, ServiceAddress
 
 _KINDS = tuple(found.kind for found in INTEGRATIONS if found.has_servers)
+_SEVERAL = frozenset(found.kind for found in INTEGRATIONS if found.several_servers)
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 
 
@@ -33,6 +34,7 @@ def _name(text: str) -> str:
     return text
 
 
+SslMode = Literal["disable", "require", "verify-ca", "verify-full"]
 ServerKind = Annotated[str, AfterValidator(_kind)]
 ServerName = Annotated[str, AfterValidator(_name)]
 
@@ -40,13 +42,17 @@ ServerName = Annotated[str, AfterValidator(_name)]
 class Server(Frozen):
     """A server: its address, the login of its exporter, and the database where there are several.
 
-    The password is a secret.
+    The password is a secret. `sslmode` is of PostgreSQL, `tls` of Redis; `ca` is PEM text, empty
+    for the public authorities.
     """
 
-    address: HostPort
-    user: Login
-    password: ServerPassword
+    address: ServiceAddress
+    user: OptionalLogin = ""
+    password: OptionalServerPassword = SecretStr("")
     database: DatabaseName | None = None
+    sslmode: SslMode = "disable"
+    tls: StrictBool = False
+    ca: Authorities = ""
 
     @property
     def host(self) -> str:
@@ -58,28 +64,61 @@ class Server(Frozen):
 
 
 def problems(
-    stack: str, servers: Mapping[str, Mapping[str, Server]], monitored: Collection[str]
+    stack: str,
+    servers: Mapping[str, Mapping[str, Server]],
+    monitored: Collection[str],
+    placement: Mapping[str, str],
 ) -> list[Problem]:
-    """Return what is wrong with the servers together: one exporter monitors one of them."""
-    found = []
+    """Return what is wrong with the servers, each by its kind, and together."""
+    found = [*_in_number(stack, servers, monitored)]
+    for kind, named in servers.items():
+        if len(named) > 1 and kind in _SEVERAL and placement:
+            problem = "is one of several, whose exporters run beside Prometheus: take placement out"
+            found.append(Problem((kind, list(named)[1]), problem))
+        for name, server in named.items():
+            found += [Problem((kind, name, field), text) for field, text in _of_kind(kind, server)]
+    return found
+
+
+def _in_number(
+    stack: str, servers: Mapping[str, Mapping[str, Server]], monitored: Collection[str]
+) -> Iterator[Problem]:
+    """Yield kinds without a server, and with more than their exporter takes."""
     for kind in _KINDS:
         names = list(servers.get(kind, ()))
+        if kind in _SEVERAL:
+            continue
         if kind in monitored and not names:
             path = f"servers.{kind}.primary.address"
-            found.append(
-                Problem(
-                    (kind,),
-                    f"is missing: `watch` has {kind}, and no server of it is set",
-                    f"pulumi config set --path '{path}' HOST:PORT --stack {stack}; then user, and "
-                    "password with --secret",
-                )
+            yield Problem(
+                (kind,),
+                f"is missing: `watch` has {kind}, and no server of it is set",
+                f"pulumi config set --path '{path}' HOST:PORT --stack {stack}; then user, and "
+                "password with --secret",
             )
         elif len(names) > 1:
-            found.append(
-                Problem(
-                    (kind, names[1]),
-                    f"is one server too many: one of each kind can be monitored, and {names[0]} is",
-                    f"pulumi config rm --path 'servers.{kind}.{names[1]}' --stack {stack}",
-                )
+            yield Problem(
+                (kind, names[1]),
+                f"is one server too many: one of each kind can be monitored, and {names[0]} is",
+                f"pulumi config rm --path 'servers.{kind}.{names[1]}' --stack {stack}",
             )
-    return found
+
+
+def _of_kind(kind: str, server: Server) -> Iterator[tuple[str, str]]:
+    """Yield fields of a server that are missing, or that its kind has not."""
+    if kind != "redis":
+        if not server.user:
+            yield "user", "is missing"
+        if not server.password.get_secret_value():
+            yield "password", "is missing"
+    elif server.user and not server.password.get_secret_value():
+        yield "password", "is missing: user is set"
+    if server.sslmode != "disable" and kind != "postgresql":
+        yield "sslmode", f"is of PostgreSQL, and {kind} has none"
+    if server.tls and kind != "redis":
+        yield "tls", f"is of Redis, and {kind} has none"
+    if server.database and kind == "redis":
+        yield "database", "is of no use: the exporter reads all of them"
+    verified = server.tls or server.sslmode.startswith("verify-")
+    if server.ca and not verified:
+        yield "ca", "is not used: it needs sslmode verify-full (or verify-ca), or tls of Redis"

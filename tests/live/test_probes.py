@@ -162,6 +162,17 @@ def test_people_cannot_reach_it_although_it_runs(
     assert eventually(lambda: not stack.query(firing), WAIT_SECONDS)
 
 
+def test_edited_probe_is_asked_without_a_restart(stack: Stack) -> None:
+    """Another text is expected, which the page does not have."""
+    olds, started = stack.config_files("blackbox-exporter"), stack.started_at("blackbox-exporter")
+    text = olds["files"]["blackbox.yml"].replace("Sign", "Log")
+    assert eventually(lambda: _success(stack).get("page") == 1, WAIT_SECONDS)
+    with stacks.edited(olds, {**olds["files"], "blackbox.yml": text}):
+        assert eventually(lambda: _success(stack).get("page") == 0, WAIT_SECONDS)
+    assert eventually(lambda: _success(stack).get("page") == 1, WAIT_SECONDS)
+    assert stack.started_at("blackbox-exporter") == started
+
+
 def _set(site: Container, state: str) -> None:
     code, output = site.exec_run(["sh", "-c", f"echo -n '{state}' > /tmp/state"])
     assert code == 0, output

@@ -17,7 +17,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from components.catalog.monitored import ALL_MONITORED
+from components.catalog.monitored import DEFAULT_MONITORED
 from components.prometheus.rules import stack_rules
 from components.rules import selection
 from components.rules.overrides import AlertOverride, apply, number
@@ -29,7 +29,7 @@ Refused = Callable[..., str]
 
 EVERY_FILE = shipped_files()
 # Without those that not every stack has.
-SHIPPED = {name: EVERY_FILE[name] for name in selection.select(EVERY_FILE, ALL_MONITORED)}
+SHIPPED = {name: EVERY_FILE[name] for name in selection.select(EVERY_FILE, DEFAULT_MONITORED)}
 FILE_OF = {
     rule["alert"]: file
     for file, text in EVERY_FILE.items()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components.catalog.monitored import ALL_MONITORED
+from components.catalog.monitored import DEFAULT_MONITORED
 from components.rules import selection
 from components.rules.rule_set import shipped_files
 from components.user_files import rules as extra_rules
@@ -78,7 +78,7 @@ def test_the_file_is_rendered_beside_the_others(tmp_path: Path) -> None:
     (tmp_path / "ward.yml").write_text(of_rules(ALERT))
     config = stack_config("dev", {"extraRules": [_from_project(tmp_path / "ward.yml")]})
     rules = {path for path in render.render("dev", config) if path.startswith("rules/")}
-    shipped = selection.select(shipped_files(), ALL_MONITORED)
+    shipped = selection.select(shipped_files(), DEFAULT_MONITORED)
     assert rules == {f"rules/{name}" for name in [*shipped, "extra-ward.yml"]}
 
 

@@ -27,4 +27,6 @@ INTEGRATION: Final = Integration(
     destination="database",
     exporter=EXPORTER,
     default=True,
+    has_servers=True,
+    several_servers=True,
 )

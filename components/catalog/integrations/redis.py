@@ -28,4 +28,6 @@ INTEGRATION: Final = Integration(
     down_alert="RedisDown",
     exporter=EXPORTER,
     default=True,
+    has_servers=True,
+    several_servers=True,
 )
