@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import SecretStr
@@ -13,6 +14,7 @@ CONFIG_DIR = "/etc/alertmanager"
 SECRETS_DIR = f"{CONFIG_DIR}/secrets"
 CA_DIR = f"{CONFIG_DIR}/ca"
 HEARTBEAT_RECEIVER = "heartbeat"
+SLACK_API = "https://slack.com/api/chat.postMessage"
 
 
 def secret_files(settings: Settings) -> dict[str, str]:
@@ -43,8 +45,6 @@ def global_settings(settings: Settings) -> dict[str, Any]:
     values: dict[str, Any] = {"resolve_timeout": "5m"}
     if http_config := proxy.http_config(settings, {}):
         values["http_config"] = http_config
-    if settings.slack_token.get_secret_value():
-        values["slack_app_token_file"] = f"{SECRETS_DIR}/slack_token"
     if settings.slack_webhook_url.get_secret_value():
         values["slack_api_url_file"] = f"{SECRETS_DIR}/slack_webhook_url"
     if settings.mail_smarthost:
@@ -83,16 +83,36 @@ def built_in(settings: Settings, name: str) -> dict[str, Any]:
 
 def _slack(settings: Settings, name: str) -> dict[str, Any]:
     own = settings.slack_webhook_urls.of(name)
+    return with_slack_token(
+        settings,
+        {
+            **({"api_url_file": f"{SECRETS_DIR}/slack_webhook_url_{name}"} if own else {}),
+            "channel": getattr(settings.slack_channels, name),
+            "send_resolved": True,
+            "color": '{{ template "vitalstream.color" . }}',
+            "title": '{{ template "vitalstream.title" . }}',
+            "title_link": "{{ .ExternalURL }}",
+            "text": '{{ template "vitalstream.slack" . }}',
+            "fallback": '{{ template "vitalstream.title" . }}',
+            **_trust(settings, "slack"),
+        },
+    )
+
+
+def with_slack_token(settings: Settings, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an entry of `slack_configs` that posts with the bot token, if it has no way itself.
+
+    As Alertmanager 0.28 takes it too, which has no `app_token_file`.
+    """
+    http_config = entry.get("http_config") or {}
+    has_way = {"api_url", "api_url_file", "app_token", "app_token_file"} & entry.keys()
+    if not settings.slack_token.get_secret_value() or has_way or "authorization" in http_config:
+        return dict(entry)
+    token = {"authorization": {"credentials_file": f"{SECRETS_DIR}/slack_token"}}
     return {
-        **({"api_url_file": f"{SECRETS_DIR}/slack_webhook_url_{name}"} if own else {}),
-        "channel": getattr(settings.slack_channels, name),
-        "send_resolved": True,
-        "color": '{{ template "vitalstream.color" . }}',
-        "title": '{{ template "vitalstream.title" . }}',
-        "title_link": "{{ .ExternalURL }}",
-        "text": '{{ template "vitalstream.slack" . }}',
-        "fallback": '{{ template "vitalstream.title" . }}',
-        **_trust(settings, "slack"),
+        **entry,
+        "api_url": SLACK_API,
+        "http_config": proxy.http_config(settings, {**http_config, **token}),
     }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from components.alertmanager import proxy
-from components.alertmanager.receivers import SECRETS_DIR
+from components.alertmanager.receivers import SECRETS_DIR, with_slack_token
 from components.settings import receiver_texts
 from components.settings.receivers import leaves, secret_leaves
 from components.settings.settings import Settings
@@ -90,6 +90,8 @@ def _entry(
     texts = TEXTS.get(kind, {})
     if isinstance(found.get("http_config"), Mapping):
         found["http_config"] = proxy.http_config(settings, found["http_config"])
+    if kind == "slack_configs":
+        found = with_slack_token(settings, found)
     if kind == "email_configs":
         found["headers"] = {"Subject": _TITLE, **found.get("headers", {})}
     return {**texts, **found}

@@ -35,13 +35,30 @@ def _slack(settings: Settings) -> dict[str, dict[str, Any]]:
 
 def test_slack_with_a_token_posts_to_every_channel_with_it(settings: SettingsOf) -> None:
     found = settings(slackToken=TOKEN)
-    assert _config(found)["global"]["slack_app_token_file"] == (
-        "/etc/alertmanager/secrets/slack_token"
-    )
+    for slack in _slack(found).values():
+        assert slack["api_url"] == "https://slack.com/api/chat.postMessage"
+        assert slack["http_config"] == {
+            "authorization": {"credentials_file": "/etc/alertmanager/secrets/slack_token"}
+        }
     assert receivers.secret_files(found) == {"/etc/alertmanager/secrets/slack_token": TOKEN}
     assert {name: slack["channel"] for name, slack in _slack(found).items()} == {
         name: f"#vitalstream-{name}" for name in CHANNELS
     }
+
+
+def test_slack_receiver_of_the_user_posts_with_the_token_too(settings: SettingsOf) -> None:
+    lab = {"lab": {"slack_configs": [{"channel": "#lab"}, {"api_url": HOOK.format("lab")}]}}
+    found = settings(
+        secret_keys=["receivers"],
+        slackToken=TOKEN,
+        receivers=lab,
+        routes=[{"receiver": "lab"}],
+    )
+    (own,) = (one for one in _config(found)["receivers"] if one["name"] == "lab")
+    assert [("api_url" in entry, "http_config" in entry) for entry in own["slack_configs"]] == [
+        (True, True),
+        (False, False),
+    ]
 
 
 def test_slack_with_a_webhook_for_each_channel_uses_each(settings: SettingsOf) -> None:
