@@ -73,7 +73,7 @@ _COUNTERS = {
 
 @dataclass(frozen=True)
 class AlertState:
-    """State of an alert: its receivers, and why it is silenced, inhibited or muted."""
+    """State of an alert: its receivers, and why it is silenced or inhibited."""
 
     receivers: frozenset[str]
     held_back: str = ""
@@ -121,10 +121,21 @@ class Alertmanager:
         held_back = [
             *(f"silenced: {self._silence(id_)}" for id_ in status["silencedBy"]),
             *(["inhibited by another alert"] if status["inhibitedBy"] else []),
-            *(["muted by a time interval"] if status.get("mutedBy") else []),
         ]
         receivers = frozenset(receiver["name"] for receiver in found[0]["receivers"])
         return AlertState(receivers, "; ".join(held_back))
+
+    def muted(self, matchers: list[str], receiver: str) -> str:
+        """Return why a time interval mutes the alert for a receiver; empty before it is due."""
+        groups = self.get("/api/v2/alerts/groups", params={"filter": matchers}).json()
+        names = {
+            name
+            for group in groups
+            if group["receiver"]["name"] == receiver
+            for alert in group["alerts"]
+            for name in alert["status"].get("mutedBy") or ()
+        }
+        return f"muted by the time interval {', '.join(sorted(names))}" if names else ""
 
     def counts(self, receiver: str | None, integration: str) -> Counts:
         """Return the counters of an integration, by receiver if Alertmanager counts so."""

@@ -75,7 +75,11 @@ def plan(
         asked.append((to, (CRITICAL,), duration_seconds(after) + 1))
     return [
         DrillAlert(
-            receiver, _labels(matchers, drilled), _annotations(receiver, stack, now), age=age
+            receiver,
+            # By its labels another alert than that of the same matcher, which is young.
+            _labels(matchers, drilled) | ({"escalated": "true"} if age else {}),
+            _annotations(receiver, stack, now),
+            age=age,
         )
         for receiver, matchers, age in dict.fromkeys(asked)
     ]

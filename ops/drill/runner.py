@@ -85,6 +85,8 @@ class Drill:
             name: self._awaited(receiver.name, watch, name, deadline)
             for name, watch in watches.items()
         }
+        if not held_back and not all(one.sent or one.failed for one in verdicts.values()):
+            held_back = self.alertmanager.muted(alert.as_filter, receiver.name)
         late = [name for name, verdict in verdicts.items() if not verdict.final]
         if late and not last:
             self._end([alert])

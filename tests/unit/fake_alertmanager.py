@@ -34,6 +34,7 @@ class FakeAlertmanager:
     outcome: dict[str, str] = field(default_factory=dict)
     routed: dict[str, list[str]] = field(default_factory=dict)
     silenced: set[str] = field(default_factory=set)
+    muted: set[str] = field(default_factory=set)
     by_receiver: bool = False
     torn: bool = False
     meanwhile: list[tuple[str, str]] = field(default_factory=list)
@@ -132,6 +133,10 @@ def serving(fake: FakeAlertmanager) -> Iterator[FakeAlertmanager]:
             answers: dict[str, Any] = {
                 "/api/v2/status": {"config": {"original": yaml.safe_dump(fake.config)}},
                 "/api/v2/silence/s1": silence,
+                "/api/v2/alerts/groups": [
+                    {"receiver": {"name": name}, "alerts": [{"status": {"mutedBy": ["night"]}}]}
+                    for name in fake.muted
+                ],
             }
             if url.path == "/metrics":
                 self.answer(fake.metrics())

@@ -160,6 +160,13 @@ def test_a_failure_that_is_counted_a_moment_after_its_attempt_is_one(
     assert "0 1 failed once" in found.lines["warnings", "Slack"]
 
 
+def test_mute_time_is_reported_by_its_name(
+    alertmanager: Callable[..., FakeAlertmanager], run: Callable[..., Outcome]
+) -> None:
+    found = run(alertmanager(outcome={"warnings": "nothing"}, muted={"warnings"}))
+    assert found.lines["warnings", "Slack"].endswith("0 0 muted by the time interval night")
+
+
 def test_a_silence_is_told_with_its_author(
     alertmanager: Callable[..., FakeAlertmanager], run: Callable[..., Outcome]
 ) -> None:
