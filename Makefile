@@ -15,7 +15,7 @@ PYTEST = PATH="$(TOOLS):$$PATH" $(RUN) -m pytest
 # One environment has all of them: what the program and the policy pack pin must be the same.
 UV_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help demo down clean ps logs render dashboards certs preview setup lock test unit rules live check bench wheel
+.PHONY: help demo down clean ps logs render dashboards certs preview setup lock settings test unit rules live check bench wheel
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,11 +71,16 @@ lock: ## Pin the newest versions that the .in files allow
 			-o $$part/requirements.txt; done
 	@cd demo && uv pip compile $(UV_FLAGS) --upgrade requirements.in -o requirements.txt
 
-check: setup ## Lint, format, direction of imports and types
+settings: setup ## Write docs/reference/settings.md anew
+	@$(RUN) -m ops.settings_page
+
+check: setup ## Lint, format, direction of imports, types, links between pages, the page of the settings
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/lint-imports
 	@$(VENV)/bin/mypy
+	@$(RUN) -m ops.settings_page --check
+	@$(PYTEST) -q -n 0 tests/unit/test_docs.py
 
 unit: setup ## The tests that need neither Docker nor the engine: make unit FILTER=routing
 	@$(PYTEST) -n 2 tests/unit $(if $(FILTER),-k $(FILTER))

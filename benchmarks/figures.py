@@ -18,7 +18,7 @@ class Figure:
 
     `baseline` has one sample per round too: the ratio is the median of the rounds' ratios, so
     that other load on the machine affects both sides. `target` is the upper limit of the ratio,
-    or of the median where there is no baseline. `fault` fails the figure whatever the time was.
+    or of the median without a baseline. `fault` fails the figure whatever the time was.
     """
 
     name: str

@@ -20,8 +20,8 @@ from benchmarks.prometheus_containers import FOLDER, Prometheus, PrometheusConta
 STEP_SECONDS = 15
 DAY_SECONDS = 86_400
 DAYS = 30
-# The longest block of a Prometheus that keeps 30 days: 2 hours, tripled while that is no more than
-# a tenth of them.
+# The longest block of a Prometheus that keeps 30 days: 2 hours, tripled while that is at most a
+# tenth of them.
 BLOCK_HOURS = 54
 BLOCK_SECONDS = BLOCK_HOURS * 3600
 BLOCKS = -(-DAYS * DAY_SECONDS // BLOCK_SECONDS)

@@ -32,7 +32,7 @@ LAST_LINES = 25
 
 
 class BenchmarkError(OpsError):
-    """A figure cannot be measured; the message says why."""
+    """Raised when a figure cannot be measured; the message says why."""
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,10 @@
     python -m benchmarks.scrape [--workers 8] [--series 1000] [--rounds 20]
 
 Makes the files of `workers` processes with `series` label sets each, half counters, half gauges,
-beside the library's own metrics. Then an event loop scrapes, and is scraped by prometheus-client's
-own application on the loop, in turn. Two figures each: the CPU time of the loop's thread, and the
-longest time that the loop did not run, asked by a task that wakes up every millisecond. The second
-one is wall time: other work on the machine lengthens it.
+beside the library's own metrics. Then an event loop serves a scrape by the library and one by
+prometheus-client's own application, alternately. Two figures each: the CPU time of the loop's
+thread, and the longest time that the loop did not run, measured by a task that wakes up every
+millisecond. The second one is wall time: other work on the machine lengthens it.
 """
 
 import argparse

@@ -31,7 +31,7 @@ from components.user_files import dashboards as user_dashboards
 
 @dataclass(frozen=True)
 class _Content:
-    """What a stack shows and stores: rules, dashboards by name, and the metrics they read."""
+    """Content of a stack: rules, dashboards by name, and the metrics they read."""
 
     rules: RuleSet
     dashboards: dict[str, str]
@@ -70,8 +70,13 @@ def _content(settings: Settings) -> _Content:
     # The dashboard of stacks reads what is federated, and no target of this stack exposes it.
     read = {name: text for name, text in dashboards.items() if name != STACKS}
     keep = KEEP_ALL
-    if not settings.keep_all_metrics:
-        keep = keep_list(rules.metrics_read, {**read, **of_user}, settings.keep_metrics)
+    if settings.keep_only_what_is_read:
+        keep = keep_list(
+            rules.metrics_read,
+            {**read, **of_user},
+            settings.keep_metrics,
+            native_histograms=settings.native_histograms,
+        )
         if keep.warning:
             pulumi.log.warn(keep.warning)
     return _Content(rules, dashboards, of_user, keep)

@@ -49,7 +49,7 @@ from demo.stores import (
 
 MAINTENANCE_SECONDS = 5.0
 ACTIVE_SECONDS = 60.0
-"""A patient is active for this long after a recording."""
+"""Time for which a patient counts as active after a recording."""
 
 _log = logging.getLogger("uvicorn.error")
 
@@ -62,14 +62,14 @@ class Recording(BaseModel):
 
 
 class Credentials(BaseModel):
-    """What a clinician logs in with."""
+    """Login of a clinician."""
 
     username: str
     password: str
 
 
 class Ward:
-    """The stores, and which patients sent a recording of late."""
+    """State of the backend: its stores and the patients with a recent recording."""
 
     def __init__(self, database: Database, cache: Cache) -> None:
         self.database = database
@@ -217,7 +217,7 @@ async def login(credentials: Credentials, ward: OfWard) -> dict[str, Any]:
 @api.get("/reports", dependencies=[Depends(_session)])
 @track_request_metrics("/api/v1/reports")
 async def get_reports(ward: OfWard, period: str = "hour") -> list[Row]:
-    # The sleep stands in for a table that has grown; a year of it is past the statement timeout.
+    # The sleep simulates a table that has grown; a year of it exceeds the statement timeout.
     seconds = 1.0 if period == "year" else 0.12
     return await ward.database.query(
         "report",
@@ -235,7 +235,7 @@ async def _store_away(request: Request, error: Exception) -> JSONResponse:
 def create_app(
     settings: Settings, database: Database | None = None, cache: Cache | None = None
 ) -> FastAPI:
-    """The backend; stores that are given (tests) replace PostgreSQL and Redis."""
+    """Create the backend; tests pass stores that replace PostgreSQL and Redis."""
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

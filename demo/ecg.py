@@ -38,7 +38,7 @@ _FAST = ((180, "critical"), (150, "high"), (130, "medium"), (110, "low"))
 
 @dataclass(frozen=True)
 class Anomaly:
-    """One thing found: `anomaly_type` and `severity` as in `app.metrics`."""
+    """Detected anomaly: `anomaly_type` and `severity` as in `app.metrics`."""
 
     anomaly_type: str
     severity: str
@@ -46,14 +46,14 @@ class Anomaly:
 
 @dataclass(frozen=True)
 class Analysis:
-    """What `analyse` found; `heart_rate` is in beats per minute, 0 for a flat line."""
+    """Findings of `analyse`; `heart_rate` is in beats per minute, 0 for a flat line."""
 
     heart_rate: float
     anomalies: tuple[Anomaly, ...]
 
 
 def synthesise(rhythm: str, rng: Random, seconds: float = 8.0) -> list[float]:
-    """A recording in millivolts at `SAMPLING_RATE`, of one of `RHYTHMS`."""
+    """Generate a recording in millivolts at `SAMPLING_RATE`, of one of `RHYTHMS`."""
     samples = [rng.gauss(0, _NOISE_MV) for _ in range(int(seconds * SAMPLING_RATE))]
     if rhythm == "asystole":
         return samples

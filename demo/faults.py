@@ -13,7 +13,7 @@ _LOOK_SECONDS = 0.1
 
 
 class Fault(BaseModel):
-    """What goes wrong from now on; an empty one ends it."""
+    """Fault to inject from now on; an empty one ends it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

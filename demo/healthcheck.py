@@ -19,7 +19,7 @@ _OK = 200
 
 
 def backend_fault(port: int) -> str | None:
-    """What is wrong with the backend on this machine, or None."""
+    """Return the fault of the backend on this machine, or None."""
     connection = HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
     try:
         connection.request("GET", "/healthz")
@@ -32,7 +32,7 @@ def backend_fault(port: int) -> str | None:
 
 
 def heartbeat_fault(file: Path) -> str | None:
-    """What is wrong with a process that touches `file`, or None."""
+    """Return the fault of a process that touches `file`, or None."""
     try:
         age = time.time() - file.stat().st_mtime
     except OSError as error:

@@ -9,12 +9,12 @@ PATIENTS = 48
 
 DEMO_USERS = ("nurse", "doctor")
 DEMO_LOGIN = "vitalstream-demo"
-"""What opens the demo's invented accounts: in the open because nothing real is behind them."""
+"""Password of the demo's invented accounts: public, because it protects no real data."""
 
 
 @dataclass(frozen=True)
 class Store:
-    """Where PostgreSQL or Redis is, and the file its password is in (None: no password)."""
+    """Address of PostgreSQL or Redis, and the file with its password (None: no password)."""
 
     host: str
     port: int
@@ -37,7 +37,7 @@ class Settings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
-        """Read the `DEMO_*` variables. Raises `ValueError` if a port is no number."""
+        """Read the `DEMO_*` variables. Raises `ValueError` if a port is not a number."""
         return cls(
             postgres=_store(env, "POSTGRES", "postgres", 5432),
             postgres_user=env.get("DEMO_POSTGRES_USER", "vitalstream"),

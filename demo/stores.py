@@ -1,4 +1,4 @@
-"""The demo's PostgreSQL and Redis: measured, and allowed to be away."""
+"""Demo clients of PostgreSQL and Redis that record metrics and survive an outage."""
 
 import contextlib
 import logging
@@ -127,7 +127,7 @@ class Database:
     async def query(
         self, query_type: str, statement: LiteralString, parameters: Sequence[Any] = ()
     ) -> list[Row]:
-        """The rows of one statement."""
+        """Return the rows of one statement."""
         async with self._connection() as connection:
             with track_db_query(query_type):
                 cursor = await connection.execute(statement, parameters)
@@ -185,7 +185,7 @@ class Cache:
         self._redis = redis
 
     async def look_up(self, cache_type: str, key: str) -> str | None:
-        """What is kept under a key, or None: a miss."""
+        """Return the value of a key, or None: a miss."""
         found = None
         with contextlib.suppress(RedisError, OSError):
             found = await self._redis.get(f"{cache_type}:{key}")
@@ -203,7 +203,7 @@ class Cache:
         await self.maintain()
 
     async def has_session(self, token: str) -> bool:
-        """Whether a session is open."""
+        """Return whether a session is open."""
         expires = await _answer(lambda: self._redis.zscore(_SESSIONS, token))
         found = expires is not None and float(expires) > time.time()
         (record_cache_hit if found else record_cache_miss)("sessions")

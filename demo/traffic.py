@@ -39,7 +39,7 @@ _log = logging.getLogger("traffic")
 
 
 class Traffic:
-    """What the simulated clinicians and monitors do; each method is one request."""
+    """Simulated clinicians and monitors; each method is one request."""
 
     def __init__(self, client: httpx.AsyncClient, rng: Random) -> None:
         self.client = client
@@ -53,7 +53,7 @@ class Traffic:
         }
 
     def patient(self) -> int:
-        """One of the beds in use: between half of them and all, over ten minutes."""
+        """Pick a bed in use: between half of them and all, over ten minutes."""
         phase = math.sin(2 * math.pi * (time.monotonic() - self._start) / WARD_SECONDS)
         return self.rng.randint(1, round(PATIENTS * (0.75 + 0.25 * phase)))
 
@@ -117,7 +117,7 @@ class Traffic:
 
 
 class Action(NamedTuple):
-    """One kind of request, and how many there are of it among all weights."""
+    """Kind of request, and its weight among all kinds."""
 
     weight: float
     act: Callable[[Traffic], Coroutine[Any, Any, None]]
@@ -137,12 +137,12 @@ PLAN = (
     Action(0.9, Traffic.report_without_session),
     Action(0.1, Traffic.endless_report),
 )
-"""In an order that makes sense when each is done once: log in before a report."""
+"""Actions in an order that works when each runs once: log in before a report."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """The command line: requests a second, and a file to touch while all is well."""
+    """Command line options: request rate, and a heartbeat file."""
 
     target: str
     rate: float
@@ -153,7 +153,7 @@ class Options:
 async def wait_until_ready(
     client: httpx.AsyncClient, stop: asyncio.Event, heartbeat: Path | None = None
 ) -> bool:
-    """Whether the backend got its stores within `READY_SECONDS`."""
+    """Return whether the backend connected to its stores within `READY_SECONDS`."""
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline and not stop.is_set():
         _beat(heartbeat)
@@ -175,7 +175,7 @@ async def _pause(stop: asyncio.Event, seconds: float) -> None:
 
 
 async def run(traffic: Traffic, options: Options, stop: asyncio.Event) -> None:
-    """Every action once, then at `options.rate` until `stop`; slow answers do not pile up."""
+    """Run every action once, then at `options.rate` until `stop`; slow answers do not pile up."""
     for action in PLAN:
         await action.act(traffic)
     weights = [action.weight for action in PLAN]
@@ -196,7 +196,7 @@ async def run(traffic: Traffic, options: Options, stop: asyncio.Event) -> None:
 
 
 def parse(arguments: Sequence[str]) -> Options:
-    """The command line, with `DEMO_TARGET` and `DEMO_HEARTBEAT` as defaults."""
+    """Parse the command line, with `DEMO_TARGET` and `DEMO_HEARTBEAT` as defaults."""
     parser = argparse.ArgumentParser(prog="python -m demo.traffic", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     target = os.environ.get("DEMO_TARGET", "http://backend:8000")

@@ -13,6 +13,7 @@ from components.common.redaction import redact
 from ops import backup as backup_
 from ops import connections, containers, dev_machine
 from ops import drill as drill_
+from ops import silence as silence_
 from ops import size as size_
 from ops.certs import certs as certs_
 from ops.demo import demo as demo_
@@ -25,6 +26,8 @@ from ops.review.diff import command as diff_
 from ops.review.github import GitHub
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+app.add_typer(silence_.app, name="silence")
 
 Stack = Annotated[str, typer.Option(help="The stack, as in Pulumi.STACK.yaml.")]
 
@@ -276,6 +279,7 @@ def prepare_machine() -> None:
     """Install and start the tools of the tests: Docker Engine, promtool, amtool."""
     dev_machine.ensure_docker(typer.echo)
     dev_machine.ensure_tools(typer.echo)
+    dev_machine.ensure_github_cli(typer.echo)
 
 
 def _end_as_if_interrupted() -> None:

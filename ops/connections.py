@@ -34,17 +34,20 @@ class _Trusting(HTTPAdapter):
         """Leave verification to the context: requests would replace its authorities."""
 
 
-def docker_host(stack: str, root: Path = program.ROOT) -> str:
-    """Return the stack's `dockerHost`; without a stack file, the local engine."""
+def main_engine(stack: str, root: Path = program.ROOT) -> Engine:
+    """Return the engine of the stack's `dockerHost`; without a stack file, the local one."""
     known = (root / f"Pulumi.{stack}.yaml").is_file()
     values = program.committed_values(stack, root) if known else {}
-    return str(values.get("dockerHost") or "unix:///var/run/docker.sock")
+    return Engine(
+        str(values.get("dockerHost") or "unix:///var/run/docker.sock"),
+        certificates=str(values.get("dockerCertPath") or ""),
+    )
 
 
 def engines(stack: str, root: Path = program.ROOT) -> list[Engine]:
     """Return all engines of the stack's settings, `dockerHost` first."""
     return [
-        Engine(docker_host(stack, root)),
+        main_engine(stack, root),
         *(
             Engine(str(host.get("docker")), name, str(host.get("certPath") or ""))
             for name, host in _structure(stack, "hosts", root).items()

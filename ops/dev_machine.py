@@ -1,7 +1,6 @@
-"""What the demo and the tests need on this machine, and how they come by it.
+"""Tools that the demo and the tests need on this machine.
 
-As root on Debian they install and start what is missing; elsewhere they use what is there and
-name what is not.
+As root on Debian, missing ones are installed and started; elsewhere they are reported.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ ENGINE_START_SECONDS = 30
 
 @dataclass(frozen=True)
 class Tool:
-    """A command, by the Debian package and the image that have it."""
+    """Command, with the Debian package and the image that contain it."""
 
     package: str
     image: str
@@ -51,7 +50,7 @@ class MachineError(OpsError):
 
 
 def docker_client(docker_host: str = "unix:///var/run/docker.sock") -> docker.DockerClient | None:
-    """A client of a Docker Engine that answers, else None."""
+    """Return a client of a Docker Engine that answers, else None."""
     try:
         client = docker.DockerClient(base_url=docker_host)
         client.ping()
@@ -61,7 +60,7 @@ def docker_client(docker_host: str = "unix:///var/run/docker.sock") -> docker.Do
 
 
 def ensure_docker(report: Report) -> docker.DockerClient:
-    """The local Docker Engine, installed and started where that is ours to do.
+    """Return the local Docker Engine; as root on Debian, install and start it first.
 
     Raises MachineError.
     """
@@ -84,6 +83,15 @@ def ensure_docker(report: Report) -> docker.DockerClient:
             return client
         time.sleep(0.3)
     raise MachineError(f"dockerd does not answer; its log is {PRIVATE / 'dockerd.log'}.")
+
+
+def ensure_github_cli(report: Report) -> None:
+    """Install `gh` where it can be had; without it the tests of `ops comment` are skipped."""
+    if not shutil.which("gh"):
+        try:
+            install(["gh"], report)
+        except MachineError as error:
+            report(f"left out: {error}")
 
 
 def _start_dockerd() -> None:
@@ -118,7 +126,7 @@ def install(packages: Sequence[str], report: Report) -> None:
 
 
 def tools_folder() -> Path:
-    """Where promtool and amtool of the chosen suite are kept."""
+    """Return the folder of promtool and amtool of the chosen suite."""
     name = "tools" if suite() == SUITES["newest"] else f"tools-{suite()}"
     return PRIVATE / name / "usr/bin"
 

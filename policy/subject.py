@@ -37,7 +37,7 @@ class Subject:
 
     @property
     def arguments(self) -> list[str]:
-        """The command line arguments of a container."""
+        """Return a container's command line arguments."""
         return [*self.props.get("entrypoints", ()), *self.props.get("command", ())]
 
     def argument(self, flag: str) -> str | None:
@@ -52,7 +52,7 @@ class Subject:
 
     @property
     def environment(self) -> list[tuple[str, str]]:
-        """The names and values of the environment; a name may occur twice."""
+        """Return names and values of the environment; a name may occur twice."""
         entries = (entry.partition("=") for entry in self.props.get("envs", ()))
         return [(name, value) for name, _, value in entries]
 

@@ -57,7 +57,7 @@ def part_of(packed: bytes, content_bytes: int, content_files: int, **fields: Any
 
 
 def crafted(path: Path, packed: bytes, part: Part, **changes: Any) -> Path:
-    """An archive of the one part, with `changes` to its manifest, made by other means."""
+    """Write an archive of one part, with `changes` to its manifest, without `ops backup`."""
     whole = Manifest(stack="prod", taken_at=TAKEN_AT, services={"alertmanager": part})
     text = json.loads(manifest.encode(whole)) | changes
     head = json.dumps(text).encode().ljust(MANIFEST_BYTES)
@@ -71,13 +71,13 @@ def crafted(path: Path, packed: bytes, part: Part, **changes: Any) -> Path:
 
 
 def with_content(path: Path, content: bytes, content_bytes: int, content_files: int) -> Path:
-    """An archive whose checksums are right, whatever is in it."""
+    """Write an archive with valid checksums and any content."""
     packed = gzip.compress(content)
     return crafted(path, packed, part_of(packed, content_bytes, content_files))
 
 
 def good(path: Path, files: Mapping[str, bytes] = FILES) -> Path:
-    """As `ops backup` writes it."""
+    """Write an archive as `ops backup` does."""
     with ArchiveWriter(path) as archive:
         with archive.part("alertmanager", UID) as part:
             for name, content in files.items():

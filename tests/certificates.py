@@ -1,4 +1,4 @@
-"""An authority and the certificates that it signs, made for a test."""
+"""Certificate authority, and the certificates that it signs, for tests."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ EARLIER = datetime.timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Authority:
-    """A certificate authority of nobody's."""
+    """Certificate authority that nobody trusts."""
 
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey
 
     @property
     def pem(self) -> str:
-        """Its certificate: what is to be trusted."""
+        """Certificate in PEM, for clients to trust."""
         return self.certificate.public_bytes(serialization.Encoding.PEM).decode()
 
     def server(self, address: str) -> str:
-        """A key and the certificate for a server at an IP address, in PEM."""
+        """Return a key and a certificate for a server at an IP address, in PEM."""
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a server under test")])
         found = x509.IPAddress(ipaddress.ip_address(address))
@@ -43,7 +43,7 @@ class Authority:
         return _pem(key) + certificate.public_bytes(serialization.Encoding.PEM).decode()
 
     def client(self) -> tuple[str, str]:
-        """A certificate for a client and its key, in PEM."""
+        """Return a client's certificate and key, in PEM."""
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a client under test")])
         certificate = (
@@ -56,7 +56,7 @@ class Authority:
 
 
 def authority() -> Authority:
-    """A new one."""
+    """Create an authority."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "an authority under test")])
     certificate = (

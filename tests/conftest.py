@@ -1,4 +1,4 @@
-"""What the tests share: a Docker Engine, where there is one, and their turns under `pytest -n`."""
+"""Fixtures of all tests: the Docker Engine, and locks between processes of `pytest -n`."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def docker_client() -> Iterator[docker.DockerClient]:
 
 
 class ByModule(LoadScopeScheduling):
-    """A module's tests stay together, for its fixtures."""
+    """Group the tests of a module in one process, for its fixtures."""
 
     def _split_scope(self, nodeid: str) -> str:
         module = nodeid.partition("::")[0]

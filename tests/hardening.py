@@ -149,7 +149,7 @@ ITEMS = (
 
 @dataclass(frozen=True)
 class Finding:
-    """An item that a container does not meet."""
+    """Benchmark item that a container does not meet."""
 
     number: str
     service: str
@@ -162,7 +162,7 @@ def findings(service: str, attrs: Attrs) -> Iterator[Finding]:
 
 
 def exceptions() -> dict[Finding, str]:
-    """What is accepted, with the reason; `services: all` in the file is Finding's service `*`."""
+    """Return accepted findings and their reasons; `services: all` is Finding's service `*`."""
     found = {}
     for entry in yaml.safe_load(EXCEPTIONS_FILE.read_text()):
         for service in ["*"] if entry["services"] == "all" else entry["services"]:

@@ -12,7 +12,7 @@ YEAR = timedelta(days=365)
 
 
 def validity(begins: timedelta = -HOUR, ends: timedelta = YEAR) -> ca.Validity:
-    """From and until so long from now."""
+    """Return a validity relative to now."""
     now = datetime.now(UTC)
     return ca.Validity(now + begins, now + ends)
 
@@ -20,7 +20,7 @@ def validity(begins: timedelta = -HOUR, ends: timedelta = YEAR) -> ca.Validity:
 def issued(
     hosts: Sequence[str], lasts: ca.Validity | None = None, by: ca.Issued | None = None
 ) -> dict[str, str]:
-    """The three settings, with a certificate of a new authority or of the one named."""
+    """Return the three TLS settings, with a certificate of a new or the given authority."""
     authority = by or ca.authority("VitalStream tests", validity())
     made = ca.server(authority, hosts, lasts or validity())
     return {

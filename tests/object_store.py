@@ -1,4 +1,4 @@
-"""A real S3 API on this machine for the tests, which knows who may do what: moto's server."""
+"""S3 API with permissions on this machine, for tests: moto's server."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ObjectStore:
         self._client("s3").create_bucket(Bucket=name)
 
     def objects(self, bucket: str) -> dict[str, int]:
-        """The size of each object by its name."""
+        """Return the size of each object by name."""
         pages = self._client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket)
         return {found["Key"]: found["Size"] for page in pages for found in page.get("Contents", [])}
 
@@ -46,7 +46,7 @@ class ObjectStore:
         return content
 
     def user(self, name: str, *actions: str) -> Keys:
-        """The keys of a user who may do that and nothing else, such as `s3:GetObject`."""
+        """Create a user with only these permissions, such as `s3:GetObject`; return the keys."""
         iam = self._client("iam")
         iam.create_user(UserName=name)
         policy = {"Version": "2012-10-17", "Statement": []}
@@ -82,7 +82,7 @@ class ObjectStore:
 
 @contextlib.contextmanager
 def serving(address: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> Iterator[ObjectStore]:
-    """At a port of its own; all of this process' servers have the same buckets."""
+    """Start a server at a free port; all servers of this process share their buckets."""
     server = make_server(
         address, 0, DomainDispatcherApplication(create_backend_app), True, ssl_context=tls
     )

@@ -1,4 +1,4 @@
-"""What a run of the tests had under it: engines, images and tools, by version."""
+"""Environment of a test run: engines, images and tools, by version."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOT_HERE = "none here"
 
 
 def lines() -> list[str]:
-    """One line each for Docker, the images, and what runs on this machine itself."""
+    """Return one line each for Docker, the images, and the tools of this machine."""
     client = dev_machine.docker_client()
     return [f"{name}: {value}" for name, value in _found(client)]
 
@@ -49,7 +49,7 @@ def _docker(client: docker.DockerClient) -> str:
 
 
 def _images(client: docker.DockerClient) -> dict[str, str]:
-    """The version of each service's image; those of Debian's packages as far as they are made."""
+    """Return the version of each service's image, of Debian packages only if it was built."""
     chosen = os.environ.get("LIVE_IMAGES", "{}")
     if chosen == "pinned":
         return {name: image.tag for name, image in IMAGES.items()}
@@ -66,5 +66,5 @@ def _first_line(command: list[str]) -> str:
 
 
 def _version(line: str) -> str:
-    """Of `promtool, version 3.5.3+ds1 (branch: ...)`."""
+    """Parse `promtool, version 3.5.3+ds1 (branch: ...)`."""
     return line.partition("version ")[2].partition(" ")[0] or line

@@ -1,4 +1,4 @@
-"""What one process of `pytest -n`, or one run, does at a time."""
+"""Locks for work that one process of `pytest -n`, or one run, does at a time."""
 
 from __future__ import annotations
 

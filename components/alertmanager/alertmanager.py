@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import pulumi
 
 from components.alertmanager import receivers, routing, user_receivers
+from components.alertmanager.templates import render_templates
 from components.docker import tls_files
 from components.docker.config_files import NoticesItself, ReloadOnChange
 from components.docker.container import (
@@ -19,38 +19,26 @@ from components.docker.container import (
 from components.docker.service import Service, ServiceFiles, ServiceSpec
 from components.settings.hosts import GOSSIP_PORT
 from components.settings.settings import Settings
-from components.user_files.rules import RUNBOOKS_URL
 
 PORT = 9093
 SNAPSHOT_INTERVAL = "15s"
 DATA_DIR = "/alertmanager"
-TEMPLATES = Path(__file__).resolve().parents[2] / "templates" / "notifications.tmpl"
-
-
-def render_templates(settings: Settings) -> str:
-    """Return the notification templates, with this stack's Grafana, time zone and runbooks."""
-    filled_in = {
-        "GRAFANA_URL": settings.url("grafana"),
-        "TIMEZONE": settings.timezone,
-        "RUNBOOK_SHIPPED": RUNBOOKS_URL,
-        "RUNBOOK_BASE": settings.runbook_base_url or RUNBOOKS_URL,
-    }
-    text = TEMPLATES.read_text()
-    for name, value in filled_in.items():
-        text = text.replace(name, value)
-    return text
 
 
 def spec(settings: Settings, name: str = "alertmanager") -> ServiceSpec:
     """Return one of the servers; with several, including the addresses of its peers."""
+    # Alertmanager reads a proxy's login from its configuration alone.
+    config = {"alertmanager.yml": routing.render_config(settings)}
+    public, secret = ({}, config) if settings.proxy_has_login else (config, {})
     files = {
-        "alertmanager.yml": routing.render_config(settings),
+        **public,
         "notifications.tmpl": render_templates(settings),
+        **user_receivers.template_files(settings),
         **{_below(path): pem for path, pem in receivers.ca_files(settings).items()},
     }
-    secret_files = {
-        _below(path): secret
-        for path, secret in (
+    secret_files = secret | {
+        _below(path): text
+        for path, text in (
             receivers.secret_files(settings) | user_receivers.secret_files(settings)
         ).items()
     }

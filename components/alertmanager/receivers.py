@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import SecretStr
 
+from components.alertmanager import proxy
 from components.settings.settings import Settings
 
 CONFIG_DIR = "/etc/alertmanager"
@@ -40,6 +41,8 @@ def ca_files(settings: Settings) -> dict[str, str]:
 
 def global_settings(settings: Settings) -> dict[str, Any]:
     values: dict[str, Any] = {"resolve_timeout": "5m"}
+    if http_config := proxy.http_config(settings, {}):
+        values["http_config"] = http_config
     if settings.slack_token.get_secret_value():
         values["slack_app_token_file"] = f"{SECRETS_DIR}/slack_token"
     if settings.slack_webhook_url.get_secret_value():
@@ -113,4 +116,4 @@ def _trust(settings: Settings, kind: Literal["slack", "mail", "heartbeat"]) -> d
     if not getattr(settings.delivery_ca, kind):
         return {}
     trust = {"tls_config": {"ca_file": _ca_file(kind)}}
-    return trust if kind == "mail" else {"http_config": trust}
+    return trust if kind == "mail" else {"http_config": proxy.http_config(settings, trust)}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import copy
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from components.alertmanager import proxy
 from components.alertmanager.receivers import SECRETS_DIR
+from components.settings import receiver_texts, upstream
 from components.settings.receivers import secret_leaves
 from components.settings.settings import Settings
 
@@ -37,7 +37,10 @@ def render(settings: Settings) -> list[dict[str, Any]]:
         {
             "name": name,
             **{
-                kind: [_entry(name, kind, index, entry) for index, entry in enumerate(entries)]
+                kind: [
+                    _entry(settings, name, kind, index, entry)
+                    for index, entry in enumerate(entries)
+                ]
                 for kind, entries in receiver.items()
             },
         }
@@ -54,6 +57,12 @@ def secret_files(settings: Settings) -> dict[str, str]:
     }
 
 
+def template_files(settings: Settings) -> dict[str, str]:
+    """Return the user's templates as files named by their settings, for amtool to parse them."""
+    texts = receiver_texts.templates_in(upstream.leaves(settings.receivers, ("receivers",)))
+    return {f"{'.'.join(path)}.tmpl": text for path, text in texts}
+
+
 def _entries(settings: Settings) -> Iterator[tuple[str, str, int, Mapping[str, Any]]]:
     for name, receiver in settings.receivers.items():
         for kind, entries in receiver.items():
@@ -62,19 +71,17 @@ def _entries(settings: Settings) -> Iterator[tuple[str, str, int, Mapping[str, A
 
 
 def _file(name: str, kind: str, index: int, path: tuple[str, ...]) -> str:
-    field = re.sub(r"[^A-Za-z0-9_.-]", "_", ".".join(path))
-    return f"{SECRETS_DIR}/{name}.{kind}.{index}.{field}"
+    return f"{SECRETS_DIR}/{name}.{kind}.{index}.{upstream.file_name(path)}"
 
 
-def _entry(name: str, kind: str, index: int, entry: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = copy.deepcopy(dict(entry))
-    for path, _ in secret_leaves(kind, entry):
-        place: Any = found
-        for part in path[:-1]:
-            place = place[int(part)] if isinstance(place, list) else place[part]
-        del place[path[-1]]
-        place[f"{path[-1]}_file"] = _file(name, kind, index, path)
+def _entry(
+    settings: Settings, name: str, kind: str, index: int, entry: Mapping[str, Any]
+) -> dict[str, Any]:
+    secrets = [path for path, _ in secret_leaves(kind, entry)]
+    found = upstream.with_files(entry, secrets, lambda path: _file(name, kind, index, path))
     texts = TEXTS.get(kind, {})
+    if isinstance(found.get("http_config"), Mapping):
+        found["http_config"] = proxy.http_config(settings, found["http_config"])
     if kind == "email_configs":
         found["headers"] = {"Subject": _TITLE, **found.get("headers", {})}
     return {**texts, **found}

@@ -12,8 +12,8 @@ class Exporter:
     """Exporter: `service` names its container, `job` its scrape job.
 
     `port` is the one it listens on and is published on. `of_application`: it connects to the
-    application, and so joins the application's networks. `spec(settings, host)` in
-    `components/exporters/<job>.py` returns its container.
+    application, and so joins the application's networks. `goes_out`: it always has a route to the
+    outside. `spec(settings, host)` in `components/exporters/<job>.py` returns its container.
     """
 
     service: str
@@ -23,6 +23,7 @@ class Exporter:
     memory: str = "64m"
     cpus: float = 0.25
     of_application: bool = True
+    goes_out: bool = False
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from components.catalog.integrations import INTEGRATIONS
 
 ALL_MONITORED: Final = tuple(found.kind for found in INTEGRATIONS)
 DEFAULT_MONITORED: Final = tuple(found.kind for found in INTEGRATIONS if found.default)
-"""What a stack monitors that does not set `watch`."""
+"""Services that a stack monitors when `watch` is not set."""
 
 
 def _known(kind: str) -> str:

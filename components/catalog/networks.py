@@ -1,15 +1,18 @@
-"""Assignment of the /28 subnets of `networkPool` to a stack's networks."""
+"""Names and subnets in a stack's networks: the Docker host's name, the parts of `networkPool`."""
 
 from __future__ import annotations
 
 from ipaddress import IPv4Network
 
+HOST_NAME = "host.docker.internal"
+"""The Docker host, as Docker Desktop calls it; other engines need an entry for the name."""
 POOL_PREFIX = 24
 SUBNET_PREFIX = 28
 # A network's place never changes: another one would replace the network and its containers.
 _PLACES = (
     "alertmanager", "grafana", "prometheus", "node-exporter", "postgres-exporter",
     "redis-exporter", "demo", "gossip", "thanos", "thanos-query", "thanos-storage",
+    "blackbox-exporter",
 )  # fmt: skip
 
 

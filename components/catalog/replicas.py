@@ -6,7 +6,7 @@ MOST = {"prometheus": 4, "alertmanager": 7, "grafana": 4}
 """The services that can have several, and how many of each."""
 NODE_EXPORTER = "node-exporter"
 MAIN = ""
-"""The host that `dockerHost` is: where everything runs that is not placed."""
+"""Name of the host at `dockerHost`, where everything runs that `placement` does not move."""
 # Distance between the default ports of two replicas.
 _PORT_STEP = 100
 
@@ -40,4 +40,4 @@ _BASES |= dict.fromkeys(names("thanos-sidecar", MOST["prometheus"]), "thanos-sid
 PUBLISHED = frozenset(
     name for name, service in _BASES.items() if service in ("prometheus", "alertmanager")
 )
-"""The replicas that can have a port of their own."""
+"""Replicas that can have a port of their own."""

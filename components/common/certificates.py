@@ -32,7 +32,7 @@ def authority_problems(text: str) -> Iterator[str]:
     for authority in _parse(text):
         if not _is_authority(authority):
             yield (
-                f"has the certificate {_name(authority)}, which is no authority's: it may not sign "
+                f"has the certificate {_name(authority)}, which is not a CA: it may not sign "
                 "others (basic constraints)"
             )
         yield from _date_problems(authority)

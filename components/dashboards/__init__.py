@@ -26,9 +26,9 @@ def render_all(settings: DashboardSettings, rules: RuleSet | None = None) -> dic
 
 def _sheets(settings: DashboardSettings, alerts: AlertThresholds) -> Iterator[Sheet]:
     if settings.watch:
-        yield overview.sheet(alerts, settings.watch)
+        yield overview.sheet(alerts, settings.watch, settings.names)
     if settings.federates:
-        yield stacks.sheet(alerts)
+        yield stacks.sheet(alerts, settings.names)
     for found in INTEGRATIONS:
         for name in found.dashboards if found.kind in settings.watch else ():
             sheet: Sheet = importlib.import_module(f"{__name__}.{name}").sheet(alerts)

@@ -4,6 +4,7 @@ The worst stand first, among critical ones the backend's: what another says is o
 Prometheus is asked for ALERTS, so that no alert rules of Grafana's own are needed.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -87,8 +88,11 @@ def alert_strip(at: At) -> stat_builders.Panel:
     )
 
 
-def alert_list(at: At) -> table_builders.Panel:
-    """All firing alerts at the place `at`, with their severity and for how long they fire."""
+def alert_list(at: At, names: Mapping[str, str]) -> table_builders.Panel:
+    """All firing alerts at the place `at`, with their severity and for how long they fire.
+
+    `names` are what people call an instance.
+    """
     firing = _with_where(_firing(f"alertname, {', '.join(_TELLING)}"))
     since = _with_where(
         f"min by (alertname, {', '.join(_TELLING)}) "
@@ -129,10 +133,26 @@ def alert_list(at: At) -> table_builders.Panel:
     ]
     return (
         panel.override_by_name("Alert", [wide(200)])
-        .override_by_name("About", [wide(120)])
+        .override_by_name("About", [wide(120), _called(names)])
         .override_by_name("Severity", severity)
         .override_by_name("For", [*column("s", width=80), no_time])
     )
+
+
+def _called(names: Mapping[str, str]) -> dashboard.DynamicConfigValue:
+    """The override that shows the instance, which `where` ends with, by its name."""
+    mappings = [
+        dashboard.RegexMap(
+            options=dashboard.DashboardRegexMapOptions(
+                pattern=f"^(.* )?{re.escape(instance)}$",
+                result=dashboard.ValueMappingResult(
+                    text="$1" + name.replace("$", "$$"), index=index
+                ),
+            )
+        )
+        for index, (instance, name) in enumerate(names.items())
+    ]
+    return dashboard.DynamicConfigValue("mappings", mappings)
 
 
 def _colours() -> dashboard_builders.ThresholdsConfig:

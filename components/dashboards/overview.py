@@ -1,6 +1,6 @@
 """The overview: are the patients' data flowing, and if not, where. One screen of 1920x1080."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from grafana_foundation_sdk.builders import piechart, stat, table, timeseries
 from grafana_foundation_sdk.cog.builder import Builder
@@ -23,7 +23,11 @@ _ECG = Link("ecg", "ECG and anomalies")
 _JUST_STARTED_SECONDS = 300
 
 
-def sheet(alerts: AlertThresholds, watch: Sequence[Monitored] = DEFAULT_MONITORED) -> Sheet:
+def sheet(
+    alerts: AlertThresholds,
+    watch: Sequence[Monitored] = DEFAULT_MONITORED,
+    names: Mapping[str, str] | None = None,
+) -> Sheet:
     """Patients and anomalies first, then the service, then the machines: of what is watched."""
     return Sheet(
         stem=OVERVIEW,
@@ -31,7 +35,7 @@ def sheet(alerts: AlertThresholds, watch: Sequence[Monitored] = DEFAULT_MONITORE
         description="Are the patients' data flowing, and if not, where does it hurt?",
         panels=[
             alert_strip(At(0, 0, 17, 4)),
-            alert_list(At(17, 0, 7, 4)),
+            alert_list(At(17, 0, 7, 4), names or {}),
             *(_service(alerts) if "backend" in watch else ()),
             *machines.row(alerts, watch, y=17),
         ],

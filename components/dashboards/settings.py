@@ -1,11 +1,12 @@
 """What the dashboards need to know of a stack, and the time ranges they offer."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from components.catalog.monitored import DEFAULT_MONITORED, Monitored
 from components.common.quantities import duration_seconds
+from components.settings.instance_names import instance_names
 from components.settings.settings import Settings
 
 _MINUTE: Final = 60
@@ -47,7 +48,7 @@ class DashboardSettings:
     `retention_seconds` is Prometheus' retention time and has to be an hour at least, the range
     that every dashboard opens with. `scrape_interval` is a Prometheus duration such as `15s`; no
     panel asks for points closer together. `watch` is what it watches; where it `federates` other
-    stacks, it has their recorded series beside its own.
+    stacks, it has their recorded series beside its own. `names` are what people call an instance.
     """
 
     stack: str
@@ -55,6 +56,7 @@ class DashboardSettings:
     scrape_interval: str
     watch: Sequence[Monitored] = DEFAULT_MONITORED
     federates: bool = False
+    names: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.retention_seconds < _HOUR:
@@ -72,6 +74,7 @@ class DashboardSettings:
             scrape_interval=settings.scrape_interval,
             watch=settings.watch,
             federates=bool(settings.federation),
+            names=instance_names(settings),
         )
 
     @property

@@ -3,7 +3,7 @@
 On recorded series alone, which is all that arrives of a stack.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from grafana_foundation_sdk.builders import stat, table, timeseries
 from grafana_foundation_sdk.cog.builder import Builder
@@ -20,7 +20,7 @@ _SOURCES = 'up{job="federate", stack=~"$stack"}'
 _IN = '{stack=~"$stack", stack!=""}'
 
 
-def sheet(alerts: AlertThresholds) -> Sheet:
+def sheet(alerts: AlertThresholds, names: Mapping[str, str]) -> Sheet:
     """Which stack is in trouble; what of it, its own dashboards say."""
     return Sheet(
         stem=STACKS,
@@ -33,7 +33,7 @@ def sheet(alerts: AlertThresholds) -> Sheet:
         of_all_stacks=True,
         panels=[
             alert_strip(At(0, 0, 17, 4)),
-            alert_list(At(17, 0, 7, 4)),
+            alert_list(At(17, 0, 7, 4), names),
             _silent(),
             _patients(),
             _stacks(alerts["HighErrorRate"], alerts["HighResponseTime"]),

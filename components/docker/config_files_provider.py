@@ -1,7 +1,7 @@
-"""What Pulumi runs to create, update and read `ConfigFiles`.
+"""Dynamic provider that creates, updates and reads `ConfigFiles`.
 
 The class stays importable by this name: the state then holds a reference to it instead of its
-code, and an edit of the code is no diff.
+code, and an edit of the code makes no diff.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def unreachable(docker_host: str, host: str, why: str) -> str:
         f"No Docker Engine answers on the host {host}, at {docker_host} "
         f"(vitalstream:hosts.{host}.docker): {why}. Nothing was touched on any host. "
         "Start it (`systemctl start docker` there) or name the right one; a host that is gone "
-        "for good: docs/operations/hosts.md#a-host-that-is-gone"
+        "for good: docs/operations/hosts.md#remove-a-lost-host"
     )
 
 
@@ -258,7 +258,7 @@ def _reload(container: Container) -> None:
     log = container.logs(tail=5).decode(errors="replace").strip()
     raise ConfigFilesError(
         f"{container.name} did not take the new configuration and runs on with the old one. "
-        f"Its last words:\n{log}"
+        f"The end of its log:\n{log}"
     )
 
 
@@ -292,6 +292,6 @@ def _restart(container: Container) -> None:
             return
         time.sleep(0.2)
     raise ConfigFilesError(
-        f"{container.name} is not healthy {RESTART_SECONDS} s after its restart. Its last words:\n"
+        f"{container.name} is not healthy {RESTART_SECONDS} s after its restart. End of its log:\n"
         f"{container.logs(tail=5).decode(errors='replace').strip()}"
     )

@@ -16,9 +16,10 @@ from pulumi.runtime import settings as runtime_settings
 
 from components.catalog import replicas
 from components.catalog.images import IMAGES
+from components.catalog.networks import HOST_NAME
 from components.common.quantities import go_duration, memory_mebibytes
-from components.docker import api_version
-from components.docker.engines import engine_of
+from components.docker import api_version, health_report
+from components.docker.engines import Engine, engine_of
 from components.settings.settings import Settings
 
 HEALTHY_MARK = "/tmp/healthy"
@@ -57,7 +58,8 @@ class ContainerSpec:
     `probe` is a shell command that succeeds once the service serves. A service with a `port` is
     published, if the settings publish it, at the address and port that they set for `published_as`,
     which differs from the service behind a balancer. `image` is its key in the table of images,
-    where that is not the service's own name.
+    where that is not the service's own name. With `knows_host` the Docker host has the name
+    `HOST_NAME` in the container.
     """
 
     service: str
@@ -73,6 +75,7 @@ class ContainerSpec:
     tmpfs: Mapping[str, str] = field(default_factory=dict)
     pid_mode: str | None = None
     dns_opts: Sequence[str] = ()
+    knows_host: bool = False
     stop_seconds: int = 10
     wait_seconds: int = 60
 
@@ -134,10 +137,11 @@ def hardened_container(
 ) -> docker.Container:
     """Create the container of `spec`; Pulumi continues once it is healthy."""
     limit = settings.limit(spec.service)
+    engine, name = engine_of(settings, spec.service), container_name(settings.stack, spec.service)
     memory = memory_mebibytes(limit.memory)
     return docker.Container(
         spec.service,
-        name=container_name(settings.stack, spec.service),
+        name=name,
         image=image_id,
         # An empty list would be read back as the image's own command, and replaced for it.
         command=list(spec.command) or None,
@@ -170,20 +174,27 @@ def hardened_container(
         security_opts=[*(["label=disable"] if spec.pid_mode else []), "no-new-privileges:true"],
         pid_mode=spec.pid_mode,
         dns_opts=list(spec.dns_opts) or None,
+        hosts=[docker.ContainerHostArgs(host=HOST_NAME, ip="host-gateway")]
+        if spec.knows_host
+        else None,
         ulimits=[_ulimit("nofile", MAX_OPEN_FILES), _ulimit("nproc", MAX_PROCESSES)],
         init=True,
         # Restarts after a reboot and without a limit of attempts: `on-failure` does neither.
         restart="unless-stopped",
         log_driver="json-file",
         log_opts={"max-size": "10m", "max-file": "3"},
-        healthcheck=_healthcheck(spec.probe, native=_has_start_interval(settings, spec.service)),
+        healthcheck=_healthcheck(spec.probe, native=_has_start_interval(engine)),
         wait=True,
         wait_timeout=spec.wait_seconds,
         # The provider's default of 0 is SIGKILL.
         destroy_grace_seconds=spec.stop_seconds,
         stop_timeout=spec.stop_seconds,
         opts=pulumi.ResourceOptions.merge(
-            opts, pulumi.ResourceOptions(replace_on_changes=NEVER_UPDATED_IN_PLACE)
+            opts,
+            pulumi.ResourceOptions(
+                replace_on_changes=NEVER_UPDATED_IN_PLACE,
+                hooks=health_report.hooks(spec.service, engine, name),
+            ),
         ),
     )
 
@@ -196,7 +207,7 @@ def _ports(settings: Settings, spec: ContainerSpec) -> list[docker.ContainerPort
         docker.ContainerPortArgs(
             internal=port.internal,
             external=port.external,
-            ip=settings.bound_to(spec.published),
+            ip=settings.bind_address_of(spec.published),
             protocol=port.protocol,
         )
         for port in found
@@ -207,14 +218,14 @@ def _ulimit(name: str, limit: int) -> docker.ContainerUlimitArgs:
     return docker.ContainerUlimitArgs(name=name, soft=limit, hard=limit)
 
 
-def _has_start_interval(settings: Settings, service: str) -> bool:
-    """Return whether the engine that the service runs on has `start_interval`.
+def _has_start_interval(engine: Engine) -> bool:
+    """Return whether an engine has `start_interval`.
 
     Rendering without an engine writes the form that every engine takes.
     """
     if isinstance(runtime_settings.get_monitor(), mocks.MockMonitor):
         return False
-    version = api_version.api_version(engine_of(settings, service))
+    version = api_version.api_version(engine)
     return version is None or version >= api_version.START_INTERVAL
 
 

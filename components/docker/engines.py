@@ -40,7 +40,7 @@ def engines(settings: Settings) -> list[Engine]:
     """Return all engines, that of `dockerHost` first."""
     others = settings.hosts.items()
     return [
-        Engine(settings.docker_host),
+        Engine(settings.docker_host, certificates=settings.docker_cert_path),
         *(Engine(host.docker, name, host.cert_path) for name, host in others),
     ]
 

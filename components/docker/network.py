@@ -135,7 +135,8 @@ class StackNetworks(pulumi.ComponentResource):
             name for name in settings.names_of(exporter) if settings.host_of(name) == self._host
         )
         published = any(name in settings.published for name in here)
-        return not published and (bool(self._application) or not exporter.of_application)
+        goes_out = published or exporter.goes_out or settings.asks_docker_host(exporter)
+        return not goes_out and (bool(self._application) or not exporter.of_application)
 
     def _bridge(
         self,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import pulumi
 import pulumi_docker as docker
 
+from components.catalog.networks import HOST_NAME
 from components.docker.config_files import ConfigFiles, ConfigFilesArgs, OnChange
 from components.docker.container import (
     ContainerSpec,
@@ -102,12 +103,21 @@ class Service(pulumi.ComponentResource):
             )
         self.container = hardened_container(
             settings,
-            replace(spec.container, mounts=mounts),
+            replace(spec.container, mounts=mounts, knows_host=_names_host(spec)),
             image.image_id,
             networks,
             pulumi.ResourceOptions(parent=self, depends_on=needed),
         )
         self.register_outputs({"container": self.container.name})
+
+
+def _names_host(spec: ServiceSpec) -> bool:
+    """Return whether the service asks for something on the Docker host itself, by its name."""
+    texts = [*spec.container.command, *spec.container.envs]
+    if spec.files:
+        files = {**spec.files.files, **spec.files.secret_files}
+        texts += [text for path, text in files.items() if not path.startswith("rules/")]
+    return any(HOST_NAME in text for text in texts)
 
 
 def pulled_image(service: str, name: str, opts: pulumi.ResourceOptions) -> docker.RemoteImage:

@@ -13,6 +13,7 @@ from typing import Any
 import bcrypt
 import yaml
 
+from components.settings.passwords import MAX_WEB_PASSWORD_BYTES
 from components.settings.settings import Settings
 
 FOLDER = "tls"
@@ -24,7 +25,7 @@ SERVER = f"{FOLDER}/web.yml"
 CLIENT = f"{FOLDER}/client.yml"
 GOSSIP = f"{FOLDER}/gossip.yml"
 WITH_PASSWORD = ("prometheus", "alertmanager", "grafana", "thanos-query")
-"""Who asks for `webPassword`: Grafana for its metrics alone, it has a login of its own."""
+"""Services that require `webPassword`: Grafana only on `/metrics`, it has its own login."""
 # 2**10 rounds, about 0.1 s: once per client, since the servers cache the result.
 BCRYPT_COST = 10
 
@@ -124,8 +125,18 @@ def versioned_password(settings: Settings) -> dict[str, str]:
     """
     if not settings.tls:
         return {}
-    version = hashlib.sha256(_hashed(settings, "prometheus").encode()).hexdigest()[:8]
-    return {f"{PASSWORD}-{version}": settings.web_password.get_secret_value()}
+    password = settings.web_password.get_secret_value()
+    return {f"{PASSWORD}-{secret_version(settings, 'prometheus', password)}": password}
+
+
+def secret_version(settings: Settings, name: str, secret: str) -> str:
+    """Return a text that changes with a secret, for the name of its file: see
+    `versioned_password`.
+    """
+    if len(secret.encode()) > MAX_WEB_PASSWORD_BYTES:
+        secret = hashlib.sha256(secret.encode()).hexdigest()
+    hashed = _hash(secret, settings.tls_certificate, settings.stack, name)
+    return hashlib.sha256(hashed.encode()).hexdigest()[:8]
 
 
 def client_config(

@@ -183,7 +183,7 @@ def lost_history(containers: Iterable[Container], stack: str, local: str) -> Ite
                 f"{found.name} keeps {kept}, and nothing of it is in the object storage yet: with "
                 f"Thanos it would keep {local}, and delete the rest before it is uploaded. `pulumi "
                 f"config set --path thanos.localRetention {kept} --stack {stack}` until it all is "
-                "(see docs/operations/thanos.md#how-long-prometheus-keeps-samples-then), or "
+                "(see docs/operations/thanos.md#local-retention), or "
                 f"{local} there if the rest may go."
             )
 

@@ -61,9 +61,9 @@ def _wanted(settings: Settings, engine: Engine, services: Iterable[str]) -> dict
         name: port for name, port in settings.published.items() if settings.host_of(name) == host
     }
     moved = {
-        name: settings.bound_to(name)
+        name: settings.bind_address_of(name)
         for name in ports
-        if host or settings.bound_to(name) != settings.bind_address
+        if host or settings.bind_address_of(name) != settings.bind_address
     }
     gossip = {name: settings.gossip_port(name) for name in settings.gossip_peers if name in here}
     own_network = settings.gossip_addresses and settings.host_of("alertmanager") == host

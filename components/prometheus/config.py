@@ -10,9 +10,17 @@ import yaml
 from components.catalog import thanos
 from components.catalog.balancer import METRICS_PORT
 from components.catalog.exporters import EXPORTERS
+from components.catalog.integrations.probes import EXPORTER as PROBES
 from components.common.quantities import duration_seconds
 from components.docker import tls_files
-from components.prometheus import discovery, federation, remote_write
+from components.prometheus import (
+    backend_groups,
+    discovery,
+    federation,
+    probes,
+    remote_write,
+    scrape_jobs,
+)
 from components.prometheus.scrape_limits import scrape_limits
 from components.promql.metric_allowlist import KEEP_ALL, KeepList
 from components.settings.settings import Settings
@@ -36,7 +44,7 @@ def scrape_timeout(settings: Settings) -> float:
     return min(SCRAPE_TIMEOUT_SECONDS, duration_seconds(settings.scrape_interval))
 
 
-def scrape_jobs(settings: Settings, name: str = "prometheus") -> dict[str, dict[str, Any]]:
+def jobs_of_stack(settings: Settings, name: str = "prometheus") -> dict[str, dict[str, Any]]:
     """Return each scrape job and the targets that the Prometheus of that name scrapes."""
     own = {
         "prometheus": _prometheuses(settings),
@@ -53,7 +61,11 @@ def scrape_jobs(settings: Settings, name: str = "prometheus") -> dict[str, dict[
         job: {"static_configs": _static_configs(settings, name, targets)}
         for job, targets in own.items()
     }
-    if "backend" in settings.watch:
+    if "probes" in settings.watch:
+        exporter = settings.reach(PROBES.service, from_=name)
+        jobs[PROBES.job] = probes.scrape_config(settings.probes, exporter)
+    plain = settings.backend_targets or settings.backend_dns or settings.backend_target_files
+    if "backend" in settings.watch and (plain or not settings.backend):
         jobs["backend"] = discovery.service_discovery(
             settings.backend_targets,
             settings.backend_dns,
@@ -140,15 +152,29 @@ def render_config(settings: Settings, keep: KeepList = KEEP_ALL, name: str = "pr
                 "job_name": job,
                 **_client_config(settings, SERVED_BY.get(job)),
                 **limits,
+                **_native_histograms(settings, job),
                 **found,
                 **relabelled,
             }
-            for job, found in scrape_jobs(settings, name).items()
+            for job, found in jobs_of_stack(settings, name).items()
         ]
+        + [
+            {**job, **limits, **relabelled}
+            for job in backend_groups.scrape_configs(settings, CONFIG_DIR)
+            if "backend" in settings.watch
+        ]
+        + scrape_jobs.rendered(settings, limits, CONFIG_DIR)
         + federation.scrape_configs(settings.federation, limits, CONFIG_DIR, REPLICA_LABEL),
         **remote_write.rendered(settings.remote_write, CONFIG_DIR),
     }
     return yaml.dump(config, Dumper=_Dumper, sort_keys=False)
+
+
+def _native_histograms(settings: Settings, job: str) -> dict[str, bool]:
+    """Return what has the backend's histograms stored twice: with custom buckets, and classic."""
+    if not (settings.native_histograms and job == "backend"):
+        return {}
+    return {"always_scrape_classic_histograms": True, "convert_classic_histograms_to_nhcb": True}
 
 
 def _static_configs(settings: Settings, name: str, targets: Sequence[str]) -> list[dict[str, Any]]:

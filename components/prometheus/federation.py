@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from components.prometheus import http_source
 from components.settings.federation import FederationSource
 
 FOLDER: Final = "federation"
-"""Where the passwords and authorities lie, below Prometheus' own folder."""
+"""Folder of the passwords and CAs, below Prometheus' own folder."""
 JOB: Final = "federate"
 # Recorded names, level:metric:operation. Raw metrics have no colon, and neither has ALERTS: an
 # alert is sent by the stack that monitors the service.
@@ -34,7 +35,7 @@ def scrape_configs(
             # What the source says of its series stands: job, instance, and the stack that they
             # are of.
             "honor_labels": True,
-            **_asking(source, folder),
+            **http_source.client_config(source, f"{folder}/{_prefix(source)}"),
             **limits,
             "static_configs": [
                 {"targets": [source.target], "labels": {"job": JOB, "stack": source.stack}}
@@ -50,41 +51,23 @@ def scrape_configs(
     ]
 
 
-def _asking(source: FederationSource, folder: str) -> dict[str, Any]:
-    if source.scheme == "http":
-        return {}
-    tls = {
-        **({"ca_file": f"{folder}/{_ca(source)}"} if source.ca else {}),
-        **({"server_name": source.server_name} if source.server_name else {}),
-    }
-    found: dict[str, Any] = {"scheme": "https"}
-    if tls:
-        found["tls_config"] = tls
-    if source.username:
-        found["basic_auth"] = {
-            "username": source.username,
-            "password_file": f"{folder}/{_password(source)}",
-        }
-    return found
-
-
 def files(sources: Sequence[FederationSource]) -> dict[str, str]:
     """Return the sources' authorities, by path."""
-    return {_ca(source): f"{source.ca.strip()}\n" for source in sources if source.ca}
+    return {
+        path: text
+        for source in sources
+        for path, text in http_source.files(source, _prefix(source)).items()
+    }
 
 
 def secret_files(sources: Sequence[FederationSource]) -> dict[str, str]:
     """Return the passwords, by path."""
     return {
-        _password(source): source.password.get_secret_value()
+        path: text
         for source in sources
-        if source.username
+        for path, text in http_source.secret_files(source, _prefix(source)).items()
     }
 
 
-def _ca(source: FederationSource) -> str:
-    return f"{FOLDER}/{source.stack}.ca.pem"
-
-
-def _password(source: FederationSource) -> str:
-    return f"{FOLDER}/{source.stack}.password"
+def _prefix(source: FederationSource) -> str:
+    return f"{FOLDER}/{source.stack}"

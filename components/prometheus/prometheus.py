@@ -10,7 +10,7 @@ from components.docker import tls_files
 from components.docker.config_files import NoticesItself, ReloadOnChange
 from components.docker.container import ContainerSpec, Network, http_probe
 from components.docker.service import Service, ServiceFiles, ServiceSpec
-from components.prometheus import discovery, federation, remote_write
+from components.prometheus import backend_groups, discovery, federation, remote_write, scrape_jobs
 from components.prometheus.config import CONFIG_DIR, PORT, render_config
 from components.promql.metric_allowlist import KEEP_ALL, KeepList
 from components.settings.discovery import FOLDER as TARGETS_FOLDER
@@ -37,6 +37,8 @@ def spec(
                 f"--storage.tsdb.retention.time={settings.prometheus_retention}",
                 f"--storage.tsdb.retention.size={settings.retention_size}",
                 *_block_flags(settings),
+                # Prometheus 3.8 and newer have it without the flag, which they accept.
+                *(["--enable-feature=native-histograms"] if settings.native_histograms else []),
                 # The URL of links in alerts. The admin and lifecycle APIs stay off: a reload
                 # is a signal, so that nobody on the network can stop the server or delete data.
                 f"--web.external-url={settings.url(name)}",
@@ -53,6 +55,7 @@ def spec(
                 **{f"rules/{name}": text for name, text in rules.items()},
                 **federation.files(settings.federation),
                 **remote_write.files(settings.remote_write),
+                **backend_groups.files(settings.backend),
                 **discovery.load(settings.backend_target_files),
             },
             secret_files={
@@ -61,6 +64,8 @@ def spec(
                 **tls_files.versioned_password(settings),
                 **remote_write.secret_files(settings.remote_write),
                 **federation.secret_files(settings.federation),
+                **backend_groups.secret_files(settings),
+                **scrape_jobs.secret_files(settings),
             },
             checker=("promtool", "check", "config", f"{CONFIG_DIR}/prometheus.yml"),
             on_change=ReloadOnChange(),
@@ -72,6 +77,8 @@ def spec(
                     (TARGETS_FOLDER, settings.backend_target_files),
                     (remote_write.FOLDER, settings.remote_write),
                     (federation.FOLDER, settings.federation),
+                    (backend_groups.FOLDER, settings.backend),
+                    (scrape_jobs.FOLDER, settings.scrape_jobs),
                 )
                 if used
             },
@@ -98,7 +105,7 @@ def _probe(settings: Settings) -> str:
 
 
 class Prometheus(Service):
-    """One of the servers, its data and its configuration."""
+    """Create one Prometheus server, its data volume and its configuration."""
 
     def __init__(
         self,

@@ -12,7 +12,7 @@ from components.promql.metric_allowlist import series_of
 from components.settings.remote_write import TENANT_HEADER, RemoteWrite
 
 FOLDER = "remote-write"
-"""Of `rules/`; a stack without remote write does not get it."""
+"""Rule file in `rules/` that only a stack with remote write loads."""
 
 
 def files(receivers: Sequence[RemoteWrite]) -> dict[str, str]:

@@ -1,4 +1,5 @@
-"""Allowlist of stored metrics: those that a rule or a dashboard reads.
+"""Allowlist of stored metrics, for a stack with `keepOnlyWhatIsRead`: those that a rule or a
+dashboard reads.
 
 docs/decisions/0008-only-what-is-read-is-stored.md says why one list serves every job.
 """
@@ -32,7 +33,7 @@ class KeepList:
     """Allowlist of metrics.
 
     `entries` are regular expressions (RE2) that match whole names. `doubts` are queries whose
-    metrics cannot be determined: with one of them there is no list, and everything is stored.
+    metrics cannot be determined: with one of them, no allowlist is used and everything is stored.
     """
 
     entries: tuple[str, ...]
@@ -52,7 +53,7 @@ class KeepList:
             (
                 "Every scraped metric is stored, because it cannot be said which ones are read by:",
                 *(f"  {doubt}" for doubt in self.doubts),
-                "Name the metrics there, or set keepAllMetrics to true to have it so.",
+                "Name the metrics there, or set keepOnlyWhatIsRead to false to have it so.",
             )
         )
 
@@ -61,11 +62,16 @@ KEEP_ALL: Final = KeepList(())
 
 
 def keep_list(
-    rules: RuleMetrics, dashboards: Mapping[str, str], extra: Sequence[str] = ()
+    rules: RuleMetrics,
+    dashboards: Mapping[str, str],
+    extra: Sequence[str] = (),
+    *,
+    native_histograms: bool = False,
 ) -> KeepList:
     """Return the allowlist of what rules, dashboards by name, and `extra` read.
 
     `extra` has names, which include the series of a histogram or summary, and regular expressions.
+    A native histogram has the name of its buckets without their suffix.
     """
     doubts = list(rules.doubts)
     found = rules.reads
@@ -81,6 +87,8 @@ def keep_list(
         for name in found.names - recorded
         if not _MADE_BY_PROMETHEUS.fullmatch(name)
     }
+    if native_histograms:
+        names |= {name.removesuffix("_bucket") for name in names if name.endswith("_bucket")}
     entries = names | {f"(?:{pattern})" for pattern in found.patterns} | set(map(series_of, extra))
     return KeepList(tuple(sorted(entries)), tuple(doubts))
 
@@ -93,7 +101,7 @@ def series_of(entry: str) -> str:
 def _metric(text: str) -> str:
     _check_form(text)
     if _matches_everything(text):
-        raise ValueError("matches every name: set keepAllMetrics to true instead")
+        raise ValueError("matches every name: set keepOnlyWhatIsRead to false instead")
     return text
 
 

@@ -12,7 +12,7 @@ import promql_parser
 from promql_parser import MatchOp, VectorSelector
 
 ANY: Final = "__vitalstream_any__"
-"""In a metric's name, stands for text that is known only when the query is asked."""
+"""Placeholder in a metric's name for text that is known only when the query runs."""
 
 _ANYTHING: Final = frozenset(("", ".*", ".+", "(.*)", "(.+)"))
 # promql-parser 0.12 refuses backslashes in backquotes, where they are literal.
@@ -91,3 +91,34 @@ def _named_by(selector: VectorSelector) -> Metrics:
         return Metrics(patterns=frozenset((pattern,)))
     shown = str(selector).replace(ANY, "$...").replace("{}", "")
     raise UnknownMetricsError(f"reads whatever matches `{shown}`")
+
+
+def read_of_job(expression: str, job: str) -> frozenset[str]:
+    """Return the names of metrics that an expression reads and that may be of a job.
+
+    A selector that names no job may mean any. Recorded names are left out: their labels say of
+    which job they are, but they are not scraped. Raises UnknownMetricsError.
+    """
+    return frozenset(
+        name
+        for node in _nodes(parsed(expression))
+        if isinstance(node, VectorSelector) and _admits(node, job)
+        for name in _named_by(node).names
+        if ":" not in name
+    )
+
+
+def _admits(selector: VectorSelector, job: str) -> bool:
+    for found in selector.matchers.matchers:
+        if found.name != "job":
+            continue
+        if found.op in (MatchOp.Equal, MatchOp.NotEqual):
+            same = found.value == job
+        else:
+            try:
+                same = re.fullmatch(found.value, job) is not None
+            except re.error:  # RE2 has forms of its own.
+                return True
+        if same != (found.op in (MatchOp.Equal, MatchOp.Re)):
+            return False
+    return True

@@ -185,7 +185,7 @@ def _of_job(job: Job, metrics: list[str]) -> str:
             (
               {_any_of([f"max_over_time({series}[6h])", *required], 16)}
             )
-            unless {series}
+            unless on (job, instance, metric) {series}
             and on (job, instance) up{of_job} == 1
           ) == 1
         for: 10m

@@ -17,6 +17,7 @@ _NEEDS: Final[Mapping[str, Monitored]] = {
 }
 THANOS_FILE: Final = "thanos.yml"
 REMOTE_WRITE_FILE: Final = "remote_write.yml"
+SCRAPE_JOBS_FILE: Final = "scrape_jobs.yml"
 
 
 def select(
@@ -25,11 +26,13 @@ def select(
     *,
     thanos: bool = False,
     remote_write: bool = False,
+    scrape_jobs: bool = False,
 ) -> list[str]:
     """Return the names of the rule files that need what is there, or nothing of the kind."""
     without = {
         *(file for file, kind in _NEEDS.items() if kind not in monitored),
         *(() if thanos else (THANOS_FILE,)),
         *(() if remote_write else (REMOTE_WRITE_FILE,)),
+        *(() if scrape_jobs else (SCRAPE_JOBS_FILE,)),
     }
     return [name for name in files if name not in without]

@@ -23,7 +23,7 @@ from components.user_files import paths as project_files
 from components.user_files.paths import PROJECT_DIR, ProjectFileError
 
 FOLDER = "targets"
-"""Where the files lie, below Prometheus' own folder."""
+"""Folder of the files, below Prometheus' own folder."""
 MAX_REFRESH_SECONDS = 300
 _FILE_NAME = re.compile(r"(?P<stem>[A-Za-z0-9][A-Za-z0-9_.-]*)\.(?P<kind>json|ya?ml)")
 _DNS_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
@@ -45,7 +45,7 @@ def _dns_name(text: str) -> str:
 
 
 class DnsSource(Frozen):
-    """A name whose records are the backends; only SRV records have ports of their own."""
+    """DNS name whose records are the backends; only SRV records have ports of their own."""
 
     name: Annotated[str, AfterValidator(_dns_name)]
     type: Literal["A", "AAAA", "SRV"] = "A"
@@ -72,7 +72,7 @@ class DnsSource(Frozen):
 
 
 def dns_problems(sources: Sequence[DnsSource]) -> list[Problem]:
-    """What is wrong with them together: each backend would be asked twice, and counted twice."""
+    """Find duplicate DNS sources: each backend would be scraped and counted twice."""
     return [
         Problem((str(index),), f"asks for {source.name} as one before it does")
         for index, source in enumerate(sources)
@@ -84,9 +84,9 @@ def dns_problems(sources: Sequence[DnsSource]) -> list[Problem]:
 
 
 def file_problems(paths: Sequence[str], project: Path = PROJECT_DIR) -> list[Problem]:
-    """What is wrong with the files, by the place of the path in the list.
+    """Find problems in the files, each at its path's index in the list.
 
-    Prometheus itself would take a wrong file for a reason to go on with the targets of before.
+    With a malformed file, Prometheus silently keeps the targets it had before.
     """
     found: list[Problem] = []
     names: dict[str, str] = {}
@@ -115,7 +115,7 @@ def file_problems(paths: Sequence[str], project: Path = PROJECT_DIR) -> list[Pro
 def list_problems(
     targets: Sequence[str], dns: Sequence[DnsSource] | None, files: Sequence[str] | None
 ) -> list[Problem]:
-    """What is wrong with the fixed list beside the others, which are None where they are wrong."""
+    """Find duplicates of the fixed list in the other sources, which are None if invalid."""
     if not targets and dns is not None and files is not None and not (dns or files):
         return [
             Problem(
@@ -148,7 +148,7 @@ def target_file(path: str) -> str:
 
 
 def groups_of(project: Path, path: str) -> list[Any]:
-    """As they stand in the file; none is a list without any. Raises ProjectFileError."""
+    """Return the file's groups; an empty file has none. Raises ProjectFileError."""
     file = project_files.resolved(path, project)
     if not file.is_file():
         raise ProjectFileError(f"does not exist in {project}, the folder of Pulumi.yaml")
@@ -195,8 +195,8 @@ def _label_problems(labels: Mapping[Any, Any], called: str, targets: int) -> Ite
         if name in _OURS:
             yield f"sets the label {name} in its {called}, {_OURS[name]}"
         elif not _LABEL.fullmatch(str(name)):
-            yield f"has {name} in its {called}, which is no label's name"
+            yield f"has {name} in its {called}, which is not a valid label name"
         elif not isinstance(value, str):
-            yield f"has a label {name} in its {called} that is no text: put it in quotes"
+            yield f"has a label {name} in its {called} that is not text: put it in quotes"
     if "instance" in labels and targets > 1:
         yield f"gives all targets of its {called} one instance: their series would be the same"

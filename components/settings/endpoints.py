@@ -1,4 +1,4 @@
-"""Where and how the services are reached, by people and by each other: a part of `Settings`."""
+"""Ports, bind addresses, public URLs and TLS names of the services: a part of `Settings`."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class ReachSettings(HostSettings):
 
     @property
     def published(self) -> dict[str, int]:
-        """The services that are reached from outside Docker, and at which port."""
+        """Ports of the services that are published outside Docker."""
         exporters = {exporter.service for exporter in EXPORTERS}
         ports = {
             **self.ports,
@@ -112,39 +112,39 @@ class ReachSettings(HostSettings):
             for name, port in ports.items()
             if replicas.base(name) not in exporters
             or self.publish_exporters
-            or self.asked_from_elsewhere(name)
+            or self.reached_across_hosts(name)
         }
 
-    def bound_to(self, service: str) -> str:
-        """The address of its host on which a service is published.
+    def bind_address_of(self, service: str) -> str:
+        """Return the host address on which a service is published.
 
         One that another host asks has to be where that can reach it; the others stay where
         `bindAddress` says.
         """
         if host := self.hosts.get(self.host_of(service)):
             return host.bind_address or host.address
-        if tls_settings.is_loopback(self.bind_address) and self.asked_from_elsewhere(service):
+        if tls_settings.is_loopback(self.bind_address) and self.reached_across_hosts(service):
             return self.host_address or self.bind_address
         return self.bind_address
 
     def reach(self, service: str, from_: str) -> str:
-        """Where one service finds another, as host:port: by its name in a network of Docker's, or,
-        on another host, where it is published.
+        """Return the host:port at which one service connects to another: its name in a Docker
+        network or, from another host, its published address.
         """
         if self.host_of(service) == self.host_of(from_):
             return f"{service}:{DEFAULT_PORTS[replicas.base(service)]}"
         return f"{self.url_address(service)}:{self.published[service]}"
 
     def url(self, service: str) -> str:
-        """Where a person reaches a published service: used in links of messages and outputs."""
+        """Return a published service's URL for people: for links in messages and outputs."""
         if service in self.public_urls:
             return self.public_urls[service]
         return self._published(service, self._public_host(service) or self._local_host(service))
 
     def local_url(self, service: str) -> str:
-        """Where this program and its tools reach a published service.
+        """Return a published service's URL for this program and its tools.
 
-        A certificate of a public authority has no address in it: then it is the public host.
+        It is the public host where a public authority's certificate has no IP address.
         """
         host = self._local_host(service)
         if self.tls and not certificates.covers(self.tls_certificate, host):
@@ -152,7 +152,7 @@ class ReachSettings(HostSettings):
         return self._published(service, host)
 
     def server_name(self, service: str) -> str:
-        """The name that clients in the stack's own network ask the service's certificate for."""
+        """Return the server name that clients in the stack's network expect in the certificate."""
         if certificates.covers(self.tls_certificate, service):
             return service
         return self.public_host or self.local_host.strip("[]")
@@ -164,14 +164,14 @@ class ReachSettings(HostSettings):
     def _local_host(self, service: str) -> str:
         if self.host_of(service) != MAIN:
             return self.url_address(service)
-        return tls_settings.local_host(self.bound_to(service))
+        return tls_settings.local_host(self.bind_address_of(service))
 
     def _published(self, service: str, host: str) -> str:
         return f"{self.scheme}://{host}:{self.published[service]}"
 
     @property
     def served_certificates(self) -> dict[str, str]:
-        """The authority's and the services' certificate in PEM, by setting; none without TLS."""
+        """CA's and services' certificate in PEM, by setting; empty without TLS."""
         if not self.tls:
             return {}
         return {"tlsCertificate": self.tls_certificate, "tlsCa": self.tls_ca}
@@ -182,12 +182,12 @@ class ReachSettings(HostSettings):
 
     @property
     def local_host(self) -> str:
-        """Where this program reaches the published ports."""
+        """Host at which this program connects to the published ports."""
         return tls_settings.local_host(self.bind_address)
 
 
 def _bound(ports: Mapping[str, int], known: Mapping[str, Any]) -> Iterator[tuple[str, str, int]]:
-    """What would be bound where: host, service, port."""
+    """Yield host, service and port of every published port."""
     spread = HostSettings.model_construct(**known)
     for name, port in ports.items():
         yield spread.host_of(name), name, port
@@ -199,7 +199,7 @@ def _bound(ports: Mapping[str, int], known: Mapping[str, Any]) -> Iterator[tuple
 
 
 def _default_ports(known: Mapping[str, Any]) -> dict[str, int]:
-    """Of every service. Several Grafanas have one, in front of them."""
+    """Return the default port of every service; several Grafanas share their balancer's."""
     counts = {service: known[service].replicas for service in ("prometheus", "alertmanager")}
     return {
         name: replicas.default_port(name, first)

@@ -1,4 +1,4 @@
-"""The recorded series of other stacks, of which a global one keeps a copy.
+"""Federation sources: other stacks whose recorded series a global stack copies.
 
 docs/decisions/0013-federation.md says what is fetched, and why by its own time.
 """
@@ -8,14 +8,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import AfterValidator, SecretStr, ValidationInfo, field_validator
 
-from components.common.model import Frozen
 from components.common.problems import Problem
-from components.settings.passwords import OneLine
-from components.settings.types import Authorities, HostName, HostPort, OptionalLogin
+from components.settings.http_source import HttpSource
+from components.settings.types import HostPort
 
 _STACK = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,98}[A-Za-z0-9])?")
 
@@ -26,42 +25,24 @@ def _stack(name: str) -> str:
     return name
 
 
-class FederationSource(Frozen):
+class FederationSource(HttpSource):
     """A stack's Prometheus. With its `tls`, `username` and `password` are its `webUser` and
-    `webPassword`; `ca` is PEM text, empty for the public authorities.
+    `webPassword`.
     """
 
     stack: Annotated[str, AfterValidator(_stack)]
     target: HostPort
-    scheme: Literal["http", "https"] = "http"
-    ca: Authorities = ""
-    server_name: HostName = ""
-    username: OptionalLogin = ""
-    # Checked also by default: with a user it is required.
-    password: OneLine = Field(default=SecretStr(""), validate_default=True)
-
-    @field_validator("ca", "server_name")
-    @classmethod
-    def _validate_https_only(cls, value: str, info: ValidationInfo) -> str:
-        if value and info.data.get("scheme") == "http":
-            raise ValueError("is set, and the scheme is http: it is for https")
-        return value
 
     @field_validator("password")
     @classmethod
-    def _validate_password(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
-        password, username = value.get_secret_value(), info.data.get("username")
-        if username and not password:
-            raise ValueError("is missing: username is set, and the two go together")
-        if password and username == "":
-            raise ValueError("is set without username: the two go together")
-        if password and info.data.get("scheme") == "http":
+    def _validate_clear_text(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        if value.get_secret_value() and info.data.get("scheme") == "http":
             raise ValueError("would go over the network in clear text: it needs scheme https")
         return value
 
 
 def problems(own: str, sources: Sequence[FederationSource]) -> list[Problem]:
-    """What is wrong with them together, and beside the stack itself."""
+    """Find sources that duplicate each other or the stack itself."""
     names = Counter(source.stack for source in sources)
     found: list[Problem] = []
     for index, source in enumerate(sources):
@@ -70,7 +51,7 @@ def problems(own: str, sources: Sequence[FederationSource]) -> list[Problem]:
             problem = f"is {own}, this stack itself: its series would be here twice"
             found.append(Problem((str(index), "stack"), problem))
         elif names[source.stack] > 1 and source.stack in (one.stack for one in earlier):
-            problem = f"is {source.stack} as one before it, and nobody could tell their series"
+            problem = f"is {source.stack} twice: the series of the two could not be distinguished"
             found.append(Problem((str(index), "stack"), problem))
         if source.target in (one.target for one in earlier):
             problem = "is that of one before it: the same series would be here twice"

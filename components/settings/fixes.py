@@ -30,7 +30,7 @@ _SCHEME_PORTS = {
 
 @dataclass(frozen=True)
 class _Fills:
-    """The settings that a URL pasted into an address fills: paths, `*` for an index or a name.
+    """Settings that a URL pasted into an address fills: paths, `*` for an index or a name.
 
     `form` is that of the address itself: host:port, the URL without its user, or host/path.
     """
@@ -49,6 +49,7 @@ _FILLED = {
     ),
     "redisAddress": _Fills(6379, "redisUser", secret="redisPassword"),
     "backendTargets.*": _Fills(8000),
+    "backend.*.targets.*": _Fills(8000, "backend.*.username", secret="backend.*.password"),
     "mailSmarthost": _Fills(587, "mailUsername", secret="mailPassword"),
     "grafana.database.address": _Fills(
         5432,
@@ -63,6 +64,8 @@ _FILLED = {
     ),
     "thanos.endpoint": _Fills(form="host"),
     "publicUrls.*": _Fills(form="url"),
+    "probes.*.url": _Fills(user="probes.*.username", secret="probes.*.password", form="url"),
+    "probes.*.tcp": _Fills(443),
     "publicHost": _Fills(form="host"),
     "imageRegistryMirror": _Fills(form="host/path"),
 }
@@ -81,9 +84,9 @@ def set_secret(path: str, stack: str) -> str:
 
 
 def of_pasted_url(path: tuple[str, ...], value: str, stack: str) -> tuple[str, str] | None:
-    """What to say of a URL with credentials in an address, and which settings to fill from it.
+    """Return problem and fix for a URL with credentials that was pasted into an address setting.
 
-    None where the value has no credentials, or the setting is no address.
+    None if the value has no credentials or the setting is not an address.
     """
     fills = _fills(path)
     if fills is None or redact_value(value) == value:
@@ -155,8 +158,8 @@ def _split(address: str) -> tuple[str, str]:
 
 
 def own_value(path: tuple[str, ...], value: Any) -> str:
-    """The user's value as the setting takes it; where it cannot be made right, a placeholder or,
-    of a number or a duration, the default.
+    """Return the user's value in the setting's form. If it cannot be corrected, return a
+    placeholder or, for a number or a duration, the default.
     """
     annotation = type_at(schema.type_of(path[0]), path[1:])
     for candidate in _candidates(path, annotation, value):

@@ -1,4 +1,4 @@
-"""The machines that a stack is spread over, and what runs on which: a part of `Settings`."""
+"""Hosts of a stack and the placement of services: a part of `Settings`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from components.settings.types import (
 
 GOSSIP_PORT = 9094
 _ENDS_AT_DOCKER = re.compile(r"tcp://(?:127\.|localhost\b|\[::1\])")
-PLACED_EXPORTERS = tuple(found.service for found in EXPORTERS if found.of_application)
+PLACED_EXPORTERS = tuple(found.service for found in EXPORTERS if found.service != NODE_EXPORTER)
 
 
 def _host_key(text: str) -> str:
@@ -80,7 +80,7 @@ class HostSettings(ReplicaSettings):
         if address and (problem := _unreachable(address)):
             raise ValueError(problem)
         spread = HostSettings.model_construct(**info.data)
-        asked = [name for name in spread.services_on(MAIN) if spread.asked_from_elsewhere(name)]
+        asked = [name for name in spread.services_on(MAIN) if spread.reached_across_hosts(name)]
         if asked and not address:
             raise ValueError(
                 f"is missing: other hosts ask {', '.join(asked)} on dockerHost, and need an "
@@ -89,7 +89,7 @@ class HostSettings(ReplicaSettings):
         return address
 
     def host_of(self, service: str) -> str:
-        """The name of the host that a service, or a replica of one, runs on; `MAIN` is ''."""
+        """Return the name of the host that a service or replica runs on; `MAIN` is ''."""
         if replica_names.base(service) == NODE_EXPORTER:
             return service.removeprefix(NODE_EXPORTER).removeprefix("-")
         return self.placement.get("grafana" if service == "grafana-lb" else service, MAIN)
@@ -99,7 +99,7 @@ class HostSettings(ReplicaSettings):
 
     @property
     def services(self) -> tuple[str, ...]:
-        """All that others of the stack may ask, by name."""
+        """Names of the services that others in the stack may connect to."""
         return (
             *(name for one in replica_names.MOST for name in self.replicas(one)),
             *(name for exporter in self.exporters for name in self.names_of(exporter)),
@@ -107,18 +107,18 @@ class HostSettings(ReplicaSettings):
 
     @property
     def exporters(self) -> tuple[Exporter, ...]:
-        """All of them: what is watched is decided by settings that are read later."""
+        """All exporters: which are used depends on settings that are read later."""
         return EXPORTERS
 
     def names_of(self, exporter: Exporter) -> tuple[str, ...]:
-        """The names of those that there are of an exporter: of a host's own, one a host."""
-        hosts = (MAIN,) if exporter.of_application else (MAIN, *self.hosts)
+        """Return the names of an exporter's instances: one, or one per host for node_exporter."""
+        hosts = (MAIN, *self.hosts) if exporter.service == NODE_EXPORTER else (MAIN,)
         return tuple(
             replica_names.node_exporter(host) if host else exporter.service for host in hosts
         )
 
-    def asked_from_elsewhere(self, service: str) -> bool:
-        """Whether somebody on another host has to reach it."""
+    def reached_across_hosts(self, service: str) -> bool:
+        """Return whether a service on another host has to connect to it."""
         gossips = service in self.gossip_peers
         return gossips or any(
             self.host_of(asking) != self.host_of(service) for asking in self._asking(service)
@@ -131,8 +131,8 @@ class HostSettings(ReplicaSettings):
 
     @property
     def gossip_peers(self) -> dict[str, str]:
-        """Where each Alertmanager is found by the others, as address:port, if they are on several
-        hosts; a network of Docker's has none of both.
+        """Gossip address:port of each Alertmanager if they are on several hosts; empty on one host,
+        where they use a Docker network.
         """
         names = self.replicas("alertmanager")
         if len({self.host_of(name) for name in names}) == 1:
@@ -141,14 +141,14 @@ class HostSettings(ReplicaSettings):
 
     @property
     def gossip_addresses(self) -> dict[str, str]:
-        """Each Alertmanager's own, in a network of the one host; none where they are on several."""
+        """Gossip address of each Alertmanager on one host; empty if they are on several."""
         return {} if self.gossip_peers else super().gossip_addresses
 
     def gossip_port(self, name: str) -> int:
         return replica_names.default_port(name, GOSSIP_PORT)
 
     def url_address(self, service: str) -> str:
-        """Where other hosts reach what runs beside a service, as in a URL."""
+        """Return the address of a service's host, as in a URL, for other hosts."""
         host = self.hosts.get(self.host_of(service))
         return bracketed(host.address if host else self.host_address)
 
@@ -158,13 +158,13 @@ def bracketed(address: str) -> str:
 
 
 def public_addresses(settings: HostSettings) -> list[str]:
-    """The hosts' addresses that are in no private network."""
+    """Return the hosts' addresses that are not private."""
     found = [settings.host_address, *(host.address for host in settings.hosts.values())]
     return [one for one in found if one and not ipaddress.ip_address(one).is_private]
 
 
 def names(hosts: Any, host_address: Any) -> list[str]:
-    """What a certificate has to name for the hosts of a stack's file, whatever stands there."""
+    """Return the names that a certificate needs for the `hosts` of a stack file, valid or not."""
     found = [host_address] if host_address else []
     for host in hosts.values() if isinstance(hosts, Mapping) else ():
         if isinstance(host, Mapping):
@@ -173,7 +173,7 @@ def names(hosts: Any, host_address: Any) -> list[str]:
 
 
 def linked(hosts: Mapping[str, Host], placement: Mapping[str, str]) -> list[str]:
-    """The hosts' names in links: those on which something with pages of its own runs."""
+    """Return the public names of hosts that run a service with web pages."""
     paged = {host for name, host in placement.items() if replica_names.base(name) in _WITH_PAGES}
     return [
         host.public_host or bracketed(host.address) for name, host in hosts.items() if name in paged

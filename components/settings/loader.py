@@ -6,10 +6,13 @@ All problems are reported at once, before any resource is registered.
 from __future__ import annotations
 
 import difflib
+import json
+import types
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pulumi
+import yaml
 from pulumi.runtime import config as runtime_config
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
@@ -18,12 +21,13 @@ from components.common.problems import Problem, Problems
 from components.settings import fixes, messages, schema
 from components.settings.messages import WrongSetting
 from components.settings.settings import Settings
+from components.user_files.paths import PROJECT_DIR
 
 _WORDS = {"extra_forbidden": "is an unknown setting", "missing": "is missing"}
 
 
 class SettingsError(pulumi.RunError):
-    """The settings are wrong; the message lists every problem. Nothing has been touched."""
+    """Raised for invalid settings; the message lists every problem. Nothing has been touched."""
 
 
 def load(stack: str) -> Settings:
@@ -45,13 +49,19 @@ def load(stack: str) -> Settings:
         )
         if key.startswith(prefix)
     }
-    return parse(stack, values, secret_keys)
+    return parse(stack, values, secret_keys, _written(stack))
 
 
-def parse(stack: str, values: Mapping[str, str], secret_keys: Iterable[str]) -> Settings:
+def parse(
+    stack: str,
+    values: Mapping[str, str],
+    secret_keys: Iterable[str],
+    written: Mapping[str, Any] = types.MappingProxyType({}),
+) -> Settings:
     """Return the settings of config values as Pulumi passes them: text, with JSON for structure.
 
-    Raises SettingsError.
+    `written` is what the stack's file has, encrypted parts as `{secure: ...}`. Raises
+    SettingsError.
     """
     raw: dict[str, Any] = {"stack": stack}
     wrong: list[WrongSetting] = []
@@ -66,16 +76,16 @@ def parse(stack: str, values: Mapping[str, str], secret_keys: Iterable[str]) -> 
             shown = messages.Value(text, hidden=key in secrets)
             wrong.append(WrongSetting((key,), "is not of the type that Pulumi.yaml has", shown))
             continue
-        if key not in secrets:
-            # Pulumi treats the whole of a setting as secret that has a secret part.
-            wrong += [
-                WrongSetting(
-                    (key, *path),
-                    "is a secret: set it with --secret",
-                    fix=fixes.set_secret(".".join((key, *path)), stack),
-                )
-                for path in schema.secret_places(key, raw[key])
-            ]
+        # Pulumi treats the whole of a setting as secret that has a secret part.
+        wrong += [
+            WrongSetting(
+                (key, *path),
+                "is a secret: set it with --secret",
+                fix=fixes.set_secret(".".join((key, *path)), stack),
+            )
+            for path, text in schema.secret_places(key, raw[key]).items()
+            if key not in secrets or _is_clear(written, (key, *path), text)
+        ]
     for key in schema.secret_settings():
         raw.setdefault(key, "")
     try:
@@ -90,7 +100,7 @@ def parse(stack: str, values: Mapping[str, str], secret_keys: Iterable[str]) -> 
 
 
 def secret_values(values: Mapping[str, str]) -> dict[str, str]:
-    """The secrets in config values as Pulumi passes them, by their paths as Pulumi has them."""
+    """Return the secrets in config values as Pulumi passes them, by their Pulumi paths."""
     found: dict[str, str] = {}
     for key, text in values.items():
         try:
@@ -104,13 +114,30 @@ def secret_values(values: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
+def _written(stack: str) -> Mapping[str, Any]:
+    """What the stack's file sets, by key; nothing where there is none, or it cannot be read."""
+    try:
+        found = yaml.safe_load((PROJECT_DIR / f"Pulumi.{stack}.yaml").read_text())["config"]
+        return {key.removeprefix(f"{schema.NAMESPACE}:"): value for key, value in found.items()}
+    except (OSError, yaml.YAMLError, TypeError, KeyError, AttributeError):
+        return {}
+
+
+def _is_clear(written: Mapping[str, Any], path: tuple[str, ...], secret: str) -> bool:
+    """Whether the stack's file has a secret in clear text, perhaps beside an encrypted one."""
+    found = _value(written, path, hidden=True)
+    if found is None:
+        return False
+    return secret == (found.value if isinstance(found.value, str) else json.dumps(found.value))
+
+
 def _unknown(key: str) -> str:
     close = difflib.get_close_matches(key, schema.keys(), n=1, cutoff=0.6)
     return _WORDS["extra_forbidden"] + (f"; did you mean {close[0]}?" if close else "")
 
 
 def _causes(error: ValidationError) -> list[Any]:
-    """Without the "too short" of a list whose only element is the real problem."""
+    """Return the errors, less the "too short" of a list whose only element is invalid."""
     errors = error.errors()
     return [
         details
@@ -168,7 +195,7 @@ def _text(details: Any) -> str:
 
 
 def _value(raw: Mapping[str, Any], path: tuple[str, ...], *, hidden: bool) -> messages.Value | None:
-    """The value at a path; None where there is none."""
+    """Return the value at a path, or None."""
     value: Any = raw
     for part in path:
         if isinstance(value, Mapping) and part in value:

@@ -13,7 +13,7 @@ from components.settings.secrets import contains_secret, is_secret, type_at
 
 @dataclass(frozen=True)
 class Value:
-    """What a setting, or a part of it, has in the stack's file; `hidden` where it is a secret."""
+    """Value of a setting, or a part of it, in the stack file; `hidden` if it is a secret."""
 
     value: Any
     hidden: bool = False
@@ -23,8 +23,8 @@ class Value:
 class WrongSetting:
     """One problem: the path below `vitalstream:`, what is wrong, and the value that is there.
 
-    `fix` is what to do about it where that is no command on this path; `remove` says that the
-    path has to go.
+    `fix` replaces the default command that sets this path; `remove` means that the path has to be
+    removed.
     """
 
     path: tuple[str, ...]
@@ -55,7 +55,7 @@ def _line(stack: str, wrong: WrongSetting) -> str:
 
 
 def _shown(wrong: WrongSetting) -> str | None:
-    """The value, unless it is secret or several lines long, such as a certificate.
+    """Print the value, unless it is secret or several lines long, such as a certificate.
 
     Of a setting with secrets in it, only a part that is known to have none: `pasword` is one too.
     """
@@ -79,12 +79,14 @@ def _fix(stack: str, wrong: WrongSetting) -> str:
     annotation = schema.type_of(key)
     if annotation is None:
         return f"pulumi config rm {path} --stack {stack}"
-    if wrong.remove:
+    # An address is no part of a path on the command line.
+    by_hand = any("." in part or ":" in part for part in rest)
+    if wrong.remove and not by_hand:
         return f"pulumi config rm --path '{schema.pulumi_path(path)}' --stack {stack}"
     value = None if wrong.value is None or wrong.value.hidden else wrong.value.value
     # A secret is asked for at the prompt: on the command line it would stay in the shell's history.
     if is_secret(type_at(annotation, rest)):
         return fixes.set_secret(path, stack)
-    if not rest and schema.is_structure(key):
+    if by_hand or (not rest and schema.is_structure(key)):
         return f"edit {schema.NAMESPACE}:{key} in Pulumi.{stack}.yaml; Pulumi.yaml describes it"
     return fixes.set_value(path, fixes.own_value(wrong.path, value), stack)

@@ -1,4 +1,4 @@
-"""What a stack watches, and where that is found: a part of `Settings`."""
+"""Monitored services and their addresses: a part of `Settings`."""
 
 from __future__ import annotations
 
@@ -11,15 +11,22 @@ from components.catalog.exporters import EXPORTERS
 from components.catalog.integration import Exporter
 from components.catalog.integrations import INTEGRATIONS
 from components.catalog.monitored import ALL_MONITORED, DEFAULT_MONITORED, Monitored
+from components.catalog.networks import HOST_NAME
 from components.common.problems import raise_if_any
-from components.settings import discovery, federation
+from components.settings import backend_groups, discovery, federation, scrape_jobs
+from components.settings import probes as probe_settings
 from components.settings import servers as server_settings
+from components.settings.backend_groups import BackendGroup, GroupName
 from components.settings.discovery import DnsSource
 from components.settings.endpoints import ReachSettings
 from components.settings.federation import FederationSource
-from components.settings.passwords import OptionalPassword
+from components.settings.passwords import OptionalServerPassword
+from components.settings.probes import Probe, ProbeName
+from components.settings.scrape_jobs import ScrapeJob
 from components.settings.servers import Server, ServerKind, ServerName
 from components.settings.types import DatabaseName, Login, OptionalLogin, ServiceAddress
+
+DEFAULT_BACKEND = ("backend:8000",)
 
 
 class WatchSettings(ReachSettings):
@@ -28,20 +35,29 @@ class WatchSettings(ReachSettings):
     watch: tuple[Monitored, ...] = DEFAULT_MONITORED
     # Also where it is not set: `watch` may need some.
     servers: dict[ServerKind, dict[ServerName, Server]] = Field(default={}, validate_default=True)
+    # Also where it is not set: `watch` may need some.
+    probes: dict[ProbeName, Probe] = Field(default={}, validate_default=True)
 
     backend_dns: tuple[DnsSource, ...] = ()
     backend_target_files: tuple[str, ...] = ()
-    # After the two others, which it may be empty beside.
-    backend_targets: tuple[ServiceAddress, ...] = Field(default=("backend:8000",))
+    backend: dict[GroupName, BackendGroup] = {}
+    # After the others, which it may be empty beside. Also where it is not set: with `backend` the
+    # default means nothing.
+    backend_targets: tuple[ServiceAddress, ...] = Field(
+        default=DEFAULT_BACKEND, validate_default=True
+    )
     postgres_address: ServiceAddress = "postgres:5432"
     postgres_database: DatabaseName = "postgres"
     postgres_user: Login = "postgres_exporter"
     postgres_sslmode: Literal["disable", "require", "verify-ca", "verify-full"] = "disable"
     # Checked also by default: it is required where PostgreSQL is watched.
-    postgres_password: OptionalPassword = Field(default=SecretStr(""), validate_default=True)
+    postgres_password: OptionalServerPassword = Field(default=SecretStr(""), validate_default=True)
     redis_address: ServiceAddress = "redis:6379"
     redis_user: OptionalLogin = ""
-    redis_password: OptionalPassword = SecretStr("")
+    redis_password: OptionalServerPassword = SecretStr("")
+
+    # They have secrets in them.
+    scrape_jobs: tuple[ScrapeJob, ...] = Field(default=(), repr=False)
 
     @field_validator("federation")
     @classmethod
@@ -61,7 +77,7 @@ class WatchSettings(ReachSettings):
                 raise ValueError(f"has {what} twice")
         if not watched and info.data.get("federation") == ():
             raise ValueError("is empty, and there is no federation: there is nothing to look at")
-        # In our order, so that another one in the stack file is no change.
+        # In our order, so that a different order in the stack file makes no diff.
         return tuple(what for what in ALL_MONITORED if what in watched)
 
     @field_validator("servers")
@@ -72,6 +88,13 @@ class WatchSettings(ReachSettings):
         found = server_settings.problems(info.data["stack"], servers, info.data.get("watch", ()))
         raise_if_any(found)
         return servers
+
+    @field_validator("probes")
+    @classmethod
+    def _validate_probes(cls, probes: dict[str, Probe], info: ValidationInfo) -> dict[str, Probe]:
+        monitored = "probes" in info.data.get("watch", ())
+        raise_if_any([*probe_settings.problems(info.data["stack"], probes, monitored=monitored)])
+        return probes
 
     @field_validator("postgres_password")
     @classmethod
@@ -92,20 +115,45 @@ class WatchSettings(ReachSettings):
         raise_if_any(discovery.file_problems(paths))
         return paths
 
+    @field_validator("backend")
+    @classmethod
+    def _validate_backend(cls, groups: dict[str, BackendGroup]) -> dict[str, BackendGroup]:
+        raise_if_any(list(backend_groups.problems(groups)))
+        return groups
+
     @field_validator("backend_targets")
     @classmethod
     def _validate_backend_targets(
         cls, targets: tuple[str, ...], info: ValidationInfo
     ) -> tuple[str, ...]:
+        groups = info.data.get("backend", {})
+        if groups and targets == DEFAULT_BACKEND:
+            return ()
         known = (info.data.get(name) for name in ("backend_dns", "backend_target_files"))
-        raise_if_any(discovery.list_problems(targets, *known))
+        found = [*backend_groups.list_problems(targets, groups)]
+        raise_if_any(found + ([] if groups else discovery.list_problems(targets, *known)))
         return targets
+
+    @field_validator("scrape_jobs")
+    @classmethod
+    def _validate_scrape_jobs(cls, jobs: tuple[ScrapeJob, ...]) -> tuple[ScrapeJob, ...]:
+        raise_if_any(list(scrape_jobs.problems(jobs)))
+        return jobs
 
     @property
     def exporters(self) -> tuple[Exporter, ...]:
-        """Those that look at what is watched."""
+        """Exporters of the monitored services."""
         return tuple(
             found.exporter for found in INTEGRATIONS if found.exporter and found.kind in self.watch
+        )
+
+    def asks_docker_host(self, exporter: Exporter) -> bool:
+        """Return whether the exporter's server is on the Docker host itself."""
+        kind = next(found.kind for found in INTEGRATIONS if found.exporter == exporter)
+        addresses = {"postgresql": [self.postgres_address], "redis": [self.redis_address]}
+        found = [one.address for one in self.servers.get(kind, {}).values()]
+        return any(
+            address.startswith(f"{HOST_NAME}:") for address in addresses.get(kind, []) + found
         )
 
     def server(self, kind: str) -> Server:

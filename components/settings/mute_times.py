@@ -5,8 +5,10 @@ Schema: https://prometheus.io/docs/alerting/latest/configuration/#time_interval-
 
 from __future__ import annotations
 
+import calendar
+import re
 import zoneinfo
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, StrictBool
@@ -14,8 +16,9 @@ from pydantic import AfterValidator, Field, StrictBool
 from components.common.model import Frozen
 from components.common.problems import Problem
 
-_RESTRICTING = ("times", "weekdays", "days_of_month", "months", "years")
-_ALL_DAY = {"start_time": "00:00", "end_time": "24:00"}
+_WEEKDAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
+_MONTHS = tuple(name.lower() for name in calendar.month_name[1:])
+_ALWAYS = "covers all time, and nothing would ever be sent: name the times of the day or the days"
 
 
 def _timezone(text: str) -> str:
@@ -43,23 +46,63 @@ class MuteTime(Frozen):
 
 
 def problems(mute_times: Mapping[str, MuteTime]) -> Iterator[Problem]:
-    """What amtool does not mind: a time that is always, critical alerts muted without a reason."""
+    """Find faults that amtool accepts: a mute without end, critical alerts muted without reason."""
     for name, mute in mute_times.items():
+        always = [index for index, one in enumerate(mute.intervals) if _covers_all([one])]
+        for index in always:
+            yield Problem((name, "intervals", str(index)), _ALWAYS)
+        if not always and _covers_all(mute.intervals):
+            yield Problem((name, "intervals"), _ALWAYS)
         for index, interval in enumerate(mute.intervals):
-            path = (name, "intervals", str(index))
-            if _is_always(interval):
-                yield Problem(path, "covers all time, and nothing would ever be sent")
             if "location" in interval:
                 try:
                     _timezone(str(interval["location"]))
                 except ValueError as error:
-                    yield Problem((*path, "location"), str(error))
+                    path = (name, "intervals", str(index), "location")
+                    yield Problem(path, str(error))
         if mute.including_critical and not mute.reason.strip():
             problem = "is missing: critical alerts are muted only with a reason"
             yield Problem((name, "reason"), problem)
 
 
-def _is_always(interval: Mapping[str, Any]) -> bool:
-    times = interval.get("times") or []
-    restricting = [name for name in _RESTRICTING if interval.get(name)]
-    return not restricting or (restricting == ["times"] and _ALL_DAY in times)
+def _covers_all(intervals: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether those of all days, in one time zone, have all minutes of the day between them."""
+    if len({interval.get("location") for interval in intervals}) > 1:
+        return False
+    minutes: set[int] = set()
+    for interval in filter(_is_of_every_day, intervals):
+        times = interval.get("times") or [{"start_time": "00:00", "end_time": "24:00"}]
+        for one in times:
+            minutes.update(range(_minute(one, "start_time"), _minute(one, "end_time")))
+    return len(minutes) == 24 * 60
+
+
+def _is_of_every_day(interval: Mapping[str, Any]) -> bool:
+    return not interval.get("years") and all(
+        not interval.get(key) or _numbers(interval[key], names, last) >= set(range(first, last + 1))
+        for key, names, first, last in (
+            ("weekdays", _WEEKDAYS, 0, 6),
+            ("days_of_month", (), 1, 31),
+            ("months", ("", *_MONTHS), 1, 12),
+        )
+    )
+
+
+def _numbers(ranges: Any, names: Sequence[str], last: int) -> set[int]:
+    """The numbers of ranges such as `monday:friday`, `1:-1` or `3`; amtool judges the others."""
+    found: set[int] = set()
+    for text in ranges if isinstance(ranges, list) else ():
+        ends = [
+            names.index(part) if part in names else int(part)
+            for part in str(text).lower().split(":")
+            if part in names or re.fullmatch(r"-?\d{1,2}", part)
+        ]
+        # Days of a month are also counted from its end.
+        ends = [last + 1 + end if end < 0 else end for end in ends]
+        found.update(range(ends[0], ends[-1] + 1) if ends else ())
+    return found
+
+
+def _minute(times: Any, key: str) -> int:
+    found = re.fullmatch(r"(\d\d):(\d\d)", str(times.get(key, "")))
+    return int(found[1]) * 60 + int(found[2]) if found else 0

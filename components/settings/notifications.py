@@ -6,12 +6,13 @@ from pydantic import Field, SecretStr, StrictBool, ValidationInfo, field_validat
 
 from components.common.model import Frozen
 from components.common.problems import raise_if_any
-from components.settings import slack
+from components.settings import proxy, slack
 from components.settings.monitored import WatchSettings
 from components.settings.passwords import OneLine
+from components.settings.proxy import NoProxyHost, ProxyUrl
 from components.settings.receivers import Channel
 from components.settings.slack import SlackChannels, SlackWebhookUrls
-from components.settings.types import Authorities, HttpsUrl, MailAddress, OptionalHostPort
+from components.settings.types import Authorities, MailAddress, OptionalHostPort, WebUrl
 
 
 class DeliveryCa(Frozen):
@@ -36,8 +37,10 @@ class NotificationSettings(WatchSettings):
     mail_username: str = ""
     mail_password: OneLine = SecretStr("")
     mail_require_tls: StrictBool = True
-    heartbeat_url: HttpsUrl = SecretStr("")
+    heartbeat_url: WebUrl = SecretStr("")
     delivery_ca: DeliveryCa = DeliveryCa()
+    delivery_proxy: ProxyUrl = SecretStr("")
+    no_proxy: tuple[NoProxyHost, ...] = ()
 
     @field_validator("slack_token")
     @classmethod
@@ -81,6 +84,19 @@ class NotificationSettings(WatchSettings):
         if username == "" and password.get_secret_value():
             raise ValueError("is set without mailUsername: the two go together")
         return password
+
+    @field_validator("no_proxy")
+    @classmethod
+    def _validate_no_proxy(cls, hosts: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        url = info.data.get("delivery_proxy")
+        if hosts and url is not None and not url.get_secret_value():
+            raise ValueError("is set without deliveryProxy, and nothing would read it")
+        return hosts
+
+    @property
+    def proxy_has_login(self) -> bool:
+        """Whether the proxy's URL is a secret, and with it all of Alertmanager's file."""
+        return proxy.has_login(self.delivery_proxy)
 
     @property
     def has_slack(self) -> bool:

@@ -24,16 +24,29 @@ MIN_PASSWORD_LENGTH = 12
 MAX_WEB_PASSWORD_BYTES = 72
 
 
+def weakness(value: SecretStr) -> str | None:
+    """Return what is weak about a password, or None."""
+    text = value.get_secret_value()
+    if text.lower() in _COMMON_PASSWORDS:
+        return "is a default or a well-known password"
+    if len(text) < MIN_PASSWORD_LENGTH:
+        return f"is weak: it has fewer than {MIN_PASSWORD_LENGTH} characters"
+    if len(set(text)) < 5:
+        return "is weak: it has fewer than 5 different characters"
+    return None
+
+
 def _password(value: SecretStr) -> SecretStr:
+    if value.get_secret_value() and (problem := weakness(value)):
+        raise ValueError(problem)
+    return _of_server(value)
+
+
+def _of_server(value: SecretStr) -> SecretStr:
+    """A password that is set elsewhere may be weak: the preview warns of it."""
     text = value.get_secret_value()
     if not text:
         raise ValueError("is missing")
-    if text.lower() in _COMMON_PASSWORDS:
-        raise ValueError("is a default or a well-known password")
-    if len(text) < MIN_PASSWORD_LENGTH:
-        raise ValueError(f"is weak: it has fewer than {MIN_PASSWORD_LENGTH} characters")
-    if len(set(text)) < 5:
-        raise ValueError("is weak: it has fewer than 5 different characters")
     if " " in text.strip():
         # Seen: postgres_exporter 0.11 then logs "malformed dsn" with the password in clear.
         raise ValueError("has a space in it, which the exporters' connection strings do not carry")
@@ -60,7 +73,11 @@ def _web_password(value: SecretStr) -> SecretStr:
 
 
 Password = Annotated[SecretStr, AfterValidator(_password)]
-OptionalPassword = Annotated[SecretStr, AfterValidator(_optional_password)]
+ServerPassword = Annotated[SecretStr, AfterValidator(_of_server)]
+OptionalServerPassword = Annotated[
+    SecretStr,
+    AfterValidator(lambda value: _of_server(value) if value.get_secret_value() else value),
+]
 WebPassword = Annotated[
     SecretStr, AfterValidator(_optional_password), AfterValidator(_web_password)
 ]

@@ -14,9 +14,12 @@ from pydantic import AfterValidator, Field, StrictBool
 
 from components.common.model import Frozen
 from components.common.problems import Problem
+from components.common.redaction import redact_value
 from components.rules.overrides import PROD
+from components.settings import in_house, receiver_texts
 from components.settings.secrets import FIELDS_WITHOUT_FILE, SECRET_FIELDS, UPSTREAM, Path
 from components.settings.types import Duration
+from components.settings.upstream import file_problem, leaves
 
 Channel = Literal["critical", "warnings", "database", "backend"]
 CHANNELS: tuple[str, ...] = get_args(Channel)
@@ -29,6 +32,7 @@ _CONFIGS = "_configs"
 URL_FIELDS = frozenset(
     {("webhook_configs", "url"), ("incidentio_configs", "url"), ("slack_configs", "api_url")}
 )
+_POSTED = ("url", "api_url", "webhook_url")
 _NO_FILE = {
     "secret_key": "Alertmanager reads it from its configuration alone; let the machine's role "
     "(sigv4.role_arn) sign instead",
@@ -100,8 +104,12 @@ def receiver_problems(receivers: Mapping[str, Mapping[str, Any]]) -> Iterator[Pr
             elif not isinstance(entries, list) or not all(isinstance(e, Mapping) for e in entries):
                 yield Problem((name, kind), "is not a list of objects, as Alertmanager has it")
             else:
-                for path, value in _leaves(entries, (name, kind)):
+                for path, value in leaves(entries, (name, kind)):
                     yield from _field_problems(path, value)
+                yield from receiver_texts.problems(leaves(entries, (name, kind)))
+    for path, url in posted_urls(receivers):
+        if problem := in_house.problem(url):
+            yield Problem(path, problem, hidden=True)
 
 
 def _field_problems(path: Path, value: Any) -> Iterator[Problem]:
@@ -112,36 +120,43 @@ def _field_problems(path: Path, value: Any) -> Iterator[Problem]:
         problem = "cannot be kept secret: Alertmanager shows it; use a login instead of a key"
         yield Problem(path, problem, hidden=True, remove=True)
     elif field.endswith("_file"):
-        twin = field.removesuffix("_file")
+        yield file_problem(path)
+    elif _is_read_from_the_configuration(path, value):
         yield Problem(
             path,
-            f"names a file that is not in the container: set {twin} with --secret, and it becomes "
-            "one",
+            "has a login or a token in it, and Alertmanager shows this field to everybody: "
+            "http_config.basic_auth takes a login, whose password becomes a file, and "
+            "deliveryProxy that of a proxy",
+            hidden=True,
             remove=True,
         )
 
 
-def _leaves(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
-    """Every value with its path; a secret that is no text is one value."""
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            if key in FIELDS_WITHOUT_FILE:
-                yield (*path, str(key)), item
-            else:
-                yield from _leaves(item, (*path, str(key)))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _leaves(item, (*path, str(index)))
-    else:
-        yield path, value
+def _is_read_from_the_configuration(path: Path, value: Any) -> bool:
+    """Whether it is a secret by its look, in a field that becomes no file."""
+    _, kind, _, *below = path
+    is_file = bool(below) and _becomes_a_file(kind, below[-1])
+    return isinstance(value, str) and not is_file and redact_value(value) != value
+
+
+def posted_urls(receivers: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """The URLs that Alertmanager posts to, by their paths; others are links in messages."""
+    for name, receiver in receivers.items():
+        for path, value in leaves(receiver, (name,)):
+            posted = path[-1] == "token_url" or (len(path) == 4 and path[-1] in _POSTED)
+            if posted and isinstance(value, str):
+                yield path, value
+
+
+def _becomes_a_file(kind: str, field: str) -> bool:
+    return field in SECRET_FIELDS - FIELDS_WITHOUT_FILE or (kind, field) in URL_FIELDS
 
 
 def secret_leaves(kind: str, entry: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     """The secrets of an integration's entry that become files, by their paths."""
-    for path, value in _leaves(entry, ()):
+    for path, value in leaves(entry):
         field = path[-1]
-        secret = field in SECRET_FIELDS - FIELDS_WITHOUT_FILE or (kind, field) in URL_FIELDS
-        if secret and isinstance(value, str | int) and value != "":
+        if _becomes_a_file(kind, field) and isinstance(value, str | int) and value != "":
             yield path, str(value)
 
 

@@ -51,7 +51,7 @@ def _label(text: str) -> str:
 
 
 def pattern(text: str) -> str:
-    """A regular expression that Prometheus takes. Raises ValueError."""
+    """Check a regular expression as Prometheus would. Raises ValueError."""
     try:
         check_pattern(text)
     except UnknownMetricsError:
@@ -64,7 +64,7 @@ Pattern = Annotated[str, AfterValidator(pattern)]
 
 
 class RelabelRule(Frozen):
-    """One rule; what is not given is Prometheus' default."""
+    """Relabelling rule; fields that are not set have Prometheus' defaults."""
 
     action: Annotated[Action, BeforeValidator(_action)] = "replace"
     source_labels: tuple[Label, ...] | None = None
@@ -75,7 +75,7 @@ class RelabelRule(Frozen):
     replacement: str | None = None
 
     def problems(self, path: tuple[str, ...]) -> Iterator[Problem]:
-        """What is wrong with parts that are right each in itself."""
+        """Find invalid combinations of fields that are valid on their own."""
         given = self.model_dump(exclude_none=True, exclude={"action"})
         if self.action in _WITH_TARGET and not self.target_label:
             yield Problem((*path, "targetLabel"), f"is missing: {self.action} writes into one")
@@ -91,7 +91,7 @@ class RelabelRule(Frozen):
             yield Problem((*path, "targetLabel"), "is not the name of a label")
 
     def rendered(self) -> dict[str, Any]:
-        """As it stands in `prometheus.yml`."""
+        """Return the rule in the form of `prometheus.yml`."""
         found = self.model_dump(exclude_none=True)
         return found | (
             {"source_labels": list(self.source_labels)} if self.source_labels is not None else {}

@@ -1,4 +1,4 @@
-"""Where Prometheus sends a copy of what it stores: `remoteWrite`, checked and rendered.
+"""Remote write receivers (`remoteWrite`): their model, checks and rendered configuration.
 
 Format: https://prometheus.io/docs/prometheus/latest/configuration/configuration/#remote_write.
 docs/decisions/0012-remote-write.md says what is refused, and why.
@@ -6,7 +6,6 @@ docs/decisions/0012-remote-write.md says what is refused, and why.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -19,6 +18,7 @@ from components.common.model import Frozen
 from components.common.problems import Problem, raise_if_any
 from components.common.quantities import duration_seconds
 from components.promql.metric_allowlist import WrittenMetric
+from components.settings import in_house
 from components.settings.passwords import OneLine
 from components.settings.relabelling import RelabelRule
 from components.settings.types import Authorities, HostName, number
@@ -70,25 +70,15 @@ def _url(text: str) -> str:
         problem = "has a secret in its query, which anybody reads in Prometheus: bearerToken"
         raise_if_any([Problem((), problem, hidden=True)])
     host = url.hostname or ""
-    address = _address(host)
-    if host == "localhost" or (address and (address.is_loopback or address.is_unspecified)):
+    if in_house.is_own_container(host):
         raise ValueError(
             "is Prometheus' own container: name the receiver's container, or the host's address"
         )
-    inside = address.is_private or address.is_link_local if address else "." not in host
-    if url.scheme == "http" and not inside:
+    if url.scheme == "http" and not in_house.is_in_house(host):
         raise ValueError(
-            "is http to a host that may be anywhere: https, or the private address or the "
-            "container's name of a receiver inside"
+            f"is http to a host that may be anywhere: https, or, in the house, {in_house.WHERE}"
         )
     return text
-
-
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        return None
 
 
 def _header(name: str) -> str:
@@ -136,7 +126,7 @@ def _count(least: int, most: int) -> Any:
 
 
 class Queue(Frozen):
-    """How samples wait for being sent; the defaults are those of Prometheus 3, but for 429.
+    """Queue of samples to send; the defaults are those of Prometheus 3, except for 429.
 
     Each of up to `max_shards` sends for itself, and keeps `capacity` samples beside the
     `max_samples_per_send` that it is sending: all of them are in Prometheus' memory.
@@ -163,7 +153,7 @@ class Queue(Frozen):
 
 
 class RemoteWrite(Frozen):
-    """A receiver. `keep` and `drop` are metrics' names or regular expressions of whole names."""
+    """Remote write receiver. `keep` and `drop` are metric names or regular expressions of them."""
 
     name: Annotated[str, AfterValidator(_name)]
     url: Annotated[str, AfterValidator(_url)]
@@ -181,7 +171,7 @@ class RemoteWrite(Frozen):
 
 
 def problems(receivers: Sequence[RemoteWrite]) -> list[Problem]:
-    """What is wrong with receivers whose parts are right each in itself."""
+    """Find invalid combinations of receivers that are valid on their own."""
     times = Counter(receiver.name for receiver in receivers)
     found = [
         Problem((str(index), "name"), f"is {receiver.name} as of another receiver")

@@ -1,4 +1,4 @@
-"""How many there are of each service, and what they share: a part of `Settings`."""
+"""Replica counts of the services and what replicas share: a part of `Settings`."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class AlertmanagerSettings(Frozen):
 
 
 class GrafanaDatabase(Frozen):
-    """A PostgreSQL that several Grafanas share; `network` is the Docker network it is found in."""
+    """PostgreSQL that several Grafanas share; `network` is the Docker network it is in."""
 
     address: HostPort
     name: DatabaseName = "grafana"
@@ -88,7 +88,7 @@ class ReplicaSettings(Frozen):
         return grafana
 
     def replicas(self, service: str) -> tuple[str, ...]:
-        """The names of those that there are of a service: mostly its own alone."""
+        """Return the names of a service's replicas; mostly the service's own name alone."""
         counts = {
             "prometheus": self.prometheus.replicas,
             "alertmanager": self.alertmanager.replicas,
@@ -99,18 +99,18 @@ class ReplicaSettings(Frozen):
 
     @property
     def has_balancer(self) -> bool:
-        """Whether several Grafanas share one address."""
+        """Return whether several Grafanas share one address."""
         return self.grafana.replicas > 1
 
     @property
     def thanos_sidecars(self) -> dict[str, str]:
-        """Each Thanos sidecar, and the Prometheus that it belongs to."""
+        """Map each Thanos sidecar to its Prometheus."""
         pairs = zip(self.replicas("thanos-sidecar"), self.replicas("prometheus"), strict=True)
         return dict(pairs)
 
     @property
     def gossip_subnet(self) -> ipaddress.IPv4Network:
-        """Where Alertmanager's peers find each other, by addresses that outlive a container."""
+        """Subnet of Alertmanager's peers, whose addresses outlive a container."""
         if self.alertmanager.gossip_subnet:
             return ipaddress.IPv4Network(self.alertmanager.gossip_subnet)
         count = 2 ** (GOSSIP_PREFIX - GOSSIP_RANGE.prefixlen)
@@ -121,7 +121,7 @@ class ReplicaSettings(Frozen):
 
     @property
     def gossip_addresses(self) -> dict[str, str]:
-        """Each Alertmanager's own; none where there is but one."""
+        """Gossip address of each Alertmanager; empty for a single one."""
         peers = self.replicas("alertmanager")
         if len(peers) == 1:
             return {}

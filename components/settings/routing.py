@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -11,11 +11,13 @@ from components.settings import mute_times, receivers
 from components.settings.mute_times import MuteTime, Timezone
 from components.settings.notifications import NotificationSettings
 from components.settings.receivers import Channel, Destination, Receiver, ReceiverName, Route
-from components.settings.types import OptionalDuration, RunbookBase
+from components.settings.types import HostPort, InstanceName, OptionalDuration, RunbookBase
 
 
 class RoutingSettings(NotificationSettings):
     timezone: Timezone = "UTC"
+    language: Literal["en", "tr"] = "en"
+    instance_names: dict[HostPort, InstanceName] = {}
     runbook_base_url: RunbookBase = ""
     # Not in a printed object: it has secrets, by Alertmanager's names for them.
     receivers: dict[ReceiverName, Receiver] = Field(default={}, repr=False)

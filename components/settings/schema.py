@@ -1,4 +1,4 @@
-"""The settings as config keys: which there are, of which type, and how their text is decoded."""
+"""Config keys of the settings: names, types and decoding of their text."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def keys() -> list[str]:
 
 
 def type_of(key: str) -> Any:
-    """The type of a setting; None where there is no such setting."""
+    """Return the type of a setting; None for an unknown setting."""
     return _types().get(key)
 
 
@@ -44,17 +44,17 @@ def default_of(key: str) -> Any:
 
 
 def secret_settings() -> list[str]:
-    """The keys of the settings that are a secret as a whole."""
+    """Return the keys of the settings that are secret as a whole."""
     return [key for key, annotation in _types().items() if is_secret(annotation)]
 
 
 def is_structure(key: str) -> bool:
-    """Whether a setting is a list or an object, and its text JSON."""
+    """Return whether a setting is a list or an object, written as JSON."""
     return _is_structure(type_of(key))
 
 
 def decode(key: str, text: str) -> Any:
-    """A config value as Pulumi passes it: text, with JSON for structure. Raises ValueError."""
+    """Decode a config value as Pulumi passes it: text, or JSON. Raises ValueError."""
     if is_structure(key):
         return json.loads(text)
     if bool in (type_of(key), *get_args(type_of(key))) and text in ("true", "false"):
@@ -63,7 +63,7 @@ def decode(key: str, text: str) -> Any:
 
 
 def secret_places(key: str, value: Any) -> dict[tuple[str, ...], str]:
-    """The secrets in a setting's value, as it is in a stack file, by their paths below it."""
+    """Return the secrets in a setting's value from a stack file, by their paths below it."""
     return dict(find_secrets(type_of(key), value))
 
 

@@ -1,4 +1,4 @@
-"""Where a setting's value has secrets, known from the types of the settings alone.
+"""Find the secrets in a setting's value by the types of the settings.
 
 A part is named by its path below the setting, as in `("0", "password")`.
 """
@@ -17,11 +17,13 @@ from components.common.redaction import redact_value
 Path = tuple[str, ...]
 UPSTREAM = "the schema of another program"
 """Marks, in `Annotated`, a part that is passed through: its secrets are known by their names."""
-# Of Alertmanager's receivers and HTTP clients, without the `_file` that each but the last two has.
+# Of Alertmanager's receivers, Prometheus' discoveries and the HTTP clients of both, without the
+# `_file` that most of them have.
 SECRET_FIELDS = frozenset(
     {
-        "alert_source_token", "api_key", "api_secret", "app_token", "auth_password", "auth_secret",
-        "bearer_token", "bot_token", "client_secret", "credentials", "password", "routing_key",
+        "alert_source_token", "api_key", "api_secret", "app_token", "application_credential_secret",
+        "application_secret", "auth_password", "auth_secret", "auth_token", "bearer_token",
+        "bot_token", "client_secret", "consumer_key", "credentials", "password", "routing_key",
         "service_key", "token", "token_id", "user_key", "webhook_url", "secret_key", "secrets",
     }
 )  # fmt: skip
@@ -29,11 +31,11 @@ FIELDS_WITHOUT_FILE = frozenset({"secret_key", "secrets"})
 
 
 def find_secrets(annotation: Any, value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
-    """Each secret that is not empty in a value of any shape, with its path."""
+    """Yield path and text of each secret that is not empty, in a value of any shape."""
     if value in ("", None):
         return
-    of_upstream = annotation is UPSTREAM and isinstance(value, str) and redact_value(value) != value
-    if is_secret(annotation) or of_upstream:
+    of_upstream = UPSTREAM in _options(annotation) and isinstance(value, str)
+    if is_secret(annotation) or (of_upstream and _shows_a_secret(value)):
         yield path, value if isinstance(value, str) else json.dumps(value)
     elif isinstance(value, Mapping):
         for key, item in value.items():
@@ -43,12 +45,16 @@ def find_secrets(annotation: Any, value: Any, path: Path = ()) -> Iterator[tuple
             yield from find_secrets(_part(annotation, str(index)), item, (*path, str(index)))
 
 
+def _shows_a_secret(text: str) -> bool:
+    return "PRIVATE KEY" in text or redact_value(text) != text
+
+
 def is_secret(annotation: Any) -> bool:
     return SecretStr in _options(annotation)
 
 
 def contains_secret(annotation: Any) -> bool:
-    """Whether there is a secret in it, or it is one."""
+    """Return whether a type is, or contains, a secret."""
     return any(
         option in (SecretStr, UPSTREAM) or any(map(contains_secret, _parts_of(option)))
         for option in _options(annotation)
@@ -56,7 +62,7 @@ def contains_secret(annotation: Any) -> bool:
 
 
 def type_at(annotation: Any, path: Sequence[str]) -> Any:
-    """The type of the part at a path, or None where the settings know none."""
+    """Return the type of the part at a path, or None for an unknown path."""
     for key in path:
         annotation = _part(annotation, key)
     return annotation
@@ -65,6 +71,9 @@ def type_at(annotation: Any, path: Sequence[str]) -> Any:
 def _part(annotation: Any, key: str) -> Any:
     for option in _options(annotation):
         if option is UPSTREAM:
+            # The names of labels are the user's own.
+            if key == "labels":
+                return None
             return SecretStr if key in SECRET_FIELDS else UPSTREAM
         if _is_model(option):
             for name, field in option.model_fields.items():
@@ -84,7 +93,7 @@ def _parts_of(option: Any) -> list[Any]:
 
 
 def _options(annotation: Any) -> list[Any]:
-    """The members of a union, without what `Annotated` adds."""
+    """Return the members of a union, without the metadata of `Annotated`."""
     if get_origin(annotation) is Annotated:
         found, *marks = get_args(annotation)
         return [UPSTREAM] if UPSTREAM in marks else _options(found)

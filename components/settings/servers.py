@@ -11,7 +11,7 @@ from pydantic import AfterValidator
 from components.catalog.integrations import INTEGRATIONS
 from components.common.model import Frozen
 from components.common.problems import Problem
-from components.settings.passwords import Password
+from components.settings.passwords import ServerPassword
 from components.settings.types import DatabaseName, HostPort, Login
 
 _KINDS = tuple(found.kind for found in INTEGRATIONS if found.has_servers)
@@ -45,7 +45,7 @@ class Server(Frozen):
 
     address: HostPort
     user: Login
-    password: Password
+    password: ServerPassword
     database: DatabaseName | None = None
 
     @property

@@ -1,4 +1,4 @@
-"""Every knob of a stack: its name, type, default and bounds.
+"""Settings of a stack: name, type, default and bounds of each.
 
 A field `retention_time` is the config key `vitalstream:retentionTime`; `Pulumi.yaml` describes
 each for `pulumi config`. `settings_loader` reads them and words the errors; nothing else reads
@@ -18,7 +18,7 @@ from components.catalog.images import IMAGES
 from components.catalog.monitored import DEFAULT_MONITORED, not_monitored
 from components.catalog.services import SERVICES, Limit
 from components.common.model import Frozen, known_service
-from components.common.problems import raise_if_any
+from components.common.problems import Problem, Problems, raise_if_any
 from components.common.quantities import duration_seconds
 from components.promql.metric_allowlist import KeptMetric
 from components.rules import overrides as alert_overrides
@@ -56,7 +56,7 @@ MIN_RETENTION_SECONDS = 2 * 3600
 
 
 class LimitOverride(Frozen):
-    """What a container may use: memory as `512m`, CPUs as a number of cores."""
+    """Resource limits of a container: memory as `512m`, CPUs as a number of cores."""
 
     memory: Memory | None = None
     cpus: Cpus | None = None
@@ -78,8 +78,12 @@ class Settings(RoutingSettings):
     evaluation_interval: Duration = "15s"
     sample_limit: SampleLimit = 50_000
     body_size_limit: BodySize = "32MB"
+    native_histograms: StrictBool = False
+    keep_only_what_is_read: StrictBool = False
     keep_metrics: tuple[KeptMetric, ...] = ()
-    keep_all_metrics: StrictBool = False
+    # Replaced by keep_only_what_is_read, and read by nothing. Not in Pulumi.yaml: with a default
+    # there the engine would pass it whether it is set or not.
+    keep_all_metrics: StrictBool = True
     remote_write: tuple[RemoteWrite, ...] = ()
 
     thanos: ThanosSettings = ThanosSettings()
@@ -87,6 +91,7 @@ class Settings(RoutingSettings):
     thanos_secret_key: OneLine = SecretStr("")
 
     docker_host: DockerHost = "unix:///var/run/docker.sock"
+    docker_cert_path: str = ""
     application_networks: tuple[NetworkName, ...] = ()
     network_pool: NetworkPool = ""
 
@@ -139,6 +144,20 @@ class Settings(RoutingSettings):
             raise ValueError("is shorter than 2h, the length of Prometheus' first block")
         return value
 
+    @field_validator("keep_all_metrics")
+    @classmethod
+    def _validate_keep_all_metrics(cls, everything: bool, info: ValidationInfo) -> bool:
+        only_read = info.data.get("keep_only_what_is_read")
+        if everything == only_read:
+            problem = (
+                f"contradicts keepOnlyWhatIsRead = {str(only_read).lower()}, which replaces it"
+            )
+            stack = f"--stack {info.data['stack']}"
+            wanted = f"pulumi config set keepOnlyWhatIsRead {str(not everything).lower()} {stack}"
+            fix = f"pulumi config rm keepAllMetrics {stack}; to store what it said, also {wanted}"
+            raise Problems([Problem((), problem, fix)])
+        return everything
+
     @field_validator("remote_write")
     @classmethod
     def _validate_remote_write(cls, receivers: tuple[RemoteWrite, ...]) -> tuple[RemoteWrite, ...]:
@@ -164,6 +183,14 @@ class Settings(RoutingSettings):
         if thanos and (problem := thanos_settings.key_problem(key, thanos)):
             raise ValueError(problem)
         return key
+
+    @field_validator("docker_cert_path")
+    @classmethod
+    def _validate_docker_cert_path(cls, path: str, info: ValidationInfo) -> str:
+        docker = info.data.get("docker_host", "tcp://")
+        if path and not docker.startswith("tcp://"):
+            raise ValueError(f"is of no use with dockerHost {docker}: it is for tcp://")
+        return path
 
     @field_validator("application_networks")
     @classmethod
@@ -219,12 +246,12 @@ class Settings(RoutingSettings):
 
     @property
     def prometheus_retention(self) -> str:
-        """How long Prometheus itself keeps samples."""
+        """Local retention of Prometheus."""
         return self.thanos.local_retention if self.thanos.on else self.retention_time
 
     @property
     def history(self) -> str:
-        """How far back Grafana can ask: for aggregates, where there are some."""
+        """Time range that Grafana can query, through downsampled blocks if there are any."""
         if not self.thanos.on:
             return self.retention_time
         kept = self.thanos.retention
@@ -240,7 +267,7 @@ class Settings(RoutingSettings):
         )
 
     def image(self, service: str) -> str:
-        """The image reference a service runs: the override, else the table's, by the mirror."""
+        """Return a service's image reference: the override, or the table's, through the mirror."""
         if service in self.images:
             return self.images[service]
         reference = IMAGES[service].reference

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, SecretStr
 
 from components.common.model import Frozen
 from components.common.problems import Problem
-from components.settings.types import https_url
+from components.settings.types import web_url
 
 # Slack allows letters of any script in a channel's name; an id is of capitals and digits.
 _CHANNEL = re.compile(r"(?P<sign>[#@]?)(?P<name>\w(?:[\w.-]{0,78}\w)?)")
@@ -93,7 +93,7 @@ def webhook_problems(url: str, path: tuple[str, ...], stack: str) -> Iterator[Pr
         yield Problem(path, "is a token and not a URL: it is set as slackToken", fix)
         return
     try:
-        https_url(SecretStr(url))
+        web_url(SecretStr(url))
     except ValueError as error:
         yield Problem(path, str(error))
         return

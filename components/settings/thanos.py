@@ -1,4 +1,4 @@
-"""Where blocks are kept for long, and for how long: the setting `thanos`."""
+"""Long-term object storage and its retention: the setting `thanos`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _PREFIX = re.compile(r"[A-Za-z0-9!_.*'()-]+(?:/[A-Za-z0-9!_.*'()-]+)*")
 
 
 class Retention(Frozen):
-    """How long the object storage has samples: as scraped, and their aggregates."""
+    """Retention in the object storage, for raw and for downsampled samples."""
 
     raw: Duration = "90d"
     five_minutes: Duration = "1y"
@@ -123,12 +123,12 @@ class ThanosSettings(Frozen):
 
 
 def problems(thanos: ThanosSettings) -> list[Problem]:
-    """What does not go together."""
+    """Find settings that exclude each other."""
     return [*_place_problems(thanos), *_retention_problems(thanos)]
 
 
 def key_problem(value: SecretStr, thanos: ThanosSettings) -> str:
-    """What is wrong with one of the two keys of the store, or nothing."""
+    """Return the problem of one of the store's two keys, or an empty string."""
     if thanos.bucket and not value.get_secret_value():
         return "is missing: thanos.bucket is set, and its object storage asks for two keys"
     return ""

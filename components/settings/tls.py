@@ -1,4 +1,4 @@
-"""What is wrong with the settings of TLS, each judged as far as the others are known."""
+"""Checks of the TLS settings, each as far as the other settings are valid."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ def is_loopback(bind_address: str) -> bool:
 
 
 def local_host(bind_address: str) -> str:
-    """Where this machine reaches what is published on the address, as in a URL."""
+    """Return the address, as in a URL, at which this machine connects to a published port."""
     address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind_address, bind_address)
     return host_settings.bracketed(address)
 
 
 def served_names(bind_address: str, public_host: str, other_hosts: Sequence[str] = ()) -> list[str]:
-    """What a certificate of the stack names, so that each client finds whom it asks for."""
+    """Return the names and addresses that the stack's certificate has to cover."""
     people = [public_host] if public_host else []
     return [*people, *DEFAULT_PORTS, "localhost", local_host(bind_address), *other_hosts]
 
 
 def served_by(values: Mapping[str, Any]) -> list[str]:
-    """The same for the values of a stack's file."""
+    """Return the names that `served_names` would give for the values of a stack file."""
     others = host_settings.names(_plain(values.get("hosts")), values.get("hostAddress"))
     return served_names(str(values["bindAddress"]), str(values["publicHost"]), others)
 
@@ -47,7 +47,7 @@ def _plain(value: Any) -> Any:
 
 
 def problems(field: str, value: str | SecretStr, known: Mapping[str, Any]) -> list[Problem]:
-    """The faults of one field; `known` has the fields before it that are right."""
+    """Find the problems of one field; `known` has the valid fields before it."""
     if not known.get("tls"):
         return []
     text = value.get_secret_value() if isinstance(value, SecretStr) else value
@@ -80,7 +80,7 @@ def _certificate(text: str, known: Mapping[str, Any]) -> Iterator[Problem]:
     fix = f"pulumi config set tlsCertificate --stack {stack} < certificate.pem"
     authorities = known.get("tls_ca", "")
     if not text:
-        # Without an authority it is told there.
+        # Without an authority, the check of `tlsCa` reports it.
         if authorities:
             yield Problem((), "is missing: tls is on", fix)
         return

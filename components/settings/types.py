@@ -1,4 +1,4 @@
-"""The types of the settings' values: each says, on a wrong value, what a right one looks like."""
+"""Types of the settings' values: each error shows what a valid value looks like."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from cryptography import x509
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from components.common import quantities
+from components.settings import in_house
 
 # All of these are matched in full: with `$`, a line break at the end would pass.
 _HOST = r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?|\[[0-9a-fA-F:]+\])"
 _HOST_PORT = re.compile(rf"{_HOST}:(?P<port>[0-9]{{1,5}})")
 _HOST_NAME = re.compile(_HOST)
 # Stricter than Python's urlsplit: Alertmanager's words on a URL that it cannot parse quote it.
-_HTTPS_URL = re.compile(
-    rf"https://(?:[A-Za-z0-9._~!$&'()*+,;=:-]+@)?{_HOST}(?::[0-9]{{1,5}})?"
+_WEB_URL = re.compile(
+    rf"https?://(?:[A-Za-z0-9._~!$&'()*+,;=:-]+@)?{_HOST}(?::[0-9]{{1,5}})?"
     r"(?:[/?#](?:[^\s%\"<>\\^`{|}]|%[0-9A-Fa-f]{2})*)?"
 )
 _PUBLIC_URL = re.compile(rf"https?://{_HOST}(?::[0-9]{{1,5}})?")
@@ -89,15 +90,18 @@ def host_port(text: str) -> str:
     return text
 
 
-def _service_address(text: str) -> str:
-    """A service that a container asks: the loopback is that container's own."""
+def service_address(text: str) -> str:
+    """Address that a container connects to; loopback would be that container itself.
+
+    Raises ValueError.
+    """
     host_port(text)
     host, _, port = text.rpartition(":")
     if host == "localhost" or re.fullmatch(r"127\.[0-9.]+|\[::1\]|0\.0\.0\.0", host):
         raise ValueError(
-            "is the asking container itself, and not this machine: write the service's container "
-            f"(postgres:{port}, on one of applicationNetworks) or this machine's address "
-            f"(192.168.1.10:{port})"
+            "is the asking container itself, and not this machine: write "
+            f"host.docker.internal:{port}, where the service listens on more than 127.0.0.1, or "
+            f"the service's container (postgres:{port}, on one of applicationNetworks)"
         )
     return text
 
@@ -126,10 +130,13 @@ def _image(text: str) -> str:
     return text
 
 
-def https_url(value: SecretStr) -> SecretStr:
+def web_url(value: SecretStr) -> SecretStr:
+    """https, or http to a host in the house."""
     text = value.get_secret_value()
-    if text and not _HTTPS_URL.fullmatch(text):
+    if text and not _WEB_URL.fullmatch(text):
         raise ValueError("is not an https URL, such as https://hooks.slack.com/services/...")
+    if problem := in_house.problem(text):
+        raise ValueError(problem)
     return value
 
 
@@ -217,6 +224,14 @@ def _authorities(text: str) -> str:
     return text
 
 
+def _instance_name(text: str) -> str:
+    if not text.strip() or len(text) > 60 or not text.isprintable():
+        raise ValueError(
+            "is not a name for messages, such as Ward database: one line, 60 characters at most"
+        )
+    return text
+
+
 def number(value: Any) -> Any:
     # `true` is a number to Python; to a reader of the stack file it is a mistake.
     if isinstance(value, bool):
@@ -228,6 +243,7 @@ Duration = Annotated[str, AfterValidator(_duration)]
 OptionalDuration = Annotated[str, AfterValidator(lambda text: _duration(text) if text else text)]
 Size = Annotated[str, AfterValidator(_size)]
 BodySize = Annotated[str, AfterValidator(_body_size)]
+InstanceName = Annotated[str, AfterValidator(_instance_name)]
 RunbookBase = Annotated[str, AfterValidator(_runbook_base)]
 SampleLimit = Annotated[int, BeforeValidator(number), Field(ge=1_000, le=10_000_000)]
 Memory = Annotated[str, AfterValidator(_memory)]
@@ -236,11 +252,11 @@ Port = Annotated[int, BeforeValidator(number), Field(ge=1, le=65535)]
 IpAddress = Annotated[str, AfterValidator(_ip_address)]
 OptionalIpAddress = Annotated[str, AfterValidator(_optional_ip_address)]
 HostPort = Annotated[str, AfterValidator(host_port)]
-ServiceAddress = Annotated[str, AfterValidator(_service_address)]
+ServiceAddress = Annotated[str, AfterValidator(service_address)]
 OptionalHostPort = Annotated[str, AfterValidator(_optional_host_port)]
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
 Image = Annotated[str, AfterValidator(_image)]
-HttpsUrl = Annotated[SecretStr, AfterValidator(https_url)]
+WebUrl = Annotated[SecretStr, AfterValidator(web_url)]
 PublicUrl = Annotated[str, AfterValidator(_public_url)]
 NetworkName = Annotated[str, AfterValidator(_network_name)]
 HostName = Annotated[str, AfterValidator(_host_name)]

@@ -1,4 +1,4 @@
-"""What a preview warns of: settings that are valid and will still hurt."""
+"""Warnings of a preview: settings that are valid and still cause trouble."""
 
 from __future__ import annotations
 
@@ -13,8 +13,13 @@ from components.common.redaction import redact
 from components.rules import selection
 from components.rules.overrides import PROD
 from components.rules.rule_set import RuleSet
+from components.settings import in_house, receivers
 from components.settings.discovery import groups_of
+from components.settings.instance_names import unknown_instances
+from components.settings.passwords import weakness
+from components.settings.receivers import CHANNELS
 from components.settings.settings import Settings
+from components.user_files import dashboards
 from components.user_files.paths import PROJECT_DIR
 
 EXPIRY_DAYS = 30
@@ -30,7 +35,10 @@ def warnings(settings: Settings) -> Iterator[str]:
 def _all(settings: Settings) -> Iterator[str]:
     yield from open_ports(settings)
     yield from docker_in_clear_text(settings)
+    yield from weak_passwords(settings)
+    yield from dashboards_that_stay_empty(settings)
     yield from missing_receivers(settings)
+    yield from plain_http(settings)
     yield from unnoticed_in_prod(settings)
     yield from disabled_alerts(settings)
     yield from expiring_certificates(settings)
@@ -39,6 +47,7 @@ def _all(settings: Settings) -> Iterator[str]:
     yield from ignored_settings(settings)
     yield from traffic_between_hosts(settings)
     yield from unresolvable_targets(settings)
+    yield from names_of_nothing(settings)
 
 
 def open_ports(settings: Settings) -> Iterator[str]:
@@ -55,16 +64,40 @@ def open_ports(settings: Settings) -> Iterator[str]:
 
 def docker_in_clear_text(settings: Settings) -> Iterator[str]:
     """Yield a warning for a Docker Engine that asks for no certificate."""
+    if settings.docker_cert_path:
+        return
     if re.match(r"(?:tcp|http)://(?!127\.|localhost|\[::1\])", settings.docker_host):
         yield (
             f"vitalstream:dockerHost is {settings.docker_host}, without certificates: whoever "
-            "reaches that port is root there; use ssh://USER@HOST, or a host of vitalstream:hosts "
-            "with certPath"
+            "reaches that port is root there; use ssh://USER@HOST, or TLS with `pulumi config set "
+            f"dockerCertPath FOLDER --stack {settings.stack}` (ca.pem, cert.pem and key.pem)"
         )
 
 
+def weak_passwords(settings: Settings) -> Iterator[str]:
+    """Yield a warning for each weak password of a server that is not this program's to set."""
+    passwords = {
+        "postgresPassword": settings.postgres_password,
+        "redisPassword": settings.redis_password,
+        **{
+            f"servers.{kind}.{name}.password": server.password
+            for kind, servers in settings.servers.items()
+            for name, server in servers.items()
+        },
+    }
+    for key, password in passwords.items():
+        if password.get_secret_value() and (problem := weakness(password)):
+            yield f"vitalstream:{key} {problem}; change it on the server, then here"
+
+
+def dashboards_that_stay_empty(settings: Settings) -> Iterator[str]:
+    """Yield a warning for each own dashboard that needs what this Grafana does not have."""
+    for warning in dashboards.warnings(settings.dashboards_folder):
+        yield f"vitalstream:dashboardsFolder: {warning}"
+
+
 def missing_receivers(settings: Settings) -> list[str]:
-    """What is not set up, in words for the preview. Empty where every receiver can be reached."""
+    """Return a warning for each receiver that has no destination."""
     missing = []
     own = settings.built_in_destinations
     if own and not settings.has_slack:
@@ -94,8 +127,28 @@ def _no_slack(settings: Settings) -> str:
     return f"no Slack: until {how} no channel hears of any alert"
 
 
+def plain_http(settings: Settings) -> Iterator[str]:
+    """Yield a warning for each host in the house that gets messages in clear text."""
+    urls = {
+        "slackWebhookUrl": settings.slack_webhook_url.get_secret_value(),
+        **{f"slackWebhookUrls.{name}": settings.slack_webhook_urls.of(name) for name in CHANNELS},
+        "heartbeatUrl": settings.heartbeat_url.get_secret_value(),
+        **{
+            ".".join(("receivers", *path)): url
+            for path, url in receivers.posted_urls(settings.receivers)
+        },
+    }
+    for key, url in urls.items():
+        if host := in_house.plain_http_host(url):
+            yield (
+                f"vitalstream:{key} is http to {host}: whoever is on that network reads the "
+                "messages, and can post as this stack; https where it has a certificate "
+                "(vitalstream:deliveryCa)"
+            )
+
+
 def unnoticed_in_prod(settings: Settings) -> Iterator[str]:
-    """What a stack in production should have, and can run without."""
+    """Yield a warning for each optional setting that a stack in production should have."""
     if settings.stack != PROD:
         return
     if not settings.heartbeat_url.get_secret_value():
@@ -112,18 +165,18 @@ def unnoticed_in_prod(settings: Settings) -> Iterator[str]:
 
 
 def disabled_alerts(settings: Settings) -> list[str]:
-    """What a preview ought to remind of: the alerts that are off, and why."""
+    """Return a warning that lists the disabled alerts and their reasons."""
     off = [
         f"{name} ({override.reason.strip() or 'no reason is given'})"
         for name, override in settings.alerts.items()
         if not override.enabled
     ]
     what = "1 alert is" if len(off) == 1 else f"{len(off)} alerts are"
-    return [f"{what} disabled and will tell nobody: {'; '.join(off)}"] if off else []
+    return [f"{what} disabled and will not notify: {'; '.join(off)}"] if off else []
 
 
 def expiring_certificates(settings: Settings) -> list[str]:
-    """What will soon be a fault, in words for the preview."""
+    """Return a warning for each certificate that expires soon."""
     if not settings.tls:
         return []
     soon = datetime.now(UTC) + timedelta(days=EXPIRY_DAYS)
@@ -136,7 +189,7 @@ def expiring_certificates(settings: Settings) -> list[str]:
 
 
 def even_alertmanagers(settings: Settings) -> list[str]:
-    """In words for the preview."""
+    """Return a warning for an even number of Alertmanagers."""
     count = settings.alertmanager.replicas
     if count % 2 or count == 1:
         return []
@@ -147,9 +200,9 @@ def even_alertmanagers(settings: Settings) -> list[str]:
 
 
 def no_targets_in_files(settings: Settings) -> list[str]:
-    """What pages as soon as it is live, and is no fault of the settings."""
+    """Return a warning if no target file has a target: BackendDown fires at once."""
     paths = settings.backend_target_files
-    if settings.backend_targets or settings.backend_dns or not paths:
+    if settings.backend_targets or settings.backend_dns or settings.backend or not paths:
         return []
     if "backend" not in settings.watch:
         return []
@@ -165,17 +218,33 @@ def ignored_settings(settings: Settings) -> Iterator[str]:
     """Settings of what is not watched, which nothing reads."""
     if "backend" not in settings.watch:
         for key, value in (
+            ("backend", settings.backend),
             ("backendDns", settings.backend_dns),
             ("backendTargetFiles", settings.backend_target_files),
         ):
             if value:
                 yield f"vitalstream:{key} is set, and the backend is not watched: nothing reads it."
+    if settings.keep_metrics and not settings.keep_only_what_is_read:
+        yield (
+            "vitalstream:keepMetrics is set, but every metric is stored without it; it adds to the "
+            "list of keepOnlyWhatIsRead (`pulumi config set keepOnlyWhatIsRead true --stack "
+            f"{settings.stack}`)"
+        )
+    if "keep_all_metrics" in settings.model_fields_set:
+        yield (
+            "vitalstream:keepAllMetrics is replaced by keepOnlyWhatIsRead, which says the same "
+            f"already: `pulumi config rm keepAllMetrics --stack {settings.stack}`"
+        )
+    if settings.probes and "probes" not in settings.watch:
+        yield "vitalstream:probes is set, and `watch` has no probes: nothing asks them."
     for kind in settings.servers:
         if kind not in settings.watch:
             yield f"vitalstream:servers.{kind} is set, but {kind} is not monitored: it is ignored."
     known = RuleSet.shipped()
     # The files of what is not monitored; an override for Thanos may wait for Thanos.
-    loaded = selection.select(known.files, settings.watch, thanos=True, remote_write=True)
+    loaded = selection.select(
+        known.files, settings.watch, thanos=True, remote_write=True, scrape_jobs=True
+    )
     if left_out := [name for name in settings.alerts if known.alerts[name].file not in loaded]:
         files = {known.alerts[name].file for name in left_out}
         kinds = [found.kind for found in INTEGRATIONS if files & {*found.rule_files}]
@@ -186,7 +255,7 @@ def ignored_settings(settings: Settings) -> Iterator[str]:
 
 
 def traffic_between_hosts(settings: Settings) -> list[str]:
-    """Of what passes between the hosts, in words for the preview."""
+    """Return warnings about unencrypted or open traffic between hosts."""
     found = gossip_between_hosts(settings)
     if settings.hosts and not settings.tls:
         found.append(
@@ -197,10 +266,10 @@ def traffic_between_hosts(settings: Settings) -> list[str]:
 
 
 def gossip_between_hosts(settings: Settings) -> list[str]:
-    """Of what passes between the hosts, in words for the preview."""
+    """Return a warning about gossip ports that other hosts can reach."""
     return [
-        f"{' and '.join(peers)} tell each other of silences and of what was sent: whoever reaches "
-        "those ports can join in, so let only the hosts reach them (docs/operations/hosts.md)"
+        f"{' and '.join(peers)} exchange silences and the notification log: whoever reaches those "
+        "ports can join the cluster, so let only the hosts reach them (docs/operations/hosts.md)"
         for peers in [settings.gossip_peers.values()]
         if peers
     ]
@@ -208,14 +277,25 @@ def gossip_between_hosts(settings: Settings) -> list[str]:
 
 def unresolvable_targets(settings: Settings) -> list[str]:
     """Targets by a name that only Docker's networks on another host know, in words."""
-    listed = settings.backend_targets if "backend" in settings.watch else ()
+    groups = [target for group in settings.backend.values() for target in group.targets]
+    listed = [*settings.backend_targets, *groups] if "backend" in settings.watch else ()
     names = [target for target in listed if "." not in target.rpartition(":")[0]]
     return [
-        f"{name} on the host {host} asks for {', '.join(names)} (vitalstream:backendTargets), "
-        "which no network of Docker's there makes known: give addresses that every host reaches, "
-        f"or hosts.{host}.applicationNetworks"
+        f"{name} on the host {host} asks for {', '.join(names)} (vitalstream:backendTargets or "
+        "backend), which no network of Docker's there makes known: give addresses that every host "
+        f"reaches, or hosts.{host}.applicationNetworks"
         for name in settings.replicas("prometheus")
         if (host := settings.host_of(name))
         and names
         and not settings.hosts[host].application_networks
     ]
+
+
+def names_of_nothing(settings: Settings) -> Iterator[str]:
+    """Yield a warning for each named instance that is not monitored."""
+    for instance in unknown_instances(settings):
+        yield (
+            f"vitalstream:instanceNames has {instance}, which is the address of no target: the "
+            f"name {settings.instance_names[instance]} is shown nowhere; `pulumi config rm --path "
+            f"'instanceNames[\"{instance}\"]' --stack {settings.stack}`, or correct the address"
+        )

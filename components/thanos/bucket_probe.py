@@ -31,7 +31,7 @@ class BucketError(Exception):
 
 
 class UnreachableError(BucketError):
-    """No answer of the store, perhaps only from this machine."""
+    """Raised when the store does not answer, perhaps only from this machine."""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,21 @@ _UID = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _DROPPED = ("id", "version", "iteration", "__inputs", "__requires", "__elements")
 # By the plugin that an export asks for; the second is Grafana's own, for expressions.
 _DATA_SOURCES = {"prometheus": DATA_SOURCE_UID, "__expr__": "__expr__"}
+# By uid or by the name that older panels have; the rest are Grafana's own.
+_DATA_SOURCES_HERE = frozenset(
+    {DATA_SOURCE_UID, "Prometheus", "__expr__", "grafana", "default"}
+    | {f"-- {name} --" for name in ("Grafana", "Dashboard", "Mixed")}
+)
+# What Grafana has without a plugin, the old ones that it turns into new ones included.
+_PANELS = frozenset(
+    {
+        "alertlist", "annolist", "barchart", "bargauge", "candlestick", "canvas", "dashlist",
+        "datagrid", "flamegraph", "gauge", "geomap", "graph", "heatmap", "histogram", "logs",
+        "news", "nodeGraph", "piechart", "row", "singlestat", "stat", "state-timeline",
+        "status-history", "table", "table-old", "text", "timeseries", "traces", "trend", "welcome",
+        "xychart",
+    }
+)  # fmt: skip
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 
 
@@ -59,6 +74,25 @@ def problems(folder: str, project: Path = PROJECT_DIR) -> list[Problem]:
         fix = f"edit {folder.rstrip('/')}/{path.name}"
         found += [Problem((), f"{path.name} {problem}", fix) for problem in problems]
     return found
+
+
+def warnings(folder: str, project: Path = PROJECT_DIR) -> Iterator[str]:
+    """Yield what Grafana will say of dashboards that are valid: data sources and plugins that are
+    not there.
+    """
+    for path in _files(project / folder) if folder else []:
+        board = _dashboard(path)
+        named = {uid for uid in _data_sources(board) if not uid.startswith("$")}
+        if missing := sorted(named - _DATA_SOURCES_HERE):
+            yield (
+                f"{path.name} reads the data source {', '.join(missing)}, which is not here, so "
+                f'its panels stay empty: write "uid": "{DATA_SOURCE_UID}", or make it a variable'
+            )
+        if missing := sorted({*_panel_types(board)} - _PANELS):
+            yield (
+                f"{path.name} has panels of the type {', '.join(missing)}, for which Grafana needs "
+                "a plugin that is not installed: choose another type"
+            )
 
 
 def _existing(folder: str, project: Path) -> Path:
@@ -165,16 +199,30 @@ def _unknown_data_sources(board: dict[str, Any]) -> set[str]:
     return {name for name in _data_source_placeholders(board) if name not in known}
 
 
-def _data_source_placeholders(value: Any) -> Iterator[str]:
+def _data_source_placeholders(board: dict[str, Any]) -> Iterator[str]:
+    for uid in _data_sources(board):
+        if match := _PLACEHOLDER.fullmatch(uid):
+            yield match[1]
+
+
+def _data_sources(value: Any) -> Iterator[str]:
+    """Yield the uid, or the name, of each data source that is named."""
     if isinstance(value, dict):
         for key, item in value.items():
             if key == "datasource":
                 uid = item.get("uid") if isinstance(item, dict) else item
-                match = _PLACEHOLDER.fullmatch(uid) if isinstance(uid, str) else None
-                if match:
-                    yield match[1]
+                if isinstance(uid, str) and uid:
+                    yield uid
             else:
-                yield from _data_source_placeholders(item)
+                yield from _data_sources(item)
     elif isinstance(value, list):
         for item in value:
-            yield from _data_source_placeholders(item)
+            yield from _data_sources(item)
+
+
+def _panel_types(board: dict[str, Any]) -> Iterator[str]:
+    for panel in board.get("panels") or []:
+        if isinstance(panel, dict):
+            if isinstance(panel.get("type"), str):
+                yield panel["type"]
+            yield from _panel_types(panel)

@@ -103,12 +103,12 @@ class _Restore:
         part = self.archive.manifest.services[member.service]
         with self.progress.transfer(member.service, part.content_bytes) as advance:
 
-            def told() -> Iterator[bytes]:
+            def with_progress() -> Iterator[bytes]:
                 for chunk in self.archive.files(member.service, member.kept.uid):
                     yield chunk
                     advance(len(chunk))
 
-            staging.receive(told())
+            staging.receive(with_progress())
         self.progress.log(
             f"{member.service}: {human(part.content_bytes)} are staged beside the old data"
         )

@@ -83,7 +83,7 @@ def _wait_until_written(member: Member, since: int) -> None:
             return
         if time.monotonic() >= deadline:
             raise BackupError(
-                f"{member.container.name} has not written down {kept.copied} for {seconds:g} s, "
-                f"and should every {kept.written_every:g} s: `pulumi up` tells it so."
+                f"{member.container.name} has not written {kept.copied} for {seconds:g} s, but "
+                f"should every {kept.written_every:g} s. fix: `pulumi up` sets that interval."
             )
         time.sleep(POLL_SECONDS)

@@ -1,4 +1,4 @@
-"""What of each service is kept, and how it is had whole while the service runs."""
+"""Data that a backup keeps of each service, and how it stays consistent while it is copied."""
 
 from __future__ import annotations
 

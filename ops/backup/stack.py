@@ -98,7 +98,8 @@ def engine(stack: str) -> docker.DockerClient:
             "docs/operations/hosts.md"
         )
     try:
-        client = connect(connections.docker_host(stack))
+        engine = connections.main_engine(stack)
+        client = connect(engine.url, certificates=engine.certificates)
     except ConfigFilesError as error:
         raise BackupError(str(error)) from None
     client.api.timeout = PATIENCE_SECONDS

@@ -1,4 +1,4 @@
-"""An authority of one's own and certificates that it signs: ECDSA P-256, which all clients take."""
+"""Private CA and the certificates that it signs: ECDSA P-256, which all clients accept."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Validity:
 
 
 def authority(name: str, validity: Validity, seed: int | None = None) -> Issued:
-    """An authority that signs servers' certificates and no other authorities.
+    """Create a CA that may sign servers' certificates but no other CA.
 
     With a `seed` it is the same each time and worth nothing: for placeholders alone.
     """
@@ -49,7 +49,7 @@ def authority(name: str, validity: Validity, seed: int | None = None) -> Issued:
 def server(
     issuer: Issued, hosts: Sequence[str], validity: Validity, seed: int | None = None
 ) -> Issued:
-    """A certificate for the names and addresses in `hosts`; `seed` as for `authority`."""
+    """Create a certificate for the names and addresses in `hosts`; `seed` as for `authority`."""
     parent = x509.load_pem_x509_certificate(issuer.certificate.encode())
     signer = serialization.load_pem_private_key(issuer.key.encode(), password=None)
     assert isinstance(signer, ec.EllipticCurvePrivateKey)

@@ -23,13 +23,13 @@ CERTIFICATE_DAYS = 397
 # The clocks of the machines that look at it may be a little behind.
 EARLIER = timedelta(hours=1)
 FILES = {"tlsCa": "ca.pem", "tlsCertificate": "certificate.pem", "tlsKey": "key.pem"}
-"""The settings, and the files in a stack's folder that they are read from."""
+"""File in a stack's folder for each TLS setting."""
 AUTHORITY_KEY = "ca.key"
 
 
 @dataclass(frozen=True)
 class Folder:
-    """A stack's authority and certificate on this machine, readable by their owner alone."""
+    """Stack's CA and certificate on this machine, readable by their owner alone."""
 
     stack: str
     path: Path
@@ -43,21 +43,21 @@ class Folder:
         return (self.path / AUTHORITY_KEY).exists()
 
     def text(self, name: str) -> str:
-        """A file of it. Raises OpsError."""
+        """Return a file's content. Raises OpsError."""
         try:
             return (self.path / name).read_text()
         except OSError as error:
             raise OpsError(f"{_shown(self.path / name)}: {error.strerror}.") from None
 
     def make(self, hosts: list[str]) -> None:
-        """An authority and a certificate, where there is none yet."""
+        """Create a CA and a certificate."""
         authority = ca.authority(f"VitalStream {self.stack} authority", _from_now(AUTHORITY_DAYS))
         self._write(AUTHORITY_KEY, authority.key)
         self._write(FILES["tlsCa"], authority.certificate)
         self._issue(authority, hosts)
 
     def renew(self, hosts: list[str]) -> None:
-        """A new certificate with a new key, by the authority that is there. Raises OpsError."""
+        """Create a certificate with a new key, signed by the existing CA. Raises OpsError."""
         authority = ca.Issued(self.text(FILES["tlsCa"]), self.text(AUTHORITY_KEY))
         ends = certificates.expiry(authority.certificate)
         if ends < _from_now(CERTIFICATE_DAYS).ends:
@@ -75,12 +75,12 @@ class Folder:
     def _write(self, name: str, text: str) -> None:
         PRIVATE.mkdir(mode=0o700, exist_ok=True)
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path, aside = self.path / name, self.path / f".{name}"
-        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        path, new = self.path / name, self.path / f".{name}"
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(text)
         if path.exists():
             path.rename(self.path / f"{name}.old")
-        aside.rename(path)
+        new.rename(path)
 
 
 def run(stack: str, report: Report, *, renew: bool, set_: bool) -> None:
@@ -103,7 +103,7 @@ def run(stack: str, report: Report, *, renew: bool, set_: bool) -> None:
         report(f"A new certificate for {', '.join(hosts)} in {_shown(folder.path)}; the one before")
         report("is kept with the ending .old.")
     else:
-        _tell_of(folder, hosts, report)
+        _report_existing(folder, hosts, report)
     if set_:
         _set(folder, report)
     else:
@@ -112,8 +112,8 @@ def run(stack: str, report: Report, *, renew: bool, set_: bool) -> None:
             report(f"  {_command(stack, key)} < {shlex.quote(_shown(folder.path / name))}")
 
 
-def _tell_of(folder: Folder, hosts: list[str], report: Report) -> None:
-    """That nothing is made again, and what of it may no longer fit."""
+def _report_existing(folder: Folder, hosts: list[str], report: Report) -> None:
+    """Report the certificate that is kept, and the hosts that it does not cover."""
     certificate = folder.text(FILES["tlsCertificate"])
     report(
         f"There is a certificate in {_shown(folder.path)}, valid until "

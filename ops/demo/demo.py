@@ -17,7 +17,7 @@ from components.preflight import conflicts
 from components.settings.settings import Settings
 from ops import connections, dev_machine
 from ops.demo import pulumi_cli
-from ops.demo.workspace import Workspace, WorkspaceError
+from ops.demo.workspace import Workspace
 from ops.errors import OpsError
 from ops.offline import local_deploy, program
 
@@ -27,7 +27,7 @@ console = Console(highlight=False)
 
 
 class DemoError(OpsError):
-    """The demo did not come up; the message says why."""
+    """Raised when the demo did not start; the message says why."""
 
 
 # Tried in this order.
@@ -36,7 +36,7 @@ POOLS = tuple(f"10.{second}.0.0/24" for second in range(221, 231))
 
 @dataclass(frozen=True)
 class Plan:
-    """How the demo is brought up: `cli` is None without the engine."""
+    """Plan of a demo deployment: `cli` is None without the engine."""
 
     cli: str | None
     images: dict[str, str]
@@ -56,10 +56,7 @@ def up() -> None:
     left_out: tuple[str, ...] = ()
     if plan.cli:
         workspace.prepare(overrides)
-        try:
-            workspace.run("up", "--yes")
-        except WorkspaceError as error:
-            raise DemoError(f"{error}{_last_words(client)}") from None
+        workspace.run("up", "--yes")
     else:
         result = local_deploy.up(STACK, config, say)
         left_out = tuple(
@@ -197,24 +194,6 @@ def summary(config: program.StackConfig, workspace: Workspace, left_out: tuple[s
             soft_wrap=True,
         )
     say("`make ps` and `make logs SERVICE=prometheus` show what runs; `make down` removes it.")
-
-
-def _last_words(client: docker.DockerClient) -> str:
-    """The log of each container that is not well, and what its health check printed: the engine
-    only says that it waited.
-    """
-    words = ""
-    for container in client.containers.list(
-        all=True, ignore_removed=True, filters={"label": f"vitalstream.stack={STACK}"}
-    ):
-        if container.status != "running" or container.health != "healthy":
-            log = container.logs(tail=5).decode(errors="replace").strip()
-            checks = (container.attrs["State"].get("Health") or {}).get("Log") or []
-            printed = checks[-1]["Output"].strip() if checks else ""
-            words += f"\n{container.name} is {container.status} and {container.health}"
-            words += f" (its health check: {printed})" if printed else ""
-            words += f"; its last words:\n{log}"
-    return words
 
 
 def say(words: str) -> None:

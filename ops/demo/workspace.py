@@ -27,7 +27,7 @@ SECRET_KEYS = ("grafanaAdminPassword", "postgresPassword", "redisPassword")
 
 
 class WorkspaceError(OpsError):
-    """A Pulumi command failed; its output is above, or in the message."""
+    """Raised when a Pulumi command fails; its output is above, or in the message."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Workspace:
         return found
 
     def _write_config(self, overrides: Mapping[str, Any]) -> None:
-        """The committed configuration and the overrides, with the secrets it already has."""
+        """Return the committed configuration with overrides and the existing secrets."""
         before = self._config() if self.exists else {"config": {}}
         committed = yaml.safe_load((ROOT / f"Pulumi.{self.stack}.yaml").read_text()) or {}
         config = {

@@ -88,7 +88,7 @@ class Alertmanager:
 
     def receivers(self) -> dict[str, Receiver]:
         """Return the receivers of the live configuration by name."""
-        text = self._get("/api/v2/status").json()["config"]["original"]
+        text = self.get("/api/v2/status").json()["config"]["original"]
         config: dict[str, Any] = yaml.safe_load(text)
         top = {**_DEFAULTS, **config["route"]}
         timing = {top["receiver"]: top} | {
@@ -107,11 +107,11 @@ class Alertmanager:
         }
 
     def post(self, alerts: Sequence[dict[str, Any]]) -> None:
-        self._ask("POST", "/api/v2/alerts", json=list(alerts))
+        self.ask("POST", "/api/v2/alerts", json=list(alerts))
 
     def alert_state(self, matchers: list[str]) -> AlertState | None:
         """Return the state of the alert that matches, None if there is none."""
-        found = self._get("/api/v2/alerts", params={"filter": matchers}).json()
+        found = self.get("/api/v2/alerts", params={"filter": matchers}).json()
         if not found:
             return None
         status = found[0]["status"]
@@ -126,7 +126,7 @@ class Alertmanager:
     def counts(self, receiver: str | None, integration: str) -> Counts:
         """Return the counters of an integration, by receiver if Alertmanager counts so."""
         found: dict[str, float] = defaultdict(float)
-        for family in text_string_to_metric_families(self._get("/metrics").text):
+        for family in text_string_to_metric_families(self.get("/metrics").text):
             for sample in family.samples:
                 counter, labels = _COUNTERS.get(sample.name), sample.labels
                 if (
@@ -138,13 +138,13 @@ class Alertmanager:
         return Counts(**{counter: int(value) for counter, value in found.items()})
 
     def _silence(self, id_: str) -> str:
-        found = self._get(f"/api/v2/silence/{id_}").json()
+        found = self.get(f"/api/v2/silence/{id_}").json()
         return f'"{found["comment"]}" by {found["createdBy"]}, until {found["endsAt"]}'
 
-    def _get(self, path: str, **arguments: Any) -> requests.Response:
-        return self._ask("GET", path, **arguments)
+    def get(self, path: str, **arguments: Any) -> requests.Response:
+        return self.ask("GET", path, **arguments)
 
-    def _ask(self, method: str, path: str, **arguments: Any) -> requests.Response:
+    def ask(self, method: str, path: str, **arguments: Any) -> requests.Response:
         try:
             answer = self._session.request(
                 method, self.url + path, timeout=TIMEOUT_SECONDS, **arguments

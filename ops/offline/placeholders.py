@@ -1,4 +1,4 @@
-"""What stands for a stack's secrets, and its certificate, where it is rendered without them."""
+"""Placeholders for a stack's secrets and certificate when it is rendered without them."""
 
 from __future__ import annotations
 
@@ -17,9 +17,12 @@ _AUTHORITY_SEED, _SERVER_SEED = 1, 2
 
 
 def secret(key: str) -> str:
-    """A value of the right form for a secret setting, or for a part, by its path."""
+    """Return a value of the right form for a secret setting, or for a part, by its path."""
     if key == "slackToken":
         return "xoxb-placeholder"
+    # Without a login: Alertmanager's file is then no secret, and its routes can be compared.
+    if key == "deliveryProxy":
+        return "http://placeholder.example:3128"
     if not re.search(r"url(s\.\w+)?$", key, re.IGNORECASE):
         return f"placeholder-{key}"
     host = re.sub("[^a-z0-9]+", "-", key.lower())
@@ -27,19 +30,19 @@ def secret(key: str) -> str:
 
 
 def is_encrypted(value: Any) -> bool:
-    """Whether it stands in a stack file as the Pulumi CLI writes a secret."""
+    """Return whether a stack file's value is a secret encrypted by the Pulumi CLI."""
     return isinstance(value, Mapping) and set(value) == {"secure"}
 
 
 def has_encrypted(value: Any) -> bool:
-    """Whether it, or a part of it, is encrypted."""
+    """Return whether a value, or a part of it, is encrypted."""
     if isinstance(value, Mapping):
         return is_encrypted(value) or any(map(has_encrypted, value.values()))
     return isinstance(value, list) and any(map(has_encrypted, value))
 
 
 def filled(value: Any, path: str) -> Any:
-    """The value at a path, as Pulumi has paths, with a placeholder for each encrypted part."""
+    """Return the value at a Pulumi path, with a placeholder for each encrypted part."""
     if is_encrypted(value):
         return secret(path)
     if isinstance(value, Mapping):

@@ -32,7 +32,7 @@ ASSUMED_SECRETS = ("grafanaAdminPassword", "postgresPassword", "slackWebhookUrl"
 SECRETS = (
     *ASSUMED_SECRETS,
     *("redisPassword", "grafanaDatabasePassword", "mailPassword", "heartbeatUrl", "tlsKey"),
-    *("thanosAccessKey", "thanosSecretKey", "slackToken"),
+    *("thanosAccessKey", "thanosSecretKey", "slackToken", "deliveryProxy"),
 )
 # Settings beside which one of these is not assumed: there is one way to Slack.
 _INSTEAD = {"slackWebhookUrl": ("slackToken", "slackWebhookUrls")}
@@ -45,12 +45,12 @@ _ENCRYPTED_WHOLE = (
 
 
 class ProgramError(OpsError):
-    """The program did not run through; the message says why."""
+    """Raised when the program fails; the message says why."""
 
 
 @dataclass(frozen=True)
 class Registration:
-    """A resource as the program registers it. `inputs` are as sent: camelCase, secrets wrapped."""
+    """Resource as the program registers it. `inputs` are as sent: camelCase, secrets wrapped."""
 
     type: str
     name: str
@@ -72,7 +72,7 @@ class Creator(Protocol):
 
 
 def committed_values(stack: str, root: Path = ROOT) -> dict[str, Any]:
-    """What `Pulumi.STACK.yaml` sets and, for the rest, what `Pulumi.yaml` declares, by config key.
+    """Return the values of `Pulumi.STACK.yaml`, plus the defaults of `Pulumi.yaml`, by config key.
 
     Raises ProgramError.
     """
@@ -103,7 +103,7 @@ class StackConfig:
 
     @classmethod
     def of_stack(cls, stack: str, root: Path = ROOT) -> StackConfig:
-        """A stack's committed configuration, with placeholders for its secrets and, with TLS, its
+        """Return a stack's committed configuration, with placeholders for its secrets and
         certificate. Raises ProgramError.
         """
         values = committed_values(stack, root)
@@ -127,15 +127,15 @@ class StackConfig:
         return cls.of_values(values, secrets)
 
     def settings(self, stack: str) -> Settings:
-        """What the program makes of it. Raises SettingsError."""
+        """Load and check the settings. Raises SettingsError."""
         secrets = {key.removeprefix(_PREFIX) for key in self.secret_keys}
         return loader.parse(stack, self._own, secrets)
 
     @property
     def secrets(self) -> dict[str, str]:
-        """What is secret by the config, and what is by the settings, by its path as Pulumi has it.
+        """Return the values that are secret by the config or by the settings, by their Pulumi path.
 
-        Of a setting with secret parts the whole is among them too, as text.
+        A setting with secret parts is included as a whole too, as text.
         """
         keys = (key.removeprefix(_PREFIX) for key in self.secret_keys)
         by_config = {key: self._own[key] for key in keys if self._own.get(key)}
@@ -146,7 +146,7 @@ class StackConfig:
         return {key.removeprefix(_PREFIX): value for key, value in self.values.items()}
 
     def without_secrets(self, text: str) -> str:
-        """The text with a placeholder for each secret of this configuration."""
+        """Return the text with a placeholder for each secret of this configuration."""
         for path, secret in self.secrets.items():
             text = text.replace(secret, placeholders.secret(path))
         return text
@@ -216,12 +216,12 @@ def _walk(value: Any, on_secret: Any) -> Any:
 
 
 def secret_places(key: str, value: Any) -> dict[tuple[str, ...], str]:
-    """The secrets in clear text in a setting's value, by their paths below it."""
+    """Return the secrets in clear text in a setting's value, by their paths below it."""
     return schema.secret_places(key, value)
 
 
 def _other(key: str, values: Mapping[str, Any]) -> bool:
-    """Whether a setting is there that takes the place of this one."""
+    """Return whether another setting that replaces this one is set."""
     return any(values.get(other) for other in _INSTEAD[key])
 
 
@@ -278,7 +278,7 @@ class _Monitor(mocks.MockMonitor):
 
 
 def _close_event_loop() -> None:
-    """The mock monitor opens one in each thread; left open, they end in noise at exit."""
+    """Close the event loop that the mock monitor opens in each thread: it would warn at exit."""
     with contextlib.suppress(RuntimeError):
         loop = asyncio.get_event_loop()
         if not loop.is_running():

@@ -35,7 +35,7 @@ class GitHubError(OpsError):
 
     @property
     def temporary(self) -> bool:
-        """Whether the same request may succeed later: no answer, server error or rate limit."""
+        """Return whether a retry may succeed: no answer, server error or rate limit."""
         return self.status in (0, 429) or self.status >= 500 or "rate limit" in str(self).lower()
 
 

@@ -36,7 +36,7 @@ def check_registrations(
 
 
 def as_json(found: Sequence[Violation]) -> str:
-    """A list of `{policy, level, resource, message}`."""
+    """Return a list of `{policy, level, resource, message}`."""
     return json.dumps([dataclasses.asdict(violation) for violation in found], indent=2) + "\n"
 
 

@@ -70,7 +70,7 @@ class Demand:
 
     @property
     def cpus(self) -> int:
-        """The limit with which it is idle for half of the time."""
+        """CPU limit of twice the average load."""
         return math.ceil(self.cores / BUSY)
 
     @property
@@ -85,7 +85,7 @@ class Demand:
 
     @property
     def memory_mebibytes(self) -> int:
-        """The limit: resident_bytes * PEAK, for queries and the writing of blocks, rounded up to
+        """Memory limit: resident_bytes * PEAK, for queries and the writing of blocks, rounded up to
         the next 256 MiB.
         """
         steps = math.ceil(self.resident_bytes * PEAK / MEBIBYTE / MEMORY_STEP_MEBIBYTES)
@@ -93,7 +93,7 @@ class Demand:
 
     @property
     def memory(self) -> str:
-        """The limit as `limits.prometheus.memory` takes it."""
+        """Value for `limits.prometheus.memory`."""
         whole, rest = divmod(self.memory_mebibytes, 1024)
         return f"{self.memory_mebibytes}m" if rest else f"{whole}g"
 
@@ -106,32 +106,32 @@ class Demand:
 
     @property
     def oldest_block_bytes(self) -> float:
-        """What is older than the retention, and in one block with what is not."""
+        """Bytes older than the retention that share a block with newer samples."""
         span = min(self.load.retention * LONGEST_BLOCK, LONGEST_BLOCK_SECONDS)
         return span * self.samples_a_second * self.load.sample_bytes
 
     @property
     def head_disk_bytes(self) -> float:
-        """The write-ahead log and the head's chunks: 3 h of samples, each in both."""
+        """Bytes of the write-ahead log and the head's chunks: 3 h of samples, each in both."""
         a_sample = WAL_SAMPLE_BYTES + self.load.sample_bytes
         return HEAD_SECONDS * self.samples_a_second * a_sample
 
     @property
     def disk_bytes(self) -> float:
-        """All that is on disk, and that retentionSize counts."""
+        """Bytes on disk that count towards retentionSize."""
         return self.needed_disk_space + self.oldest_block_bytes + self.head_disk_bytes
 
     @property
     def retention_gibibytes(self) -> int:
-        """The size limit with which PrometheusStorageNearLimit stays quiet, in whole GiB."""
+        """Size limit with which PrometheusStorageNearLimit does not fire, in whole GiB."""
         return math.ceil(self.disk_bytes / FULL / GIBIBYTE)
 
     @property
     def retention_size(self) -> str:
-        """As `retentionSize` takes it, which counts in powers of 2."""
+        """Value for `retentionSize`, which counts in powers of 2."""
         return f"{self.retention_gibibytes}GB"
 
     @property
     def volume_gibibytes(self) -> int:
-        """The disk under the volume, with room for a block that is being written."""
+        """Disk size for the volume, with room for a block that is being written."""
         return math.ceil(self.retention_gibibytes / SHARE_OF_DISK)

@@ -1,4 +1,4 @@
-"""What labels the series of an expression have, from what each service exposes.
+"""Labels of an expression's series, derived from what each service exposes.
 
 PromQL is silent on what is not there: a selector of a metric that was renamed, a grouping by a
 label that is gone. So an expression is read as Prometheus would, on labels instead of samples.
@@ -42,6 +42,9 @@ ITS_OWN = {
     # Left by `ops backup` for node_exporter, and rendered from the stack's certificates.
     "vitalstream_backup_last_success_timestamp_seconds": TARGET_LABELS,
     "certificate:not_after_timestamp_seconds:min": frozenset(("certificate",)),
+    # Of the jobs of `scrapeJobs`.
+    "job:scrape_targets:count": frozenset(("job",)),
+    "instance_metric:scrape_job_metrics_present:bool": TARGET_LABELS | {"metric"},
 }
 _KEEP_LABELS = ("topk", "bottomk", "limitk", "limit_ratio")
 _WITHOUT_LABELS = {"vector": frozenset(()), "time": SCALAR, "scalar": SCALAR}
@@ -55,17 +58,19 @@ class Reader:
     """Reads expressions where each job exposes these series, by name.
 
     `rules` are what recorded names stand for. `faults` gathers what is wrong apart from a series
-    that nobody has, `missing` the selectors of those.
+    that nobody has, `missing` the selectors of those. `target_labels` are what the targets of a job
+    have beside `job` and `instance`.
     """
 
     jobs: Mapping[str, Mapping[str, Metric]]
     rules: Mapping[str, str]
     faults: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    target_labels: Mapping[str, Labels] = field(default_factory=dict)
     _recorded: dict[str, Labels | None] = field(default_factory=dict)
 
     def read(self, text: str) -> Labels | None:
-        """The labels that the series of the expression may have; None if there can be none."""
+        """Return the labels that the expression's series may have; None if it has no series."""
         return self._of(promql.parse(text))
 
     def _of(self, node: Any) -> Labels | None:
@@ -85,7 +90,12 @@ class Reader:
     def _selected(self, node: promql.VectorSelector) -> Labels | None:
         matchers = node.matchers.matchers
         if node.name in ITS_OWN:
-            return ITS_OWN[node.name]
+            more = [
+                labels
+                for job, labels in self.target_labels.items()
+                if node.name == "up" and all(_fits(m, "job", job) for m in matchers)
+            ]
+            return ITS_OWN[node.name].union(*more)
         if node.name in self.rules:
             return self._of_rule(node.name)
         if node.name is None:
@@ -93,9 +103,10 @@ class Reader:
             return TARGET_LABELS | {"__name__"}
         jobs = [job for job in self.jobs if all(_fits(m, "job", job) for m in matchers)]
         found = [
-            metric.labels | TARGET_LABELS
+            metric.labels | TARGET_LABELS | self.target_labels.get(job, frozenset())
             for job in jobs
-            if (metric := self.jobs[job].get(str(node.name))) and _has(metric, matchers)
+            if (metric := self.jobs[job].get(str(node.name)))
+            and _has(metric, matchers, self.target_labels.get(job, frozenset()))
         ]
         if not found:
             self.missing.append(str(node))
@@ -105,7 +116,9 @@ class Reader:
     def _of_rule(self, name: str) -> Labels | None:
         if name not in self._recorded:
             # Faults of a rule are reported for the rule itself.
-            reader = Reader(self.jobs, self.rules, _recorded=self._recorded)
+            reader = Reader(
+                self.jobs, self.rules, target_labels=self.target_labels, _recorded=self._recorded
+            )
             self._recorded[name] = reader.read(self.rules[name])
         return self._recorded[name]
 
@@ -171,7 +184,7 @@ class Reader:
 
 
 def _joined(modifier: promql.BinModifier | None, left: Labels, right: Labels) -> Labels:
-    """The labels of what arithmetic or a comparison of two vectors makes."""
+    """Return the labels of the result of a binary operation on two vectors."""
     card = modifier.card if modifier else VectorMatchCardinality.OneToOne
     taken = frozenset((modifier.group_labels if modifier else None) or ())
     if card in (VectorMatchCardinality.ManyToOne, VectorMatchCardinality.OneToMany):
@@ -182,17 +195,18 @@ def _joined(modifier: promql.BinModifier | None, left: Labels, right: Labels) ->
     return named if on else left - named
 
 
-def _has(metric: Metric, matchers: Iterable[promql.Matcher]) -> bool:
+def _has(metric: Metric, matchers: Iterable[promql.Matcher], of_target: Labels) -> bool:
+    ignored = TARGET_LABELS | of_target
     return all(
         _fits(matcher, matcher.name, value)
         for matcher in matchers
-        if matcher.name not in TARGET_LABELS
+        if matcher.name not in ignored
         for value in _values(metric, matcher)
     )
 
 
 def _values(metric: Metric, matcher: promql.Matcher) -> list[str]:
-    """What the label is known to be: nothing where it can be anything, "" where it is absent."""
+    """Return the known values of a label: none if it can be anything, "" if it is absent."""
     if matcher.name not in metric.labels:
         return [""]
     known = metric.values.get(matcher.name)

@@ -87,7 +87,7 @@ def main(
 
 
 def exposed(stack: Stack) -> dict[str, str]:
-    """What each service answers at /metrics. The ports of the backend and Thanos are not
+    """Return the /metrics page of each service. The ports of the backend and Thanos are not
     published.
     """
     urls = dict(stack.result.urls)

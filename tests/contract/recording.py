@@ -1,4 +1,4 @@
-"""What a version of a service was seen to expose: metrics with their types and labels.
+"""Recordings of what a version of a service exposes: metrics with their types and labels.
 
 A file is named `<service>-<version>.yml` and is written by `python -m tests.contract.record`.
 """
@@ -67,7 +67,7 @@ class Recording:
     metrics: dict[str, Metric]
 
     def series(self) -> dict[str, Metric]:
-        """The metrics as they are asked for: `_bucket`, `_count` and `_sum` of histograms."""
+        """Return the metrics by queried names: `_bucket`, `_count` and `_sum` of histograms."""
         return {
             f"{name}{suffix}": Metric(metric.type, metric.labels | {*more}, metric.values)
             for name, metric in self.metrics.items()
@@ -105,7 +105,7 @@ def load() -> list[Recording]:
 
 
 def metrics_in(texts: Iterable[str]) -> dict[str, Metric]:
-    """The metrics of expositions of one service, taken together.
+    """Merge the metrics of several expositions of one service.
 
     Not by the client's parser, which adds `_total` to the names of counters that have none.
     """
@@ -135,7 +135,7 @@ def metrics_in(texts: Iterable[str]) -> dict[str, Metric]:
 
 
 def _family(name: str, types: Mapping[str, str]) -> str:
-    """The name that the type of a histogram's or a summary's sample stands under."""
+    """Return the metric name that has the type of a histogram's or summary's sample."""
     stem = re.sub(r"_(bucket|count|sum)$", "", name)
     return stem if types.get(stem) in _EXPANDED else name
 

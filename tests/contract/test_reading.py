@@ -1,4 +1,4 @@
-"""What is said of an expression whose series, or whose labels, are not there."""
+"""Problems reported for an expression whose series or labels do not exist."""
 
 from __future__ import annotations
 

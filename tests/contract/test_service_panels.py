@@ -1,4 +1,4 @@
-"""A panel about the service is of the service: as many instances as it has, it shows one figure."""
+"""Panels about a service: one value, whatever the number of instances."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ BY_PROCESS = {
     ("api", "Restarts and File Descriptors"): "Which of them was restarted or leaks.",
     ("ecg", "Age of the newest vital sign"): "Which of them gets none.",
 }
-"""The panels that are about each process, and what they are asked for."""
+"""Panels that show each process, with their queries."""
 
 
 def _recorded_of_the_service() -> set[str]:

@@ -1,4 +1,4 @@
-"""What the engine's tests do with a stack, and see of it."""
+"""Stack of the real engine: commands and queries for the tests."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ UNCHANGED = "same"
 
 @dataclass
 class EngineStack:
-    """A stack of the real engine, with its program in `folder`."""
+    """Stack of the real engine, with its program in `folder`."""
 
     stack: automation.Stack
     folder: Path
@@ -77,7 +77,7 @@ class EngineStack:
         return list(self.client.containers.list(all=True, filters=self._ours))
 
     def started(self) -> dict[str, str]:
-        """When each container started, by name."""
+        """Return the start time of each container, by name."""
         return {found.name or "": found.attrs["State"]["StartedAt"] for found in self.containers()}
 
     def volumes(self) -> set[str]:
@@ -89,7 +89,7 @@ class EngineStack:
         return [network.name or "" for network in self.client.networks.list(filters=self._ours)]
 
     def query(self, expression: str) -> list[dict[str, Any]]:
-        """The result of an instant query."""
+        """Return the result of an instant query."""
         encoded = urllib.parse.urlencode({"query": expression})
         found: list[dict[str, Any]] = self.get("prometheus", f"/api/v1/query?{encoded}")["data"][
             "result"
@@ -104,7 +104,7 @@ class EngineStack:
         return answer.json()
 
     def through_grafana(self, expr: str) -> list[float]:
-        """The values of an instant query, asked as a panel does."""
+        """Return the values of an instant query, sent as a panel does."""
         settings = self._settings()
         password = settings.grafana_admin_password.get_secret_value()
         login = (settings.grafana_admin_user, password)
@@ -112,7 +112,7 @@ class EngineStack:
             return through_grafana.values(session, settings.local_url("grafana"), login, expr)
 
     def rule(self, name: str) -> dict[str, Any]:
-        """A rule as the running Prometheus has it."""
+        """Return a rule of the running Prometheus."""
         groups = self.get("prometheus", "/api/v1/rules")["data"]["groups"]
         return next(rule for group in groups for rule in group["rules"] if rule["name"] == name)
 

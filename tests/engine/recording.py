@@ -63,7 +63,7 @@ def _name(urn: str) -> str:
 
 
 def _part(value: Any) -> Any:
-    """Without what is of the machine, and with two rule files."""
+    """Return a value without machine-specific parts and with only two rule files."""
     if isinstance(value, list):
         return [_part(item) for item in value]
     if not isinstance(value, Mapping):

@@ -43,26 +43,26 @@ def edit(engine: EngineStack, path: str, old: str, new: str) -> None:
     file.write_text(text.replace(old, new))
 
 
-def test_from_nothing_every_container_comes_up_healthy(up: EngineStack) -> None:
+def test_up_new_stack_makes_every_container_healthy(up: EngineStack) -> None:
     assert {container.health for container in up.containers()} == {"healthy"}
 
 
-def test_every_target_is_scraped(up: EngineStack) -> None:
+def test_up_new_stack_scrapes_every_target(up: EngineStack) -> None:
     def scraped() -> bool:
         return {found["value"][1] for found in up.query("up")} == {"1"}
 
     assert eventually(scraped)
 
 
-def test_a_second_up_changes_nothing(up: EngineStack) -> None:
+def test_up_repeated_changes_nothing(up: EngineStack) -> None:
     assert up.up() == {}
 
 
-def test_a_preview_with_refresh_changes_nothing(up: EngineStack) -> None:
+def test_preview_refresh_unchanged_stack_changes_nothing(up: EngineStack) -> None:
     assert up.preview(refresh=True) == {}
 
 
-def test_an_edit_made_in_grafana_shows_on_refresh_and_is_put_back(up: EngineStack) -> None:
+def test_refresh_dashboard_edited_in_grafana_reverts_it(up: EngineStack) -> None:
     before = {uid: _dashboard(up, uid) for uid in EDITED}
     for uid in EDITED:
         _rename_first_panel(up, uid)
@@ -72,7 +72,7 @@ def test_an_edit_made_in_grafana_shows_on_refresh_and_is_put_back(up: EngineStac
     assert {uid: _dashboard(up, uid) for uid in EDITED} == before
 
 
-def test_a_rule_edit_updates_one_resource_and_restarts_nothing(up: EngineStack) -> None:
+def test_up_rule_edited_updates_one_resource_without_restart(up: EngineStack) -> None:
     before = up.started()
     edit(up, "rules/backend.yml", "instance:backend_up:min == 0", "instance:backend_up:min < 1")
     assert up.up() == {"update": 1}
@@ -80,7 +80,7 @@ def test_a_rule_edit_updates_one_resource_and_restarts_nothing(up: EngineStack) 
     assert up.started() == before
 
 
-def test_a_rule_that_promtool_refuses_fails_the_preview_in_its_words(up: EngineStack) -> None:
+def test_preview_invalid_rule_fails_with_promtools_error(up: EngineStack) -> None:
     broken = up.folder / "rules" / "broken.yml"
     broken.write_text("groups: [{name: broken, rules: [{alert: Broken, expr: 'up =='}]}]\n")
     with pytest.raises(automation.CommandError) as refused:
@@ -89,7 +89,7 @@ def test_a_rule_that_promtool_refuses_fails_the_preview_in_its_words(up: EngineS
     assert "could not parse expression" in str(refused.value)
 
 
-def test_a_refused_rule_leaves_the_live_rules_as_they_are(up: EngineStack) -> None:
+def test_up_invalid_rule_keeps_the_live_rules(up: EngineStack) -> None:
     broken = up.folder / "rules" / "broken.yml"
     broken.write_text("groups: [{name: broken, rules: [{alert: Broken, expr: 'up =='}]}]\n")
     with pytest.raises(automation.CommandError):
@@ -99,7 +99,7 @@ def test_a_refused_rule_leaves_the_live_rules_as_they_are(up: EngineStack) -> No
     assert up.up() == {}
 
 
-def test_a_taken_port_fails_the_preview_in_plain_words(up: EngineStack) -> None:
+def test_preview_port_in_use_fails_with_the_fix(up: EngineStack) -> None:
     ports = up.values["ports"]
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
@@ -110,7 +110,7 @@ def test_a_taken_port_fails_the_preview_in_plain_words(up: EngineStack) -> None:
     up.configure(ports=ports)
 
 
-def test_manual_file_change_shows_on_refresh_and_is_reverted(up: EngineStack) -> None:
+def test_refresh_file_edited_by_hand_reverts_it(up: EngineStack) -> None:
     volume = f"vitalstream-{STACK}-prometheus-config"
     up.client.containers.run(
         up.values["images"]["prometheus"],
@@ -125,7 +125,7 @@ def test_manual_file_change_shows_on_refresh_and_is_reverted(up: EngineStack) ->
     assert up.preview(refresh=True) == {}
 
 
-def test_a_new_grafana_password_replaces_nothing_and_is_in_force(up: EngineStack) -> None:
+def test_up_grafana_password_changed_applies_without_replacement(up: EngineStack) -> None:
     before = up.started()
     up.set_secret("grafanaAdminPassword", NEW_PASSWORD)
     assert "replace" not in up.up()
@@ -134,7 +134,7 @@ def test_a_new_grafana_password_replaces_nothing_and_is_in_force(up: EngineStack
     assert _login(up, SECRETS["grafanaAdminPassword"]) == 401
 
 
-def test_a_retention_edit_replaces_prometheus_alone_and_its_data_stays(up: EngineStack) -> None:
+def test_up_retention_changed_replaces_only_prometheus_and_keeps_data(up: EngineStack) -> None:
     before = up.started()
     old = up.query("min_over_time(timestamp(up{job='prometheus'})[1h:3s])")[0]["value"][1]
     up.configure(retentionSize="5GB")
@@ -151,29 +151,29 @@ def test_state_contains_no_secret(up: EngineStack) -> None:
     assert any(b"prometheus-config" in path.read_bytes() for path in kept)
 
 
-def test_no_secret_can_be_inspected(up: EngineStack) -> None:
+def test_inspect_of_every_container_contains_no_secret(up: EngineStack) -> None:
     for container in up.containers():
         assert "canary" not in json.dumps(container.attrs), container.name
 
 
-def test_no_secret_is_logged(up: EngineStack) -> None:
+def test_logs_of_every_container_contain_no_secret(up: EngineStack) -> None:
     for container in up.containers():
         assert b"canary" not in container.logs(), container.name
 
 
-def test_a_secret_file_is_for_the_services_user_alone(up: EngineStack) -> None:
+def test_secret_file_is_readable_only_by_the_services_user(up: EngineStack) -> None:
     _, listed = up.container("grafana").exec_run(["ls", "-ln", "/etc/grafana/secrets"])
     assert isinstance(listed, bytes)
     assert re.search(rb"^-r--------\s+1 472 .* admin_password$", listed, re.MULTILINE)
 
 
-def test_destroy_leaves_nothing_behind(up: EngineStack) -> None:
+def test_destroy_removes_every_docker_resource(up: EngineStack) -> None:
     up.destroy()
     assert (up.containers(), up.volumes(), up.networks()) == ([], set(), [])
 
 
 def _grafana(engine: EngineStack, method: str, path: str, body: Any = None) -> Any:
-    """The JSON answer, with a session such as the login page opens."""
+    """Return the JSON answer to a request with a login session."""
     url = f"http://127.0.0.1:{engine.values['ports']['grafana']}"
     login = {"user": "admin", "password": SECRETS["grafanaAdminPassword"]}
     with requests.Session() as session:
@@ -184,13 +184,13 @@ def _grafana(engine: EngineStack, method: str, path: str, body: Any = None) -> A
 
 
 def _dashboard(engine: EngineStack, uid: str) -> dict[str, Any]:
-    """Without what Grafana counts."""
+    """Return a dashboard without Grafana's version counters."""
     found = _grafana(engine, "GET", f"/api/dashboards/uid/{uid}")["dashboard"]
     return {key: value for key, value in found.items() if key not in ("id", "version")}
 
 
 def _rename_first_panel(engine: EngineStack, uid: str) -> None:
-    """What the page sends when one saves an edit."""
+    """Save an edited panel title as Grafana's page does."""
     found = _grafana(engine, "GET", f"/api/dashboards/uid/{uid}")
     found["dashboard"]["panels"][0]["title"] = "By hand"
     body = {"dashboard": found["dashboard"], "folderUid": found["meta"]["folderUid"]}

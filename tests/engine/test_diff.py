@@ -117,7 +117,7 @@ def up(engine: EngineStack) -> EngineStack:
 
 @contextlib.contextmanager
 def taken_back(engine: EngineStack) -> Iterator[None]:
-    """For edits, which end with it."""
+    """Revert the stack's edits after the block."""
     values = dict(engine.values)
     yield
     git(engine, "checkout", "--quiet", ".")
@@ -127,7 +127,7 @@ def taken_back(engine: EngineStack) -> Iterator[None]:
 
 @pytest.fixture
 def edited(up: EngineStack) -> Iterator[EngineStack]:
-    """The stack, for edits that are taken back."""
+    """Stack whose edits are reverted after each test."""
     with taken_back(up):
         yield up
 
@@ -151,7 +151,7 @@ def edit(engine: EngineStack, path: str, old: str, new: str) -> None:
 
 
 def previewed(engine: EngineStack, *options: str) -> Path:
-    """The file that the CLI writes."""
+    """Write the CLI's preview file."""
     engine.configure()
     done = subprocess.run(
         ["pulumi", "preview", "--json", "--show-sames", "--stack", STACK, *options],
@@ -170,7 +170,7 @@ def containers(comparison: Comparison) -> dict[str, Any]:
     return {at.name: at for at, _ in comparison.of_type(CONTAINER)}
 
 
-def test_the_table_says_what_the_engine_does_with_each_input(edited: EngineStack) -> None:
+def test_plan_table_matches_the_engine_for_each_input(edited: EngineStack) -> None:
     edit(edited, "components/docker/container.py", HOOK, "return _changed(")
     with (edited.folder / "components" / "docker" / "container.py").open("a") as file:
         file.write(CHANGED_INPUTS)
@@ -234,13 +234,13 @@ def both(up: EngineStack) -> Both:
 
 
 @pytest.mark.parametrize("section", SAME)
-def test_the_same_edit_has_the_same_sections_from_both_sources(
+def test_report_of_an_edit_from_preview_and_base_has_equal_sections(
     section: Section, both: Both
 ) -> None:
     assert both.by_engine.sections[section] == both.by_commits.sections[section]
 
 
-def test_the_same_edit_has_the_same_verdict_from_both_sources(both: Both) -> None:
+def test_report_of_an_edit_from_preview_and_base_has_equal_verdict(both: Both) -> None:
     assert both.by_engine.verdict == both.by_commits.verdict
 
 
@@ -250,7 +250,7 @@ def test_edit_appears_in_every_section(both: Both) -> None:
 
 
 @pytest.mark.parametrize("source", ["by_commits", "by_engine"])
-def test_no_secret_is_in_a_report(source: str, both: Both) -> None:
+def test_report_contains_no_secret(source: str, both: Both) -> None:
     assert "canary" not in as_json.render([getattr(both, source)])
 
 

@@ -35,7 +35,7 @@ def up(engine: EngineStack) -> EngineStack:
 
 
 def cli(engine: EngineStack, *arguments: str) -> subprocess.Popen[str]:
-    """The CLI as a user runs it, in a process group of its own."""
+    """Start the CLI as a user does, in its own process group."""
     engine.configure()
     return subprocess.Popen(
         ["pulumi", *arguments, "--stack", STACK, "--non-interactive", "--color=never"],
@@ -54,7 +54,7 @@ def run(engine: EngineStack, *arguments: str) -> tuple[int, str]:
     return process.returncode, output
 
 
-def test_a_container_removed_by_hand_is_brought_back_by_a_refresh(up: EngineStack) -> None:
+def test_refresh_container_removed_by_hand_creates_it(up: EngineStack) -> None:
     up.container("node-exporter").remove(force=True)
     code, output = run(up, "up", "--refresh", "--yes", "--skip-preview")
     assert code == 0, output
@@ -62,7 +62,7 @@ def test_a_container_removed_by_hand_is_brought_back_by_a_refresh(up: EngineStac
     assert up.preview(refresh=True) == {}
 
 
-def test_with_grafana_down_everything_else_is_still_brought_up_to_date(up: EngineStack) -> None:
+def test_up_grafana_down_updates_everything_else(up: EngineStack) -> None:
     grafana = up.container("grafana")
     grafana.stop()
     rule = up.folder / "rules" / "backend.yml"
@@ -75,6 +75,20 @@ def test_with_grafana_down_everything_else_is_still_brought_up_to_date(up: Engin
     assert eventually(lambda: up.container("grafana").health == "healthy", 60)
     up.up()
     assert up.preview(refresh=True) == {}
+
+
+def test_container_that_never_gets_healthy_fails_the_up_with_what_it_printed(
+    up: EngineStack,
+) -> None:
+    images = up.values["images"]
+    up.configure(images={**images, "node-exporter": images["redis-exporter"]})
+    code, output = run(up, "up", "--yes", "--skip-preview")
+    assert code != 0
+    assert f"{up.container('node-exporter').name} is " in output
+    assert "Path under which to expose metrics" in output
+    up.configure(images=images)
+    code, output = run(up, "up", "--yes", "--skip-preview")
+    assert code == 0, output
 
 
 def test_unreachable_docker_host_fails_before_any_change(up: EngineStack) -> None:
@@ -130,7 +144,7 @@ def first_sample(engine: EngineStack) -> str:
 
 
 def forget_in_grafana(engine: EngineStack) -> None:
-    """What a new state would meet as strangers."""
+    """Delete Grafana's objects, which a new state would conflict with."""
     url = f"http://127.0.0.1:{engine.values['ports']['grafana']}/api"
     for path in ("folders/vitalstream", "datasources/uid/vitalstream-prometheus"):
         login = ("admin", SECRETS["grafanaAdminPassword"])

@@ -35,7 +35,7 @@ class Spread:
     machines: dict[str, Machine]
 
     def pulumi(self, *arguments: str) -> tuple[int, str]:
-        """What the CLI says, as a user runs it."""
+        """Run the CLI as a user does; return status and output."""
         self.engine.configure()
         done = subprocess.run(
             ["pulumi", *arguments, "--stack", STACK, "--non-interactive", "--color=never"],
@@ -55,7 +55,7 @@ class Spread:
         return self.pulumi("up", "--yes", "--skip-preview")
 
     def started(self, machine: str) -> dict[str, str]:
-        """When each container was started, by its service."""
+        """Return the start time of each container, by service."""
         with contextlib.closing(self.machines[machine].client()) as client:
             mine = {"label": f"vitalstream.stack={STACK}"}
             return {
@@ -65,7 +65,7 @@ class Spread:
 
 
 def without_grafana(folder: Path) -> Path:
-    """The copy of the program less its part that makes Grafana: not every machine has an image."""
+    """Copy the program without Grafana: not every machine has an image."""
     program = folder / "components/stack.py"
     before, _, rest = program.read_text().partition("    grafanas = _deploy_grafana(")
     _, end, exports = rest.partition("    return {service: settings.url(")
@@ -103,19 +103,19 @@ def spread(local: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> I
             yield Spread(engine, {"near": near, FAR: far})
 
 
-def test_each_service_is_made_where_it_is_placed(spread: Spread) -> None:
+def test_up_creates_each_service_on_its_host(spread: Spread) -> None:
     code, said = spread.up()
     assert code == 0, said
     assert spread.started(FAR).keys() == {"prometheus-2", "alertmanager-2", f"node-exporter-{FAR}"}
     assert {"prometheus", "alertmanager", "alertmanager-3"} <= spread.started("near").keys()
 
 
-def test_a_second_preview_has_nothing_to_change(spread: Spread) -> None:
+def test_preview_repeated_changes_nothing(spread: Spread) -> None:
     code, said = spread.pulumi("preview", "--expect-no-changes", "--refresh")
     assert code == 0, said
 
 
-def test_a_placement_on_an_unknown_host_is_an_error_of_the_preview(spread: Spread) -> None:
+def test_preview_placement_on_unknown_host_fails(spread: Spread) -> None:
     placement = spread.engine.values["placement"]
     spread.engine.configure(placement={**placement, "prometheus-2": "nowhere"})
     code, said = spread.preview()
@@ -147,13 +147,13 @@ def test_unreachable_host_is_reported_and_the_other_host_not_changed(
     assert b"scrape_interval: 15s" in config
 
 
-def test_returned_host_gets_missed_changes(spread: Spread) -> None:
+def test_up_after_host_returned_applies_missed_changes(spread: Spread) -> None:
     code, said = spread.up()
     assert code == 0, said
     assert "prometheus-2" in spread.started(FAR)
 
 
-def test_a_moved_service_is_gone_where_it_was(spread: Spread) -> None:
+def test_up_moved_service_is_removed_from_the_old_host(spread: Spread) -> None:
     spread.engine.configure(placement={"prometheus-2": FAR})
     code, said = spread.up()
     assert code == 0, said

@@ -108,27 +108,27 @@ def rolled(up: EngineStack, slack: Sink) -> tuple[float, Watch]:
     return began, watch
 
 
-def test_every_replica_comes_up_healthy(up: EngineStack) -> None:
+def test_up_makes_every_replica_healthy(up: EngineStack) -> None:
     services = {found.labels["vitalstream.service"] for found in up.containers()}
     assert {*PROMETHEUSES, *ALERTMANAGERS} <= services
     assert {container.health for container in up.containers()} == {"healthy"}
 
 
-def test_a_second_up_changes_nothing(up: EngineStack) -> None:
+def test_up_repeated_changes_nothing(up: EngineStack) -> None:
     assert up.up() == {}
 
 
-def test_a_preview_with_refresh_changes_nothing(up: EngineStack) -> None:
+def test_preview_refresh_unchanged_stack_changes_nothing(up: EngineStack) -> None:
     assert up.preview(refresh=True) == {}
 
 
-def test_one_prometheus_is_ready_all_the_while(rolled: tuple[float, Watch]) -> None:
+def test_rollout_keeps_one_prometheus_ready(rolled: tuple[float, Watch]) -> None:
     _, watch = rolled
     assert min(watch.ready) == 1
     assert watch.ready[-1] == 2
 
 
-def test_no_scrape_is_lost_when_all_replicas_are_replaced(
+def test_rollout_of_all_replicas_misses_no_scrape(
     up: EngineStack, rolled: tuple[float, Watch]
 ) -> None:
     began, _ = rolled
@@ -136,13 +136,13 @@ def test_no_scrape_is_lost_when_all_replicas_are_replaced(
     assert max(b - a for a, b in itertools.pairwise(times)) < GAP_SECONDS
 
 
-def test_constant_alert_during_replacement_of_all_replicas_is_sent_once(
+def test_rollout_of_all_replicas_sends_a_constant_alert_once(
     slack: Sink, rolled: tuple[float, Watch]
 ) -> None:
     assert notified(slack) == {"#vitalstream-critical": 1, "#vitalstream-backend": 1}
 
 
-def test_alertmanager_cluster_is_complete_after_replacement(
+def test_rollout_completes_the_alertmanager_cluster(
     up: EngineStack, rolled: tuple[float, Watch]
 ) -> None:
     for name in ALERTMANAGERS:
@@ -151,7 +151,7 @@ def test_alertmanager_cluster_is_complete_after_replacement(
         assert len(cluster["peers"]) == len(ALERTMANAGERS)
 
 
-def test_going_back_to_one_keeps_the_data_of_the_first(
+def test_up_reduced_to_one_replica_keeps_the_first_ones_data(
     up: EngineStack, rolled: tuple[float, Watch]
 ) -> None:
     ports = {name: port for name, port in up.values["ports"].items() if name != "prometheus-2"}
@@ -161,6 +161,6 @@ def test_going_back_to_one_keeps_the_data_of_the_first(
     assert min(samples(up, "prometheus")) < rolled[0]
 
 
-def test_destroy_leaves_nothing_behind(up: EngineStack) -> None:
+def test_destroy_removes_every_docker_resource(up: EngineStack) -> None:
     up.destroy()
     assert (up.containers(), up.volumes(), up.networks()) == ([], set(), [])

@@ -80,7 +80,7 @@ def previewed(program: EngineStack) -> Engine:
         return by_engine("pulumi", STACK, program.folder)
 
 
-def test_the_program_passes_and_every_policy_is_run(program: EngineStack) -> None:
+def test_policy_pack_runs_every_policy_and_accepts_the_program(program: EngineStack) -> None:
     assert previewed(program).violations == ()
 
 
@@ -92,7 +92,7 @@ def test_policy_refuses_only_its_violation(policy: str, bad: Engine) -> None:
     ]
 
 
-def test_violation_names_the_resource_type(bad: Engine) -> None:
+def test_violation_message_names_the_resource_type(bad: Engine) -> None:
     assert "docker:index/volume:Volume::protected-data" in {
         violation.resource for violation in bad.violations
     }
@@ -107,7 +107,7 @@ def test_violation_messages_contain_no_secret(bad: Engine) -> None:
     assert "canary" not in str(bad.violations)
 
 
-def test_a_refused_preview_still_says_what_would_change(bad: Engine) -> None:
+def test_refused_preview_reports_the_changes(bad: Engine) -> None:
     steps = json.loads(bad.json)["steps"]
     assert any(step["urn"].endswith("::no-open-port") for step in steps)
 

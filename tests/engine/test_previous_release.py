@@ -1,4 +1,4 @@
-"""A stack that the previous release made, met by this version of the program."""
+"""Stack created by the previous release, updated by this version of the program."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ CONFIG: dict[str, Any] = {"protectData": False, "tls": False, "demo": False}
 PREVIOUS = "ea5e9be"
 # What this release changes on purpose: rules, panels and messages, all of it in place.
 MEANT = {"prometheus-config", "alertmanager-config"}
-# postgres_exporter gets one more collector, and with it a new container.
-REPLACED = "postgres-exporter"
+# postgres_exporter gets one more collector, Grafana one more setting: each a new container.
+REPLACED = {"grafana", "postgres-exporter"}
 DASHBOARD = "grafana:oss/dashboard:Dashboard"
 PROVIDERS = "pulumi:providers:"
 
@@ -37,15 +37,15 @@ def met(engine: EngineStack) -> EngineStack:
     return engine
 
 
-def test_previous_release_previewed_by_this_version_replaces_one_exporter_alone(
+def test_previous_release_previewed_replaces_only_intended_resources(
     met: EngineStack,
 ) -> None:
     found = _operations(met)
     changed = {name for (_, name), op in found.items() if op not in ("same", "update")}
-    assert changed == {REPLACED}
+    assert changed == REPLACED
 
 
-def test_previous_release_previewed_by_this_version_updates_only_what_is_meant(
+def test_previous_release_previewed_updates_only_intended_resources(
     met: EngineStack,
 ) -> None:
     updated = {
@@ -57,17 +57,17 @@ def test_previous_release_previewed_by_this_version_updates_only_what_is_meant(
     assert updated <= MEANT
 
 
-def test_previous_release_updated_by_this_version_restarts_no_other_container(
+def test_previous_release_updated_restarts_no_other_container(
     met: EngineStack,
 ) -> None:
     before = met.started()
     met.up()
     after = met.started()
     changed = {name for name in before if before[name] != after[name]}
-    assert changed == {f"vitalstream-{STACK}-{REPLACED}"}
+    assert changed == {f"vitalstream-{STACK}-{name}" for name in REPLACED}
 
 
-def test_previous_release_updated_by_this_version_is_then_unchanged(met: EngineStack) -> None:
+def test_previous_release_updated_twice_changes_nothing(met: EngineStack) -> None:
     assert met.preview(refresh=True) == {}
 
 
@@ -89,7 +89,7 @@ def _git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
 
 
 def _operations(stack: EngineStack) -> dict[tuple[str, str], str]:
-    """The operation that a preview plans for each resource, by type and name."""
+    """Return the planned operation for each resource, by type and name."""
     found: dict[tuple[str, str], str] = {}
 
     def read(event: EngineEvent) -> None:

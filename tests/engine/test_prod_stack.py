@@ -43,28 +43,28 @@ def every_target_is_up(engine: EngineStack) -> bool:
     return len(found) == 6 and {series["value"][1] for series in found} == {"1"}
 
 
-def test_from_nothing_every_container_comes_up_healthy(up: EngineStack) -> None:
+def test_up_new_stack_makes_every_container_healthy(up: EngineStack) -> None:
     assert {container.health for container in up.containers()} == {"healthy"}
 
 
-def test_every_target_is_scraped(up: EngineStack) -> None:
+def test_up_new_stack_scrapes_every_target(up: EngineStack) -> None:
     assert eventually(lambda: every_target_is_up(up))
 
 
-def test_a_second_up_changes_nothing(up: EngineStack) -> None:
+def test_up_repeated_changes_nothing(up: EngineStack) -> None:
     assert up.up() == {}
 
 
-def test_a_preview_with_refresh_changes_nothing(up: EngineStack) -> None:
+def test_preview_refresh_unchanged_stack_changes_nothing(up: EngineStack) -> None:
     assert up.preview(refresh=True) == {}
 
 
-def test_prometheus_keeps_30_days(up: EngineStack) -> None:
+def test_prometheus_retention_is_30_days(up: EngineStack) -> None:
     flags = up.get("prometheus", "/api/v1/status/flags")["data"]
     assert flags["storage.tsdb.retention.time"] == "30d"
 
 
-def test_a_rule_edit_updates_one_resource_and_restarts_nothing(up: EngineStack) -> None:
+def test_up_rule_edited_updates_one_resource_without_restart(up: EngineStack) -> None:
     before = up.started()
     rules = up.folder / "rules" / "backend.yml"
     rules.write_text(
@@ -75,7 +75,7 @@ def test_a_rule_edit_updates_one_resource_and_restarts_nothing(up: EngineStack) 
     assert up.started() == before
 
 
-def test_a_certificate_that_has_expired_fails_the_preview_in_plain_words(up: EngineStack) -> None:
+def test_preview_expired_certificate_fails_with_the_reason(up: EngineStack) -> None:
     expired = issued(HOSTS, validity(-2 * HOUR, -HOUR))
     up.configure(tlsCa=expired["tlsCa"], tlsCertificate=expired["tlsCertificate"])
     with pytest.raises(automation.CommandError, match=r"has expired: CN=prometheus was valid un"):
@@ -83,7 +83,7 @@ def test_a_certificate_that_has_expired_fails_the_preview_in_plain_words(up: Eng
     up.configure(**CONFIG)
 
 
-def test_a_new_certificate_replaces_nothing_and_is_in_force(up: EngineStack) -> None:
+def test_up_certificate_changed_applies_without_replacement(up: EngineStack) -> None:
     before = up.started()
     renewed = issued(HOSTS)
     up.set_secret("tlsKey", renewed["tlsKey"])
@@ -99,7 +99,7 @@ def test_a_new_certificate_replaces_nothing_and_is_in_force(up: EngineStack) -> 
         session.get(f"https://127.0.0.1:{up.values['ports']['prometheus']}/", timeout=10)
 
 
-def test_a_new_web_password_replaces_nothing_and_is_in_force(up: EngineStack) -> None:
+def test_up_web_password_changed_applies_without_replacement(up: EngineStack) -> None:
     before = up.started()
     up.set_secret("webPassword", NEW_WEB_PASSWORD)
     assert set(up.up()) == {"update"}
@@ -112,11 +112,11 @@ def test_a_new_web_password_replaces_nothing_and_is_in_force(up: EngineStack) ->
         assert session.get(address, timeout=10).status_code == 401
 
 
-def test_grafana_restarted_still_knows_the_data_sources_password(up: EngineStack) -> None:
+def test_grafana_restarted_keeps_the_data_sources_password(up: EngineStack) -> None:
     assert up.through_grafana("vector(46)") == [46]
 
 
-def test_after_that_too_a_second_up_changes_nothing(up: EngineStack) -> None:
+def test_up_after_rotations_changes_nothing(up: EngineStack) -> None:
     assert up.up() == {}
 
 
@@ -128,31 +128,31 @@ def test_state_contains_no_secret(up: EngineStack) -> None:
     assert any(b"prometheus-config" in path.read_bytes() for path in kept)
 
 
-def test_no_secret_can_be_inspected_or_is_logged(up: EngineStack) -> None:
+def test_inspect_and_logs_contain_no_secret(up: EngineStack) -> None:
     for container in up.containers():
         shown = json.dumps(container.attrs) + container.logs().decode(errors="replace")
         assert "canary" not in shown, container.name
 
 
-def test_destroy_refuses_to_delete_protected_data(up: EngineStack) -> None:
+def test_destroy_protected_data_is_refused(up: EngineStack) -> None:
     with pytest.raises(automation.CommandError, match="protected"):
         up.destroy()
     assert up.volumes() >= DATA_VOLUMES
 
 
-def test_destroy_without_the_protected_leaves_the_data_volumes_alone(up: EngineStack) -> None:
+def test_destroy_exclude_protected_keeps_the_data_volumes(up: EngineStack) -> None:
     up.destroy(exclude_protected=True)
     assert up.containers() == []
     assert up.networks() == []
     assert up.volumes() == DATA_VOLUMES
 
 
-def test_the_stack_comes_back_with_its_data_volumes(up: EngineStack) -> None:
+def test_up_after_destroy_reuses_the_data_volumes(up: EngineStack) -> None:
     up.up()
     assert {container.health for container in up.containers()} == {"healthy"}
 
 
-def test_unprotected_everything_goes(up: EngineStack) -> None:
+def test_destroy_unprotected_removes_everything(up: EngineStack) -> None:
     up.configure(protectData=False)
     up.up()
     up.destroy()

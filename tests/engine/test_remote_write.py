@@ -40,7 +40,7 @@ def write(engine: EngineStack, receivers: list[dict[str, Any]]) -> None:
 
 
 def encrypt(engine: EngineStack, password: str) -> None:
-    """As `pulumi config set --secret --path 'remoteWrite[0].password'`."""
+    """Encrypt as `pulumi config set --secret --path 'remoteWrite[0].password'` does."""
     value = automation.ConfigValue(password, secret=True)
     engine.stack.set_config(f"{KEY}[0].password", value, path=True)
 
@@ -60,7 +60,7 @@ def in_file(engine: EngineStack) -> str:
     return output.decode()
 
 
-def test_a_password_in_clear_text_is_refused_and_not_shown(up: EngineStack) -> None:
+def test_preview_clear_text_password_is_refused_and_masked(up: EngineStack) -> None:
     write(up, [{**RECEIVER, "password": IN_CLEAR_TEXT}])
     with pytest.raises(automation.CommandError) as refusal:
         up.up()
@@ -69,7 +69,7 @@ def test_a_password_in_clear_text_is_refused_and_not_shown(up: EngineStack) -> N
     assert IN_CLEAR_TEXT not in words
 
 
-def test_a_receiver_is_added_by_a_reload_and_replaces_nothing(up: EngineStack) -> None:
+def test_up_receiver_added_reloads_without_replacement(up: EngineStack) -> None:
     before = up.started(), reloads(up)
     write(up, [RECEIVER])
     encrypt(up, PASSWORD)
@@ -81,11 +81,11 @@ def test_a_receiver_is_added_by_a_reload_and_replaces_nothing(up: EngineStack) -
     assert in_file(up) == PASSWORD
 
 
-def test_a_second_up_changes_nothing(up: EngineStack) -> None:
+def test_up_repeated_changes_nothing(up: EngineStack) -> None:
     assert up.up() == {}
 
 
-def test_another_password_is_one_update_without_a_reload(up: EngineStack) -> None:
+def test_up_password_changed_updates_one_resource_without_reload(up: EngineStack) -> None:
     before = up.started(), reloads(up)
     encrypt(up, NEW_PASSWORD)
     assert up.up() == {"update": 1}
@@ -93,13 +93,13 @@ def test_another_password_is_one_update_without_a_reload(up: EngineStack) -> Non
     assert in_file(up) == NEW_PASSWORD
 
 
-def test_the_state_has_neither_password_in_clear_text(up: EngineStack) -> None:
+def test_state_contains_no_password_in_clear_text(up: EngineStack) -> None:
     states = [path.read_text() for path in (up.folder / ".state").rglob("*.json")]
     assert states
     assert [state for state in states if PASSWORD in state or NEW_PASSWORD in state] == []
 
 
-def test_a_receiver_that_is_away_for_good_goes_by_a_reload_and_with_its_file(
+def test_up_unreachable_receiver_removed_reloads_and_deletes_its_file(
     up: EngineStack,
 ) -> None:
     before = up.started()

@@ -81,7 +81,7 @@ def up(engine: EngineStack) -> EngineStack:
 
 
 @pytest.mark.parametrize("rotation", ROTATIONS, ids=lambda rotation: rotation.key)
-def test_a_new_secret_is_one_update_that_replaces_nothing(
+def test_up_secret_rotated_updates_one_resource_without_replacement(
     rotation: Rotation, up: EngineStack
 ) -> None:
     old = {**SECRETS, **MORE_SECRETS}[rotation.key]
@@ -96,5 +96,5 @@ def test_a_new_secret_is_one_update_that_replaces_nothing(
     assert old.encode() not in content
 
 
-def test_after_all_of_them_a_second_up_changes_nothing(up: EngineStack) -> None:
+def test_up_after_rotations_changes_nothing(up: EngineStack) -> None:
     assert up.up() == {}

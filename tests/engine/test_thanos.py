@@ -30,13 +30,13 @@ def up(engine: EngineStack, docker_client: docker.DockerClient) -> EngineStack:
     return engine
 
 
-def test_every_part_comes_up_healthy(up: EngineStack) -> None:
+def test_up_makes_every_component_healthy(up: EngineStack) -> None:
     services = {found.labels["vitalstream.service"] for found in up.containers()}
     assert services >= PARTS
     assert {container.health for container in up.containers()} == {"healthy"}
 
 
-def test_every_part_is_scraped(up: EngineStack) -> None:
+def test_up_scrapes_every_component(up: EngineStack) -> None:
     def all_up() -> bool:
         found = up.query('up{job=~"thanos.*"}')
         return len(found) >= len(PARTS) and {one["value"][1] for one in found} == {"1"}
@@ -44,15 +44,15 @@ def test_every_part_is_scraped(up: EngineStack) -> None:
     assert eventually(all_up, 60)
 
 
-def test_a_second_up_changes_nothing(up: EngineStack) -> None:
+def test_up_repeated_changes_nothing(up: EngineStack) -> None:
     assert up.up() == {}
 
 
-def test_a_preview_with_refresh_changes_nothing(up: EngineStack) -> None:
+def test_preview_refresh_unchanged_stack_changes_nothing(up: EngineStack) -> None:
     assert up.preview(refresh=True) == {}
 
 
-def test_another_retention_of_the_blocks_leaves_prometheus_alone(up: EngineStack) -> None:
+def test_up_bucket_retention_changed_keeps_prometheus(up: EngineStack) -> None:
     before = up.started()
     up.configure(thanos={"directory": True, "retention": {"raw": "20d"}})
     assert "replace" in up.up()
@@ -62,6 +62,6 @@ def test_another_retention_of_the_blocks_leaves_prometheus_alone(up: EngineStack
     }
 
 
-def test_destroy_leaves_nothing_behind(up: EngineStack) -> None:
+def test_destroy_removes_every_docker_resource(up: EngineStack) -> None:
     up.destroy()
     assert (up.containers(), up.volumes(), up.networks()) == ([], set(), [])

@@ -1,4 +1,4 @@
-"""An Alertmanager alone, with a configuration of the test's own, on this machine's network."""
+"""Single Alertmanager with a test configuration, on this machine's network."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import docker
 import requests
 
-from components.alertmanager import alertmanager
 from components.alertmanager.receivers import CONFIG_DIR
+from components.alertmanager.templates import render_templates
 from components.docker.container import container_name
 from components.settings.settings import Settings
 from tests.live import stack as stacks
@@ -20,7 +20,7 @@ from tests.live.stack import eventually
 
 @contextlib.contextmanager
 def running(client: docker.DockerClient, settings: Settings, config: str) -> Iterator[str]:
-    """Its address: at the port that the settings publish it on, in their stack's name."""
+    """Start Alertmanager in the settings' stack; yield its address at the published port."""
     port = settings.ports["alertmanager"]
     with stacks.alone(settings.stack, client):
         container = client.containers.create(
@@ -36,7 +36,7 @@ def running(client: docker.DockerClient, settings: Settings, config: str) -> Ite
             network_mode="host",
         )
         try:
-            templates = alertmanager.render_templates(settings)
+            templates = render_templates(settings)
             files = {"alertmanager.yml": config, "notifications.tmpl": templates}
             container.put_archive(CONFIG_DIR, _archive(files))
             container.start()

@@ -145,7 +145,7 @@ def wipe(stack: Stack) -> None:
 
 
 def leftovers(stack: Stack) -> list[str]:
-    """What backup or restore left in the volumes, and their containers."""
+    """Return files and containers that backup or restore left behind."""
     with volumes(stack) as there:
         found = left_in_volumes(there)
     return [*found, *left_containers(stack)]

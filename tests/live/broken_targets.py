@@ -12,7 +12,7 @@ CHUNK = 10_000
 
 
 class Handler(BaseHTTPRequestHandler):
-    """What is asked as `http://SERVICE:8000/metrics` answers by the name SERVICE."""
+    """Server whose answer to `http://SERVICE:8000/metrics` depends on the name SERVICE."""
 
     bodies: ClassVar = {}
 
@@ -56,7 +56,7 @@ class Handler(BaseHTTPRequestHandler):
         yield f'http_requests_total{{status="{"x" * 10_000}"}} 1\n'
 
     def clock(self):
-        """Its clock is an hour ahead."""
+        """Answer with timestamps an hour ahead."""
         ahead = int((time.time() + 3600) * 1000)
         yield f'http_requests_total{{status="200"}} 1 {ahead}\n'
 

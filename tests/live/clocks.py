@@ -29,7 +29,7 @@ END, STRINGS, SYMBOLS = 0, 5, 6
 
 
 class NoClockError(Exception):
-    """The clock of a process cannot be changed here; the message says why."""
+    """Raised when a process' clock cannot be changed here; the message says why."""
 
 
 def obstacle() -> str | None:
@@ -41,9 +41,9 @@ def obstacle() -> str | None:
 
 
 def set_clock(container: Container, seconds: int) -> None:
-    """Has the processes that run in a container take the time to be so much later than it is.
+    """Set the clock of a container's running processes ahead by `seconds`.
 
-    Raises NoClockError. Those that start later, a health check's too, have the right time.
+    Processes that start later, such as health checks, have the right time. Raises NoClockError.
     """
     for process in container.top(ps_args="-eo pid,comm")["Processes"]:
         pid = int(process[0])
@@ -89,7 +89,7 @@ def _vdso(pid: int) -> tuple[int, int]:
 
 
 def _symbol(image: bytes, name: str) -> int:
-    """Where a function of an ELF image of 64 bits begins."""
+    """Return the offset of a function in a 64-bit ELF image."""
     (headers,) = struct.unpack_from("<Q", image, 0x20)
     size, count = struct.unpack_from("<HH", image, 0x36)
     for number in range(count):

@@ -15,6 +15,8 @@ import docker
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
+from components.dashboards.alert_strip import alert_list
+from components.dashboards.panels import At
 from ops.offline import local_deploy
 from tests.certificates import Authority
 from tests.figures import DELAYS
@@ -33,7 +35,7 @@ GROUP_WAIT_SECONDS = {CRITICAL: 5, MAIL: 5, DATABASE: 5, BACKEND: 5, WARNINGS: 3
 
 # Delay beyond the minimum of the settings at which a test fails.
 BOUND_SECONDS = 15
-RESOLVED = "RESOLVED"
+RESOLVED = ("RESOLVED", "ÇÖZÜLDÜ")
 TITLE = re.compile(r"\[(?P<state>\w+)\] (?P<alert>\w+)(?: \(\d+\))? - (?P<stack>\S+)")
 
 
@@ -159,6 +161,14 @@ class Subject:
         found: list[dict[str, Any]] = self.stack.get("alertmanager", "/api/v2/alerts")
         return found
 
+    def listed(self, alert: str) -> tuple[str, ...]:
+        """Return what the overview's list said an alert is about when it was sent first."""
+        sent = messages_of(alert, self.sink.messages)
+        query = alert_list(At(0, 0, 1, 1), {}).build().targets[0].expr
+        found = self.stack.ask("query", query=query, time=sent[0].at)["result"] if sent else []
+        labels = [one["metric"] for one in found]
+        return tuple(sorted(one["where"] for one in labels if one["alertname"] == alert))
+
     def counted(self, name: str) -> dict[str, float]:
         """Return a counter of Alertmanager by integration, without zeros."""
         url = f"{self.stack.result.urls['alertmanager']}/metrics"
@@ -202,7 +212,7 @@ def messages_of(alert: str, messages: Sequence[Message]) -> list[Message]:
 
 
 def is_resolved(message: Message) -> bool:
-    return _title(message, "state") == RESOLVED
+    return _title(message, "state") in RESOLVED
 
 
 def _about(out: Outcome, messages: Sequence[Message]) -> list[Message]:

@@ -1,4 +1,4 @@
-"""Which faults are made, at what pace, and who is to hear of each."""
+"""Cases of the delivery test: faults, their timing and the expected receivers."""
 
 from __future__ import annotations
 
@@ -45,6 +45,15 @@ FAST_ALERTS = {
     # So that this machine's own disk does not count.
     "DiskSpaceLow": {"threshold": 10, "for": f"{FAST_DELAY}s"},
     "GrafanaDown": {"enabled": False},
+}
+# What people call what the fast stack monitors, and two backends of the one that loses Prometheus:
+# one that is not there, and another that answers.
+NAMES = {"postgres:5432": "Ward database", "node-exporter:9100": "Ward host"}
+TURKISH = {
+    "language": "tr",
+    "timezone": "Europe/Istanbul",
+    "backendTargets": ["backend:8000", "alertmanager:9093"],
+    "instanceNames": {"backend:8000": "3. servis sunucusu"},
 }
 # By what is done: the alert that follows, and who hears of it.
 EXPECTED = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -23,7 +24,17 @@ from ops.offline import program
 from ops.offline.local_deploy import containers
 from tests.certificates import authority
 from tests.live import faults
-from tests.live.delivery import Act, Expected, Outcome, Pace, Subject, record, subject
+from tests.live.delivery import (
+    BOUND_SECONDS,
+    Act,
+    Expected,
+    Outcome,
+    Pace,
+    Subject,
+    messages_of,
+    record,
+    subject,
+)
 from tests.live.delivery_cases import (
     BAD,
     CONNECTIONS,
@@ -33,8 +44,11 @@ from tests.live.delivery_cases import (
     GOOD,
     LATENCY_SECONDS,
     MORE_BAD,
+    NAMES,
     REAL,
+    REAL_DELAY,
     TRANSACTION_SECONDS,
+    TURKISH,
 )
 from tests.live.faults import NoDiskError, SmallDisk
 from tests.live.sinks import HEARTBEAT, Message
@@ -61,7 +75,7 @@ class Run:
     """Results of a stack's faults.
 
     Times are Unix times, counts are by integration; `others` are the states of alerts that nobody
-    is notified of.
+    is notified of, `full` the rows of the overview's list on the alert of full disks.
     """
 
     outcomes: list[Outcome]
@@ -70,6 +84,7 @@ class Run:
     heartbeats: list[float]
     delivered: dict[str, float]
     failed: dict[str, float]
+    full: tuple[str, ...] = ()
     watchdog_valid_seconds: float = 0.0
     killed: float = 0.0
     started: float = 0.0
@@ -96,7 +111,7 @@ class Runs:
 
 def play_all(client: docker.DockerClient, images: dict[str, str]) -> Runs:
     """Start the stacks one after the other, run their faults in parallel and remove them."""
-    ca, no_disk, disk = authority(), "", None
+    ca, no_disk, disks = authority(), "", list[SmallDisk]()
     with ExitStack() as up, ThreadPoolExecutor(3) as pool:
 
         def bring_up(name: str, pace: Pace, leave_out: set[str], **values: Any) -> Subject:
@@ -108,13 +123,13 @@ def play_all(client: docker.DockerClient, images: dict[str, str]) -> Runs:
         real = bring_up("live-delivery-real", REAL, gone, demo=True, alerts=REAL_ALERTS)
         real_run = pool.submit(play_real, real)
         try:
-            disk = up.enter_context(faults.small_disk())
+            disks = [up.enter_context(faults.small_disk()) for _ in range(2)]
         except NoDiskError as error:
             no_disk = f"no small disk can be mounted here: {error}"
         gone = {"demo-traffic"}
-        fast = bring_up("live-delivery", FAST, gone, demo=True)
-        fast_run = pool.submit(play_fast, fast, disk)
-        beat = bring_up("live-delivery-beat", FAST, EXPORTERS)
+        fast = bring_up("live-delivery", FAST, gone, demo=True, instanceNames=NAMES)
+        fast_run = pool.submit(play_fast, fast, disks)
+        beat = bring_up("live-delivery-beat", FAST, EXPORTERS, **TURKISH)
         beat_run = pool.submit(play_beat, beat)
         return Runs(fast_run, real_run, beat_run, no_disk)
 
@@ -128,7 +143,7 @@ def play_real(found: Subject) -> Run:
     return replace(_run(found, act), watchdog_valid_seconds=(ends - updated).total_seconds())
 
 
-def play_fast(found: Subject, disk: SmallDisk | None) -> Run:
+def play_fast(found: Subject, disks: Sequence[SmallDisk]) -> Run:
     """Make the independent faults first, then those that all others would follow from."""
     made = faults.Requests(found.stack)
     gather_less(found)
@@ -138,7 +153,7 @@ def play_fast(found: Subject, disk: SmallDisk | None) -> Run:
     made.wait_until_ready()
     made.good(GOOD)
     time.sleep(2 * FAST.scrape)
-    full = [(disk.full, _expected("full disk"))] if disk else []
+    full = [(faults.full_disks(disks), _expected("full disk"))] if disks else []
     first = found.play(
         [
             (
@@ -151,6 +166,7 @@ def play_fast(found: Subject, disk: SmallDisk | None) -> Run:
             *full,
         ],
     )
+    rows = found.listed("DiskSpaceLow")
     failing = faults.failing_and_slow(50 * BAD, MORE_BAD, LATENCY_SECONDS)
     second = found.play(
         [
@@ -164,11 +180,11 @@ def play_fast(found: Subject, disk: SmallDisk | None) -> Run:
     )
     # A duplicate would be sent at the group's next flush.
     time.sleep(FAST.group)
-    return _run(found, first, second)
+    return replace(_run(found, first, second), full=rows)
 
 
 def play_beat(found: Subject) -> Run:
-    """Kill Prometheus and start it again."""
+    """Kill Prometheus and start it again; meanwhile one of two backends is not there."""
     _forget_in_seconds(found)
     prometheus = found.stack.container("prometheus")
     begun = time.time()
@@ -180,6 +196,10 @@ def play_beat(found: Subject) -> Run:
     started = time.time()
     found.sink.wait_until(
         lambda _: any(beat > started for beat in found.heartbeats()), BEAT_SECONDS
+    )
+    found.sink.wait_until(
+        lambda messages: bool(messages_of("BackendInstanceDown", messages)),
+        REAL_DELAY + BOUND_SECONDS,
     )
     return replace(_run(found), killed=killed, started=started)
 

@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ AT_ONCE = 16
 
 
 def killed(service: str) -> Fault:
-    """Its process ends without a word, and it is started again."""
+    """Kill the service's process and start it again."""
 
     @contextlib.contextmanager
     def fault(stack: Stack) -> Iterator[float]:
@@ -82,7 +82,7 @@ def connection(stack: Stack) -> psycopg.Connection:
 
 @dataclass(frozen=True)
 class Requests:
-    """The only ones that the backend gets, so that a share of them is what the test made it."""
+    """Send the backend's only requests, so that the test controls the share of errors."""
 
     stack: Stack
 
@@ -147,7 +147,7 @@ def failing_and_slow(good: int, bad: int, latency_seconds: float) -> Fault:
 
 
 def seen(fault: Fault, seconds: float) -> Fault:
-    """A fault that has been there for a while before the next one begins."""
+    """Fault that lasts for a while before the next one begins."""
 
     @contextlib.contextmanager
     def waited(stack: Stack) -> Iterator[float]:
@@ -160,7 +160,7 @@ def seen(fault: Fault, seconds: float) -> Fault:
 
 @dataclass(frozen=True)
 class SmallDisk:
-    """A file system of its own in a file, mounted where any user may look."""
+    """File system in a file, mounted where any user may read."""
 
     mount_point: Path
 
@@ -185,14 +185,25 @@ class SmallDisk:
             file.unlink(missing_ok=True)
 
 
+def full_disks(disks: Sequence[SmallDisk]) -> Fault:
+    """All of them full at once."""
+
+    @contextlib.contextmanager
+    def fault(stack: Stack) -> Iterator[float]:
+        with contextlib.ExitStack() as filled:
+            yield max([filled.enter_context(disk.full(stack)) for disk in disks])
+
+    return fault
+
+
 class NoDiskError(Exception):
-    """This machine lets nobody mount a small disk; the message says why."""
+    """Raised when this machine allows no mount of a small disk; the message says why."""
 
 
 @contextlib.contextmanager
 def small_disk() -> Iterator[SmallDisk]:
-    """To be there before node_exporter, which sees the mounts of its start alone where / is not
-    shared. Raises NoDiskError.
+    """Mount a small disk; needed before node_exporter starts, which sees no later mounts if / is
+    not shared. Raises NoDiskError.
     """
     # Below /var/lib/docker or /run it would be left out, and pytest's own folder is private.
     with tempfile.TemporaryDirectory(prefix="vitalstream-disk-", dir="/var/tmp") as folder:

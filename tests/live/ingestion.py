@@ -1,4 +1,4 @@
-"""What Prometheus has of a stack's services, before and after a bad day."""
+"""Samples of a stack's services in Prometheus, before and after a fault."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ JOBS = {
 
 
 def gap(stack: Stack, expr: str, since: float) -> float:
-    """The longest time without a sample of `expr` since `since`, in seconds."""
+    """Return the longest time without a sample of `expr` since `since`, in seconds."""
     window = {"start": since, "end": time.time(), "step": "1s"}
     # A look-back of the one second that a step is: what is drawn was really there.
     found = stack.ask("query_range", query=f"count_over_time({expr}[1s])", **window)["result"]
@@ -32,13 +32,13 @@ def gap(stack: Stack, expr: str, since: float) -> float:
 
 
 def scraped_until(stack: Stack, moment: float) -> dict[str, str]:
-    """The samples of each target until two scrapes before `moment`: none of them under way."""
+    """Return the samples of each target until two scrapes before `moment`, all complete."""
     past = f"count_over_time(up[1h] @ {moment - 2 * SCRAPE_SECONDS:.3f})"
     return {str(found["metric"]): found["value"][1] for found in stack.query(past)}
 
 
 def answering(stack: Stack, service: str, since: float = 0) -> Callable[[], bool]:
-    """Whether a scrape of the service has succeeded since a moment."""
+    """Return a function that checks for a successful scrape of the service since a moment."""
     scraped = f'timestamp(up{{job="{JOBS[service]}"}} == 1) > {since:.3f}'
 
     def ask() -> bool:

@@ -1,4 +1,4 @@
-"""A name server that knows no name, and says so at once.
+"""DNS server that answers every query at once with "no such name".
 
 Without one Docker's own waits, and what asks for a name that is not there waits longer than a
 scrape may take.
@@ -46,7 +46,7 @@ def _answer(server: socket.socket) -> None:
 
 
 def _end_of_question(message: bytes) -> int:
-    """Of the first: a name in labels that have their length before them, its type and class."""
+    """Return the end of the first question: length-prefixed labels, type and class."""
     at = HEADER_BYTES
     while at < len(message) and message[at]:
         at += 1 + message[at]

@@ -28,11 +28,11 @@ cat <&3 & wait $!
 
 
 class NoEngineError(Exception):
-    """This machine lets nobody start another Docker Engine; the message says why."""
+    """Raised when this machine allows no second Docker Engine; the message says why."""
 
 
 def run(*command: str, timeout: float = 60, stdin: object = subprocess.DEVNULL) -> str:
-    """What a command says. Raises NoEngineError with what it complains of."""
+    """Return a command's output. Raises NoEngineError with its error output."""
     try:
         done = subprocess.run(
             command,
@@ -58,7 +58,7 @@ def entering(there: subprocess.Popen[str]) -> list[str]:
 
 
 def first_process(there: subprocess.Popen[str]) -> int:
-    """The namespaces' first process, by its id here: `unshare`'s only child."""
+    """Return the id of the namespaces' first process: `unshare`'s only child."""
     children = Path(f"/proc/{there.pid}/task/{there.pid}/children").read_text().split()
     return int(children[0])
 

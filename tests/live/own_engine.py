@@ -63,7 +63,7 @@ mount --bind {data}/resolv.conf "$names"
 
 
 def obstacle() -> str | None:
-    """Why there can be no engine of the test's own here, where there can be none."""
+    """Return why no second engine can run here, or None."""
     if platform.system() != "Linux":
         return f"a Docker Engine of the test's own needs Linux, this is {platform.system()}"
     if os.geteuid() != 0:
@@ -140,7 +140,7 @@ class Network:
             inside(self.switch, "ip", "link", "delete", f"{name}o")
 
     def plug(self, name: str, there: subprocess.Popen[str] | None, address: str) -> None:
-        """A cable from the switch to a machine, or to this one."""
+        """Connect the switch to a machine, or to this one."""
         # An interface's name has 15 characters at most.
         inner, outer = f"{name}i", f"{name}o"
         # The same after a boot, as a machine's is: the others remember it for half a minute.
@@ -161,7 +161,7 @@ class Network:
 
 @dataclass
 class Machine:
-    """One machine with a Docker Engine. `address` is where the others, and this machine, reach what
+    """Machine with a Docker Engine. `address` is where the others, and this machine, reach what
     its containers publish there; `url` is its engine's, for `vitalstream:dockerHost`.
     """
 
@@ -181,7 +181,7 @@ class Machine:
 
     @property
     def log(self) -> Path:
-        """What dockerd and containerd said, of all starts."""
+        """Log of dockerd and containerd, of all starts."""
         return self.folder / "dockerd.log"
 
     @property
@@ -198,11 +198,11 @@ class Machine:
         return f"vitalstream-{self.folder.parent.name}-{self.folder.name}"
 
     def client(self) -> docker.DockerClient:
-        """A client of its own for each caller, who closes it."""
+        """Return a new client, which the caller closes."""
         return docker.DockerClient(base_url=self.url, timeout=120)
 
     def run(self, *command: str, timeout: float = 60) -> str:
-        """What a command of this machine says, run in that one. Raises CalledProcessError."""
+        """Run a command of this machine inside that one. Raises CalledProcessError."""
         assert self.namespace, "the machine is off"
         return inside(self.namespace, *command, timeout=timeout)
 
@@ -231,7 +231,7 @@ class Machine:
         self.start_engine()
 
     def start_engine(self, *options: str) -> None:
-        """With more options of dockerd, such as `--live-restore`."""
+        """Start the engine with more options of dockerd, such as `--live-restore`."""
         assert self.namespace
         command = ["dockerd", f"--host={self.url}", f"--data-root={self.folder}/data/engine"]
         command += ["--exec-root=/run/engine", "--pidfile=/run/engine.pid"]
@@ -247,7 +247,7 @@ class Machine:
         assert eventually(self._answers, START_SECONDS), self.last_words()
 
     def stop_engine(self) -> None:
-        """As `systemctl stop docker` does: containers get SIGTERM and their time."""
+        """Stop the engine as `systemctl stop docker` does: containers get SIGTERM first."""
         assert self.daemon
         self.run("sh", "-c", "kill -TERM $(cat /run/engine.pid)")
         self.daemon.wait(STOP_SECONDS)
@@ -262,11 +262,11 @@ class Machine:
         self.run("rm", "-f", "/run/engine.pid")
 
     def sync(self) -> None:
-        """Has all that was written be on the disk."""
+        """Flush all writes to the disk."""
         self.run("sync", "--file-system", f"{self.folder}/data")
 
     def power_cut(self) -> None:
-        """Everything stops at once, and what was not yet written to the disk is lost."""
+        """Stop everything at once; writes that are not on the disk are lost."""
         assert self.namespace
         data = os.open(f"/proc/{first_process(self.namespace)}/root{self.folder}/data", os.O_RDONLY)
         try:

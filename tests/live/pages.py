@@ -56,7 +56,7 @@ _SEEN = f"""panels => panels.map(panel => {{
 
 @dataclass(frozen=True)
 class SeenPanel:
-    """A panel as it is on the page; the box in CSS pixels from the window's corner."""
+    """Panel on the page; the box is in CSS pixels from the window's corner."""
 
     text: str
     error: bool
@@ -69,7 +69,7 @@ class SeenPanel:
 
     @property
     def lines(self) -> list[str]:
-        """The panel's text; the first line is its title."""
+        """Return the panel's text; the first line is its title."""
         return [line.strip() for line in self.text.splitlines() if line.strip()]
 
 
@@ -102,7 +102,7 @@ class Grafana:
 
 
 def loaded(page: Page) -> list[SeenPanel]:
-    """The panels in the window, once there are some and none is loading any more."""
+    """Return the panels in the window when all of them are loaded."""
 
     def shown() -> None:
         try:
@@ -124,7 +124,7 @@ def loaded(page: Page) -> list[SeenPanel]:
 
 
 def patiently(act: Callable[[], object]) -> None:
-    """Does it again where the browser fails; the last failure is the test's."""
+    """Retry an action while the browser fails; the last failure is raised."""
     for _ in range(ATTEMPTS - 1):
         with contextlib.suppress(Error):
             act()
@@ -139,7 +139,7 @@ def seen(page: Page) -> list[SeenPanel]:
 def until(
     page: Page, is_right: Callable[[list[SeenPanel]], bool], seconds: float = SETTLING_SECONDS
 ) -> list[SeenPanel]:
-    """The panels once they are right, or as they are after so many seconds; reloads the page."""
+    """Reload the page until the panels are as expected or the time is over; return them."""
 
     def ask() -> list[SeenPanel]:
         found = loaded(page)
@@ -161,7 +161,7 @@ def query_of(url: str) -> dict[str, list[str]]:
 
 
 def uid_of(url: str) -> str:
-    """The uid of the dashboard that an address leads to."""
+    """Return the uid of the dashboard at an address."""
     parts = urlsplit(url).path.split("/")
     return parts[parts.index("d") + 1]
 
@@ -186,7 +186,7 @@ def chromium() -> Iterator[Browser]:
 
 
 def log_in(browser: Browser, url: str) -> Any:
-    """The session of who has logged in on the page for it."""
+    """Log in on the page and return the session."""
     context: BrowserContext = browser.new_context()
     page = context.new_page()
     page.set_default_timeout(LOADING_SECONDS * 1000)

@@ -1,4 +1,4 @@
-"""A stack on real containers, and what the tests ask of it."""
+"""Stack on real containers, with queries for the tests."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def say(line: str) -> None:
 
 
 def eventually(ask: Callable[[], Found], seconds: float, pause: float = 0.5) -> Found:
-    """The first answer that is something, or the last one after `seconds`."""
+    """Return the first truthy answer, or the last one after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (found := ask()) and time.monotonic() < deadline:
         time.sleep(pause)
@@ -58,7 +58,7 @@ def eventually(ask: Callable[[], Found], seconds: float, pause: float = 0.5) -> 
 
 
 def not_of_this_machine(client: docker.DockerClient) -> str | None:
-    """Why this machine cannot see what the Docker Engine's containers see, where it cannot."""
+    """Return why the Docker Engine does not run on this machine, or None."""
     info = client.info()
     there = (info["Name"], info["KernelVersion"])
     here = (socket.gethostname(), platform.release())
@@ -79,7 +79,7 @@ def images(client: docker.DockerClient) -> dict[str, str]:
 
 
 def config(images: dict[str, str], **values: Any) -> program.StackConfig:
-    """A fast stack on ports of its own, with a secret wherever the program takes one."""
+    """Configure a stack with short intervals, free ports and every secret set."""
     values = {
         "demo": False,
         "scrapeInterval": f"{SCRAPE_SECONDS}s",
@@ -97,7 +97,7 @@ def config(images: dict[str, str], **values: Any) -> program.StackConfig:
 
 @contextlib.contextmanager
 def alone(stack: str, client: docker.DockerClient) -> Iterator[None]:
-    """Nothing of the stack is there before and nothing after; another run's turn comes then."""
+    """Remove the stack before and after the block, and hold its lock between runs."""
     with turn(stack):
         local_deploy.down(client, stack, volumes=True)
         try:
@@ -112,7 +112,7 @@ def alone(stack: str, client: docker.DockerClient) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack that is up."""
+    """Running stack."""
 
     name: str
     client: docker.DockerClient
@@ -128,7 +128,7 @@ class Stack:
         )
 
     def address(self, service: str) -> str:
-        """A container's own address, which this machine reaches also in an internal network."""
+        """Return a container's IP address, reachable also in an internal network."""
         networks = self.container(service).attrs["NetworkSettings"]["Networks"]
         return str(next(iter(networks.values()))["IPAddress"])
 
@@ -136,7 +136,7 @@ class Stack:
         return str(self.container(service).attrs["State"]["StartedAt"])
 
     def get(self, service: str, path: str, **params: Any) -> Any:
-        """A service's JSON answer."""
+        """Return a service's JSON answer."""
         url = self.result.urls[service] + path
         with self.session() as session:
             answer = session.get(url, params=params, timeout=TIMEOUT_SECONDS)
@@ -144,7 +144,7 @@ class Stack:
         return answer.json()
 
     def session(self) -> requests.Session:
-        """As the stack's settings say: for Prometheus and Alertmanager."""
+        """Return a session with the stack's CA and login, for Prometheus and Alertmanager."""
         return connections.session(self.settings)
 
     @functools.cached_property
@@ -152,22 +152,22 @@ class Stack:
         return self.config.settings(self.name)
 
     def ask(self, path: str, **params: Any) -> Any:
-        """The data of an answer of Prometheus' API."""
+        """Return the data of an answer of Prometheus' API."""
         return self.get("prometheus", f"/api/v1/{path}", **params)["data"]
 
     def query(self, expr: str) -> list[dict[str, Any]]:
-        """The series of an instant query."""
+        """Return the series of an instant query."""
         found: list[dict[str, Any]] = self.ask("query", query=expr)["result"]
         return found
 
     def value(self, expr: str) -> float | None:
-        """The one value of an instant query, or None where there is no series."""
+        """Return the only value of an instant query, or None without a series."""
         found = self.query(expr)
         assert len(found) <= 1, f"{expr} has {len(found)} series"
         return float(found[0]["value"][1]) if found else None
 
     def numbers(self, expr: str, *, instant: bool, seconds: int = 120) -> list[float]:
-        """What a panel would draw: every value that is a number."""
+        """Return all numeric values of a query, as a panel draws them."""
         now = time.time()
         if instant:
             pairs = [series["value"] for series in self.query(expr)]
@@ -178,12 +178,12 @@ class Stack:
         return [number for _, text in pairs if not math.isnan(number := float(text))]
 
     def rules(self) -> dict[str, dict[str, Any]]:
-        """Every rule that Prometheus has loaded, by its name."""
+        """Return every rule that Prometheus has loaded, by name."""
         groups = self.ask("rules")["groups"]
         return {rule["name"]: rule for group in groups for rule in group["rules"]}
 
     def config_files(self, service: str) -> dict[str, Any]:
-        """The inputs of a service's `ConfigFiles`, as its provider gets them."""
+        """Return the inputs of a service's `ConfigFiles`, as its provider gets them."""
         inputs = next(
             found.inputs
             for found in self.result.registrations
@@ -213,7 +213,7 @@ def silence(stack: Stack, alert: str, comment: str) -> str:
 
 @contextlib.contextmanager
 def edited(olds: dict[str, Any], files: dict[str, str]) -> Iterator[dict[str, Any]]:
-    """The files of a `ConfigFiles` replaced by others, as by an `up`, and put back at the end."""
+    """Replace the files of a `ConfigFiles` as an `up` would; restore them after the block."""
     provider, news = ConfigFilesProvider(), {**olds, "files": files}
     id_ = f"{olds['volume']}:{olds['target']}"
     provider.update(id_, olds, news)

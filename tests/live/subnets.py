@@ -17,7 +17,7 @@ RANGE = "10.214"
 
 @contextlib.contextmanager
 def subnet() -> Iterator[int]:
-    """The third number of a network that nobody has, neither here nor in another run."""
+    """Return the third number of a free network, reserved across test runs."""
     taken = run("ip", "-oneline", "address")
     for third in secrets.SystemRandom().sample(range(1, 255), 254):
         lock = Path(tempfile.gettempdir()) / f"vitalstream-{RANGE}.{third}.lock"

@@ -30,7 +30,7 @@ PROGRESS = backup.Progress(Console())
 @pytest.fixture(scope="module")
 def stack(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterator[Stack]:
     """Start a stack with Grafana, if its image is available, and with samples of the day before."""
-    config = stacks.config(images, keepAllMetrics=True)
+    config = stacks.config(images)
     with stacks.alone(NAME, docker_client):
         backups.add_history(docker_client, images.get("prometheus"), NAME)
         result = local_deploy.up(NAME, config, stacks.say)

@@ -85,7 +85,7 @@ COMPLETED = {
 
 @pytest.fixture(scope="module")
 def stack(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterator[Stack]:
-    config = stacks.config(images, keepAllMetrics=True)
+    config = stacks.config(images)
     with stacks.alone(NAME, docker_client):
         alone = OTHERS | {"redis-exporter"}
         result = local_deploy.up(NAME, config, stacks.say, leave_out=alone)

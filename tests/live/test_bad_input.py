@@ -1,5 +1,5 @@
-"""Everything wrong that the unit tests know, given to the commands that people use: status 1, words
-of its own, and a Docker Engine on which nothing at all has happened.
+"""Invalid input of the unit tests, passed to the commands: exit status 1, a readable message, and
+no change on the Docker Engine.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ CASES = list(cases())
 
 @pytest.fixture(scope="module")
 def machine(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterator[Machine]:
-    """With as much of a stack `prod` as a restore looks for before it looks at the archive."""
+    """Create what a restore checks of a stack `prod` before it reads the archive."""
     image = images.get("alertmanager") or IMAGES["alertmanager"].reference
     with own_engine.network() as network:
         made = network.machine([image])
@@ -134,7 +134,7 @@ def client(machine: Machine) -> Iterator[docker.DockerClient]:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """In the project, which settings name files of, and where git ignores it."""
+    """Create a git-ignored folder in the project for files that settings name."""
     (PROJECT_DIR / "build").mkdir(exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix="live-bad-", dir=PROJECT_DIR / "build"))
     yield made
@@ -165,7 +165,7 @@ def happened(client: docker.DockerClient, since: float) -> list[str]:
 
 
 def ended(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
-    """The status of `python -m ops ...` and what it says."""
+    """Return exit status and output of `python -m ops ...`."""
     before, sys.argv = sys.argv, ["ops", *arguments]
     try:
         command_line.run()

@@ -1,4 +1,4 @@
-"""A target that sends garbage, 100 MB, a million series or the wrong time breaks only itself."""
+"""Targets that send garbage, 100 MB, a million series or wrong times affect only themselves."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ def stack(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterato
 
 
 def targets(stack: Stack) -> dict[str, dict[str, str]]:
-    """The backend's targets as Prometheus sees them now."""
+    """Return Prometheus' current targets of the backend."""
     found = stack.ask("targets", state="active", scrapePool="backend")["activeTargets"]
     return {target["labels"]["instance"].partition(":")[0]: target for target in found}
 
 
 @pytest.fixture(scope="module")
 def seen(stack: Stack) -> dict[str, dict[str, str]]:
-    """The backend's targets, once each has been asked."""
+    """Return the backend's targets after each was scraped."""
 
     def asked() -> bool:
         found = targets(stack)

@@ -18,7 +18,9 @@ from tests.live.delivery import (
     BACKEND,
     BOUND_SECONDS,
     CRITICAL,
+    DATABASE,
     MAIL,
+    WARNINGS,
     Outcome,
     is_resolved,
     messages_of,
@@ -106,6 +108,45 @@ def test_resolution_is_sent_in_time(outcome: Outcome) -> None:
 def test_message_names_the_failed_part(fault: str, words: str, fast: Run) -> None:
     (message,) = fast.by_fault()[fault].sent(CRITICAL)
     assert words in message.text
+
+
+@pytest.mark.parametrize("channel", [CRITICAL, DATABASE])
+def test_message_names_the_database_and_not_its_exporter(channel: str, fast: Run) -> None:
+    (message,) = fast.by_fault()["PostgreSQL killed"].sent(channel)
+    assert message.text.startswith("*PostgreSQL Ward database is unreachable*\n")
+    assert "\nWhere: Ward database\n" in message.text
+    assert "var-postgres_instance=postgres-exporter%3A9187" in message.text
+
+
+def test_two_full_disks_are_two_lines_with_their_mount_points(runs: Runs, fast: Run) -> None:
+    if runs.no_disk:
+        pytest.skip(runs.no_disk)
+    (message,) = fast.by_fault()["full disk"].sent(WARNINGS)
+    assert message.title == "[WARNING] DiskSpaceLow (2) - live-delivery"
+    places = re.findall(r"^Where: Ward host, (/\S+/mounted)$", message.text, re.MULTILINE)
+    assert len(set(places)) == 2
+    assert len(fast.full) == 2
+    for place, row in zip(sorted(places), fast.full, strict=True):
+        assert row.startswith(place)
+        assert row.endswith("node-exporter:9100")
+
+
+def test_message_in_turkish_counts_the_backends_and_names_the_one(beat: Run) -> None:
+    sent = [one for one in messages_of("BackendInstanceDown", beat.messages) if one.to == BACKEND]
+    assert sent[0].title == "[UYARI] BackendInstanceDown - live-delivery-beat"
+    lines = _as_written(sent[0].text).splitlines()
+    assert [re.sub(r"\(\d\d:\d\d:\d\d", "(TIME", line) for line in lines[:5]] == [
+        "*Backend'e ulaşılamıyor: 3. servis sunucusu; diğerleri yanıt veriyor "
+        "(2 backend'den 1 tanesi)*",
+        "Prometheus, backend'den (3. servis sunucusu) ölçüm alamıyor (up = 0). backend job'unun en "
+        "az bir başka instance'ı yanıt veriyor ve trafiğini üstleniyor.",
+        "İlk adım: API panosundan diğer instance'ların yükü hatasız taşıdığını kontrol edin.",
+        "Yer: 3. servis sunucusu",
+        "Başlangıç: STAMP (TIME Europe/Istanbul)",
+    ]
+    assert lines[5].count("|Runbook>") == lines[5].count("|Pano>") == lines[5].count("|Sorgu>") == 1
+    assert lines[6].endswith("|Sessize al>")
+    assert "var-backend_instance=backend%3A8000" in lines[5]
 
 
 @pytest.mark.parametrize("alert", ["HighErrorRate", "HighResponseTime"])

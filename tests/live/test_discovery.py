@@ -88,21 +88,20 @@ def stack(
             backendTargets=[],
             backendDns=[{"name": NAME, "port": 8000, "refreshInterval": "1s"}],
             backendTargetFiles=[os.path.relpath(targets, PROJECT_DIR)],
-            keepMetrics=[RELOADED],
         )
         result = local_deploy.up(STACK, config, say, leave_out=LEFT_OUT)
         yield Stack(STACK, docker_client, config, result)
 
 
 def _listed(stack: Stack, *targets: str) -> contextlib.AbstractContextManager[dict[str, Any]]:
-    """The file with these targets, delivered as by an `up`."""
+    """Deliver the file with these targets as an `up` does."""
     files = stack.config_files("prometheus")
     groups = json.dumps([{"targets": list(targets)}] if targets else [])
     return edited(files, {**files["files"], FILE: groups})
 
 
 def _up(stack: Stack) -> dict[str, float]:
-    """The backends that Prometheus has now, by instance."""
+    """Return Prometheus' current backends, by instance."""
     return {
         series["metric"]["instance"]: float(series["value"][1]) for series in stack.query(FILLED)
     }

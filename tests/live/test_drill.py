@@ -1,4 +1,4 @@
-"""The drill through a real Alertmanager, to webhooks of which some do not work."""
+"""Drill through a real Alertmanager, to webhooks of which some fail."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ANSWERS = {"/warnings": 404, "/database": 500}
 
 @dataclass
 class Webhooks:
-    """A server that Slack's place is taken by, a path a receiver."""
+    """Fake Slack server with a path for each receiver."""
 
     port: int
     heard: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
@@ -51,7 +51,7 @@ def webhooks() -> Iterator[Webhooks]:
             self.wfile.write(b"ok")
 
         def log_message(self, *_: Any) -> None:
-            """Nothing: what was heard is kept."""
+            """Print nothing; received messages are stored."""
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         found = Webhooks(server.server_address[1])
@@ -72,7 +72,7 @@ def settings() -> Settings:
 
 
 def configuration(settings: Settings, webhooks: Webhooks) -> str:
-    """The stack's own, but for where it sends to, and how long it waits."""
+    """Return the stack's configuration with other destinations and shorter waits."""
     config = yaml.safe_load(routing.render_config(settings))
     base = f"http://127.0.0.1:{webhooks.port}"
     del config["global"]["slack_api_url_file"]
@@ -101,7 +101,7 @@ def url(
 
 @dataclass(frozen=True)
 class Held:
-    """What a drill came to, and what it printed."""
+    """Result and output of a drill."""
 
     passed: bool
     lines: dict[str, str]
@@ -110,7 +110,7 @@ class Held:
 
 @pytest.fixture(scope="module")
 def held(url: str, settings: Settings) -> Held:
-    """A drill while a real alert fires that holds back those of the backend."""
+    """Run a drill while a real alert fires that inhibits those of the backend."""
     down = {"alertname": "BackendDown", "severity": "critical", "service": "backend"}
     real = [{"labels": {**down, "stack": STACK, "instance": "backend:8000"}}]
     requests.post(f"{url}/api/v2/alerts", json=real, timeout=10).raise_for_status()
@@ -123,7 +123,7 @@ def held(url: str, settings: Settings) -> Held:
 
 
 def drilled(webhooks: Webhooks, path: str) -> list[str]:
-    """The titles of the drill's messages to a receiver of Slack."""
+    """Return the titles of the drill's messages to a Slack receiver."""
     titles = [message["attachments"][0]["title"] for message in webhooks.heard[path]]
     return [title for title in titles if "Drill" in title]
 

@@ -42,12 +42,12 @@ class Powered:
 @pytest.fixture(scope="module")
 def powered(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterator[Powered]:
     with own_engine.network() as network:
-        config = stacks.config(images, keepMetrics=[CORRUPTIONS])
+        config = stacks.config(images)
         tags = {config.settings(STACK).image(service) for service in JOBS}
         there = {tag for image in docker_client.images.list() for tag in image.tags}
         machine = network.machine(sorted(tags & there))
         reached = {"dockerHost": machine.url, "bindAddress": machine.address}
-        config = stacks.config(images, keepMetrics=[CORRUPTIONS], **reached)
+        config = stacks.config(images, **reached)
         result = local_deploy.up(STACK, config, stacks.say)
         client = machine.client()
         try:

@@ -53,8 +53,7 @@ def stack(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterato
             volumes={DATA_VOLUME: {"bind": "/data"}},
         )
         try:
-            looked_at = ["prometheus_tsdb_wal_corruptions_total"]
-            config = stacks.config(images, keepMetrics=looked_at)
+            config = stacks.config(images)
             result = local_deploy.up(STACK, config, stacks.say)
             found = Stack(STACK, docker_client, config, result)
             assert eventually(lambda: found.query(BEATING), 60)
@@ -178,7 +177,7 @@ def refusing(stack: Stack, rules: str) -> Iterator[RefusingProxy]:
             self.end_headers()
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Nothing: pytest would show it."""
+            """Print nothing: pytest would show it."""
 
     networks = stack.container("prometheus").attrs["NetworkSettings"]["Networks"].values()
     gateway = next(network["Gateway"] for network in networks if network["Gateway"])
@@ -255,7 +254,7 @@ def test_prometheus_after_full_disk_stores_samples_after_restart(
 def cut_the_last_record(keeper: Container) -> None:
     """Truncate the last record by one byte.
 
-    An incomplete page of the log ends in zeros, and reading them is no error: a file truncated
+    An incomplete page of the log ends in zeros, and reading them is not an error: a file truncated
     inside them would not be repaired.
     """
 

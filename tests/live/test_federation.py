@@ -1,4 +1,4 @@
-"""A global stack and the one that it federates, over TLS and with a password."""
+"""Global stack and the source that it federates, over TLS with a password."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _config(images: dict[str, str], source: Stack) -> program.StackConfig:
 
 
 def _series(stack: Stack, expr: str) -> dict[Labels, list[str]]:
-    """The samples of each series, as Prometheus writes them: the last one, or those of a range."""
+    """Return the samples of each series, unparsed: the last one, or those of a range."""
     return {
         frozenset(found["metric"].items()): [
             value for _, value in found.get("values", [found.get("value")])
@@ -93,7 +93,7 @@ def _series(stack: Stack, expr: str) -> dict[Labels, list[str]]:
 
 
 def _expected(source: Stack) -> set[Labels]:
-    """The source's recorded series, as they ought to arrive.
+    """Return the source's recorded series in the form expected at the global stack.
 
     What has no label `job` or `instance` has that of the scrape, and none.
     """
@@ -105,7 +105,7 @@ def _expected(source: Stack) -> set[Labels]:
 
 @pytest.fixture(scope="module")
 def begun(source: Stack, everywhere: Stack) -> Stack:
-    """The global one, once everything of the source's has arrived."""
+    """Global stack, after all series of the source have arrived."""
 
     def complete() -> bool:
         expected, found = _expected(source), set(_series(everywhere, COPIED))
@@ -140,7 +140,7 @@ def test_only_recorded_names_arrive(begun: Stack) -> None:
 
 
 def test_the_numbers_are_the_sources(begun: Stack, source: Stack) -> None:
-    """Each sample of the copy is one that the source had at that time or a little before."""
+    """Check that each copied sample existed in the source at that time or shortly before."""
     moment = time.time()
     copied = {
         labels: values for labels, values in _at(begun, f"{COPIED}[10s]", moment).items() if values

@@ -53,7 +53,7 @@ def pair(docker_client: docker.DockerClient) -> Iterator[Pair]:
 
 
 def postgresql(client: docker.DockerClient, image: str) -> None:
-    """A database of Grafana's, as a user would have one."""
+    """Start a PostgreSQL for Grafana, as a user would."""
     environment = {"POSTGRES_USER": "grafana", "POSTGRES_PASSWORD": PASSWORD}
     database = client.containers.run(
         image,
@@ -84,7 +84,7 @@ def up(client: docker.DockerClient, images: dict[str, str]) -> Pair:
 
 
 def answered_by(pair: Pair) -> dict[str, int]:
-    """How many requests each Grafana was given, as the balancer counts."""
+    """Return the balancer's request count for each Grafana."""
     text = requests.get(
         f"http://{pair.stack.address('grafana-lb')}:8405/metrics", timeout=TIMEOUT_SECONDS
     ).text
@@ -122,7 +122,7 @@ def test_prometheus_watches_both_and_the_balancer(pair: Pair) -> None:
 
 @pytest.mark.parametrize("name", GRAFANAS)
 def test_nobody_is_logged_out_or_refused_while_one_of_them_is_gone(pair: Pair, name: str) -> None:
-    """What is under way when a process dies is lost with it: one request, or none."""
+    """Accept the loss of at most one request: the one in progress when the process dies."""
     statuses: list[int] = []
     seconds: list[float] = []
     stop = threading.Event()

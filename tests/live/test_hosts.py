@@ -237,5 +237,5 @@ def test_unreachable_host_is_reported_and_the_other_host_not_changed(spread: Spr
         spread.machines[FAR].start_engine()
     assert reported.startswith(f"No Docker Engine answers on the host {FAR}, at unix://")
     assert f"vitalstream:hosts.{FAR}.docker" in reported
-    assert "docs/operations/hosts.md#a-host-that-is-gone" in reported
+    assert "docs/operations/hosts.md#remove-a-lost-host" in reported
     assert started() == before

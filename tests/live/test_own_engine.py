@@ -1,4 +1,4 @@
-"""The machines that other tests break: alone, connected, and gone in the end."""
+"""Test machines with their own engine: isolated, connected, and removed afterwards."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def one(lan: Network, image: str) -> Machine:
 
 @pytest.fixture(scope="module")
 def other(lan: Network, one: Machine) -> Machine:
-    """With the same disk, and so with the same container."""
+    """Create a machine with a copy of the disk, and so with the same container."""
     one.turn_off()
     made = lan.machine(disk_of=one)
     one.boot()
@@ -64,7 +64,7 @@ def other(lan: Network, one: Machine) -> Machine:
 
 
 def serve(machine: Machine, image: str) -> None:
-    """A container that says its host's name, and writes what its machine may lose."""
+    """Start a container that prints its host's name and writes data to the disk."""
     with contextlib.closing(machine.client()) as client:
         client.containers.run(
             image,

@@ -237,7 +237,7 @@ def test_alert_with_one_prometheus_down_is_sent_once(story: Story) -> None:
 
 
 def test_alert_during_alertmanager_partition_is_sent(story: Story) -> None:
-    """Each side of the partition may send it, so one or two messages are correct."""
+    """Accept one or two messages: each side of the partition may send it."""
     sent = Counter(message.to for message in story.sent_during_partition)
     assert set(sent) == {CRITICAL, MAIL}
     assert set(sent.values()) <= {1, 2}

@@ -29,7 +29,7 @@ LEFT_OUT = frozenset({"postgres-exporter", "redis-exporter", "node-exporter"})
 
 @pytest.fixture(scope="module")
 def heard(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterator[list[str]]:
-    """What Grafana asked of the network while it started and a page asked its data source."""
+    """Record Grafana's network traffic while it starts and a page queries its data source."""
     if "grafana" not in images:
         pytest.skip("no image of Grafana is here")
     if os.geteuid() != 0 or not shutil.which("nsenter"):

@@ -1,4 +1,4 @@
-"""What Prometheus sends to a receiver: all of it, also after an outage, and no secret anywhere."""
+"""Remote write to a receiver: every sample arrives, also after an outage; no secret leaks."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ Samples = dict[frozenset[tuple[str, str]], list[tuple[float, str]]]
 
 @dataclass(frozen=True)
 class Receiver:
-    """A Prometheus that others write to, over TLS and with a password."""
+    """Prometheus as remote write receiver, over TLS with a password."""
 
     container: Container
     url: str
@@ -65,7 +65,7 @@ class Receiver:
 
 @dataclass(frozen=True)
 class Sent:
-    """A stack that wrote to a receiver which was away for a while, up to the time `until`.
+    """Stack that wrote to a receiver with an outage, up to the time `until`.
 
     `lag` is the longest that the stack recorded meanwhile, in seconds.
     """
@@ -78,7 +78,7 @@ class Sent:
 
 @pytest.fixture(scope="module")
 def receiver(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterator[Receiver]:
-    """In a network of its own, which the stack is to join."""
+    """Start a receiver in a separate network, which the stack joins."""
     served = issued([HOST, "127.0.0.1"])
     image = images.get("prometheus", IMAGES["prometheus"].reference)
     labels = {"vitalstream.stack": RECEIVER}
@@ -116,7 +116,6 @@ def writing(
     config = stacks.config(
         images,
         applicationNetworks=[RECEIVER],
-        keepAllMetrics=True,
         remoteWrite=[
             {
                 "name": "archive",
@@ -180,7 +179,7 @@ def _archive(files: Mapping[str, str]) -> bytes:
 
 
 def samples(result: list[dict[str, Any]]) -> Samples:
-    """Every sample of the series, by their labels without the stack's own."""
+    """Return every sample of the series, by labels without the stack's own."""
     return {
         frozenset((key, text) for key, text in series["metric"].items() if key != "stack"): [
             (at, value) for at, value in series["values"]
@@ -190,7 +189,7 @@ def samples(result: list[dict[str, Any]]) -> Samples:
 
 
 def scraped(sent: Sent) -> Samples:
-    """What the sender has of what it is to send."""
+    """Return the sender's own samples of the series to send."""
     query = f'{{__name__=~".+", __name__!="{DROPPED}", job!="{JOB_LEFT_OUT}"}}[{WINDOW_SECONDS}s]'
     return samples(sent.stack.ask("query", query=query, time=sent.until)["result"])
 
@@ -277,7 +276,7 @@ def test_the_password_is_readable_by_prometheus_alone(sent: Sent) -> None:
 
 
 def test_another_password_is_used_at_once_and_reloads_nothing(sent: Sent) -> None:
-    """A wrong one, whose refusals are counted, and then the right one again."""
+    """Set a wrong password until refusals are counted, then the right one again."""
     stack, provider = sent.stack, ConfigFilesProvider()
     olds = stack.config_files("prometheus")
     path = "remote-write/archive/password"

@@ -45,7 +45,7 @@ class Run:
 
 
 class Page(ThreadingHTTPServer):
-    """A target with so many counters, a third of which rise between two scrapes."""
+    """Start a target with this many counters; a third of them rise between two scrapes."""
 
     def __init__(self, address: str, series: int) -> None:
         self.series, self.scrapes = series, 0

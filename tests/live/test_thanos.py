@@ -49,10 +49,10 @@ class View:
     store: ObjectStore
     querier: Querier
     ends: int
-    """When the history ends, in seconds since 1970."""
+    """End of the history, in seconds since 1970."""
 
     def history(self, what: str) -> list[dict[str, Any]]:
-        """What an expression of the history's whole range comes to, at its end."""
+        """Evaluate an expression over the history's whole range, at its end."""
         return self.querier.query(what.format(f"{HISTORY}[{DAYS + 1}d]"), time=self.ends)
 
 
@@ -65,7 +65,7 @@ def image(images: dict[str, str]) -> str:
 
 @pytest.fixture(scope="module")
 def view(docker_client: docker.DockerClient, images: dict[str, str], image: str) -> Iterator[View]:
-    """A pair, of which the first has a past of some days."""
+    """Stack with two Prometheus servers, of which the first has some days of history."""
     ends = int(time.time()) - 6 * 3600
     with (
         object_store.serving(address(docker_client)) as store,
@@ -270,7 +270,7 @@ def test_a_bucket_that_is_not_there_is_refused_and_nothing_touched(view: View) -
 def over_tls(
     docker_client: docker.DockerClient, images: dict[str, str], image: str
 ) -> Iterator[Querier]:
-    """One Prometheus, its blocks in a folder, and everything over TLS."""
+    """Stack with one Prometheus, blocks in a folder, and TLS everywhere."""
     names = [*served_names("127.0.0.1", ""), *PARTS]
     served = {"tls": True, "webPassword": "live-web-Password-6", **issued(names)}
     config = stacks.config(images, thanos={"directory": True}, **served)

@@ -1,4 +1,4 @@
-"""A stack that is served over TLS and asks for passwords: who gets in, and who does not."""
+"""Stack with TLS and passwords: which requests are accepted and which refused."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def tls(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterator[
 
 @pytest.fixture
 def url(tls: Stack) -> Callable[[str], str]:
-    """Where a service is asked for its metrics; the test is skipped where it is left out."""
+    """Return a function for a service's metrics URL; skips the test if the service is left out."""
 
     def of(service: str) -> str:
         if service not in tls.result.urls:
@@ -176,7 +176,7 @@ def test_no_container_shows_a_secret(tls: Stack) -> None:
 
 
 def test_no_process_shows_a_secret_while_it_is_asked_for_its_health(tls: Stack) -> None:
-    """By Docker's list of processes, over as many moments as a few health checks take."""
+    """Check Docker's process list repeatedly during several health checks."""
     seen: set[str] = set()
     for _ in range(40):
         for service in ("prometheus", "alertmanager"):
@@ -202,7 +202,7 @@ def renewed(tls: Stack, **changes: Any) -> program.StackConfig:
 
 
 def applied(tls: Stack, config: program.StackConfig) -> Stack:
-    """The files of another configuration put in place, as by an `up` that replaces nothing."""
+    """Deliver the files of another configuration, as by an `up` without replacement."""
     now = tuple(program.run(tls.name, config))
     after = Stack(tls.name, tls.client, config, local_deploy.Result(tls.result.urls, (), now))
     provider = ConfigFilesProvider()

@@ -1,4 +1,4 @@
-"""From older images to newer ones and back: the data stays, or comes back from a backup."""
+"""Upgrade from older images to newer ones and back: data is kept, or restored from a backup."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ EXPORTERS = frozenset(("postgres-exporter", "redis-exporter"))
 
 @dataclass(frozen=True)
 class Upgrade:
-    """What there was before it, at `moment`, and after; `older` and `newer` are the images."""
+    """Data before, at `moment`, and after an upgrade from `older` to `newer` images."""
 
     images: dict[str, str]
     older: dict[str, str]
@@ -63,8 +63,8 @@ def upgrade(
 
 
 def up(client: docker.DockerClient, images: dict[str, str], newer: dict[str, str]) -> Stack:
-    """The services that have a newer image, and what they need."""
-    config = stacks.config(images, keepAllMetrics=True)
+    """Services that have a newer image, and their dependencies."""
+    config = stacks.config(images)
     without = EXPORTERS if "grafana" in newer else EXPORTERS | {"grafana"}
     result = local_deploy.up(NAME, config, stacks.say, leave_out=without)
     return Stack(NAME, client, config, result)
@@ -114,7 +114,7 @@ def test_nothing_of_the_log_was_given_up(upgrade: Upgrade) -> None:
 
 @pytest.fixture(scope="module")
 def back(upgrade: Upgrade, tmp_path_factory: pytest.TempPathFactory) -> tuple[Stack, Path]:
-    """The older images again, and an archive of the newer ones."""
+    """Stack back on the older images, with an archive of the newer ones."""
     client = upgrade.stack.client
     newer = backup.backup(client, NAME, tmp_path_factory.mktemp("newer"), None, PROGRESS)
     return up(client, upgrade.images | upgrade.older, upgrade.newer), newer

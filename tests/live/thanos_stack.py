@@ -1,4 +1,4 @@
-"""What the tests of the global view put into a stack and ask of it."""
+"""Data and queries for the tests of Thanos."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ Found = dict[str, Any]
 
 @dataclass(frozen=True)
 class Querier:
-    """The global view, asked at the container's own address."""
+    """Querier, at the container's own address."""
 
     stack: Stack
 
     def ask(self, path: str, **params: Any) -> Found:
-        """The whole answer: `warnings` too. It has to be a success."""
+        """Return the whole successful answer, including `warnings`."""
         settings = self.stack.settings
         answer = requests.post(
             f"{settings.scheme}://{self.stack.address(QUERIER)}:{HTTP_PORT}/api/v1/{path}",
@@ -58,7 +58,7 @@ class Querier:
 
 
 def history(days: float, ends: int) -> bytes:
-    """A sample a minute for each patient, in OpenMetrics."""
+    """Write one sample a minute for each patient, in OpenMetrics."""
     begin = int(ends - days * 86400)
     lines = [
         f'{HISTORY}{{patient="{patient}"}} {60 + patient + (moment // 60) % 7} {moment}'
@@ -88,13 +88,13 @@ def add_blocks(client: docker.DockerClient, image: str | None, volume: str, text
 
 
 def metas(store: ObjectStore) -> dict[str, Found]:
-    """Each block's `meta.json` in the bucket, by the block's name."""
+    """Return each block's `meta.json` in the bucket, by block name."""
     names = [name for name in store.objects(BUCKET) if name.endswith("/meta.json")]
     return {name.partition("/")[0]: json.loads(store.read(BUCKET, name)) for name in names}
 
 
 def local_blocks(stack: Stack, service: str) -> set[str]:
-    """The finished blocks that a Prometheus has."""
+    """Return the finished blocks of a Prometheus."""
     command = ["sh", "-c", "cd /prometheus && ls -d ??????????????????????????"]
     _, output = stack.container(service).exec_run(command)
     assert isinstance(output, bytes)
@@ -134,7 +134,7 @@ def _networks(stack: Stack, service: str) -> list[str]:
 
 
 def gaps(series: Found) -> float:
-    """The longest time between two samples of a range, in seconds."""
+    """Return the longest time between two samples of a range, in seconds."""
     moments = [float(moment) for moment, _ in series["values"]]
     return max(b - a for a, b in itertools.pairwise(moments))
 

@@ -107,7 +107,7 @@ class Server:
         return int(self.get("/patients/1").text)
 
     def figures(self) -> dict[str, float]:
-        """What a scrape says, by name and labels as in the page."""
+        """Return the values of a scrape, by name and labels as on the page."""
         return {
             sample.name
             + "".join(f" {k}={v}" for k, v in sorted(sample.labels.items())): sample.value

@@ -147,7 +147,7 @@ def _python(code: str, *arguments: str, **env: str) -> str:
 
 @pytest.fixture(scope="module")
 def of_workers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
-    """What a scrape says after one worker had 3 requests and another 5."""
+    """Return a scrape after one worker had 3 requests and another 5."""
     folder = str(tmp_path_factory.mktemp("multiprocess"))
     for number in ("3", "5"):
         _python(WORKER, number, PROMETHEUS_MULTIPROC_DIR=folder)

@@ -1,4 +1,4 @@
-"""What one anomaly, one query, one cache look-up leave behind on `/metrics`."""
+"""Metrics of one anomaly, one query, one cache look-up on `/metrics`."""
 
 import time
 from collections.abc import Callable

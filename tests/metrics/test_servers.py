@@ -34,7 +34,7 @@ RECYCLING = {
 }
 # Hypercorn reports a close by the client as 1006, whatever its code.
 NORMAL_CLOSE = {"hypercorn": "1006"}
-# Granian tells an application that does not receive() nothing of a client that left.
+# Granian does not report a client that left to an application that does not call receive().
 STATUS_OF_LOST = {"granian": "200"}
 
 

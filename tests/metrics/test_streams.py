@@ -138,7 +138,7 @@ def test_stream_whose_client_leaves_is_a_499_and_no_failure(endpoint: str, media
 
 
 class UvicornCycle:
-    """What uvicorn's `receive` belongs to: it knows of a client that left."""
+    """Owner of uvicorn's `receive`, which knows whether a client left."""
 
     def __init__(self, disconnected: bool) -> None:
         self.disconnected = disconnected

@@ -49,12 +49,12 @@ def test_an_async_handler_stays_async(endpoint: str) -> None:
 
 def test_name_docstring_and_signature_are_kept(endpoint: str) -> None:
     async def handler(patient_id: int, *, limit: int = 20, item: Item | None = None) -> list[int]:
-        """What it does."""
+        """Return its items."""
         return []
 
     tracked = track_request_metrics(endpoint)(handler)
     assert inspect.signature(tracked) == inspect.signature(handler)
-    assert (tracked.__name__, tracked.__doc__) == ("handler", "What it does.")
+    assert (tracked.__name__, tracked.__doc__) == ("handler", "Return its items.")
 
 
 def test_fastapi_injects_dependencies_into_a_tracked_handler(endpoint: str) -> None:

@@ -22,7 +22,7 @@ def path() -> str:
 
 
 def figures() -> dict[str, float]:
-    """What the WebSocket metrics say."""
+    """Return the WebSocket metrics."""
     return {
         "active": value("websocket_connections_active") or 0,
         "received": value("websocket_messages_total", direction="received") or 0,

@@ -81,7 +81,7 @@ class Workers:
         return done.stdout
 
     def scrape(self) -> Figures:
-        """What a scrape says; the scraping process is a worker for its short life too."""
+        """Return a scrape; the scraping process counts as a worker while it runs."""
         return parse(self.run(SCRAPE))
 
 

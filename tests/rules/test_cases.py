@@ -22,7 +22,7 @@ STALE = "stale"
 
 @dataclass(frozen=True)
 class Series:
-    """A series as a test gives it: None is no sample."""
+    """Series of a test's input; None is a missing sample."""
 
     name: str
     labels: str

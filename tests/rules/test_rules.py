@@ -298,6 +298,27 @@ def test_an_alert_says_what_where_how_much_and_what_to_do(alert: str) -> None:
     assert annotations["dashboard_uid"] in DASHBOARDS
 
 
+def test_count_of_instances_in_a_summary_is_that_of_the_alert_itself() -> None:
+    """How many are down by the alert's own series, how many are worse by its own ALERTS."""
+    counted = {}
+    for alert, rule in ALERTS.items():
+        queries = re.findall(r"query `(.+?)`", rule["annotations"]["summary"])
+        if len(queries) > 1:
+            counted[alert] = queries[-1]
+    of_one = {name for name in ISSUED_ALERTS if ".Labels.instance" in _description(name)}
+    assert of_one <= set(counted)
+    for alert, query in counted.items():
+        series = ALERTS[alert]["expr"].split("==")[0].strip("( ").split()[0]
+        assert query in (
+            f"count({series} == 0)",
+            f'count(count by (instance) (ALERTS{{alertname="{alert}"}}))',
+        )
+
+
+def _description(alert: str) -> str:
+    return str(ALERTS[alert]["annotations"]["description"])
+
+
 @pytest.mark.parametrize("alert", ALERTS)
 def test_the_first_step_of_an_alert_is_one_short_sentence_and_on_its_runbook(alert: str) -> None:
     step = ALERTS[alert]["annotations"]["first_step"]

@@ -1,4 +1,4 @@
-"""The program run under Pulumi's mocks, and settings as the program reads them."""
+"""Fixtures that run the program under Pulumi's mocks and load settings as it does."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ SECRETS = {
     if name.endswith("_url")
     else f"canary-of-{name}-9f3b"
     for name, field in Settings.model_fields.items()
-    if field.annotation is SecretStr and name != "slack_token"
+    if field.annotation is SecretStr and name not in ("slack_token", "delivery_proxy")
 }
-"""A value for every secret setting but slackToken, beside which there is no webhook. It is found
-wherever it leaks to."""
+"""A value for every secret setting but slackToken, beside which there is no webhook, and
+deliveryProxy, with which Alertmanager's file is a secret. It is found wherever it leaks to."""
 SERVED = issued(served_names("127.0.0.1", ""))
 """A certificate for the services on the loopback, and its authority; its key is a secret."""
 SECRETS["tlsKey"] = SERVED.pop("tlsKey")
@@ -54,7 +54,7 @@ CHANGED: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class View:
-    """What the program registered, by short type (`Container`, `Volume`) and name."""
+    """Registered resources, by short type (`Container`, `Volume`) and name."""
 
     stack: str
     registrations: tuple[Registration, ...]
@@ -66,7 +66,7 @@ class View:
         return self.all(kind)[name]
 
     def inputs(self, kind: str) -> dict[str, dict[str, Any]]:
-        """The inputs by name, secrets unwrapped."""
+        """Return the inputs by name, secrets unwrapped."""
         return {name: program.unwrap(found.inputs) for name, found in self.all(kind).items()}
 
     def containers(self) -> dict[str, dict[str, Any]]:
@@ -90,7 +90,7 @@ def _text(value: Any) -> str:
 
 
 def stack_config(stack: str, overrides: dict[str, Any]) -> StackConfig:
-    """The committed configuration of a stack with its secrets, and with `overrides`."""
+    """Return a stack's committed configuration with its secrets and `overrides`."""
     committed = StackConfig.of_stack(stack)
     plain = {key.removeprefix("vitalstream:"): value for key, value in committed.values.items()}
     # Their certificate is for the hosts that they have now.
@@ -103,7 +103,7 @@ def stack_config(stack: str, overrides: dict[str, Any]) -> StackConfig:
 
 
 def trace(secret: str) -> str:
-    """What of a secret is found also where its line breaks are written in another way."""
+    """Return a part of a secret that is found however its line breaks are escaped."""
     lines = secret.strip().splitlines()
     return lines[len(lines) // 2]
 
@@ -164,14 +164,14 @@ def settings() -> Callable[..., Settings]:
     """Settings as the program reads them: required secrets set, the rest by default."""
 
     def parse(stack: str = "test", secret_keys: Iterable[str] = (), **overrides: Any) -> Settings:
-        return _parse(overrides, {*SECRETS, "slackToken", *secret_keys}, stack)
+        return _parse(overrides, {*SECRETS, "slackToken", "deliveryProxy", *secret_keys}, stack)
 
     return parse
 
 
 @pytest.fixture(scope="session")
 def refused() -> Callable[..., str]:
-    """What is said against wrong settings, where the required secrets are set."""
+    """Return a function that gives the error message of settings with the required secrets."""
 
     def parse(
         values: Mapping[str, Any], secret_keys: Iterable[str] = SECRETS, stack: str = "test"

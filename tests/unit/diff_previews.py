@@ -20,7 +20,7 @@ FILLED_IN = {"mustRun": True, "networkMode": "bridge", "removeVolumes": True, "s
 
 
 def document(comparison: Comparison, **more: Any) -> dict[str, Any]:
-    """What `pulumi preview --json --show-sames` prints of it."""
+    """Return the output of `pulumi preview --json --show-sames` for a comparison."""
     addresses = sorted({*comparison.before.resources, *comparison.after.resources})
     steps = [step(comparison, address) for address in addresses]
     counts = [found["op"] for found in steps]

@@ -37,7 +37,7 @@ Inputs = dict[str, Any]
 
 @cache
 def stack(name: str = "prod", overrides: str = "{}") -> Snapshot:
-    """A stack as the program registers it, with `overrides` of its settings as JSON."""
+    """Return a stack as the program registers it, with `overrides` of its settings as JSON."""
     recorder = Recorder(ROOT, name, b"of these tests")
     changed = json.loads(overrides)
     found = base.snapshot(
@@ -55,7 +55,7 @@ def with_settings(name: str = "prod", **overrides: Any) -> Snapshot:
 
 
 def with_settings_shown(name: str = "prod", **values: Any) -> Snapshot:
-    """A stack whose file has other values, which the program never saw."""
+    """Return a snapshot with other values in the stack file, without running the program."""
     found = stack(name)
     ours = {key: Setting(value, True) for key, value in values.items()}
     return replace(found, settings={**(found.settings or {}), **ours})
@@ -69,8 +69,8 @@ def report(before: Snapshot, after: Snapshot, name: str = "prod") -> Report:
     return compose.report(compared(before, after, name))
 
 
-def told(found: Report, *sections: Section) -> str:
-    """The report as text; with `sections`, those alone."""
+def printed(found: Report, *sections: Section) -> str:
+    """Return the report as text; with `sections`, only those."""
     if sections:
         found = replace(
             found,
@@ -83,7 +83,7 @@ def told(found: Report, *sections: Section) -> str:
 def edited(
     snapshot: Snapshot, kind: str, name: str, change: Callable[[Inputs], Any], **fields: Any
 ) -> Snapshot:
-    """With the inputs of one resource changed in place, and with other `fields` of it."""
+    """Return a snapshot with one resource's inputs and `fields` changed."""
     address = next(at for at in snapshot.resources if (at.type, at.name) == (kind, name))
     resource = snapshot.resources[address]
     inputs = copy.deepcopy(dict(resource.inputs))
@@ -112,7 +112,7 @@ def with_container(
 
 
 def with_file(snapshot: Snapshot, path: str, change: Callable[[str], str]) -> Snapshot:
-    """With the text of a file that Prometheus or Alertmanager reads changed."""
+    """Return a snapshot with a file of Prometheus or Alertmanager changed."""
     name, old = next((found.name, text_) for found, at, text_ in snapshot.files() if at == path)
 
     def put(inputs: Inputs) -> None:
@@ -153,7 +153,7 @@ def panel(dashboard: Mapping[str, Any], title: str) -> dict[str, Any]:
 
 
 def rule(content: Any, name: str) -> dict[str, Any]:
-    """A rule of a rule file, by its alert's or record's name."""
+    """Return a rule of a rule file by its alert or record name."""
     return next(
         one
         for group in content["groups"]
@@ -163,7 +163,7 @@ def rule(content: Any, name: str) -> dict[str, Any]:
 
 
 def rules_alone(text_: str, settings: Mapping[str, Setting] | None = None) -> Snapshot:
-    """A stack that is one rule file and what reads it."""
+    """Return a stack with one rule file and its reader."""
     files = Resource(
         Address((CONFIG_FILES,), "prometheus-config"),
         {

@@ -1,4 +1,4 @@
-"""An Alertmanager of little more than its API: what is posted is delivered, or not, at once."""
+"""Fake Alertmanager API that delivers posted alerts, or fails, at once."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class FakeAlertmanager:
     fresh: bool = False
 
     def matching(self, alert: Alert) -> str:
-        """The receiver of the first route whose one matcher the labels have."""
+        """Return the receiver of the first route whose matcher the labels match."""
         return next(
             route["receiver"]
             for route in self.config["route"]["routes"]
@@ -51,7 +51,7 @@ class FakeAlertmanager:
         )
 
     def firing(self) -> list[Alert]:
-        """What was posted last of each alert, if it still fires."""
+        """Return the last version of each alert that still fires."""
         last = {json.dumps(alert["labels"]): alert for post in self.posts for alert in post}
         now = datetime.now(UTC)
         return [alert for alert in last.values() if datetime.fromisoformat(alert["endsAt"]) > now]
@@ -122,7 +122,7 @@ class FakeAlertmanager:
 
 @contextmanager
 def serving(fake: FakeAlertmanager) -> Iterator[FakeAlertmanager]:
-    """The fake on a port of the loopback, with its address filled in."""
+    """Serve the fake on a loopback port, with its address set."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -150,7 +150,7 @@ def serving(fake: FakeAlertmanager) -> Iterator[FakeAlertmanager]:
             self.wfile.write(text.encode())
 
         def log_message(self, *_: Any) -> None:
-            """Nothing."""
+            """Print nothing."""
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class FakePool:
-    """A pool whose one connection answers by what a statement begins with."""
+    """Pool with one connection, whose answers depend on the start of a statement."""
 
     def __init__(self) -> None:
         self.closed = True
@@ -53,7 +53,7 @@ class FakePool:
 
 
 class FakeRedis:
-    """The few commands that the demo uses; nothing expires."""
+    """Redis with the commands that the demo uses, without expiry."""
 
     def __init__(self) -> None:
         self.away = False
@@ -92,7 +92,7 @@ class FakeRedis:
 
 
 class Demo:
-    """A backend on fakes, and how to ask it."""
+    """Backend on fakes, with a client."""
 
     def __init__(self, faults: bool = False) -> None:
         self.pool = FakePool()

@@ -20,7 +20,7 @@ class Stored:
 
 @dataclass
 class Running:
-    """A service's container. `answers` are what it logs after a signal, one at each look."""
+    """Container of a service. `answers` are its log lines after a signal, one per read."""
 
     name: str
     status: str = "running"
@@ -41,7 +41,7 @@ class Running:
         self.calls.append(("restart", timeout))
 
     def reload(self) -> None:
-        """What docker-py calls a fresh look at the container."""
+        """Refresh the container's state, as docker-py's method does."""
 
     def logs(self, tail: int, *, timestamps: bool = False) -> bytes:
         signalled = any(call[0] == "kill" for call in self.calls)
@@ -100,7 +100,7 @@ class Volumes:
 
 
 class Scratch:
-    """A container made for its files alone: those of the volume at `target`, or its own."""
+    """Scratch container for files: those of the volume at `target`, or its own."""
 
     def __init__(self, engine: FakeDocker, options: dict[str, Any]) -> None:
         self._engine = engine

@@ -20,7 +20,7 @@ HEAD = "4" * 40
 
 @dataclass(frozen=True)
 class Fault:
-    """An answer instead of the real one. With `done`, what was asked for is done all the same."""
+    """Answer instead of the real one. With `done`, the request is executed all the same."""
 
     status: int
     message: str = "no"
@@ -47,7 +47,7 @@ class FakeGitHub:
     url: str = ""
 
     def say(self, body: str, login: str = "somebody") -> dict[str, Any]:
-        """A comment, as if it had been made."""
+        """Add a comment that already exists."""
         number = 1000 + len(self.comments)
         self.comments.append(
             {
@@ -132,7 +132,7 @@ def serving(github: FakeGitHub) -> Iterator[FakeGitHub]:
         do_GET = do_POST = do_PATCH = do_DELETE = _handle
 
         def log_message(self, *_: Any) -> None:
-            """Nothing."""
+            """Print nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     github.url = f"http://127.0.0.1:{server.server_port}"

@@ -44,14 +44,14 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
     return found
 
 
-def test_a_stack_that_asks_for_no_password_needs_none_of_its_secrets(
+def test_access_without_passwords_needs_no_secrets(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(subprocess, "run", pytest.fail)
     assert connections.settings_of("dev").stack == "dev"
 
 
-def test_a_stack_with_a_password_is_asked_with_its_own(cli: Cli) -> None:
+def test_access_with_password_uses_the_stacks_login(cli: Cli) -> None:
     values = {**SERVED, **SECRETS, "ports": '{"grafana": 3333}', "mailUsername": "monitoring"}
     cli.answers(values, {*SECRETS})
     found = connections.settings_of("prod")
@@ -59,14 +59,14 @@ def test_a_stack_with_a_password_is_asked_with_its_own(cli: Cli) -> None:
     assert found.local_url("grafana") == "https://127.0.0.1:3333"
 
 
-def test_what_the_stack_does_not_set_is_as_committed(cli: Cli) -> None:
+def test_access_unset_values_come_from_the_committed_file(cli: Cli) -> None:
     cli.answers({**SERVED, **SECRETS, "mailUsername": "monitoring"}, {*SECRETS})
     assert (
         connections.settings_of("prod").retention_time == committed_values("prod")["retentionTime"]
     )
 
 
-def test_without_a_cli_it_is_said_who_could_have_read_the_password(
+def test_access_without_cli_reports_the_missing_cli(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("ops.demo.pulumi_cli.find", lambda: None)
@@ -88,11 +88,11 @@ def test_invalid_settings_are_reported(cli: Cli) -> None:
         connections.settings_of("prod")
 
 
-def test_a_session_has_no_login_for_who_asks_for_none() -> None:
+def test_session_without_password_sends_no_login() -> None:
     assert connections.session(connections.settings_of("dev")).auth is None
 
 
-def test_a_session_takes_nothing_of_this_users_environment(
+def test_session_ignores_the_users_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.invalid:3128")

@@ -344,7 +344,7 @@ def test_a_preview_reminds_of_every_alert_that_is_disabled(
     off = {"BackendDown": {"enabled": False, "reason": "moved"}, "RedisDown": {"enabled": False}}
     run_program("dev", alerts={**off, "HighErrorRate": {"threshold": 3}})
     assert warned[-1] == (
-        "2 alerts are disabled and will tell nobody: BackendDown (moved); RedisDown (no reason is "
+        "2 alerts are disabled and will not notify: BackendDown (moved); RedisDown (no reason is "
         "given)"
     )
 

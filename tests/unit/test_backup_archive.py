@@ -34,32 +34,32 @@ def read(path: Path) -> dict[str, bytes]:
 
 
 def refusal(path: Path) -> str:
-    """What a restore says of an archive that it does not take."""
+    """Return the error message of a refused archive."""
     with pytest.raises(BackupError) as refused:
         ArchiveReader(path).verify(lambda _size: None)
     return str(refused.value)
 
 
-def test_what_was_written_is_read(path: Path) -> None:
+def test_archive_written_is_read_back(path: Path) -> None:
     archives.good(path)
     ArchiveReader(path).verify(lambda _size: None)
     assert read(path) == FILES
 
 
-def test_progress_is_told_for_every_byte(path: Path) -> None:
-    told: list[int] = []
+def test_verify_progress_counts_every_byte(path: Path) -> None:
+    sizes: list[int] = []
     reader = ArchiveReader(archives.good(path))
-    reader.verify(told.append)
-    assert sum(told) == reader.manifest.services["alertmanager"].size
+    reader.verify(sizes.append)
+    assert sum(sizes) == reader.manifest.services["alertmanager"].size
 
 
-def test_files_come_back_with_their_mode_and_the_services_user(path: Path) -> None:
+def test_restored_files_have_their_mode_and_the_services_user(path: Path) -> None:
     archives.good(path)
     with members.source(members.Stream(ArchiveReader(path).files("alertmanager", UID))) as found:
         assert {(member.mode, member.uid, member.gid) for member in found} == {(0o640, UID, UID)}
 
 
-def test_an_empty_folder_comes_back(path: Path) -> None:
+def test_restored_archive_keeps_an_empty_folder(path: Path) -> None:
     folder = tar_of((entry("plugins", type=tarfile.DIRTYPE, mode=0o755), b""))
     stream = members.Stream(
         ArchiveReader(archives.with_content(path, folder, 0, 0)).files("alertmanager", UID)
@@ -70,7 +70,7 @@ def test_an_empty_folder_comes_back(path: Path) -> None:
         ]
 
 
-def test_only_its_owner_can_read_an_archive(path: Path) -> None:
+def test_archive_is_readable_only_by_its_owner(path: Path) -> None:
     before = os.umask(0)
     try:
         archives.good(path)
@@ -79,7 +79,7 @@ def test_only_its_owner_can_read_an_archive(path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_any_tar_reads_an_archive(path: Path) -> None:
+def test_archive_is_readable_by_tar(path: Path) -> None:
     archives.good(path)
     with tarfile.open(path) as outer:
         assert outer.getnames() == ["manifest.json", "alertmanager.tar.gz"]
@@ -96,20 +96,20 @@ def fail_half_way(path: Path) -> None:
         raise OSError("the disk is full")
 
 
-def test_what_fails_half_way_leaves_no_file(path: Path) -> None:
+def test_writer_failure_leaves_no_file(path: Path) -> None:
     with pytest.raises(OSError, match="the disk is full"):
         fail_half_way(path)
     assert list(path.parent.iterdir()) == []
 
 
-def test_an_archive_is_not_there_before_it_is_whole(path: Path) -> None:
+def test_archive_appears_only_when_complete(path: Path) -> None:
     with ArchiveWriter(path) as archive:
         with archive.part("alertmanager", UID) as part:
             part.add(entry("silences", 3), io.BytesIO(b"abc"))
         assert not path.exists()
 
 
-def test_an_archive_is_never_written_over(path: Path) -> None:
+def test_archive_existing_is_not_overwritten(path: Path) -> None:
     archives.good(path)
     with pytest.raises(BackupError, match=r"exists\. fix:"):
         ArchiveWriter(path)
@@ -185,7 +185,7 @@ def test_a_damaged_archive_is_refused(damage: str, path: Path) -> None:
     assert said.endswith("Nothing was touched.")
 
 
-def test_an_archive_that_is_not_there_is_named(path: Path) -> None:
+def test_missing_archive_is_reported_by_name(path: Path) -> None:
     assert f"{path} cannot be read: No such file" in refusal(path)
 
 
@@ -211,42 +211,42 @@ HOSTILE: dict[str, tuple[tarfile.TarInfo, str]] = {
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
-def test_what_is_no_plain_file_below_the_volume_is_refused(kind: str, path: Path) -> None:
-    """With checksums that are right: somebody meant it."""
+def test_archive_entry_outside_the_volume_is_refused(kind: str, path: Path) -> None:
+    """Use valid checksums: a forged archive."""
     member, words = HOSTILE[kind]
     assert words in refusal(archives.with_content(path, tar_of((member, b"")), 0, 1))
 
 
-def test_a_file_that_is_twice_in_a_part_is_refused(path: Path) -> None:
+def test_archive_duplicate_file_is_refused(path: Path) -> None:
     twice = tar_of((entry("nflog", 1), b"a"), (entry("nflog", 1), b"b"))
     assert "'nflog' is twice" in refusal(archives.with_content(path, twice, 2, 2))
 
 
-def test_more_content_than_the_manifest_says_is_not_unpacked(path: Path) -> None:
+def test_archive_larger_than_its_manifest_is_refused(path: Path) -> None:
     much = tar_of((entry("nflog", 10**7), bytes(10**7)))
     assert "differs from the manifest" in refusal(archives.with_content(path, much, 100, 1))
 
 
-def test_a_part_that_is_not_compressed_is_refused(path: Path) -> None:
+def test_archive_uncompressed_part_is_refused(path: Path) -> None:
     plain = tar_of((entry("nflog", 1), b"a"))
     part = archives.part_of(plain, 1, 1)
     assert "is damaged (Not a gzipped file" in refusal(archives.crafted(path, plain, part))
 
 
-def test_a_part_that_is_no_tar_is_refused(path: Path) -> None:
+def test_archive_part_that_is_not_tar_is_refused(path: Path) -> None:
     noise = gzip.compress(b"noise" * 1000)
     part = archives.part_of(noise, 1, 1)
     assert "is damaged" in refusal(archives.crafted(path, noise, part))
 
 
-def test_a_part_that_nobody_announced_is_refused(path: Path) -> None:
+def test_archive_part_missing_in_manifest_is_refused(path: Path) -> None:
     archives.good(path)
     with tarfile.open(path, "a") as outer:
         outer.addfile(entry("grafana.tar.gz", 1), io.BytesIO(b"a"))
     assert "'grafana.tar.gz' is in it, but not in its manifest" in refusal(path)
 
 
-def test_a_part_that_is_twice_is_refused(path: Path) -> None:
+def test_archive_duplicate_part_is_refused(path: Path) -> None:
     archives.good(path)
     with tarfile.open(path, "a") as outer:
         outer.addfile(entry("alertmanager.tar.gz", 1), io.BytesIO(b"a"))

@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MOMENT = datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
 
 
-def test_an_archive_is_named_by_stack_and_utc_time() -> None:
+def test_archive_name_has_stack_and_utc_time() -> None:
     here = MOMENT.astimezone(timezone(timedelta(hours=3)))
     assert retention.archive_name("prod", here) == "vitalstream-prod-20260203T040506Z.tar"
 
@@ -48,14 +48,14 @@ def named(day: int, stack: str = "prod") -> str:
     return retention.archive_name(stack, MOMENT + timedelta(days=day))
 
 
-def test_the_newest_archives_stay(tmp_path: Path) -> None:
+def test_prune_keeps_the_newest_archives(tmp_path: Path) -> None:
     archive_files(tmp_path, *(named(day) for day in range(5)))
     gone = retention.remove_old(tmp_path, "prod", 2)
     assert left(tmp_path) == {named(3), named(4)}
     assert {path.name for path in gone} == {named(0), named(1), named(2)}
 
 
-def test_fewer_archives_than_may_stay_all_stay(tmp_path: Path) -> None:
+def test_prune_fewer_archives_than_limit_keeps_all(tmp_path: Path) -> None:
     archive_files(tmp_path, named(0))
     assert retention.remove_old(tmp_path, "prod", 2) == []
 
@@ -70,13 +70,13 @@ def test_fewer_archives_than_may_stay_all_stay(tmp_path: Path) -> None:
         "vitalstream-prod-notes.tar",
     ],
 )
-def test_what_is_no_archive_of_the_stack_stays(other: str, tmp_path: Path) -> None:
+def test_prune_keeps_other_files(other: str, tmp_path: Path) -> None:
     archive_files(tmp_path, other, named(1), named(2))
     retention.remove_old(tmp_path, "prod", 1)
     assert left(tmp_path) == {other, named(2)}
 
 
-def test_what_a_killed_backup_left_goes(tmp_path: Path) -> None:
+def test_prune_removes_files_of_a_killed_backup(tmp_path: Path) -> None:
     archive_files(tmp_path, named(0) + ".partial", named(0, "dev") + ".partial", named(1))
     retention.remove_partial(tmp_path, "prod")
     assert left(tmp_path) == {named(0, "dev") + ".partial", named(1)}
@@ -94,11 +94,11 @@ def test_what_a_killed_backup_left_goes(tmp_path: Path) -> None:
         ("no idea", None),
     ],
 )
-def test_a_version_is_read_as_the_services_print_it(said: str, version: Version | None) -> None:
+def test_version_is_parsed_from_each_services_output(said: str, version: Version | None) -> None:
     assert Version.of(said) == version
 
 
-def test_the_word_of_a_backup_is_in_prometheus_format() -> None:
+def test_backup_metrics_are_in_prometheus_format() -> None:
     text = BackupMetric("prod", MOMENT.timestamp(), 2**33, 12.5).text()
     samples = {
         sample.name: (sample.labels, sample.value)
@@ -119,11 +119,11 @@ def test_the_word_of_a_backup_is_in_prometheus_format() -> None:
     ("size", "words"),
     [(0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 kB"), (2e9, "2.0 GB"), (3e15, "3.0 PB")],
 )
-def test_sizes_are_said_as_people_say_them(size: float, words: str) -> None:
+def test_size_is_printed_in_human_units(size: float, words: str) -> None:
     assert human(size) == words
 
 
-def test_where_there_is_no_terminal_progress_is_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_without_terminal_prints_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([0.0, 4.0, 11.0, 11.0, 12.0])
     monkeypatch.setattr("ops.backup.progress.time.monotonic", lambda: next(clock))
     out = io.StringIO()
@@ -133,7 +133,7 @@ def test_where_there_is_no_terminal_progress_is_lines(monkeypatch: pytest.Monkey
     assert out.getvalue() == "prometheus: 2.0 MB of 3.0 MB\n"
 
 
-def test_on_a_terminal_progress_is_a_bar() -> None:
+def test_progress_on_terminal_shows_a_bar() -> None:
     out = io.StringIO()
     console = Console(file=out, force_terminal=True, width=100)
     with Progress(console).transfer("prometheus", 3_000_000) as advance:
@@ -159,7 +159,7 @@ def users(path: Path) -> list[str]:
         return [name for (name,) in connection.execute("SELECT login FROM user ORDER BY login")]
 
 
-def test_what_a_journal_still_holds_is_in_the_kept_database(tmp_path: Path) -> None:
+def test_database_with_journal_includes_its_changes(tmp_path: Path) -> None:
     """Copied while Grafana ran: the last user is in the write-ahead log alone."""
     live, copy = tmp_path / "live", tmp_path / "copy"
     live.mkdir()
@@ -182,7 +182,7 @@ def test_what_a_journal_still_holds_is_in_the_kept_database(tmp_path: Path) -> N
     assert [found.name for found in copy.iterdir()] == ["grafana.db"]
 
 
-def test_a_transaction_that_was_under_way_is_undone(tmp_path: Path) -> None:
+def test_database_with_open_transaction_is_rolled_back(tmp_path: Path) -> None:
     live, copy = tmp_path / "live", tmp_path / "copy"
     live.mkdir()
     copy.mkdir()
@@ -205,7 +205,7 @@ def test_a_transaction_that_was_under_way_is_undone(tmp_path: Path) -> None:
     assert users(database.settle(copy)) == ["ada"]
 
 
-def test_a_damaged_database_is_not_kept(tmp_path: Path) -> None:
+def test_database_damaged_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "grafana.db"
     rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<9999)"
     statements(
@@ -220,26 +220,28 @@ def test_a_damaged_database_is_not_kept(tmp_path: Path) -> None:
         database.settle(tmp_path)
 
 
-def test_a_volume_without_a_database_is_told(tmp_path: Path) -> None:
+def test_volume_without_database_is_reported(tmp_path: Path) -> None:
     with pytest.raises(BackupError, match=r"no grafana\.db"):
         database.settle(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["plugins/grafana.db", "plugins", "grafana.ini"])
-def test_other_files_are_not_taken_for_the_database(name: str) -> None:
+def test_volume_with_other_files_finds_no_database(name: str) -> None:
     assert not database.belongs(entry(name))
 
 
-def test_a_folder_is_not_taken_for_the_database() -> None:
+def test_folder_with_database_name_is_ignored() -> None:
     assert not database.belongs(entry("grafana.db", type=tarfile.DIRTYPE))
 
 
-def test_a_stack_runs_where_its_settings_say(tmp_path: Path) -> None:
+def test_stack_host_is_that_of_its_settings(tmp_path: Path) -> None:
     declared = "config: {dockerHost: {type: string, default: 'unix:///var/run/docker.sock'}}"
     (tmp_path / "Pulumi.yaml").write_text(declared)
     (tmp_path / "Pulumi.far.yaml").write_text("config: {'vitalstream:dockerHost': ssh://me@far}")
     (tmp_path / "Pulumi.near.yaml").write_text("config: {}")
-    hosts = {name: connections.docker_host(name, tmp_path) for name in ("far", "near", "unknown")}
+    hosts = {
+        name: connections.main_engine(name, tmp_path).url for name in ("far", "near", "unknown")
+    }
     assert hosts == {
         "far": "ssh://me@far",
         "near": "unix:///var/run/docker.sock",
@@ -247,7 +249,7 @@ def test_a_stack_runs_where_its_settings_say(tmp_path: Path) -> None:
     }
 
 
-def test_a_stack_runs_on_all_hosts_of_its_settings(tmp_path: Path) -> None:
+def test_stack_hosts_are_all_of_its_settings(tmp_path: Path) -> None:
     spread = {
         "vitalstream:dockerHost": "ssh://me@near",
         "vitalstream:hosts": {"far": {"docker": "tcp://10.0.0.2:2376", "certPath": "/certs"}},
@@ -263,7 +265,7 @@ def test_a_stack_runs_on_all_hosts_of_its_settings(tmp_path: Path) -> None:
     assert connections.placement("spread", tmp_path) == {"alertmanager-2": "far"}
 
 
-def test_a_backup_of_what_runs_elsewhere_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_backup_of_service_on_another_host_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     placed = {"alertmanager": "far", "prometheus-2": "far"}
     monkeypatch.setattr(connections, "placement", lambda _stack: placed)
     with pytest.raises(BackupError, match=r"^alertmanager of prod runs on another host"):
@@ -282,13 +284,13 @@ def ops(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_without_a_terminal_a_restore_asks_for_yes(tmp_path: Path) -> None:
+def test_restore_without_terminal_requires_yes(tmp_path: Path) -> None:
     done = ops("restore", str(archives.good(tmp_path / "a.tar")), "--stack", "prod")
     assert done.returncode == 1
     assert done.stderr == "error: No terminal to confirm on. Nothing was touched. fix: add --yes\n"
 
 
-def test_keeping_no_archive_at_all_is_refused() -> None:
+def test_backup_keep_zero_is_refused() -> None:
     done = ops("backup", "--stack", "prod", "--keep", "0")
     assert done.returncode == 2
     assert "--keep" in done.stderr

@@ -1,4 +1,4 @@
-"""What a script in a container says, of which Docker keeps two streams in no order."""
+"""Output of a script in a container; Docker keeps its two streams without a common order."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WARNING = b"cp: can't preserve ownership of 'plugins': Operation not permitted\n
 
 
 class Said:
-    """A container whose every script says the same."""
+    """Return a container whose scripts all print the same."""
 
     def __init__(self, status: int, output: bytes | None, errors: bytes | None) -> None:
         self._answer = status, (output, errors)
@@ -28,14 +28,14 @@ def run(status: int, output: bytes | None, errors: bytes | None) -> tuple[int, s
     return shell.run(cast(Container, Said(status, output, errors)), "script")
 
 
-def test_a_warning_of_a_script_that_did_its_work_is_no_part_of_its_answer() -> None:
+def test_script_success_with_warning_returns_stdout_only() -> None:
     assert run(0, b"45025.61 45025.62\n", WARNING) == (0, "45025.61 45025.62")
 
 
-def test_a_script_that_failed_says_why() -> None:
+def test_script_failure_reports_its_error() -> None:
     assert run(1, b"half\n", b"no room\n") == (1, "half\nno room")
 
 
 @pytest.mark.parametrize("status", [0, 1])
-def test_a_script_may_say_nothing(status: int) -> None:
+def test_script_without_output_returns_nothing(status: int) -> None:
     assert run(status, None, None) == (status, "")

@@ -1,4 +1,4 @@
-"""The way of a volume's content to another one and back, cut short anywhere."""
+"""Swap and rollback of a volume's content, killed at any step."""
 
 from __future__ import annotations
 
@@ -72,18 +72,18 @@ def cut_after(steps: int, script: str, volume: Path, folder: Path) -> bool:
     return run(script, volume, PATH=path, STEPS_LEFT=str(left), **real) != 0
 
 
-def test_a_swap_puts_the_new_content_in_place(volume: Path) -> None:
+def test_swap_installs_the_new_content(volume: Path) -> None:
     assert run("swap.sh", volume) == 0
     assert found(volume) == NEW
 
 
-def test_a_swap_keeps_the_old_content_aside(volume: Path) -> None:
+def test_swap_keeps_the_old_content(volume: Path) -> None:
     run("swap.sh", volume)
     old = volume / STAGING_FOLDER / "old"
     assert {name: (old / name).read_text() for name in OLD} == OLD
 
 
-def test_what_was_swapped_goes_back(volume: Path) -> None:
+def test_rollback_after_swap_restores_the_old_content(volume: Path) -> None:
     run("swap.sh", volume)
     put(volume, {"written-by-the-new": "new", "wal/00000008": "new"})
     assert run("back.sh", volume) == 0
@@ -91,20 +91,20 @@ def test_what_was_swapped_goes_back(volume: Path) -> None:
     assert not (volume / STAGING_FOLDER).exists()
 
 
-def test_what_was_not_swapped_stays(volume: Path) -> None:
+def test_rollback_before_swap_keeps_the_old_content(volume: Path) -> None:
     assert run("back.sh", volume) == 0
     assert found(volume) == OLD
     assert not (volume / STAGING_FOLDER).exists()
 
 
-def test_where_nothing_was_begun_there_is_nothing_to_undo(tmp_path: Path) -> None:
+def test_rollback_without_restore_does_nothing(tmp_path: Path) -> None:
     put(tmp_path, OLD)
     assert run("back.sh", tmp_path) == 0
     assert found(tmp_path) == OLD
 
 
-def test_a_second_swap_does_not_forget_the_first(volume: Path) -> None:
-    """It would have the new content taken for the old."""
+def test_swap_repeated_is_refused_and_keeps_the_old_content(volume: Path) -> None:
+    """Refuse a second swap, which would store the new content as the old."""
     run("swap.sh", volume)
     assert run("swap.sh", volume) != 0
     run("back.sh", volume)
@@ -112,7 +112,7 @@ def test_a_second_swap_does_not_forget_the_first(volume: Path) -> None:
 
 
 @pytest.mark.parametrize("steps", range(SWAP_STEPS + 1))
-def test_a_swap_that_is_killed_anywhere_goes_back(steps: int, volume: Path, tmp_path: Path) -> None:
+def test_swap_killed_at_any_step_is_rolled_back(steps: int, volume: Path, tmp_path: Path) -> None:
     killed = cut_after(steps, "swap.sh", volume, tmp_path)
     assert killed == (steps < SWAP_STEPS)
     assert run("back.sh", volume) == 0
@@ -120,9 +120,7 @@ def test_a_swap_that_is_killed_anywhere_goes_back(steps: int, volume: Path, tmp_
 
 
 @pytest.mark.parametrize("steps", range(BACK_STEPS + 1))
-def test_a_way_back_that_is_killed_anywhere_goes_on_from_there(
-    steps: int, volume: Path, tmp_path: Path
-) -> None:
+def test_rollback_killed_at_any_step_is_resumed(steps: int, volume: Path, tmp_path: Path) -> None:
     run("swap.sh", volume)
     killed = cut_after(steps, "back.sh", volume, tmp_path)
     assert killed == (steps < BACK_STEPS)
@@ -130,7 +128,7 @@ def test_a_way_back_that_is_killed_anywhere_goes_on_from_there(
     assert found(volume) == OLD
 
 
-def test_both_killed_still_go_back(volume: Path, tmp_path: Path) -> None:
+def test_swap_and_rollback_killed_are_rolled_back(volume: Path, tmp_path: Path) -> None:
     cut_after(8, "swap.sh", volume, tmp_path)
     for steps in (2, 3):
         cut_after(steps, "back.sh", volume, tmp_path)

@@ -46,7 +46,7 @@ def by_hand(
     issuer: ca.Issued | None = None,
     name: str = "by hand",
 ) -> str:
-    """A certificate as `ops.certs.ca` makes none; signed by itself without an issuer."""
+    """Create a certificate with chosen faults; self-signed without an issuer."""
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     signer: Any = key
     parent = subject
@@ -102,7 +102,7 @@ def expired_authority() -> Values:
 
 
 def below_an_intermediate(*, given: bool) -> Values:
-    """Whether or not the intermediate certificate follows the server's own."""
+    """Return a server certificate of an intermediate CA, with or without the intermediate."""
     root, key = authority(), p256()
     between = by_hand(key, x509.BasicConstraints(True, None), issuer=root, name="between")
     made = ca.server(ca.Issued(between, pem(key)), LOOPBACK, validity())
@@ -111,7 +111,7 @@ def below_an_intermediate(*, given: bool) -> Values:
 
 
 def signed_by_a_server() -> Values:
-    """By a certificate that is properly signed, and no authority."""
+    """Return a certificate signed by a valid server certificate that is not a CA."""
     root, key = authority(), p256()
     server = by_hand(key, x509.BasicConstraints(False, None), issuer=root, name="a server")
     made = ca.server(ca.Issued(server, pem(key)), LOOPBACK, validity())
@@ -142,7 +142,7 @@ WRONG: list[tuple[str, Callable[[], Values], str, str]] = [
         "a server for an authority",
         lambda: with_(tlsCa=good()["tlsCertificate"]),
         "tlsCa",
-        "has the certificate CN=127.0.0.1, which is no authority's",
+        "has the certificate CN=127.0.0.1, which is not a CA",
     ),
     ("authority expired", expired_authority, "tlsCa", "has expired: CN=old was valid until "),
     (
@@ -283,14 +283,14 @@ every_wrong = pytest.mark.parametrize(
 
 
 @every_wrong
-def test_it_is_refused_with_a_reason(
+def test_invalid_certificate_is_refused_with_a_reason(
     values: Callable[[], Values], key: str, words: str, refused: Callable[..., str]
 ) -> None:
     assert words in _line_on(key, refused(_settings(values())))
 
 
 @every_wrong
-def test_the_way_out_is_a_command(
+def test_invalid_certificate_message_has_a_command(
     values: Callable[[], Values], key: str, words: str, refused: Callable[..., str]
 ) -> None:
     _, _, fix = _line_on(key, refused(_settings(values()), stack="prod")).partition("; fix: ")
@@ -298,7 +298,7 @@ def test_the_way_out_is_a_command(
 
 
 @every_wrong
-def test_no_file_of_many_lines_is_shown(
+def test_invalid_certificate_message_hides_pem(
     values: Callable[[], Values], key: str, words: str, refused: Callable[..., str]
 ) -> None:
     message = refused(_settings(values()))
@@ -308,7 +308,7 @@ def test_no_file_of_many_lines_is_shown(
     )
 
 
-def test_without_any_certificate_one_fault_says_how_to_come_by_all_of_it(
+def test_missing_certificates_are_one_problem_with_one_fix(
     refused: Callable[..., str],
 ) -> None:
     message = refused(_settings({}), stack="prod")
@@ -316,7 +316,7 @@ def test_without_any_certificate_one_fault_says_how_to_come_by_all_of_it(
     assert "fix: `make certs STACK=prod` makes an authority, a certificate and its key" in message
 
 
-def test_every_fault_of_one_certificate_is_told(refused: Callable[..., str]) -> None:
+def test_every_problem_of_one_certificate_is_reported(refused: Callable[..., str]) -> None:
     message = refused(_settings(issued(["192.0.2.1"], validity(-2 * HOUR, -HOUR))))
     assert ("has expired" in message, "is not for 127.0.0.1" in message) == (True, True)
 
@@ -334,7 +334,7 @@ RIGHT: dict[str, Callable[[], Values]] = {
 
 
 @pytest.mark.parametrize("values", RIGHT.values(), ids=RIGHT)
-def test_what_clients_take_is_taken(
+def test_valid_certificate_is_accepted(
     values: Callable[[], Values], settings: Callable[..., Settings]
 ) -> None:
     assert settings(**_settings(values())).tls

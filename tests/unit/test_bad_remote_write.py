@@ -1,4 +1,4 @@
-"""Wrong receivers of `remoteWrite`: told by the place in the list, and never with a secret."""
+"""Invalid receivers of `remoteWrite`: reported by list index, and never with a secret."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ every_wrong = pytest.mark.parametrize(("changes", "path", "words"), WRONG, ids=I
 
 
 @every_wrong
-def test_a_wrong_receiver_is_refused_by_the_path_of_the_fault(
+def test_invalid_receiver_is_reported_by_path(
     changes: dict[str, Any], path: str, words: str, refused: Refused
 ) -> None:
     lines = refused({"remoteWrite": [_receiver(**changes)]}, SECRET_KEYS).splitlines()
@@ -134,16 +134,16 @@ def test_a_wrong_receiver_is_refused_by_the_path_of_the_fault(
 
 
 @every_wrong
-def test_the_message_never_shows_the_secret(
+def test_invalid_receiver_message_masks_secrets(
     changes: dict[str, Any], path: str, words: str, refused: Refused
 ) -> None:
-    """Also where nothing of it is encrypted, and the message is of that and of more."""
+    """Check also an unencrypted list with further problems."""
     for secret_keys in (SECRETS, SECRET_KEYS):
         assert CANARY not in refused({"remoteWrite": [_receiver(**changes)]}, secret_keys)
 
 
 @every_wrong
-def test_every_fault_comes_with_a_command_that_pulumi_takes(
+def test_every_problem_has_a_valid_pulumi_command(
     changes: dict[str, Any], path: str, words: str, refused: Refused
 ) -> None:
     lines = refused({"remoteWrite": [_receiver(**changes)]}, SECRET_KEYS).splitlines()
@@ -153,7 +153,7 @@ def test_every_fault_comes_with_a_command_that_pulumi_takes(
 
 
 @pytest.mark.parametrize("secret", ["password", "bearerToken"])
-def test_a_secret_in_clear_text_is_refused_with_the_command_that_encrypts_it(
+def test_clear_text_secret_is_refused_with_the_encrypting_command(
     secret: str, refused: Refused
 ) -> None:
     receivers = [_receiver(), _receiver(name="archive", username="a", **{secret: CANARY})]
@@ -164,34 +164,34 @@ def test_a_secret_in_clear_text_is_refused_with_the_command_that_encrypts_it(
     ) in message.splitlines()
 
 
-def test_a_missing_password_is_asked_for_at_the_prompt(refused: Refused) -> None:
+def test_missing_password_fix_prompts_for_it(refused: Refused) -> None:
     message = refused({"remoteWrite": [_receiver(username="a")]}, SECRET_KEYS, stack="prod")
     assert message.endswith(
         "pulumi config set --secret --path 'remoteWrite[0].password' --stack prod"
     )
 
 
-def test_what_is_known_to_be_no_secret_is_shown(refused: Refused) -> None:
+def test_non_secret_value_is_shown(refused: Refused) -> None:
     message = refused({"remoteWrite": [_receiver(url="mimir")]})
     assert 'vitalstream:remoteWrite.0.url = "mimir"' in message
 
 
-def test_nothing_of_a_setting_that_is_secret_is_shown(refused: Refused) -> None:
+def test_secret_setting_is_masked_as_a_whole(refused: Refused) -> None:
     assert "canary" not in refused({"remoteWrite": [_receiver(url="canary")]}, SECRET_KEYS)
 
 
-def test_what_is_no_json_is_not_shown(refused: Refused) -> None:
+def test_invalid_json_is_masked(refused: Refused) -> None:
     message = refused({"remoteWrite": f"[{{password: {CANARY}}}]"})
     assert "is not of the type that Pulumi.yaml has" in message
     assert CANARY not in message
 
 
-def test_two_receivers_of_one_name_are_refused(refused: Refused) -> None:
+def test_duplicate_receiver_names_are_refused(refused: Refused) -> None:
     message = refused({"remoteWrite": [_receiver(), _receiver()]})
     assert message.count("is mimir as of another receiver") == 2
 
 
-def test_faults_of_two_receivers_are_both_told(refused: Refused) -> None:
+def test_problems_of_two_receivers_are_both_reported(refused: Refused) -> None:
     message = refused({"remoteWrite": [_receiver(url="a"), _receiver(name="B")]})
     assert ("remoteWrite.0.url" in message, "remoteWrite.1.name" in message) == (True, True)
 
@@ -216,19 +216,19 @@ RIGHT = [
 
 
 @pytest.mark.parametrize("changes", RIGHT, ids=json.dumps)
-def test_a_right_receiver_is_taken(changes: dict[str, Any]) -> None:
+def test_valid_receiver_is_accepted(changes: dict[str, Any]) -> None:
     required = {key: SECRETS[key] for key in ("grafanaAdminPassword", "postgresPassword")}
     values = {**required, "remoteWrite": json.dumps([_receiver(**changes)])}
     assert len(loader.parse("test", values, SECRET_KEYS).remote_write) == 1
 
 
-def test_the_settings_that_are_printed_show_no_secret() -> None:
+def test_printed_settings_mask_secrets() -> None:
     required = {key: SECRETS[key] for key in ("grafanaAdminPassword", "postgresPassword")}
     values = {**required, "remoteWrite": json.dumps([_receiver(**LOGIN)])}
     assert CANARY not in repr(loader.parse("test", values, SECRET_KEYS))
 
 
-def test_an_error_is_one_message_for_all_settings(refused: Refused) -> None:
+def test_problems_of_all_settings_are_one_message(refused: Refused) -> None:
     with pytest.raises(SettingsError, match="2 settings are wrong"):
         loader.parse(
             "test",

@@ -1,4 +1,4 @@
-"""Wrong settings: every fault is told, at once, in words that help, before anything is touched."""
+"""Invalid settings: all problems are reported at once, with a fix, before anything is touched."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.unit.conftest import stack_config
 Refused = Callable[..., str]
 DIGEST = "sha256:" + "0" * 64
 
-# key, value, what the message must say; a structure's own path is told by `WRONG_INSIDE`.
+# key, value, what the message must say; a structure's inner path is in `WRONG_INSIDE`.
 WRONG = [
     ("retentonTime", "7d", "is an unknown setting; did you mean retentionTime?"),
     ("retention_time", "7d", "did you mean retentionTime?"),
@@ -46,6 +46,7 @@ WRONG = [
     ("evaluationInterval", "10m", "is longer than 2m"),
     ("keepMetrics", "pg_up", "is not of the type that Pulumi.yaml has"),
     ("keepAllMetrics", "yes", "valid boolean"),
+    ("keepOnlyWhatIsRead", "yes", "valid boolean"),
     ("bindAddress", "localhost", "is not an IP address"),
     ("bindAddress", "300.1.1.1", "is not an IP address"),
     ("bindAddress", "10.0.0.0/8", "is not an IP address"),
@@ -135,9 +136,9 @@ WRONG_INSIDE = [
     ("keepMetrics", ["(?!pg).+"], "keepMetrics.0", "neither a metric's name nor a regular"),
     ("keepMetrics", ["pg up"], "keepMetrics.0", "neither a metric's name nor a regular"),
     ("keepMetrics", [""], "keepMetrics.0", "neither a metric's name nor a regular"),
-    ("keepMetrics", [".*"], "keepMetrics.0", "set keepAllMetrics to true instead"),
-    ("keepMetrics", ["[a-z_:]+"], "keepMetrics.0", "set keepAllMetrics to true instead"),
-    ("keepMetrics", ["(pg_up)?"], "keepMetrics.0", "set keepAllMetrics to true instead"),
+    ("keepMetrics", [".*"], "keepMetrics.0", "set keepOnlyWhatIsRead to false instead"),
+    ("keepMetrics", ["[a-z_:]+"], "keepMetrics.0", "set keepOnlyWhatIsRead to false instead"),
+    ("keepMetrics", ["(pg_up)?"], "keepMetrics.0", "set keepOnlyWhatIsRead to false instead"),
     (
         "publicUrls",
         {"node-exporter": "https://a"},
@@ -166,7 +167,7 @@ WRONG_INSIDE = [
         "federation",
         [{"stack": "a", "target": "a:1"}, {"stack": "a", "target": "b:1"}],
         "federation.1.stack",
-        "is a as one before it",
+        "is a twice",
     ),
     (
         "federation",

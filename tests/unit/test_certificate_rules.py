@@ -1,4 +1,4 @@
-"""The days on which a stack's certificates end, in the rules that it gets."""
+"""Expiry dates of a stack's certificates in its rules."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def rules(text: str) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def test_each_certificate_has_its_day_under_the_name_of_its_setting(over_tls: Settings) -> None:
+def test_expiry_rule_exists_for_each_certificate_setting(over_tls: Settings) -> None:
     assert rules(with_days(over_tls))[RECORD] == [
         {
             "record": RECORD,
@@ -49,26 +49,26 @@ def test_each_certificate_has_its_day_under_the_name_of_its_setting(over_tls: Se
     ]
 
 
-def test_nothing_else_in_the_file_changes(over_tls: Settings) -> None:
+def test_expiry_rules_change_no_other_line(over_tls: Settings) -> None:
     before, after = (rules(text) for text in (TEXT, with_days(over_tls)))
     assert {name for name in before if before[name] != after[name]} == {RECORD}
 
 
-def test_without_tls_the_file_is_as_it_stands(settings: Callable[..., Settings]) -> None:
+def test_rule_file_without_tls_is_unchanged(settings: Callable[..., Settings]) -> None:
     assert with_days(settings()) == TEXT
 
 
-def test_a_file_without_the_place_for_them_is_refused(over_tls: Settings) -> None:
+def test_rule_file_without_expiry_placeholder_is_refused(over_tls: Settings) -> None:
     with pytest.raises(ValueError, match=r"monitoring\.yml has 0 places"):
         with_days(over_tls, TEXT.replace("vector(0) < 0", "vector(1)"))
 
 
-def test_prod_has_the_days_of_its_certificate(prod: Any) -> None:
+def test_prod_rules_have_the_expiry_of_its_certificates(prod: Any) -> None:
     text = prod.config("prometheus")["files"]["rules/monitoring.yml"]
     assert all(rule["labels"]["certificate"] for rule in rules(text)[RECORD])
 
 
-def test_a_chain_ends_with_the_first_of_its_certificates() -> None:
+def test_certificate_chain_expires_with_its_earliest() -> None:
     chain = SERVED["tlsCertificate"] + SERVED["tlsCa"]
     assert certificates.expiry(chain) == min(
         certificates.expiry(SERVED[key]) for key in ("tlsCertificate", "tlsCa")

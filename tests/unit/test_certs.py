@@ -44,21 +44,19 @@ def texts(folder: Path) -> dict[str, str]:
     return {name: (folder / name).read_text() for name in sorted(FILES)}
 
 
-def test_the_files_are_an_authority_and_a_certificate_each_with_its_key(
-    make: Callable[..., None], folder: Path
-) -> None:
+def test_make_creates_ca_and_certificate_with_keys(make: Callable[..., None], folder: Path) -> None:
     make()
     assert {path.name for path in folder.iterdir()} == FILES
 
 
-def test_nobody_else_can_read_them(make: Callable[..., None], folder: Path) -> None:
+def test_files_are_readable_only_by_their_owner(make: Callable[..., None], folder: Path) -> None:
     make()
     make(renew=True)
     modes = {path.stat().st_mode & 0o777 for path in folder.iterdir()}
     assert (modes, folder.stat().st_mode & 0o777) == ({0o600}, 0o700)
 
 
-def test_git_does_not_see_them() -> None:
+def test_files_are_ignored_by_git() -> None:
     ignored = subprocess.run(
         ["git", "check-ignore", "-q", ".vitalstream/certs/prod/ca.key"],
         cwd=program.ROOT,
@@ -67,7 +65,7 @@ def test_git_does_not_see_them() -> None:
     assert ignored.returncode == 0
 
 
-def test_the_program_takes_them_as_they_are(make: Callable[..., None], folder: Path) -> None:
+def test_files_are_accepted_by_the_settings(make: Callable[..., None], folder: Path) -> None:
     make()
     required = ("grafanaAdminPassword", "postgresPassword", "webPassword")
     values = {key: SECRETS[key] for key in required} | {"tls": "true"}
@@ -76,14 +74,14 @@ def test_the_program_takes_them_as_they_are(make: Callable[..., None], folder: P
 
 
 @pytest.mark.parametrize("host", [*SERVICES, "redis-exporter", "localhost", "127.0.0.1"])
-def test_the_certificate_is_for_every_service_and_this_machine(
+def test_certificate_covers_every_service_and_this_machine(
     host: str, make: Callable[..., None], folder: Path
 ) -> None:
     make()
     assert certificates.covers((folder / "certificate.pem").read_text(), host)
 
 
-def test_it_is_for_the_hosts_of_the_stack(
+def test_certificate_covers_the_hosts_of_the_stack(
     make: Callable[..., None], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     committed = {"bindAddress": "192.0.2.7", "publicHost": "mon.example.com"}
@@ -93,7 +91,7 @@ def test_it_is_for_the_hosts_of_the_stack(
     assert [certificates.covers(text, host) for host in committed.values()] == [True, True]
 
 
-def test_it_lasts_a_year_and_its_authority_ten(make: Callable[..., None], folder: Path) -> None:
+def test_certificate_lasts_one_year_and_ca_ten(make: Callable[..., None], folder: Path) -> None:
     make()
     ends = {
         name: certificates.expiry((folder / name).read_text()) - datetime.now(UTC)
@@ -103,7 +101,7 @@ def test_it_lasts_a_year_and_its_authority_ten(make: Callable[..., None], folder
     assert timedelta(days=3640) < ends["ca.pem"] < timedelta(days=3651)
 
 
-def test_what_is_there_is_not_made_again(
+def test_make_existing_files_are_kept(
     make: Callable[..., None], folder: Path, said: list[str]
 ) -> None:
     make()
@@ -115,9 +113,7 @@ def test_what_is_there_is_not_made_again(
     assert "`RENEW=1` makes a new one" in said[0]
 
 
-def test_a_renewal_keeps_the_authority_and_changes_the_key(
-    make: Callable[..., None], folder: Path
-) -> None:
+def test_renew_keeps_the_ca_and_changes_the_key(make: Callable[..., None], folder: Path) -> None:
     make()
     before = texts(folder)
     make(renew=True)
@@ -125,14 +121,14 @@ def test_a_renewal_keeps_the_authority_and_changes_the_key(
     assert changed == {"certificate.pem", "key.pem"}
 
 
-def test_a_renewal_keeps_what_was_there_before(make: Callable[..., None], folder: Path) -> None:
+def test_renew_keeps_a_copy_of_the_old_files(make: Callable[..., None], folder: Path) -> None:
     make()
     before = texts(folder)
     make(renew=True)
     assert (folder / "key.pem.old").read_text() == before["key.pem"]
 
 
-def test_a_renewed_certificate_is_its_authoritys(make: Callable[..., None], folder: Path) -> None:
+def test_renewed_certificate_is_signed_by_the_ca(make: Callable[..., None], folder: Path) -> None:
     make()
     make(renew=True)
     found = texts(folder)
@@ -150,7 +146,7 @@ def test_hosts_missing_in_certificate_are_reported(
     assert "It is not for mon.example.com: renew it." in said
 
 
-def test_an_authority_near_its_end_signs_nothing_more(
+def test_renew_with_expiring_ca_is_refused(
     make: Callable[..., None], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(certs, "AUTHORITY_DAYS", 300)
@@ -177,14 +173,14 @@ def test_commands_to_set_certificates_are_printed(
     ]
 
 
-def test_no_key_is_printed(make: Callable[..., None], said: list[str]) -> None:
+def test_output_contains_no_key(make: Callable[..., None], said: list[str]) -> None:
     make()
     assert "PRIVATE KEY" not in "\n".join(said)
 
 
 @pytest.fixture
 def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A Pulumi CLI that keeps its arguments and what it is given."""
+    """Fake Pulumi CLI that records its arguments and input."""
     heard, path = tmp_path / "heard", tmp_path / "pulumi"
     path.write_text(f'#!/bin/sh\n{{ echo "$@"; cat; }} >>{shlex.quote(str(heard))}\n')
     path.chmod(0o755)
@@ -192,7 +188,9 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return heard
 
 
-def test_asked_to_it_sets_them_itself(make: Callable[..., None], folder: Path, cli: Path) -> None:
+def test_make_with_set_runs_the_commands(
+    make: Callable[..., None], folder: Path, cli: Path
+) -> None:
     make(set_=True)
     found = texts(folder)
     assert cli.read_text() == (
@@ -202,7 +200,7 @@ def test_asked_to_it_sets_them_itself(make: Callable[..., None], folder: Path, c
     )
 
 
-def test_without_a_cli_nothing_can_be_set(
+def test_set_without_cli_is_reported(
     make: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ops.demo.pulumi_cli.find", lambda: None)

@@ -1,4 +1,4 @@
-"""What docs/guides/ci.md gives to a user of GitLab does what it says."""
+"""GitLab pipeline and note script of docs/guides/ci.md."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class GitLab(BaseHTTPRequestHandler):
         self.wfile.write(text)
 
     def log_message(self, *_: Any) -> None:
-        """Nothing."""
+        """Print nothing."""
 
 
 @pytest.fixture
@@ -98,25 +98,25 @@ def note(gitlab: str, folder: Path, text: str) -> None:
     subprocess.run(command, cwd=folder, env=environment, check=True)
 
 
-def test_a_note_is_made_once_and_then_updated(gitlab: str, tmp_path: Path) -> None:
+def test_gitlab_note_is_created_once_and_updated(gitlab: str, tmp_path: Path) -> None:
     note(gitlab, tmp_path, "first")
     note(gitlab, tmp_path, "second")
     mine = [found["body"] for found in GitLab.notes if found["author"]["id"] == ME]
     assert mine == [f"{MARKER}\nsecond\n"]
 
 
-def test_the_pipeline_previews_and_deploys_each_stack() -> None:
+def test_gitlab_pipeline_previews_and_deploys_each_stack() -> None:
     pipeline = yaml.safe_load(block("yaml"))
     assert pipeline["preview"]["parallel"]["matrix"] == [{"STACK": ["dev", "prod"]}]
     assert {pipeline[f"up {stack}"]["environment"] for stack in ("dev", "prod")} == {"dev", "prod"}
 
 
-def test_prod_waits_for_somebody_and_for_nobody_at_the_same_time() -> None:
+def test_gitlab_prod_is_manual_and_serialized() -> None:
     prod = yaml.safe_load(block("yaml"))["up prod"]
     assert prod["rules"][0]["when"] == "manual"
     assert prod["resource_group"] == "deploy-prod"
 
 
 @pytest.mark.parametrize("policy", [policy.name for policy in POLICIES])
-def test_every_policy_is_on_the_page(policy: str) -> None:
+def test_page_lists_every_policy(policy: str) -> None:
     assert f"`{policy}`" in PAGE

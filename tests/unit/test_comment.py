@@ -226,7 +226,7 @@ def test_read_returns_marker_and_text(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("", "does not begin with"),
         ("## prod\n", "does not begin with"),
@@ -237,8 +237,8 @@ def test_read_returns_marker_and_text(tmp_path: Path) -> None:
         (b"x" * 1_000_001, "too long"),
     ],
 )
-def test_read_other_file_is_refused(tmp_path: Path, text: str | bytes, told: str) -> None:
-    with pytest.raises(OpsError, match=told):
+def test_read_other_file_is_refused(tmp_path: Path, text: str | bytes, message: str) -> None:
+    with pytest.raises(OpsError, match=message):
         Report.read(written(tmp_path, text), "prod")
 
 

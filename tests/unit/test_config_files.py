@@ -67,12 +67,12 @@ def _reasons(result: CheckResult) -> list[str]:
     return [failure.reason for failure in result.failures]
 
 
-def test_the_provider_is_in_the_state_by_its_name_alone() -> None:
+def test_provider_is_stored_in_the_state_by_name() -> None:
     stored = serialize_provider(ConfigFilesProvider())
     assert b"components.docker.config_files_provider" in base64.b64decode(stored)
 
 
-def test_the_provider_is_small_in_the_state() -> None:
+def test_provider_in_the_state_is_small() -> None:
     assert len(serialize_provider(ConfigFilesProvider())) < 200
 
 
@@ -92,26 +92,26 @@ def test_the_provider_is_small_in_the_state() -> None:
         ("docker_host", "tcp://another:2376", ["docker_host"]),
     ],
 )
-def test_only_another_place_is_a_replacement(
+def test_diff_of_volume_or_engine_is_a_replacement(
     key: str, value: Any, replaces: list[str], provider: ConfigFilesProvider
 ) -> None:
     diff = provider.diff("id", _props(), _props(**{key: value}))
     assert (diff.changes, diff.replaces) == (True, replaces)
 
 
-def test_the_same_inputs_are_no_change(provider: ConfigFilesProvider) -> None:
+def test_diff_of_equal_inputs_is_empty(provider: ConfigFilesProvider) -> None:
     assert provider.diff("id", _props(), _props()).changes is False
 
 
-def test_an_edit_of_the_providers_code_is_no_change(provider: ConfigFilesProvider) -> None:
+def test_diff_after_provider_code_edit_is_empty(provider: ConfigFilesProvider) -> None:
     assert provider.diff("id", _props(__provider="a"), _props(__provider="b")).changes is False
 
 
-def test_good_files_pass(provider: ConfigFilesProvider, engine: FakeDocker) -> None:
+def test_check_valid_files_passes(provider: ConfigFilesProvider, engine: FakeDocker) -> None:
     assert _reasons(provider.check({}, _props())) == []
 
 
-def test_the_checker_sees_the_files_where_the_service_has_them(
+def test_check_mounts_files_at_the_services_paths(
     provider: ConfigFilesProvider, engine: FakeDocker
 ) -> None:
     seen: dict[str, str] = {}
@@ -124,21 +124,21 @@ def test_the_checker_sees_the_files_where_the_service_has_them(
     ]
 
 
-def test_refusal_quotes_the_checker(provider: ConfigFilesProvider, engine: FakeDocker) -> None:
+def test_check_invalid_files_quotes_the_checker(
+    provider: ConfigFilesProvider, engine: FakeDocker
+) -> None:
     engine.verdict = _refusing("rules/a.yml: parse error: unexpected end of input")
     (reason,) = _reasons(provider.check({}, _props()))
     assert "rules/a.yml: parse error: unexpected end of input" in reason
 
 
-def test_a_refusal_shows_no_secret(provider: ConfigFilesProvider, engine: FakeDocker) -> None:
+def test_check_refusal_masks_secrets(provider: ConfigFilesProvider, engine: FakeDocker) -> None:
     engine.verdict = _refusing(f"cannot unmarshal {SECRET}")
     (reason,) = _reasons(provider.check({}, _props()))
     assert "cannot unmarshal [secret]" in reason
 
 
-def test_a_refusal_says_nothing_of_the_files_that_are_good(
-    provider: ConfigFilesProvider, engine: FakeDocker
-) -> None:
+def test_check_refusal_omits_valid_files(provider: ConfigFilesProvider, engine: FakeDocker) -> None:
     good, bad = "Checking a.yml\n  SUCCESS: 3 rules found", "  FAILED:\nb.yml: parse error"
     reasons = []
     # Some engines show what is on stderr before what is on stdout.
@@ -149,7 +149,7 @@ def test_a_refusal_says_nothing_of_the_files_that_are_good(
     assert reasons[0] == reasons[1]
 
 
-def test_refusal_by_silent_checker_names_its_status(
+def test_check_silent_refusal_reports_the_exit_status(
     provider: ConfigFilesProvider, engine: FakeDocker
 ) -> None:
     engine.verdict = _refusing("")
@@ -157,34 +157,30 @@ def test_refusal_by_silent_checker_names_its_status(
     assert "promtool ended with status 1" in reason
 
 
-def test_a_check_touches_no_volume(provider: ConfigFilesProvider, engine: FakeDocker) -> None:
+def test_check_does_not_touch_the_volume(provider: ConfigFilesProvider, engine: FakeDocker) -> None:
     provider.check({}, _props())
     assert engine.volumes_by_name == {}
 
 
-def test_a_check_leaves_no_container(provider: ConfigFilesProvider, engine: FakeDocker) -> None:
+def test_check_removes_its_container(provider: ConfigFilesProvider, engine: FakeDocker) -> None:
     engine.verdict = _refusing("no")
     provider.check({}, _props())
     assert (len(engine.scratch), engine.left()) == (1, 0)
 
 
-def test_unchanged_files_are_not_checked_again(
+def test_check_unchanged_files_is_skipped(
     provider: ConfigFilesProvider, engine: FakeDocker
 ) -> None:
     provider.check(_props(), _props())
     assert engine.scratch == []
 
 
-def test_without_a_checker_nothing_is_refused(
-    provider: ConfigFilesProvider, engine: FakeDocker
-) -> None:
+def test_check_without_checker_passes(provider: ConfigFilesProvider, engine: FakeDocker) -> None:
     engine.verdict = _refusing("no")
     assert _reasons(provider.check({}, _props(checker=[]))) == []
 
 
-def test_an_image_that_is_not_there_yet_refuses_nothing(
-    provider: ConfigFilesProvider, engine: FakeDocker
-) -> None:
+def test_check_missing_image_passes(provider: ConfigFilesProvider, engine: FakeDocker) -> None:
     engine.images = set()
     assert _reasons(provider.check({}, _props())) == []
 
@@ -206,48 +202,42 @@ def test_unreachable_engine_is_reported_with_its_setting(
     assert words in reason
 
 
-def test_an_engine_that_does_not_answer_stops_a_creation(
-    nowhere: str, provider: ConfigFilesProvider
-) -> None:
+def test_create_unreachable_engine_fails(nowhere: str, provider: ConfigFilesProvider) -> None:
     with pytest.raises(ConfigFilesError, match="No Docker Engine answers"):
         provider.create(_props(docker_host=nowhere))
 
 
-def test_what_is_in_the_volume_is_read(provider: ConfigFilesProvider, engine: FakeDocker) -> None:
+def test_read_returns_the_volumes_files(provider: ConfigFilesProvider, engine: FakeDocker) -> None:
     provider.create(_props())
     assert provider.read("id", _props()).outs == _props()
 
 
-def test_an_edit_in_the_volume_is_drift(provider: ConfigFilesProvider, engine: FakeDocker) -> None:
+def test_read_edited_file_is_drift(provider: ConfigFilesProvider, engine: FakeDocker) -> None:
     provider.create(_props())
     engine.volumes_by_name[VOLUME]["rules/a.yml"] = Stored("by hand", 0o444, 0)
     found = provider.read("id", _props()).outs
     assert provider.diff("id", found, _props()).changes is True
 
 
-def test_a_file_too_many_in_the_volume_is_drift(
-    provider: ConfigFilesProvider, engine: FakeDocker
-) -> None:
+def test_read_additional_file_is_drift(provider: ConfigFilesProvider, engine: FakeDocker) -> None:
     provider.create(_props())
     engine.volumes_by_name[VOLUME]["extra.yml"] = Stored("by hand", 0o444, 0)
     assert "extra.yml" in provider.read("id", _props()).outs["files"]
 
 
-def test_a_secret_that_is_read_stays_among_the_secrets(
-    provider: ConfigFilesProvider, engine: FakeDocker
-) -> None:
+def test_read_secret_file_stays_secret(provider: ConfigFilesProvider, engine: FakeDocker) -> None:
     provider.create(_props())
     engine.volumes_by_name[VOLUME]["secrets/token"] = Stored("changed", 0o400, 0)
     assert provider.read("id", _props()).outs["secret_files"] == {"secrets/token": "changed"}
 
 
-def test_files_whose_volume_is_gone_are_gone(
+def test_read_missing_volume_means_deleted(
     provider: ConfigFilesProvider, engine: FakeDocker
 ) -> None:
     assert not provider.read("id", _props()).id
 
 
-def test_files_are_not_gone_because_an_image_is(
+def test_read_missing_image_keeps_the_files(
     provider: ConfigFilesProvider, engine: FakeDocker
 ) -> None:
     provider.create(_props())
@@ -255,9 +245,7 @@ def test_files_are_not_gone_because_an_image_is(
     assert provider.read("id", _props()).id == "id"
 
 
-def test_deleting_them_leaves_the_volume_to_its_own_resource(
-    provider: ConfigFilesProvider, engine: FakeDocker
-) -> None:
+def test_delete_keeps_the_volume(provider: ConfigFilesProvider, engine: FakeDocker) -> None:
     provider.create(_props())
     provider.delete("id", _props())
     assert set(engine.volumes_by_name[VOLUME]) == {"prometheus.yml", "rules/a.yml", "secrets/token"}

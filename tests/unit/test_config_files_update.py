@@ -71,7 +71,7 @@ def provider(engine: FakeDocker) -> ConfigFilesProvider:
 @pytest.mark.parametrize(
     ("path", "mode"), [("prometheus.yml", 0o444), ("rules/a.yml", 0o444), ("secrets/token", 0o400)]
 )
-def test_only_the_service_can_read_a_secret(
+def test_update_secret_file_is_readable_only_by_the_service(
     path: str, mode: int, provider: ConfigFilesProvider, engine: FakeDocker
 ) -> None:
     provider.create(_props())
@@ -79,23 +79,19 @@ def test_only_the_service_can_read_a_secret(
     assert (stored.mode, stored.uid) == (mode, 65534)
 
 
-def test_a_file_that_is_no_longer_wanted_goes(
-    provider: ConfigFilesProvider, engine: FakeDocker
-) -> None:
+def test_update_removed_file_is_deleted(provider: ConfigFilesProvider, engine: FakeDocker) -> None:
     engine.running.clear()
     provider.create(_props())
     provider.update("id", _props(), _props(files={"prometheus.yml": "global: {}\n"}))
     assert set(engine.volumes_by_name[VOLUME]) == {"prometheus.yml", "secrets/token"}
 
 
-def test_an_update_leaves_no_container_behind(
-    provider: ConfigFilesProvider, engine: FakeDocker
-) -> None:
+def test_update_removes_its_container(provider: ConfigFilesProvider, engine: FakeDocker) -> None:
     provider.update("id", _props(), EDITED)
     assert engine.left() == 0
 
 
-def test_files_that_are_refused_do_not_reach_the_volume(
+def test_update_refused_files_are_not_written(
     provider: ConfigFilesProvider, engine: FakeDocker
 ) -> None:
     provider.create(_props())
@@ -105,7 +101,7 @@ def test_files_that_are_refused_do_not_reach_the_volume(
     assert engine.volumes_by_name[VOLUME]["prometheus.yml"].text == "global: {}\n"
 
 
-def test_files_that_are_refused_reload_nothing(
+def test_update_refused_files_cause_no_reload(
     provider: ConfigFilesProvider, engine: FakeDocker, service: Running
 ) -> None:
     engine.verdict = lambda _files: (1, "no")
@@ -114,7 +110,7 @@ def test_files_that_are_refused_reload_nothing(
     assert service.calls == []
 
 
-def test_changed_files_are_taken_up_by_a_signal(
+def test_update_changed_files_send_the_signal(
     provider: ConfigFilesProvider, service: Running
 ) -> None:
     provider.update("id", _props(), EDITED)
@@ -122,28 +118,28 @@ def test_changed_files_are_taken_up_by_a_signal(
 
 
 @pytest.mark.parametrize("key", ["image", "container"])
-def test_unchanged_files_cause_no_reload(
+def test_update_unchanged_files_cause_no_reload(
     key: str, provider: ConfigFilesProvider, service: Running
 ) -> None:
     provider.update("id", _props(**{key: "before"}), _props())
     assert service.calls == []
 
 
-def test_a_secret_that_changed_is_a_reason_to_reload(
+def test_update_changed_secret_causes_reload(
     provider: ConfigFilesProvider, service: Running
 ) -> None:
     provider.update("id", _props(), _props(secret_files={"secrets/token": "another"}))
     assert ("kill", "SIGHUP") in service.calls
 
 
-def test_before_the_first_start_there_is_nothing_to_reload(
+def test_create_without_container_causes_no_reload(
     provider: ConfigFilesProvider, engine: FakeDocker
 ) -> None:
     engine.running.clear()
     assert provider.create(_props()).id == f"{VOLUME}:/etc/prometheus"
 
 
-def test_a_container_that_is_stopped_is_left_alone(
+def test_update_stopped_container_is_not_started(
     provider: ConfigFilesProvider, service: Running
 ) -> None:
     service.status = "exited"
@@ -161,7 +157,7 @@ def test_failed_reload_is_reported_with_the_services_log(
     assert str(error.value).endswith(f"3\n4\nlast\n{LOADING}\n{words}")
 
 
-def test_what_is_loaded_and_then_not_applied_is_a_failure(
+def test_reload_loaded_but_not_applied_fails(
     provider: ConfigFilesProvider, service: Running
 ) -> None:
     service.answers = [TAKEN, NOT_TAKEN[-1]]
@@ -175,19 +171,17 @@ def test_unanswered_reload_is_reported(provider: ConfigFilesProvider, service: R
         provider.update("id", _props(), EDITED)
 
 
-def test_a_reload_may_take_a_moment(provider: ConfigFilesProvider, service: Running) -> None:
+def test_reload_delayed_answer_succeeds(provider: ConfigFilesProvider, service: Running) -> None:
     service.answers = ["level=info msg=another", LOADING, TAKEN]
     assert provider.update("id", _props(), EDITED).outs == EDITED
 
 
-def test_what_was_logged_before_the_reload_is_not_its_answer(
-    provider: ConfigFilesProvider, service: Running
-) -> None:
+def test_reload_ignores_earlier_log_lines(provider: ConfigFilesProvider, service: Running) -> None:
     service.log = NOT_TAKEN[0]
     assert provider.update("id", _props(), EDITED).outs == EDITED
 
 
-def test_a_file_with_a_way_of_its_own_is_taken_up_that_way_alone(
+def test_update_file_with_own_action_runs_only_that_action(
     provider: ConfigFilesProvider, service: Running
 ) -> None:
     below = {"secrets": RUN}
@@ -197,7 +191,7 @@ def test_a_file_with_a_way_of_its_own_is_taken_up_that_way_alone(
     assert service.calls == [("exec", RUN["run"])]
 
 
-def test_what_the_service_notices_itself_is_left_to_it(
+def test_update_watched_file_causes_no_action(
     provider: ConfigFilesProvider, service: Running
 ) -> None:
     below: dict[str, Any] = {"secrets": {}}
@@ -206,7 +200,7 @@ def test_what_the_service_notices_itself_is_left_to_it(
     assert service.calls == []
 
 
-def test_a_way_below_a_folder_is_none_of_its_neighbours(
+def test_action_of_a_folder_ignores_sibling_paths(
     provider: ConfigFilesProvider, service: Running
 ) -> None:
     below: dict[str, Any] = {"secret": {}}
@@ -215,7 +209,7 @@ def test_a_way_below_a_folder_is_none_of_its_neighbours(
     assert service.calls == [("kill", "SIGHUP")]
 
 
-def test_a_command_runs_before_the_restart_that_other_files_need(
+def test_update_command_runs_before_restart(
     provider: ConfigFilesProvider, service: Running
 ) -> None:
     ways = {"on_change": RESTART, "on_change_below": {"secrets": RUN}}
@@ -224,14 +218,14 @@ def test_a_command_runs_before_the_restart_that_other_files_need(
     assert service.calls == [("exec", RUN["run"]), ("restart", 10)]
 
 
-def test_a_file_that_goes_is_a_change_like_any_other(
+def test_update_removed_file_runs_its_action(
     provider: ConfigFilesProvider, service: Running
 ) -> None:
     provider.update("id", _props(), _props(secret_files={}))
     assert service.calls == [("kill", "SIGHUP")]
 
 
-def test_a_command_takes_up_what_has_one(provider: ConfigFilesProvider, service: Running) -> None:
+def test_update_file_with_command_runs_it(provider: ConfigFilesProvider, service: Running) -> None:
     provider.update("id", _props(on_change=RUN), {**EDITED, "on_change": RUN})
     assert service.calls == [("exec", RUN["run"])]
 
@@ -244,7 +238,7 @@ def test_failed_command_is_reported_with_its_output(
         provider.update("id", _props(), {**EDITED, "on_change": RUN})
 
 
-def test_a_service_that_reads_its_files_only_at_its_start_is_restarted(
+def test_update_service_without_reload_is_restarted(
     provider: ConfigFilesProvider, service: Running
 ) -> None:
     provider.update("id", _props(), {**EDITED, "on_change": RESTART})
@@ -260,7 +254,7 @@ def test_unhealthy_service_after_restart_is_reported_with_its_log(
     assert str(error.value).endswith("last")
 
 
-def test_a_rehearsal_keeps_its_tracebacks(
+def test_local_deploy_error_keeps_its_traceback(
     provider: ConfigFilesProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Pulumi reads its own stack: a limit of 0 hangs a program that runs in the same process."""
@@ -269,7 +263,7 @@ def test_a_rehearsal_keeps_its_tracebacks(
     assert not hasattr(sys, "tracebacklimit")
 
 
-def test_the_engine_prints_no_stack_with_a_message(
+def test_engine_error_has_no_traceback(
     provider: ConfigFilesProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "tracebacklimit", 1000, raising=False)

@@ -43,7 +43,7 @@ def _trusted(settings: Settings, destination: str) -> Any:
 
 
 @destinations
-def test_a_destination_takes_certificates_of_its_own_authority(
+def test_delivery_ca_set_is_used_for_its_destination(
     destination: str, pem: str, settings: SettingsOf
 ) -> None:
     found = settings(**REACHABLE, deliveryCa={destination: pem})
@@ -51,16 +51,14 @@ def test_a_destination_takes_certificates_of_its_own_authority(
 
 
 @destinations
-def test_the_authority_of_one_destination_is_not_that_of_another(
+def test_delivery_ca_of_one_destination_is_not_used_for_others(
     destination: str, pem: str, settings: SettingsOf
 ) -> None:
     others = {other: pem for other in PLACES if other != destination}
     assert _trusted(settings(**REACHABLE, deliveryCa=others), destination) is None
 
 
-def test_every_channel_is_reached_through_the_same_authority(
-    pem: str, settings: SettingsOf
-) -> None:
+def test_delivery_ca_of_slack_is_used_for_every_channel(pem: str, settings: SettingsOf) -> None:
     found = settings(**REACHABLE, deliveryCa={"slack": pem})
     receivers = yaml.safe_load(routing.render_config(found))["receivers"]
     channels = [slack for one in receivers for slack in one.get("slack_configs", [])]
@@ -69,16 +67,14 @@ def test_every_channel_is_reached_through_the_same_authority(
     ] * len(DESTINATIONS)
 
 
-def test_the_certificates_are_files_beside_the_configuration(
-    pem: str, settings: SettingsOf
-) -> None:
+def test_delivery_ca_is_a_file_in_the_configuration(pem: str, settings: SettingsOf) -> None:
     spec = alertmanager.spec(settings(**REACHABLE, deliveryCa={"slack": pem, "mail": pem}))
     assert spec.files is not None
     found = {path: text for path, text in spec.files.files.items() if path.startswith("ca/")}
     assert found == {"ca/slack.pem": pem, "ca/mail.pem": pem}
 
 
-def test_a_bundle_of_several_authorities_is_taken(pem: str, settings: SettingsOf) -> None:
+def test_delivery_ca_bundle_is_accepted(pem: str, settings: SettingsOf) -> None:
     bundle = f"# ours\n{pem}\n{authority().pem}"
     assert settings(deliveryCa={"slack": bundle}).delivery_ca.slack == bundle
 
@@ -87,7 +83,7 @@ def test_a_bundle_of_several_authorities_is_taken(pem: str, settings: SettingsOf
     "wrong",
     ["/etc/ssl/ca.pem", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n", "a\nb"],
 )
-def test_what_is_no_certificate_is_refused_by_its_path(
+def test_delivery_ca_invalid_pem_is_reported_by_path(
     wrong: str, refused: Callable[..., str]
 ) -> None:
     message = refused({"deliveryCa": {"slack": wrong}}, stack="prod")
@@ -97,12 +93,12 @@ def test_what_is_no_certificate_is_refused_by_its_path(
     assert "; fix: pulumi config set --path 'deliveryCa.slack' VALUE" in line
 
 
-def test_a_private_key_is_refused_and_not_shown(refused: Callable[..., str]) -> None:
+def test_delivery_ca_private_key_is_refused_and_masked(refused: Callable[..., str]) -> None:
     both = authority().server("192.0.2.7")
     message = refused({"deliveryCa": {"mail": both}})
     assert "has a private key in it" in message
     assert [line for line in both.splitlines() if line in message] == []
 
 
-def test_a_destination_that_there_is_not_is_refused(pem: str, refused: Callable[..., str]) -> None:
+def test_delivery_ca_unknown_destination_is_refused(pem: str, refused: Callable[..., str]) -> None:
     assert "deliveryCa.pager" in refused({"deliveryCa": {"pager": pem}})

@@ -15,7 +15,7 @@ def demo() -> Demo:
     return Demo()
 
 
-def test_there_are_no_faults_unless_they_are_enabled(demo: Demo) -> None:
+def test_fault_endpoint_disabled_returns_404(demo: Demo) -> None:
     assert demo.ask("POST", "/demo/fault", json={"errors": 1}).status_code == 404
 
 
@@ -29,14 +29,14 @@ def _with_fault(fault: dict[str, float]) -> tuple[int, int]:
     return Demo(faults=True).run(ask)
 
 
-def test_a_fault_makes_errors_that_are_counted() -> None:
+def test_fault_errors_are_counted() -> None:
     labels = {"method": "GET", "endpoint": "/api/v1/patients", "status": "500"}
     before = value("http_requests_total", **labels)
     assert _with_fault({"errors": 1}) == (200, 500)
     assert value("http_requests_total", **labels) == before + 1
 
 
-def test_a_fault_makes_slow_answers_whose_duration_is_seen() -> None:
+def test_fault_delay_is_measured() -> None:
     labels = {"method": "GET", "endpoint": "/api/v1/patients"}
     before = value("http_request_duration_seconds_sum", **labels)
     assert _with_fault({"latency_seconds": 0.2}) == (200, 200)
@@ -53,11 +53,11 @@ def test_a_fault_makes_slow_answers_whose_duration_is_seen() -> None:
         {"error": 1},
     ],
 )
-def test_a_fault_out_of_bounds_is_refused_and_changes_nothing(fault: dict[str, float]) -> None:
+def test_fault_out_of_bounds_is_refused(fault: dict[str, float]) -> None:
     assert _with_fault(fault) == (422, 200)
 
 
-def test_a_fault_that_hangs_answers_nothing_until_it_is_over() -> None:
+def test_hanging_fault_answers_nothing_until_it_is_over() -> None:
     async def ask(client: httpx.AsyncClient) -> tuple[bool, int]:
         await client.post("/demo/fault", json={"hangs": True})
         hanging = asyncio.create_task(client.get("/api/v1/patients"))
@@ -68,7 +68,7 @@ def test_a_fault_that_hangs_answers_nothing_until_it_is_over() -> None:
     assert Demo(faults=True).run(ask) == (False, 200)
 
 
-def test_a_fault_ends_by_itself() -> None:
+def test_fault_ends_after_its_duration() -> None:
     faults = Faults()
     faults.inject(Fault(errors=1, duration_seconds=0.01))
     time.sleep(0.02)

@@ -10,24 +10,24 @@ from demo import healthcheck
 ROOT = Path(__file__).parents[2]
 
 
-def test_a_heartbeat_is_healthy_when_young_and_not_when_missing(tmp_path: Path) -> None:
+def test_heartbeat_recent_is_healthy_and_missing_is_not(tmp_path: Path) -> None:
     file = tmp_path / "heartbeat"
     assert healthcheck.main(["--heartbeat", str(file)]) == 1
     file.touch()
     assert healthcheck.main(["--heartbeat", str(file)]) == 0
 
 
-def test_a_backend_that_does_not_listen_is_not_healthy(capsys: pytest.CaptureFixture[str]) -> None:
+def test_backend_not_listening_is_unhealthy(capsys: pytest.CaptureFixture[str]) -> None:
     assert healthcheck.main(["--port", "1"]) == 1
     assert "/healthz on port 1" in capsys.readouterr().err
 
 
-def test_every_package_of_the_image_is_pinned_by_hash() -> None:
+def test_requirements_are_pinned_by_hash() -> None:
     text = (ROOT / "demo/requirements.txt").read_text().replace("\\\n", " ")
     packages = [line for line in text.splitlines() if re.match(r"[a-z]", line)]
     assert packages
     assert [line for line in packages if "==" not in line or "--hash=sha256:" not in line] == []
 
 
-def test_the_lock_of_the_image_names_no_registry() -> None:
+def test_requirements_name_no_registry() -> None:
     assert "://" not in (ROOT / "demo/requirements.txt").read_text()

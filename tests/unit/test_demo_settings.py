@@ -5,7 +5,7 @@ from pathlib import Path
 from demo.settings import Settings
 
 
-def test_a_password_is_read_from_its_file_each_time(tmp_path: Path) -> None:
+def test_password_file_changed_is_read_again(tmp_path: Path) -> None:
     file = tmp_path / "password"
     settings = Settings.from_env({"DEMO_POSTGRES_PASSWORD_FILE": str(file)})
     file.write_text("first\n")
@@ -14,7 +14,7 @@ def test_a_password_is_read_from_its_file_each_time(tmp_path: Path) -> None:
     assert (first, settings.postgres.password()) == ("first", "second")
 
 
-def test_hosts_and_ports_come_from_the_environment() -> None:
+def test_from_env_reads_hosts_and_ports() -> None:
     env = {"DEMO_POSTGRES_HOST": "db", "DEMO_REDIS_HOST": "cache", "DEMO_REDIS_PORT": "6380"}
     settings = Settings.from_env(env)
     assert (settings.postgres.host, settings.postgres.port) == ("db", 5432)

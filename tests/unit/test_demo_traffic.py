@@ -33,7 +33,7 @@ def _key(name: str, labels: dict[str, str]) -> tuple[str, str]:
 
 
 class Moved:
-    """What a while of traffic did to the metrics."""
+    """Metrics before and after some traffic."""
 
     def __init__(self, rounds: int = 30) -> None:
         before = {_key(n, labels): value(n, **labels) for n, labels in SERIES_TO_MOVE}
@@ -74,29 +74,29 @@ def moved() -> Moved:
 
 
 @pytest.mark.parametrize(("name", "labels"), SERIES_TO_MOVE)
-def test_the_traffic_moves_a_series(moved: Moved, name: str, labels: dict[str, str]) -> None:
+def test_traffic_increases_each_counter(moved: Moved, name: str, labels: dict[str, str]) -> None:
     assert moved.by[_key(name, labels)] > 0
 
 
-def test_the_traffic_sets_the_gauges(moved: Moved) -> None:
+def test_traffic_sets_each_gauge(moved: Moved) -> None:
     assert all(gauge > 0 for gauge in moved.gauges)
 
 
-def test_the_traffic_has_anomalies_of_several_types_and_severities(moved: Moved) -> None:
+def test_traffic_anomalies_have_several_types_and_severities(moved: Moved) -> None:
     assert len({kind for kind, _ in moved.anomalies}) >= 5
     assert {severity for _, severity in moved.anomalies} == {"low", "medium", "high", "critical"}
 
 
-def test_every_request_of_the_traffic_is_answered(moved: Moved) -> None:
+def test_traffic_requests_are_all_answered(moved: Moved) -> None:
     assert moved.answers["no answer"] == 0
 
 
-def test_the_plan_stays_far_below_the_error_rate_that_alerts() -> None:
+def test_plan_error_rate_is_far_below_the_alert() -> None:
     weights = {action.act: action.weight for action in traffic.PLAN}
     assert weights[traffic.Traffic.endless_report] / sum(weights.values()) < 0.005
 
 
-def test_the_plan_has_every_request_the_traffic_knows() -> None:
+def test_plan_includes_every_request() -> None:
     plan = {action.act.__name__ for action in traffic.PLAN}
     known = {
         name
@@ -106,7 +106,7 @@ def test_the_plan_has_every_request_the_traffic_knows() -> None:
     assert plan == known
 
 
-def test_a_backend_that_is_away_does_not_end_the_traffic() -> None:
+def test_traffic_backend_down_continues() -> None:
     def refuse(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("refused")
 
@@ -121,7 +121,7 @@ def test_a_backend_that_is_away_does_not_end_the_traffic() -> None:
     assert asyncio.run(act()) == len(traffic.PLAN)
 
 
-def test_the_traffic_keeps_its_rate_and_its_heartbeat(tmp_path: Path) -> None:
+def test_traffic_keeps_its_rate_and_heartbeat(tmp_path: Path) -> None:
     options = traffic.Options("http://backend", 100, 3, tmp_path / "heartbeat")
 
     async def for_a_second(client: httpx.AsyncClient) -> int:
@@ -137,7 +137,9 @@ def test_the_traffic_keeps_its_rate_and_its_heartbeat(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("rate", ["0", "-1", "101"])
-def test_a_rate_out_of_bounds_is_refused(rate: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_traffic_rate_out_of_bounds_is_refused(
+    rate: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit):
         traffic.parse(["--rate", rate])
     assert "--rate must be above 0" in capsys.readouterr().err

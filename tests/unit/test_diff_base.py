@@ -80,14 +80,14 @@ def repository(tmp_path: Path) -> Repository:
     return Repository(tmp_path)
 
 
-def test_two_commits_that_make_the_same_stack_end_with_nothing(repository: Repository) -> None:
+def test_compare_equal_stacks_reports_nothing(repository: Repository) -> None:
     repository.write("README.md", "words")
     repository.commit()
     outcome = repository.diff()
     assert (outcome.printed, outcome.status) == ("prod: nothing changes\n", Exit.NOTHING)
 
 
-def test_a_base_is_rendered_by_its_own_code(repository: Repository) -> None:
+def test_compare_renders_the_base_with_its_own_code(repository: Repository) -> None:
     repository.write("__main__.py", MAIN.replace("networkName", "bridgeName"))
     config = {"bridgeName": {"type": "string", "default": "there"}}
     repository.write("Pulumi.yaml", yaml.safe_dump({**PROJECT, "config": config}))
@@ -97,7 +97,7 @@ def test_a_base_is_rendered_by_its_own_code(repository: Repository) -> None:
     assert "name: here -> there" in outcome.printed
 
 
-def test_every_stack_that_either_has_is_compared(repository: Repository) -> None:
+def test_compare_includes_stacks_of_both_versions(repository: Repository) -> None:
     repository.configure("dev", networkName="elsewhere")
     repository.commit()
     printed = repository.diff().printed
@@ -107,18 +107,18 @@ def test_every_stack_that_either_has_is_compared(repository: Repository) -> None
     assert repository.diff(stacks=("prod",)).printed == "prod: nothing changes\n"
 
 
-def test_a_stack_that_is_not_there_is_told_with_those_that_are(repository: Repository) -> None:
+def test_compare_unknown_stack_lists_the_known_ones(repository: Repository) -> None:
     with pytest.raises(DiffError, match="There is no stack staging; there are: prod"):
         repository.diff("HEAD", stacks=("staging",))
 
 
 @pytest.mark.parametrize("ref", ["nowhere", "--output=/tmp/x", "HEAD~9"])
-def test_a_commit_that_is_not_there_is_told(repository: Repository, ref: str) -> None:
+def test_compare_unknown_commit_is_reported(repository: Repository, ref: str) -> None:
     with pytest.raises(DiffError, match=r"There is no commit .* here. `git fetch` it first"):
         repository.diff(ref)
 
 
-def test_a_folder_without_version_control_is_told(tmp_path: Path) -> None:
+def test_compare_outside_git_is_reported(tmp_path: Path) -> None:
     with pytest.raises(DiffError, match="is not in a Git repository"):
         command.run(Options(base="HEAD", root=tmp_path))
 
@@ -137,7 +137,7 @@ def test_compare_with_changes_reports_the_work_tree_as_it_is(repository: Reposit
     assert "to the work tree with uncommitted changes" in outcome.printed
 
 
-def test_a_base_that_does_not_render_is_named_and_the_other_is_shown(
+def test_compare_broken_base_is_named_and_the_other_listed(
     repository: Repository,
 ) -> None:
     repository.write("__main__.py", "raise ValueError('broken on purpose')\n")
@@ -151,7 +151,7 @@ def test_a_base_that_does_not_render_is_named_and_the_other_is_shown(
     assert "The version after renders:" in outcome.printed
 
 
-def test_a_work_tree_that_does_not_render_is_named(repository: Repository) -> None:
+def test_compare_broken_work_tree_is_named(repository: Repository) -> None:
     repository.write("__main__.py", "import nothing_of_this_name\n")
     repository.commit()
     outcome = repository.diff()
@@ -161,7 +161,7 @@ def test_a_work_tree_that_does_not_render_is_named(repository: Repository) -> No
     assert "The version before renders:" in outcome.printed
 
 
-def test_a_program_that_ends_the_process_is_told(repository: Repository) -> None:
+def test_recorder_program_that_exits_is_reported(repository: Repository) -> None:
     repository.write("__main__.py", "import os\nos._exit(7)\n")
     repository.commit()
     outcome = repository.diff()
@@ -169,13 +169,13 @@ def test_a_program_that_ends_the_process_is_told(repository: Repository) -> None
     assert "It ended with status 7." in outcome.printed
 
 
-def test_what_a_program_prints_is_not_taken_for_its_resources(repository: Repository) -> None:
+def test_recorder_ignores_what_the_program_prints(repository: Repository) -> None:
     repository.write("__main__.py", f"print('hello')\n{MAIN}")
     repository.commit()
     assert repository.diff().status == Exit.NOTHING
 
 
-def test_a_program_sees_no_credentials_of_this_process(
+def test_recorder_program_gets_no_credentials(
     repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("A_TOKEN", "of somebody")
@@ -188,7 +188,7 @@ def test_a_program_sees_no_credentials_of_this_process(
 ONE, OTHER = ({"secure": f"v1:{text}:{text}"} for text in ("aaaacipher", "bbbbcipher"))
 
 
-def test_a_secret_that_is_encrypted_anew_is_told_with_what_reads_it(
+def test_compare_secret_encrypted_again_lists_its_readers(
     repository: Repository,
 ) -> None:
     repository.configure(redisPassword=ONE)
@@ -201,14 +201,14 @@ def test_a_secret_that_is_encrypted_anew_is_told_with_what_reads_it(
     assert "cipher" not in printed
 
 
-def test_a_secret_that_stays_is_no_change(repository: Repository) -> None:
+def test_compare_secret_unchanged_reports_nothing(repository: Repository) -> None:
     repository.configure(redisPassword=ONE)
     repository.commit()
     repository.commit()
     assert repository.diff().status == Exit.NOTHING
 
 
-def test_a_secret_in_clear_text_is_not_printed(repository: Repository) -> None:
+def test_compare_clear_text_secret_is_masked(repository: Repository) -> None:
     repository.configure(redisPassword="in-the-clear-1", redisPasword="in-the-clear-2")
     repository.commit()
     outcome = repository.diff(format=Format.JSON)

@@ -1,4 +1,4 @@
-"""What the tools say of a new version's files."""
+"""Checks of a new version's files by promtool, amtool and the policies."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def needs(tool: str) -> None:
 
 
 @pytest.mark.parametrize("tool", ["promtool", "amtool"])
-def test_files_that_a_tool_takes_pass(tool: str, prod: Snapshot) -> None:
+def test_check_valid_files_passes(tool: str, prod: Snapshot) -> None:
     needs(tool)
     assert by_name(checks.run(prod))[tool].status is Status.PASSED
 
 
-def test_a_rule_that_promtool_refuses_fails_in_its_words(prod: Snapshot) -> None:
+def test_check_invalid_rule_quotes_promtool(prod: Snapshot) -> None:
     needs("promtool")
     broken = stacks.with_text(prod, "rules/backend.yml", "ratio_rate5m > 5", "ratio_rate5m >>")
     found = by_name(checks.run(broken))["promtool"]
@@ -45,7 +45,7 @@ def test_a_rule_that_promtool_refuses_fails_in_its_words(prod: Snapshot) -> None
     assert "redis.yml" not in found.words
 
 
-def test_a_route_that_amtool_refuses_fails_in_its_words(prod: Snapshot) -> None:
+def test_check_invalid_route_quotes_amtool(prod: Snapshot) -> None:
     needs("amtool")
     broken = stacks.with_text(prod, "alertmanager.yml", "receiver: critical", "receiver: nobody")
     found = by_name(checks.run(broken))["amtool"]
@@ -53,7 +53,7 @@ def test_a_route_that_amtool_refuses_fails_in_its_words(prod: Snapshot) -> None:
     assert "nobody" in found.words
 
 
-def test_a_tool_that_is_not_here_is_named(
+def test_check_missing_tool_is_named(
     prod: Snapshot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -64,32 +64,32 @@ def test_a_tool_that_is_not_here_is_named(
     )
 
 
-def test_a_file_that_cannot_be_read_is_named() -> None:
+def test_check_unreadable_file_is_named() -> None:
     found = by_name(checks.run(Snapshot()))["amtool"]
     assert (found.status, found.words) == (Status.NOT_RUN, "no alertmanager.yml that can be read")
 
 
-def test_findings_of_another_stack_are_not_this_ones(tmp_path: Path) -> None:
+def test_policies_of_another_stack_are_ignored(tmp_path: Path) -> None:
     file = tmp_path / "findings.json"
     finding = {"policy": "a", "level": "advisory", "resource": "b", "message": "c"}
     file.write_text(json.dumps([{**finding, "stack": "dev"}, {**finding, "stack": "prod"}]))
     assert [check.words for check in checks.policies(file, "prod")] == ["b: c"]
 
 
-def test_no_finding_is_a_pass(tmp_path: Path) -> None:
+def test_policies_without_violations_pass(tmp_path: Path) -> None:
     file = tmp_path / "findings.json"
     file.write_text("[]")
     assert [check.status for check in checks.policies(file, "prod")] == [Status.PASSED]
 
 
 @pytest.mark.parametrize("text", ["{", "{}x", "[1]", '[{"policy": "a"}]', '[{"level": "odd"}]'])
-def test_a_file_that_is_no_list_of_findings_is_told(text: str, tmp_path: Path) -> None:
+def test_policies_invalid_file_is_reported(text: str, tmp_path: Path) -> None:
     file = tmp_path / "findings.json"
     file.write_text(text)
     with pytest.raises(DiffError, match="is not a list of policy violations"):
         checks.policies(file, "prod")
 
 
-def test_a_file_of_findings_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_policies_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(DiffError, match="cannot be read: No such file"):
         checks.policies(tmp_path / "none.json", "prod")

@@ -1,4 +1,4 @@
-"""Where the reports go, and how the command ends."""
+"""Output files and exit status of `ops diff`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from ops.review.diff.report import (
 
 
 def report(mark: Mark | None = None, stack: str = "prod", **more: Any) -> Report:
-    """One with a change of this mark, or without any."""
+    """Return a comparison with a change of this mark, or without any."""
     item = Item(Kind.CHANGED, "it", ("it changed",), mark or Mark.NONE, fields=(FIELD,))
     sections = {} if mark is None else {Section.ALERTS: (item,)}
     return Report(stack, "", ("a verdict",), sections, **more)
@@ -63,13 +63,13 @@ ADVICE = (Check("policy", Status.ADVICE, "perhaps"),)
         (report(faults=(Fault("main", "no"),)), (), Exit.ERROR),
     ],
 )
-def test_the_status_says_how_it_ended(
+def test_exit_status_matches_the_result(
     found: Report, fail_on: tuple[FailOn, ...], status: int
 ) -> None:
     assert command.deliver([found], Options("HEAD", fail_on=fail_on)).status == status
 
 
-def test_one_stack_of_several_decides() -> None:
+def test_exit_status_is_the_highest_of_all_stacks() -> None:
     found = [report(stack="dev"), report(Mark.WEAKER)]
     assert command.deliver(found, Options("HEAD")).status == Exit.CHANGES
 
@@ -78,7 +78,7 @@ def test_one_stack_of_several_decides() -> None:
     ("format_", "suffix"),
     [(Format.MARKDOWN, "md"), (Format.TEXT, "txt"), (Format.JSON, "json")],
 )
-def test_each_stack_has_a_file_of_its_own(format_: Format, suffix: str, tmp_path: Path) -> None:
+def test_out_folder_has_one_file_per_stack(format_: Format, suffix: str, tmp_path: Path) -> None:
     found = [report(Mark.NONE, "dev"), report(Mark.NONE, "prod")]
     out = tmp_path / "new" / "folder"
     assert command.deliver(found, Options("HEAD", format=format_, out=out)).printed == ""
@@ -86,14 +86,14 @@ def test_each_stack_has_a_file_of_its_own(format_: Format, suffix: str, tmp_path
     assert "prod" in (out / f"prod.{suffix}").read_text()
 
 
-def test_the_details_are_all_stacks_uncut(tmp_path: Path) -> None:
+def test_details_file_has_all_stacks_uncut(tmp_path: Path) -> None:
     details = tmp_path / "new" / "details.md"
     found = [report(Mark.NONE, "dev"), report(Mark.NONE, "prod")]
     command.deliver(found, Options("HEAD", details=details))
     assert details.read_text().count("<!-- vitalstream-preview: ") == 2
 
 
-def test_a_cut_comment_says_that_the_summary_has_all(tmp_path: Path) -> None:
+def test_cut_comment_refers_to_the_summary(tmp_path: Path) -> None:
     item = Item(Kind.CHANGED, "it", ("it",), diff="x" * 9000)
     long = Report("prod", "", ("a verdict",), {Section.DETAILS: (item,)})
     options = Options(
@@ -103,7 +103,7 @@ def test_a_cut_comment_says_that_the_summary_has_all(tmp_path: Path) -> None:
     assert "x" * 9000 in (tmp_path / "details.md").read_text()
 
 
-def test_a_json_document_has_what_changed() -> None:
+def test_json_output_has_the_changes() -> None:
     printed = command.deliver([report(Mark.WEAKER)], Options("HEAD", format=Format.JSON)).printed
     found = json.loads(printed)
     (stack,) = found["stacks"]
@@ -113,7 +113,7 @@ def test_a_json_document_has_what_changed() -> None:
     assert item["fields"] == [{"name": "for", "old": "5m", "new": "10m"}]
 
 
-def test_too_little_room_for_a_comment_is_refused() -> None:
+def test_max_bytes_too_small_is_refused() -> None:
     found = CliRunner().invoke(app, ["diff", "--base", "HEAD", "--max-bytes", "100"])
     assert found.exit_code == 2
     assert "8192" in found.output

@@ -28,7 +28,7 @@ BACKEND, ROUTES = "rules/backend.yml", "alertmanager.yml"
 
 @dataclass(frozen=True)
 class Case:
-    """An edit of a stack; what its report says, and what it does not."""
+    """Edit of a stack, with lines that its report has and lines that it does not have."""
 
     edit: Edit
     says: tuple[str, ...]
@@ -60,7 +60,7 @@ def resource(kind: str, name: str, change: Callable[[Any], Any], **fields: Any) 
 
 
 def nothing(_inputs: Any) -> None:
-    """Where a resource's options change alone."""
+    """Change no input, for cases that change only a resource's options."""
 
 
 def add_alert_at_the_top(content: Any) -> None:
@@ -180,7 +180,7 @@ EDITS = {
     "a lower severity": Case(
         yaml(BACKEND, put_label("severity", "warning")),
         (
-            # Once, although its severity and who is told both are.
+            # Once, although both its severity and its receivers are weaker.
             "1 made weaker",
             "WEAKER alert HighErrorRate changed",
             "its severity is lower",
@@ -399,13 +399,9 @@ EDITS = {
             "more traffic is needed for a budget alert to fire",
         ),
     ),
-    "a metric that is kept": Case(
-        settings(keepMetrics=["go_goroutines"]),
-        (
-            "scrape jobs alertmanager, backend, grafana, node, postgres, prometheus, redis changed",
-            "metrics now kept: go_goroutines",
-        ),
-        ("metric_relabel_configs",),
+    "only what is read is kept": Case(
+        settings(keepOnlyWhatIsRead=True),
+        ("scrape jobs alertmanager, backend, grafana, node, postgres, prometheus, redis changed",),
     ),
     "a data source": Case(
         resource(DATA_SOURCE, "prometheus", put("url", "http://elsewhere:9090")),
@@ -477,7 +473,7 @@ EDITS = {
     ),
     "protection taken off": Case(
         settings(protectData=False),
-        ("DANGER volume prometheus-data is no longer protected", "setting protectData changed"),
+        ("DANGER volume prometheus-data loses its protection", "setting protectData changed"),
     ),
     "a network that is replaced": Case(
         resource(NETWORK, "redis-exporter", put("internal", None)),
@@ -536,20 +532,30 @@ def prod() -> Snapshot:
 
 
 @pytest.mark.parametrize("name", EDITS)
-def test_an_edit_is_told_for_what_it_is(name: str, prod: Snapshot) -> None:
+def test_report_of_edit_has_its_lines(name: str, prod: Snapshot) -> None:
     case = EDITS[name]
-    found = stacks.told(stacks.report(prod, case.edit(prod)))
+    found = stacks.printed(stacks.report(prod, case.edit(prod)))
     assert [words for words in case.says if words not in found] == [], found
     assert [words for words in case.silent if words in found.partition("All changes")[0]] == []
 
 
+def test_a_metric_more_in_the_allowlist_is_named() -> None:
+    before, after = (
+        stacks.with_settings("prod", keepOnlyWhatIsRead=True, keepMetrics=more)
+        for more in ([], ["go_goroutines"])
+    )
+    found = stacks.printed(stacks.report(before, after))
+    assert "metrics now kept: go_goroutines" in found
+    assert "metric_relabel_configs" not in found.partition("All changes")[0]
+
+
 @pytest.mark.parametrize("name", EDITS)
-def test_the_way_back_is_told_as_well(name: str, prod: Snapshot) -> None:
+def test_report_of_reverted_edit_has_its_lines(name: str, prod: Snapshot) -> None:
     edited = EDITS[name].edit(prod)
     assert stacks.report(edited, prod).changes is stacks.report(prod, edited).changes
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])
-def test_a_stack_that_stays_as_it_is_takes_one_line(stack: str) -> None:
+def test_report_of_unchanged_stack_is_one_line(stack: str) -> None:
     same = stacks.stack(stack)
-    assert stacks.told(stacks.report(same, same, stack)) == f"{stack}: nothing changes\n"
+    assert stacks.printed(stacks.report(same, same, stack)) == f"{stack}: nothing changes\n"

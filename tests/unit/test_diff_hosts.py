@@ -1,4 +1,4 @@
-"""What is told of a service that goes to another host: loudly, since its data does not go along."""
+"""Report of a service that moves to another host: marked as danger, its data does not move."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOVED: dict[str, Any] = {**SPREAD, "placement": {**SPREAD["placement"], "alertma
 BARE: dict[str, Any] = {"protectData": False}
 
 
-def test_a_moved_service_is_replaced_with_all_that_it_has() -> None:
+def test_moved_service_is_replaced_with_its_resources() -> None:
     steps = stacks.compared(
         stacks.with_settings(**SPREAD, **BARE), stacks.with_settings(**MOVED, **BARE)
     ).steps
@@ -29,53 +29,55 @@ def test_a_moved_service_is_replaced_with_all_that_it_has() -> None:
         assert "provider" in step.replaced_for
 
 
-def test_the_data_of_a_moved_service_is_told_to_be_lost() -> None:
+def test_moved_service_data_loss_is_reported() -> None:
     comparison = stacks.compared(
         stacks.with_settings(**SPREAD, **BARE), stacks.with_settings(**MOVED, **BARE)
     )
     loudest, *_ = [item for item in interruptions.items(comparison) if "alertm" in str(item.line)]
-    told = stacks.told(stacks.report(comparison.before, comparison.after))
+    words = stacks.printed(stacks.report(comparison.before, comparison.after))
     assert loudest.mark is Mark.DANGER
-    assert f"is deleted on {FAR} and recreated, empty, on {THIRD}" in told
-    assert "all that is in it is lost" in told
-    assert "what is in it does not move with its service" in told
-    assert f"is replaced: it moves from {FAR} to {THIRD}" in told
+    assert f"is deleted on {FAR} and recreated, empty, on {THIRD}" in words
+    assert "all that is in it is lost" in words
+    assert "what is in it does not move with its service" in words
+    assert f"is replaced: it moves from {FAR} to {THIRD}" in words
 
 
-def test_protected_data_stays_and_the_move_is_refused() -> None:
+def test_moved_service_with_protected_data_is_refused() -> None:
     before = stacks.with_settings(**SPREAD)
-    told = stacks.told(stacks.report(before, stacks.with_settings(**MOVED)))
-    assert f"would be deleted on {FAR} and recreated, empty, on {THIRD}" in told
-    assert "`up` refuses, and changes nothing" in told
+    words = stacks.printed(stacks.report(before, stacks.with_settings(**MOVED)))
+    assert f"would be deleted on {FAR} and recreated, empty, on {THIRD}" in words
+    assert "`up` refuses, and changes nothing" in words
 
 
-def test_a_host_that_becomes_another_engine_is_told() -> None:
+def test_host_with_another_engine_is_reported() -> None:
     hosts = {**HOSTS, FAR: {**HOSTS[FAR], "docker": "ssh://ops@10.0.0.9"}}
     before, after = (
         stacks.with_settings(**SPREAD),
         stacks.with_settings(**{**SPREAD, "hosts": hosts}),
     )
-    told = stacks.told(stacks.report(before, after))
-    assert f'the host "{FAR}" is another Docker Engine' in told or (
-        f"the host {FAR} is another Docker Engine" in told
+    words = stacks.printed(stacks.report(before, after))
+    assert f'the host "{FAR}" is another Docker Engine' in words or (
+        f"the host {FAR} is another Docker Engine" in words
     )
-    assert "ssh://ops@10.0.0.9" in told
+    assert "ssh://ops@10.0.0.9" in words
 
 
-def test_an_address_that_only_another_hosts_prometheus_asks_is_told() -> None:
-    """The first asks on its own host by name."""
+def test_target_address_of_another_hosts_prometheus_is_reported() -> None:
+    """Expect an address change only for the second Prometheus: the first uses a name."""
     after = stacks.with_settings(**{**SPREAD, "hostAddress": "10.0.0.7"})
-    told = stacks.told(stacks.report(stacks.with_settings(**SPREAD), after), Section.OTHER)
-    assert "prometheus-2-config" in told
+    words = stacks.printed(stacks.report(stacks.with_settings(**SPREAD), after), Section.OTHER)
+    assert "prometheus-2-config" in words
 
 
-def test_a_host_more_is_told() -> None:
-    told = stacks.told(stacks.report(stacks.stack(), stacks.with_settings(hosts={FAR: HOSTS[FAR]})))
-    assert f"docker-{FAR}" in told
-    assert f"node-exporter-{FAR}" in told
+def test_added_host_is_reported() -> None:
+    words = stacks.printed(
+        stacks.report(stacks.stack(), stacks.with_settings(hosts={FAR: HOSTS[FAR]}))
+    )
+    assert f"docker-{FAR}" in words
+    assert f"node-exporter-{FAR}" in words
 
 
-def test_the_engines_state_knows_the_host_too() -> None:
+def test_moved_service_in_a_preview_names_both_hosts() -> None:
     urn = f"urn:pulumi:prod::vitalstream::{DOCKER_PROVIDER}::docker-{FAR}::an-id"
     found = resource(Address((CONTAINER,), "prometheus-2"), {"provider": urn})
     assert found.host == FAR
@@ -84,18 +86,18 @@ def test_the_engines_state_knows_the_host_too() -> None:
     )
 
 
-def test_a_target_that_moves_is_not_told_to_be_lost() -> None:
-    told = stacks.told(
+def test_moved_target_is_not_reported_as_lost() -> None:
+    words = stacks.printed(
         stacks.report(stacks.with_settings(**SPREAD), stacks.with_settings(**MOVED)),
         Section.COLLECTION,
     )
-    assert "10.0.0.3:9193" in told
-    assert "no alert covers any more" not in told
+    assert "10.0.0.3:9193" in words
+    assert "no alert covers any more" not in words
 
 
-def test_the_exporter_of_another_host_does_not_stand_in() -> None:
+def test_replaced_exporter_ignores_other_hosts_exporters() -> None:
     before = stacks.with_settings(**SPREAD)
     more = stacks.with_settings(**SPREAD, limits={"node-exporter": {"cpus": 0.5}})
-    told = stacks.told(stacks.report(before, more), Section.INTERRUPTIONS)
-    assert "its target counts as down" in told
-    assert f"meanwhile node-exporter-{FAR}" not in told
+    words = stacks.printed(stacks.report(before, more), Section.INTERRUPTIONS)
+    assert "its target counts as down" in words
+    assert f"meanwhile node-exporter-{FAR}" not in words

@@ -46,7 +46,7 @@ BREAKS = (
 
 
 def report(words: str, items: int = 1) -> Report:
-    """One that has these words wherever a text of others can be."""
+    """Return a report with this text in every place that can hold foreign text."""
     item = Item(
         Kind.CHANGED,
         words,
@@ -72,13 +72,13 @@ def report(words: str, items: int = 1) -> Report:
 
 
 def tokens(document: str) -> list[Any]:
-    """The tokens of all depths, without the first line."""
+    """Yield the tokens of all depths, without the first line."""
     parsed = MarkdownIt("gfm-like", {"linkify": False}).parse(document.partition("\n")[2])
     return [one for token in parsed for one in (token, *(token.children or ()))]
 
 
 def skeleton(document: str) -> list[tuple[str, str]]:
-    """Everything but what stands in code, where anything may stand."""
+    """Return the document's structure without code, which may contain anything."""
     code = ("code_inline", "fence")
     return [
         (token.type, "" if token.type in code or token.type == "inline" else token.content)
@@ -104,7 +104,7 @@ def check_harmless(words: str) -> None:
 @example(BREAKS[5])
 @example(BREAKS[6])
 @example(BREAKS[7])
-def test_no_text_changes_the_shape_of_a_document(words: str) -> None:
+def test_markdown_text_keeps_the_documents_structure(words: str) -> None:
     # A text of several lines makes a check's words a block, which one of a line has not.
     check_harmless(words.replace("\n", " ").replace("\r", " "))
     document = markdown.render(report(words), 10**9)
@@ -119,7 +119,7 @@ def test_no_text_changes_the_shape_of_a_document(words: str) -> None:
 
 @FEW
 @given(HOSTILE)
-def test_nothing_steers_a_terminal(words: str) -> None:
+def test_text_control_characters_are_escaped(words: str) -> None:
     assert "\x1b" not in text.render(report(words))
     assert "\u202e" not in text.render(report(words))
 
@@ -136,13 +136,13 @@ def test_nothing_steers_a_terminal(words: str) -> None:
         ("x" * 9, "`xxxx…`"),
     ],
 )
-def test_a_code_span_is_as_long_as_it_needs(words: str, span: str) -> None:
+def test_code_span_fence_is_longer_than_its_backticks(words: str, span: str) -> None:
     assert safe.code(words, 5 if len(words) > 8 else 40) == span
 
 
 @settings(FEW, max_examples=25)
 @given(HOSTILE, st.integers(1, 400), st.integers(markdown.LEAST_BYTES, 70_000))
-def test_a_document_is_never_longer_than_it_may_be(words: str, items: int, most: int) -> None:
+def test_markdown_is_never_longer_than_its_limit(words: str, items: int, most: int) -> None:
     document = markdown.render(report(words, items), most)
     assert len(document.encode()) <= most
     assert document.count("<details>") == document.count("</details>")
@@ -152,26 +152,26 @@ def long_report() -> Report:
     return report("word " * 30, 300)
 
 
-def test_a_cut_document_begins_with_the_marker_and_the_verdict() -> None:
+def test_cut_markdown_begins_with_marker_and_verdict() -> None:
     first, second, *_ = markdown.render(long_report(), 20_000).split("\n")
     assert first.startswith("<!-- vitalstream-preview: ")
     assert "1 interruption: " in second
 
 
-def test_a_cut_document_says_what_is_left_out_and_where_it_is() -> None:
+def test_cut_markdown_names_what_was_left_out() -> None:
     document = markdown.render(long_report(), 20_000, "It is elsewhere.")
     assert "... and " in document
     assert "Left out: " in document
     assert "_Cut here: a comment is full. It is elsewhere._" in document
 
 
-def test_what_comes_first_in_a_report_is_cut_last() -> None:
+def test_cut_markdown_keeps_the_first_sections() -> None:
     document = markdown.render(long_report(), 30_000)
     assert "### Interruptions" in document
     assert "<details>" not in document
 
 
-def test_the_checks_stay_when_the_details_go() -> None:
+def test_cut_markdown_keeps_the_checks() -> None:
     item = Item(Kind.CHANGED, "a", ("a",), diff="b" * 50_000)
     found = Report("prod", "", ("",), {Section.DETAILS: (item,) * 3}, (Check("a", Status.PASSED),))
     document = markdown.render(found, 20_000)
@@ -179,17 +179,17 @@ def test_the_checks_stay_when_the_details_go() -> None:
     assert "bbb" not in document
 
 
-def test_a_whole_document_is_not_said_to_be_cut() -> None:
+def test_complete_markdown_has_no_cut_note() -> None:
     assert "Cut here" not in markdown.render(report("words"))
 
 
-def test_a_stack_that_stays_as_it_is_takes_a_line_below_its_marker() -> None:
+def test_markdown_of_unchanged_stack_is_marker_and_one_line() -> None:
     found = Report("prod", "", ("nothing changes",))
     assert markdown.render(found) == (
         "<!-- vitalstream-preview: prod -->\n**`prod`**: nothing changes\n"
     )
 
 
-def test_a_name_that_is_no_stacks_gets_no_marker() -> None:
+def test_markdown_of_invalid_stack_name_has_no_marker() -> None:
     with pytest.raises(DiffError):
         markdown.marker("prod --> <b>")

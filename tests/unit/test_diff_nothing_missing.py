@@ -1,4 +1,4 @@
-"""Whatever changes is told, understood or not."""
+"""Every change is reported, understood or not."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Path = tuple[str | int, ...]
 
 
 def leaves(value: Any, path: Path = ()) -> Iterator[Path]:
-    """The paths to all that is neither an object nor a list; a secret is one."""
+    """Yield the paths to all scalars; a secret counts as one."""
     parts = value.items() if isinstance(value, dict) else enumerate(value)
     for key, part in parts:
         if isinstance(part, dict | list) and part and not is_secret(part):
@@ -60,7 +60,7 @@ def prod() -> Snapshot:
 
 @cache
 def inputs() -> list[tuple[Address, Path]]:
-    """Every input of the stack that a change of is a change."""
+    """Return every input whose change counts as a change."""
     return [
         (address, path)
         for address, resource in sorted(prod().resources.items())
@@ -73,14 +73,14 @@ def check(after: Snapshot, address: Address) -> None:
     report = stacks.report(prod(), after)
     assert address.name in {item.subject for item in report.sections[Section.DETAILS]}
     assert report.changes
-    told = [one for one, items in report.sections.items() if items and one is not Section.DETAILS]
-    # What is looked at before an `up` follows from the rest.
-    assert told or address.type == PREFLIGHT
+    filled = [one for one, items in report.sections.items() if items and one is not Section.DETAILS]
+    # Preflight's inputs follow from the rest.
+    assert filled or address.type == PREFLIGHT
 
 
 @FEW
 @given(SEEDS)
-def test_a_change_of_any_input_is_told(seed: int) -> None:
+def test_change_of_any_input_is_reported(seed: int) -> None:
     address, path = random.Random(seed).choice(inputs())
     after = stacks.edited(prod(), address.type, address.name, lambda found: change(found, path))
     check(after, address)
@@ -88,7 +88,7 @@ def test_a_change_of_any_input_is_told(seed: int) -> None:
 
 @cache
 def parts(dashboards: bool) -> list[tuple[Address, Path, Path]]:
-    """Every value in a dashboard, or in a file that Prometheus or Alertmanager reads."""
+    """Return every value in a dashboard, or in a file of Prometheus or Alertmanager."""
     found = []
     for address, resource in sorted(prod().resources.items()):
         texts: dict[Path, Any] = {}
@@ -121,13 +121,13 @@ def edit_part(
 
 @FEW
 @given(SEEDS)
-def test_a_change_of_any_part_of_a_dashboard_is_told(seed: int) -> None:
+def test_change_of_any_part_of_a_dashboard_is_reported(seed: int) -> None:
     at = random.Random(seed).choice(parts(dashboards=True))
     check(edit_part(at, json.loads, json.dumps), at[0])
 
 
 @FEW
 @given(SEEDS)
-def test_a_change_of_any_part_of_a_file_is_told(seed: int) -> None:
+def test_change_of_any_part_of_a_file_is_reported(seed: int) -> None:
     at = random.Random(seed).choice(parts(dashboards=False))
     check(edit_part(at, yaml.safe_load, yaml.safe_dump), at[0])

@@ -26,7 +26,7 @@ from tests.unit.test_diff_edits import EDITS
 
 # A preview does not know the settings before; of the details it does not know which secret file.
 SAME = tuple(s for s in Section if s not in (Section.SETTINGS, Section.DETAILS))
-# Its reason stands in the settings; and a resource that there is none of.
+# The reason is in the settings; and an option of a resource that the preview lacks.
 OF_ONE_SOURCE = (
     "an alert disabled",
     "an option of Pulumi",
@@ -54,7 +54,7 @@ def steps_of(document: dict[str, Any], name: str, kind: str = "") -> dict[str, A
 
 
 @pytest.mark.parametrize("name", [name for name in EDITS if name not in OF_ONE_SOURCE])
-def test_the_same_edit_has_the_same_sections_from_both_sources(
+def test_report_of_an_edit_from_preview_and_base_has_equal_sections(
     name: str, prod: Snapshot, tmp_path: Path
 ) -> None:
     after = replace(EDITS[name].edit(prod), settings=None)
@@ -66,9 +66,9 @@ def test_the_same_edit_has_the_same_sections_from_both_sources(
     assert planned.changes is rendered.changes
 
 
-def test_what_stays_as_it_is_takes_one_line(prod: Snapshot, tmp_path: Path) -> None:
+def test_report_of_unchanged_preview_is_one_line(prod: Snapshot, tmp_path: Path) -> None:
     found = report_of(previews.document(stacks.compared(prod, prod)), tmp_path)
-    assert stacks.told(found) == "prod: nothing changes\n"
+    assert stacks.printed(found) == "prod: nothing changes\n"
 
 
 def whole(prod: Snapshot) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def whole(prod: Snapshot) -> dict[str, Any]:
 def changed(
     document: dict[str, Any], name: str, kind: str, outputs: dict[str, Any], *reasons: str
 ) -> dict[str, Any]:
-    """As after `--refresh`, where somebody changed what runs."""
+    """Add a manual change, as after `--refresh`."""
     step = steps_of(document, name, kind)
     step |= {"op": "update", "diffReasons": list(reasons)}
     step["oldState"]["outputs"] = {**step["oldState"]["outputs"], **outputs}
@@ -86,19 +86,19 @@ def changed(
     return document
 
 
-def test_a_file_changed_by_hand_is_told_as_such(prod: Snapshot, tmp_path: Path) -> None:
+def test_drift_of_a_file_is_reported(prod: Snapshot, tmp_path: Path) -> None:
     document = whole(prod)
     files = steps_of(document, "prometheus-config")["oldState"]["inputs"]["files"]
     text = files["rules/backend.yml"].replace("ratio_rate5m > 5", "ratio_rate5m > 50")
     by_hand = {"files": {**files, "rules/backend.yml": text}}
     changed(document, "prometheus-config", CONFIG_FILES, by_hand)
-    found = stacks.told(report_of(document, tmp_path))
+    found = stacks.printed(report_of(document, tmp_path))
     assert 'ConfigFiles prometheus-config was changed: files["rules/backend.yml"]' in found
     assert "its files were changed manually and are restored" in found
     assert "threshold: > 50 -> > 5" in found
 
 
-def test_a_dashboard_changed_by_hand_is_told_as_such(prod: Snapshot, tmp_path: Path) -> None:
+def test_drift_of_a_dashboard_is_reported(prod: Snapshot, tmp_path: Path) -> None:
     document = whole(prod)
     content = json.loads(steps_of(document, "redis", DASHBOARD)["oldState"]["inputs"]["configJson"])
     title = content["panels"][0]["title"]
@@ -106,59 +106,59 @@ def test_a_dashboard_changed_by_hand_is_told_as_such(prod: Snapshot, tmp_path: P
     for panel in content["panels"]:
         del panel["id"]
     changed(document, "redis", DASHBOARD, {"configJson": json.dumps(content)}, "configJson")
-    found = stacks.told(report_of(document, tmp_path), Section.DASHBOARDS, Section.DRIFT)
+    found = stacks.printed(report_of(document, tmp_path), Section.DASHBOARDS, Section.DRIFT)
     assert "Dashboard redis was changed" in found
     assert f"title: By hand -> {title}" in found
     assert found.count("panel ") == 1
 
 
-def test_a_limit_changed_by_hand_is_told_as_such(prod: Snapshot, tmp_path: Path) -> None:
+def test_drift_of_a_limit_is_reported(prod: Snapshot, tmp_path: Path) -> None:
     document = changed(whole(prod), "grafana", CONTAINER, {"memory": 64}, "memory")
-    found = stacks.told(report_of(document, tmp_path))
+    found = stacks.printed(report_of(document, tmp_path))
     assert "Container grafana was changed: memory" in found
     assert "memory: 64 -> 512" in found
 
 
-def test_a_container_removed_by_hand_is_told_as_such(prod: Snapshot, tmp_path: Path) -> None:
+def test_drift_of_a_removed_container_is_reported(prod: Snapshot, tmp_path: Path) -> None:
     document = whole(prod)
     step = steps_of(document, "redis-exporter", CONTAINER)
     document["steps"].insert(0, {**step, "op": "refresh"})
     step["op"] = "create"
     del step["oldState"]
     document["changeSummary"]["same"] -= 1
-    found = stacks.told(report_of(document, tmp_path))
+    found = stacks.printed(report_of(document, tmp_path))
     assert "Container redis-exporter was removed; it is recreated" in found
 
 
-def test_a_refresh_that_found_nothing_is_nothing(prod: Snapshot, tmp_path: Path) -> None:
+def test_refresh_without_drift_reports_nothing(prod: Snapshot, tmp_path: Path) -> None:
     document = whole(prod)
     document["steps"] += [{**step, "op": "refresh"} for step in document["steps"]]
     assert not report_of(document, tmp_path).changes
 
 
-def test_an_update_without_a_difference_is_one_of_secrets(prod: Snapshot, tmp_path: Path) -> None:
+def test_update_without_visible_change_is_a_secret_change(prod: Snapshot, tmp_path: Path) -> None:
     document = changed(whole(prod), "postgres-exporter-config", CONFIG_FILES, {})
-    found = stacks.told(report_of(document, tmp_path))
+    found = stacks.printed(report_of(document, tmp_path))
     assert "INTERRUPTS postgres-exporter is restarted to read its files" in found
     assert "because of secret files" in found
 
 
-def test_an_update_that_nothing_explains_is_still_told(prod: Snapshot, tmp_path: Path) -> None:
+def test_update_without_explanation_is_reported(prod: Snapshot, tmp_path: Path) -> None:
     document = whole(prod)
     step = next(one for one in document["steps"] if "Folder" in one["urn"])
     step |= {"op": "update", "diffReasons": []}
     document["changeSummary"]["same"] -= 1
-    assert "Folder folder updated" in stacks.told(report_of(document, tmp_path))
+    assert "Folder folder updated" in stacks.printed(report_of(document, tmp_path))
 
 
-def test_a_step_that_is_not_known_is_an_update(prod: Snapshot, tmp_path: Path) -> None:
+def test_step_of_unknown_kind_is_an_update(prod: Snapshot, tmp_path: Path) -> None:
     document = changed(whole(prod), "grafana", CONTAINER, {}, "memory")
     steps_of(document, "grafana", CONTAINER)["op"] = "something-new"
     comparison = preview.compare(previews.write(tmp_path, document))
     assert [step.op for step in comparison.steps.values()] == [Op.UPDATE]
 
 
-def test_the_engines_own_resources_are_no_change(prod: Snapshot, tmp_path: Path) -> None:
+def test_engine_internal_resources_are_ignored(prod: Snapshot, tmp_path: Path) -> None:
     document = whole(prod)
     base = "urn:pulumi:prod::vitalstream::pulumi"
     for name in ("pulumi:Stack::vitalstream-prod", "providers:pulumi-python::default"):
@@ -174,38 +174,34 @@ EXITED = (
 )
 
 
-def test_a_plugin_stopped_after_all_was_planned_fails_no_preview(
-    prod: Snapshot, tmp_path: Path
-) -> None:
+def test_plugin_stopped_after_the_plan_is_a_note(prod: Snapshot, tmp_path: Path) -> None:
     document = whole(prod)
     document["diagnostics"] = [{"message": EXITED, "severity": "error"}] * 2
     found = report_of(document, tmp_path)
     assert not found.failed
     assert not found.changes
-    assert "The engine stopped pulumi-resource-grafana after" in stacks.told(found)
+    assert "The engine stopped pulumi-resource-grafana after" in stacks.printed(found)
 
 
-def test_a_plugin_that_crashed_fails_the_preview(prod: Snapshot, tmp_path: Path) -> None:
+def test_plugin_crash_fails_the_report(prod: Snapshot, tmp_path: Path) -> None:
     document = whole(prod)
     others = {"message": "error: error reading from server: EOF\n", "severity": "error"}
     document["diagnostics"] = [{"message": EXITED, "severity": "error"}, others]
     found = report_of(document, tmp_path)
     assert found.failed
-    assert "error reading from server: EOF" in stacks.told(found)
+    assert "error reading from server: EOF" in stacks.printed(found)
 
 
-def test_a_plugin_that_crashed_before_anything_was_planned_fails_the_preview(
-    prod: Snapshot, tmp_path: Path
-) -> None:
+def test_plugin_crash_before_the_plan_fails_the_report(prod: Snapshot, tmp_path: Path) -> None:
     document = whole(prod)
     document["diagnostics"] = [{"message": EXITED, "severity": "error"}]
     del document["changeSummary"]
     found = report_of(document, tmp_path)
     assert found.failed
-    assert "exited prematurely" in stacks.told(found)
+    assert "exited prematurely" in stacks.printed(found)
 
 
-def test_a_preview_that_failed_is_told_in_its_words(prod: Snapshot, tmp_path: Path) -> None:
+def test_failed_preview_is_quoted(prod: Snapshot, tmp_path: Path) -> None:
     document = whole(prod)
     document["diagnostics"] = [
         {"message": "warning: words", "severity": "warning"},
@@ -213,9 +209,9 @@ def test_a_preview_that_failed_is_told_in_its_words(prod: Snapshot, tmp_path: Pa
     ]
     found = report_of(document, tmp_path)
     assert found.failed
-    assert "cannot be compared: the engine's preview failed" in stacks.told(found)
-    assert "  volume is protected\n" in stacks.told(found)
-    assert "words" not in stacks.told(found).replace("of its own", "")
+    assert "cannot be compared: the engine's preview failed" in stacks.printed(found)
+    assert "  volume is protected\n" in stacks.printed(found)
+    assert "words" not in stacks.printed(found).replace("of its own", "")
 
 
 def cut_short(text: str) -> str:
@@ -241,7 +237,7 @@ def without_sames(text: str) -> str:
         (without_sames, "Add --show-sames"),
     ],
 )
-def test_a_file_that_is_no_whole_preview_is_refused(
+def test_incomplete_preview_file_is_refused(
     spoil: Any, words: str, prod: Snapshot, tmp_path: Path
 ) -> None:
     path = previews.write(tmp_path, whole(prod))
@@ -250,13 +246,13 @@ def test_a_file_that_is_no_whole_preview_is_refused(
         preview.compare(path)
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_missing_preview_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(DiffError, match="cannot be read"):
         preview.compare(tmp_path / "none.json")
 
 
-def test_routes_that_are_secret_are_told_not_to_be_read(tmp_path: Path) -> None:
-    """As versions had them that kept the file with the heartbeat's address as a secret."""
+def test_secret_routes_are_reported_as_unreadable(tmp_path: Path) -> None:
+    """Use the routes of a version that kept the whole file secret."""
 
     def as_secret(text: str) -> Callable[[dict[str, Any]], None]:
         def change(inputs: dict[str, Any]) -> None:
@@ -270,4 +266,4 @@ def test_routes_that_are_secret_are_told_not_to_be_read(tmp_path: Path) -> None:
         for text in ("one", "other")
     )
     found = report_of(previews.document(stacks.compared(before, after)), tmp_path)
-    assert "its routing cannot be read from this preview" in stacks.told(found)
+    assert "its routing cannot be read from this preview" in stacks.printed(found)

@@ -60,25 +60,23 @@ WEAKER = {
 
 
 @pytest.mark.parametrize(("old", "new"), SAME.values(), ids=SAME)
-def test_the_same_meaning_is_the_same(old: str, new: str) -> None:
+def test_same_with_equivalent_expressions_is_true(old: str, new: str) -> None:
     assert promql.same(old, new)
 
 
 @pytest.mark.parametrize(("old", "new"), DIFFERENT.values(), ids=DIFFERENT)
-def test_another_meaning_is_another(old: str, new: str) -> None:
+def test_same_with_different_expressions_is_false(old: str, new: str) -> None:
     assert not promql.same(old, new)
 
 
 @pytest.mark.parametrize(("old", "new", "weaker"), WEAKER.values(), ids=WEAKER)
-def test_a_threshold_knows_in_which_direction_it_moved(
-    old: str, new: str, weaker: bool | None
-) -> None:
+def test_threshold_changed_reports_its_direction(old: str, new: str, weaker: bool | None) -> None:
     found = promql.thresholds(old, new)
     assert found is not None
     assert [threshold.weaker for threshold in found] == [weaker]
 
 
-def test_a_threshold_is_told_with_its_sign() -> None:
+def test_threshold_is_printed_with_its_operator() -> None:
     assert promql.thresholds("100 * a >= 5", "100 * a >= 7.5") == [
         Threshold(">= 5", ">= 7.5", True)
     ]
@@ -95,19 +93,19 @@ def test_a_threshold_is_told_with_its_sign() -> None:
         ("a +", "a -"),
     ],
 )
-def test_what_is_more_than_a_threshold_is_an_expression(old: str, new: str) -> None:
+def test_threshold_with_other_changes_is_an_expression_change(old: str, new: str) -> None:
     assert promql.thresholds(old, new) is None
 
 
-def test_an_expression_reads_its_series_by_name() -> None:
+def test_metrics_of_an_expression_are_found() -> None:
     expression = 'job:a:rate5m / on (job) {__name__="b"} > sum(rate(c_total[5m] offset 1h))'
     assert promql.metrics(expression) == {"job:a:rate5m", "b", "c_total"}
 
 
-def test_a_query_with_grafanas_variables_is_read() -> None:
+def test_metrics_of_a_query_with_variables_are_found() -> None:
     found = promql.metrics('rate(a_total{instance=~"$instance"}[$__rate_interval])')
     assert found == {"a_total"}
 
 
-def test_an_expression_is_shown_on_one_line() -> None:
+def test_expression_is_printed_on_one_line() -> None:
     assert promql.pretty("sum by(job)(\n  up\n)") == "sum by (job) (up)"

@@ -54,7 +54,7 @@ def by_engine() -> Report:
 
 @pytest.mark.parametrize("write", [markdown.render, text.render])
 @pytest.mark.parametrize("source", [by_commits, by_engine])
-def test_a_report_reads_as_it_was_read(
+def test_report_of_recording_matches_the_stored_text(
     source: Callable[[], Report], write: Callable[[Report], str]
 ) -> None:
     suffix = "md" if write is markdown.render else "txt"
@@ -66,5 +66,5 @@ def test_a_report_reads_as_it_was_read(
 
 
 @pytest.mark.parametrize("section", [one for one in Section if one is not Section.DETAILS])
-def test_both_sources_say_the_same(section: Section) -> None:
+def test_report_of_recording_is_equal_for_both_sources(section: Section) -> None:
     assert by_engine().sections[section] == by_commits().sections[section]

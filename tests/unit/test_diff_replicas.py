@@ -1,4 +1,4 @@
-"""What a report says of a change where there are several of one service."""
+"""Reports of changes to a service with several replicas."""
 
 from __future__ import annotations
 
@@ -23,31 +23,29 @@ def retention() -> str:
     """Another retention of a pair."""
     before = stacks.with_settings("prod", **PAIRS)
     after = stacks.with_settings("prod", **PAIRS, retentionTime="40d")
-    return stacks.told(stacks.report(before, after), Section.INTERRUPTIONS)
+    return stacks.printed(stacks.report(before, after), Section.INTERRUPTIONS)
 
 
 @pytest.fixture(scope="module")
 def grown() -> str:
-    """One of each becomes several."""
+    """Return the report of a stack that gets replicas of every service."""
     report = stacks.report(stacks.with_settings("prod"), stacks.with_settings("prod", **PAIRS))
-    return stacks.told(report)
+    return stacks.printed(report)
 
 
 @pytest.mark.parametrize(
     ("replaced", "other"), [("prometheus", "prometheus-2"), ("prometheus-2", "prometheus")]
 )
-def test_a_replica_that_is_replaced_interrupts_nothing(
-    retention: str, replaced: str, other: str
-) -> None:
+def test_replaced_replica_interrupts_nothing(retention: str, replaced: str, other: str) -> None:
     assert f"NOTE container {replaced} is replaced" in retention
     assert f"meanwhile {other} goes on" in retention
     assert "nothing is scraped" not in retention
 
 
-def test_the_first_replica_has_none_beside_it_when_the_others_are_new(grown: str) -> None:
+def test_replaced_first_replica_with_new_others_interrupts(grown: str) -> None:
     assert "INTERRUPTS container alertmanager is replaced" in grown
     assert "container alertmanager-2 added" in grown
 
 
-def test_growing_keeps_every_volume(grown: str) -> None:
+def test_added_replicas_keep_every_volume(grown: str) -> None:
     assert "DANGER" not in grown

@@ -1,4 +1,4 @@
-"""Rule sets: every change is told, and nothing else."""
+"""Report of rule sets: every change, and nothing else."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _text(found: dict[str, Any], *, flow: bool = False) -> str:
 
 @FEW
 @given(rule_sets, st.integers())
-def test_every_change_of_a_rule_set_is_told_by_name(found: dict[str, Any], seed: int) -> None:
+def test_rule_set_changes_are_reported_by_name(found: dict[str, Any], seed: int) -> None:
     after = copy.deepcopy(found)
     name = _edit(after, random.Random(seed))
     report = stacks.report(stacks.rules_alone(_text(found)), stacks.rules_alone(_text(after)))
@@ -97,7 +97,7 @@ def test_every_change_of_a_rule_set_is_told_by_name(found: dict[str, Any], seed:
 
 @FEW
 @given(rule_sets, st.integers())
-def test_a_change_of_one_rule_is_told_of_one_rule(found: dict[str, Any], seed: int) -> None:
+def test_changed_rule_is_reported_once(found: dict[str, Any], seed: int) -> None:
     after = copy.deepcopy(found)
     name = _edit(after, random.Random(seed))
     before, now = rules.read({"r": _text(found)}), rules.read({"r": _text(after)})
@@ -112,7 +112,7 @@ def test_a_change_of_one_rule_is_told_of_one_rule(found: dict[str, Any], seed: i
 
 @FEW
 @given(rule_sets, st.integers())
-def test_another_order_and_another_layout_are_no_change(found: dict[str, Any], seed: int) -> None:
+def test_reordered_or_reformatted_rules_report_nothing(found: dict[str, Any], seed: int) -> None:
     other = _shuffled(found, random.Random(seed))
     before = stacks.rules_alone(_text(found))
     after = stacks.rules_alone("# A comment.\n" + _text(other, flow=True))
@@ -121,7 +121,7 @@ def test_another_order_and_another_layout_are_no_change(found: dict[str, Any], s
 
 @FEW
 @given(rule_sets, st.integers())
-def test_there_and_back_again_is_nothing(found: dict[str, Any], seed: int) -> None:
+def test_rule_set_changed_and_reverted_reports_nothing(found: dict[str, Any], seed: int) -> None:
     there = copy.deepcopy(found)
     choice = random.Random(seed)
     _edit(there, choice)
@@ -131,7 +131,7 @@ def test_there_and_back_again_is_nothing(found: dict[str, Any], seed: int) -> No
     assert not stacks.report(first, stacks.rules_alone(_text(_shuffled(found, choice)))).changes
 
 
-def test_of_two_alerts_with_one_name_the_right_one_is_told() -> None:
+def test_changed_alert_of_two_with_one_name_is_reported() -> None:
     def both(threshold: int) -> str:
         return _text(
             {
@@ -151,34 +151,36 @@ def test_of_two_alerts_with_one_name_the_right_one_is_told() -> None:
             }
         )
 
-    found = stacks.told(stacks.report(stacks.rules_alone(both(90)), stacks.rules_alone(both(95))))
+    found = stacks.printed(
+        stacks.report(stacks.rules_alone(both(90)), stacks.rules_alone(both(95)))
+    )
     assert "threshold: > 90 -> > 95" in found
     assert "severity" not in found.partition("All changes")[0]
 
 
-def test_one_of_two_same_alerts_removed_is_told() -> None:
+def test_removed_duplicate_alert_is_reported() -> None:
     rule = {"alert": "Full", "expr": "a > 80"}
     before = _text({"groups": [{"name": "disk", "rules": [rule, rule]}]})
     after = _text({"groups": [{"name": "disk", "rules": [rule]}]})
     found = stacks.report(stacks.rules_alone(before), stacks.rules_alone(after))
-    assert "alert Full removed" in stacks.told(found)
+    assert "alert Full removed" in stacks.printed(found)
 
 
-def test_an_alert_in_another_group_is_told_as_moved() -> None:
+def test_alert_in_another_group_is_reported_as_moved() -> None:
     rule = {"alert": "Full", "expr": "a > 80"}
     before = _text({"groups": [{"name": "disk", "rules": [rule]}]})
     after = _text({"groups": [{"name": "host", "interval": "5m", "rules": [rule]}]})
-    found = stacks.told(stacks.report(stacks.rules_alone(before), stacks.rules_alone(after)))
+    found = stacks.printed(stacks.report(stacks.rules_alone(before), stacks.rules_alone(after)))
     assert 'rules/rules.yml, group disk -> rules/rules.yml, group host (interval "5m")' in found
 
 
-def test_a_group_without_rules_is_told() -> None:
+def test_empty_group_is_reported() -> None:
     before = _text({"groups": []})
     after = _text({"groups": [{"name": "empty", "rules": []}]})
-    found = stacks.told(stacks.report(stacks.rules_alone(before), stacks.rules_alone(after)))
+    found = stacks.printed(stacks.report(stacks.rules_alone(before), stacks.rules_alone(after)))
     assert "group empty of rules/rules.yml added" in found
 
 
-def test_a_file_that_is_no_rule_file_is_told_as_it_is() -> None:
+def test_invalid_rule_file_is_reported_as_text() -> None:
     found = stacks.report(stacks.rules_alone("groups: []"), stacks.rules_alone("groups: [{]"))
-    assert 'files["rules/rules.yml"]' in stacks.told(found).partition("All changes")[0]
+    assert 'files["rules/rules.yml"]' in stacks.printed(found).partition("All changes")[0]

@@ -1,4 +1,4 @@
-"""What a pull request is told of backends that are found in files."""
+"""Report of a change to backends that are found in files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _told(folder: Path, after: str) -> str:
     path = os.path.relpath(folder / "backend.json", PROJECT_DIR)
     before = stacks.with_settings(backendTargetFiles=[path])
     changed = stacks.with_file(before, "targets/backend.json", lambda _: after)
-    return stacks.told(stacks.report(before, changed))
+    return stacks.printed(stacks.report(before, changed))
 
 
 @pytest.mark.parametrize(
@@ -33,23 +33,25 @@ def _told(folder: Path, after: str) -> str:
         ([*BEFORE, {"targets": ["c:1"]}], "prometheus notices its other files by itself"),
     ],
 )
-def test_which_come_and_which_go_is_told(after: object, says: str, tmp_path: Path) -> None:
+def test_target_files_report_added_and_removed_backends(
+    after: object, says: str, tmp_path: Path
+) -> None:
     assert says in _told(tmp_path, json.dumps(after))
 
 
-def test_where_none_goes_nothing_is_weaker(tmp_path: Path) -> None:
+def test_target_files_with_added_backend_are_not_weaker(tmp_path: Path) -> None:
     after = json.dumps([*BEFORE, {"targets": ["api-3:8000"]}])
     assert "WEAKER" not in _told(tmp_path, after)
 
 
-def test_a_file_that_nobody_can_read_is_told_as_changed(tmp_path: Path) -> None:
+def test_target_file_unreadable_is_reported_as_changed(tmp_path: Path) -> None:
     assert "file of backends targets/backend.json changed" in _told(tmp_path, "[{targets: ")
 
 
-def test_what_goes_from_the_list_into_a_file_is_not_lost(tmp_path: Path) -> None:
+def test_target_moved_from_list_to_file_is_not_weaker(tmp_path: Path) -> None:
     (tmp_path / "backend.json").write_text(json.dumps(BEFORE))
     path = os.path.relpath(tmp_path / "backend.json", PROJECT_DIR)
     listed = stacks.with_settings(backendTargets=BEFORE[0]["targets"])
     in_file = stacks.with_settings(backendTargets=[], backendTargetFiles=[path])
-    assert "WEAKER" not in stacks.told(stacks.report(listed, in_file))
-    assert "WEAKER" not in stacks.told(stacks.report(in_file, listed))
+    assert "WEAKER" not in stacks.printed(stacks.report(listed, in_file))
+    assert "WEAKER" not in stacks.printed(stacks.report(in_file, listed))

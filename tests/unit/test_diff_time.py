@@ -1,4 +1,4 @@
-"""What `ops diff` of both stacks costs: a reviewer waits for it."""
+"""Run time of `ops diff` for both stacks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EDITS = {
     "rules/backend.yml": ("ratio_rate5m > 5", "ratio_rate5m > 6"),
     "components/dashboards/machines.py": ('title="CPU Usage"', 'title="CPU of the hosts"'),
 }
-"""One edit that shows in the alerts of both stacks, and one in their dashboards."""
+"""Make an edit that shows in both stacks' alerts, and one in their dashboards."""
 
 
 def _git(root: Path, *arguments: str) -> None:
@@ -31,7 +31,7 @@ def _git(root: Path, *arguments: str) -> None:
 
 @pytest.fixture
 def edited(tmp_path: Path) -> Path:
-    """The whole program under version control, with an edit as its last commit."""
+    """Create a repository of the whole program with an edit as its last commit."""
     root = tmp_path / "program"
     shutil.copytree(ROOT, root, ignore=shutil.ignore_patterns(*LEFT_OUT), symlinks=True)
     _git(root, "init", "--quiet")

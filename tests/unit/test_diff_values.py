@@ -32,11 +32,11 @@ def where(old: Any, new: Any) -> list[str]:
         ({"a": {"$secret": "1"}}, {"a": {"b": "1"}}, ["a"]),
     ],
 )
-def test_the_smallest_part_that_differs_is_told(old: Any, new: Any, expected: list[str]) -> None:
+def test_changes_are_the_smallest_differing_parts(old: Any, new: Any, expected: list[str]) -> None:
     assert where(old, new) == expected
 
 
-def test_what_comes_and_goes_is_absent_on_the_other_side() -> None:
+def test_changes_of_added_and_removed_values_are_absent_on_one_side() -> None:
     change = values.changes({"a": 1}, {"b": 2})
     assert [(one.old, one.new) for one in change] == [(1, ABSENT), (ABSENT, 2)]
 
@@ -55,5 +55,5 @@ def test_what_comes_and_goes_is_absent_on_the_other_side() -> None:
         ("04da6b54-80e4-46f7-96ec-b56ff0331ba9", "(known after up)"),
     ],
 )
-def test_a_value_is_shown_on_one_line_without_secrets(value: Any, text: str) -> None:
+def test_value_is_printed_on_one_line_without_secrets(value: Any, text: str) -> None:
     assert values.shown(value) == text

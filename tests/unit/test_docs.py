@@ -1,4 +1,4 @@
-"""What the pages link to is there."""
+"""Links and tables of the documentation pages."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
 def anchors(page: Path) -> set[str]:
-    """Of the headings, as GitHub makes them."""
+    """Return the anchors of a page's headings, as GitHub generates them."""
     headings = _HEADING.findall(_CODE.sub("", page.read_text()))
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_link_leads_somewhere(page: Path) -> None:
+def test_page_links_have_existing_targets(page: Path) -> None:
     wrong = []
     for link in _LINK.finditer(_CODE.sub("", page.read_text())):
         target = page.parent / link["path"] if link["path"] else page
@@ -35,7 +35,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 
 @pytest.mark.parametrize("row", DESTINATIONS, ids=lambda row: row.receiver)
-def test_the_table_of_who_hears_what_is_that_of_the_code(row: Destination) -> None:
+def test_routing_table_matches_the_code(row: Destination) -> None:
     lines = (ROOT / "docs" / "operations" / "alerting.md").read_text().splitlines()
     line = next(line for line in lines if line.startswith(f"| `{row.receiver}` |"))
     times = [re.sub(r"(\d+)(\w)", r"\1 \2", text) for text in (row.wait, row.interval, row.repeat)]
@@ -50,7 +50,7 @@ def test_the_table_of_who_hears_what_is_that_of_the_code(row: Destination) -> No
     )
 
 
-def test_a_drill_links_to_its_page() -> None:
+def test_drill_link_anchor_exists() -> None:
     page, _, anchor = plan.LINK.partition("#")
     path = ROOT / page.removeprefix("https://github.com/vitalstream/monitoring/blob/main/")
     assert anchor in anchors(path)

@@ -1,4 +1,4 @@
-"""A stack that keeps a copy of what others record."""
+"""Federation: a stack that copies the recorded series of others."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ CLINIC = {"stack": "clinic", "target": "192.0.2.7:9090"}
 
 @pytest.fixture(scope="module")
 def both() -> Settings:
-    """A stack that watches neither PostgreSQL nor anything else but the two."""
+    """Return the settings of a stack that only federates two sources."""
     values = {
         "federation": json.dumps([PROD, CLINIC]),
         "watch": "[]",
@@ -53,11 +53,11 @@ def _jobs(settings: Any) -> dict[str, dict[str, Any]]:
 
 
 def _refused(refused: Refused, **changed: Any) -> str:
-    """What is said where the password is the secret that it ought to be."""
+    """Return the error message of a source whose password is encrypted."""
     return refused({"federation": [{**PROD, **changed}]}, secret_keys=["federation"])
 
 
-def test_the_names_that_are_asked_for_are_those_that_rules_record() -> None:
+def test_federation_match_covers_recorded_names() -> None:
     recorded = [
         rule["record"]
         for text in shipped_files().values()
@@ -72,12 +72,12 @@ def test_the_names_that_are_asked_for_are_those_that_rules_record() -> None:
 @pytest.mark.parametrize(
     "name", ["up", "ALERTS", "ALERTS_FOR_STATE", "http_requests_total", "job:x", "A:b:c", "a:b:c:d"]
 )
-def test_no_other_name_is_asked_for(name: str) -> None:
+def test_federation_match_excludes_other_names(name: str) -> None:
     assert re.fullmatch(NAMES, name) is None
 
 
 @pytest.mark.parametrize("stack", ["prod", "clinic"])
-def test_only_recorded_series_are_asked_for_and_taken(stack: str, both: Any) -> None:
+def test_federation_job_keeps_only_recorded_series(stack: str, both: Any) -> None:
     job = _jobs(both)[f"federate-{stack}"]
     (matched,) = job["params"]["match[]"]
     kept = job["metric_relabel_configs"][0]
@@ -89,28 +89,28 @@ def test_only_recorded_series_are_asked_for_and_taken(stack: str, both: Any) -> 
 
 
 @pytest.mark.parametrize("stack", ["prod", "clinic"])
-def test_what_the_source_says_of_its_series_stands(stack: str, both: Any) -> None:
+def test_federation_job_honors_the_sources_labels(stack: str, both: Any) -> None:
     assert _jobs(both)[f"federate-{stack}"]["honor_labels"] is True
 
 
 @pytest.mark.parametrize("stack", ["prod", "clinic"])
-def test_either_of_a_pair_may_be_the_source(stack: str, both: Settings) -> None:
+def test_federation_job_drops_the_replica_label(stack: str, both: Settings) -> None:
     dropped = _jobs(both)[f"federate-{stack}"]["metric_relabel_configs"][1]
     assert dropped == {"action": "labeldrop", "regex": prometheus_config.REPLICA_LABEL}
 
 
 @pytest.mark.parametrize("stack", ["prod", "clinic"])
-def test_every_source_is_a_target_of_one_job_with_its_stack(stack: str, both: Any) -> None:
+def test_federation_source_is_a_job_with_its_stack_label(stack: str, both: Any) -> None:
     (static,) = _jobs(both)[f"federate-{stack}"]["static_configs"]
     assert static["labels"] == {"job": "federate", "stack": stack}
 
 
 @pytest.mark.parametrize("limit", ["sample_limit", "body_size_limit", "label_limit"])
-def test_what_a_source_may_send_is_bounded(limit: str, both: Any) -> None:
+def test_federation_job_has_sample_limits(limit: str, both: Any) -> None:
     assert all(limit in _jobs(both)[f"federate-{stack}"] for stack in ("prod", "clinic"))
 
 
-def test_a_source_with_tls_is_asked_with_its_password_and_authority(both: Any) -> None:
+def test_federation_source_with_tls_uses_password_and_ca(both: Any) -> None:
     job = _jobs(both)["federate-prod"]
     assert {key: job[key] for key in ("scheme", "tls_config", "basic_auth")} == {
         "scheme": "https",
@@ -125,7 +125,7 @@ def test_a_source_with_tls_is_asked_with_its_password_and_authority(both: Any) -
     }
 
 
-def test_the_password_is_a_secret_file_and_the_authority_a_plain_one(both: Any) -> None:
+def test_federation_password_is_a_secret_file_and_ca_a_plain_one(both: Any) -> None:
     files = prometheus.spec(both, {}).files
     assert files is not None
     assert (
@@ -134,7 +134,7 @@ def test_the_password_is_a_secret_file_and_the_authority_a_plain_one(both: Any) 
     ) == (PASSWORD, CA)
 
 
-def test_the_password_is_in_nothing_that_anybody_may_read() -> None:
+def test_federation_password_is_in_no_readable_input() -> None:
     config = stack_config("dev", {"federation": [PROD], "demo": False, "watch": []})
     config = replace(config, secret_keys=(*config.secret_keys, "vitalstream:federation"))
     view = View("dev", tuple(program.run("dev", config)))
@@ -147,7 +147,7 @@ def test_the_password_is_in_nothing_that_anybody_may_read() -> None:
     assert [text for text in [*shown, *files.values()] if PASSWORD in text] == []
 
 
-def test_a_stack_that_federates_none_has_nothing_of_it(dev: Any) -> None:
+def test_stack_without_federation_has_no_federation_job(dev: Any) -> None:
     config = dev.config("prometheus")
     assert "federate" not in config["files"]["prometheus.yml"]
     assert "federation" not in config["on_change_below"]
@@ -163,7 +163,7 @@ def test_a_stack_that_federates_none_has_nothing_of_it(dev: Any) -> None:
         ({"password": ""}, "password", "is missing: username is set"),
     ],
 )
-def test_a_wrong_source_is_refused_by_its_part(
+def test_invalid_source_is_reported_by_path(
     changed: dict[str, Any], path: str, words: str, refused: Refused
 ) -> None:
     lines = _refused(refused, **changed).splitlines()
@@ -171,5 +171,5 @@ def test_a_wrong_source_is_refused_by_its_part(
     assert words in named
 
 
-def test_no_message_shows_a_password(refused: Refused) -> None:
+def test_invalid_source_message_masks_the_password(refused: Refused) -> None:
     assert PASSWORD not in _refused(refused, username="")

@@ -29,122 +29,120 @@ def _envs(view: Any) -> dict[str, str]:
     return {name: value for name, _, value in entries}
 
 
-def test_the_administrator_is_that_of_the_settings(changed: Any) -> None:
+def test_grafana_admin_is_that_of_the_settings(changed: Any) -> None:
     assert _envs(changed)["GF_SECURITY_ADMIN_USER"] == "chief"
 
 
 @pytest.mark.parametrize("key", ["GF_AUTH_ANONYMOUS_ENABLED", "GF_USERS_ALLOW_SIGN_UP"])
-def test_nobody_gets_in_without_an_account(key: str, view: Any) -> None:
+def test_grafana_anonymous_access_and_sign_up_are_off(key: str, view: Any) -> None:
     assert _envs(view)[key] == "false"
 
 
-def test_it_calls_nobody(view: Any) -> None:
+def test_grafana_makes_no_outside_requests(view: Any) -> None:
     envs = _envs(view)
     assert {envs[k] for k in envs if k.startswith("GF_ANALYTICS_")} == {"false"}
 
 
-def test_a_changed_password_is_given_to_grafanas_own_command(view: Any) -> None:
+def test_grafana_password_changed_runs_grafana_cli(view: Any) -> None:
     command = " ".join(view.config("grafana")["on_change_below"]["admin_password"]["run"])
     assert "reset-admin-password" in command
 
 
-def test_a_changed_password_is_read_from_its_file_and_never_an_argument(view: Any) -> None:
+def test_grafana_password_is_read_from_its_file(view: Any) -> None:
     config = view.config("grafana")
     path = f"{config['target']}/admin_password"
     command = config["on_change_below"]["admin_password"]["run"][-1]
     assert command.endswith(f"--password-from-stdin < {path}")
 
 
-def test_the_provider_logs_in_with_literals_from_the_settings(changed: Any) -> None:
+def test_provider_login_is_literal(changed: Any) -> None:
     assert (
         changed.inputs("Provider")["grafana"]["auth"]
         == "chief:canary-of-grafana_admin_password-9f3b"
     )
 
 
-def test_the_providers_settings_are_known_in_the_first_preview(prod: Any) -> None:
-    """An output of the container would show an update of every object at each replacement."""
+def test_provider_inputs_are_known_in_the_first_preview(prod: Any) -> None:
+    """Require literals: with container outputs, each replacement would update every object."""
     assert rpc.UNKNOWN not in str(program.unwrap(prod.one("Provider", "grafana").inputs))
 
 
-def test_the_provider_calls_the_published_port_and_not_the_public_name(changed: Any) -> None:
+def test_provider_url_is_the_published_port(changed: Any) -> None:
     assert changed.inputs("Provider")["grafana"]["url"] == "https://192.0.2.7:3300"
 
 
 @every_kind
-def test_an_object_goes_with_the_volume_of_grafanas_database(kind: str, dev: Any) -> None:
+def test_objects_are_deleted_with_the_data_volume(kind: str, dev: Any) -> None:
     for found in dev.all(kind).values():
         assert found.deleted_with.endswith("docker:index/volume:Volume::grafana-data")
 
 
 @every_kind
-def test_an_object_in_a_database_that_stays_is_deleted_by_itself(kind: str, prod: Any) -> None:
+def test_objects_in_an_external_database_are_deleted_individually(kind: str, prod: Any) -> None:
     assert {found.deleted_with for found in prod.all(kind).values()} == {""}
 
 
 @every_kind
-def test_an_object_waits_for_grafana_to_be_healthy(kind: str, view: Any) -> None:
+def test_objects_depend_on_the_healthy_container(kind: str, view: Any) -> None:
     for found in view.all(kind).values():
         assert any(d.endswith("container:Container::grafana") for d in found.dependencies)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in OBJECTS if kind != "DataSource"])
-def test_the_data_source_is_written_before_the_rest(kind: str, view: Any) -> None:
+def test_data_source_is_created_first(kind: str, view: Any) -> None:
     for found in view.all(kind).values():
         assert any(d.endswith("DataSource::prometheus") for d in found.dependencies)
 
 
 @every_kind
-def test_an_object_is_made_by_the_stacks_own_provider(kind: str, view: Any) -> None:
+def test_objects_use_the_stacks_provider(kind: str, view: Any) -> None:
     for found in view.all(kind).values():
         assert "pulumi:providers:grafana::grafana" in found.provider
 
 
-def test_the_folder_has_a_fixed_uid(view: Any) -> None:
+def test_folder_has_a_fixed_uid(view: Any) -> None:
     assert view.inputs("Folder")["folder"]["uid"] == "vitalstream"
 
 
-def test_the_data_source_has_a_fixed_uid(view: Any) -> None:
+def test_data_source_has_a_fixed_uid(view: Any) -> None:
     assert view.inputs("DataSource")["prometheus"]["uid"] == "vitalstream-prometheus"
 
 
-def test_the_data_source_is_the_default(view: Any) -> None:
+def test_data_source_is_the_default(view: Any) -> None:
     assert view.inputs("DataSource")["prometheus"]["isDefault"] is True
 
 
 @pytest.mark.parametrize(
     ("stack", "url"), [("dev", "http://prometheus:9090"), ("prod", "https://prometheus:9090")]
 )
-def test_the_data_source_is_reached_inside_the_network(
-    stack: str, url: str, views: dict[str, Any]
-) -> None:
+def test_data_source_url_is_internal(stack: str, url: str, views: dict[str, Any]) -> None:
     source = views[stack].inputs("DataSource")["prometheus"]
     assert (source["url"], source["accessMode"]) == (url, "proxy")
 
 
 @pytest.mark.parametrize(("which", "interval"), [("prod", "15s"), ("changed", "30s")])
-def test_the_data_sources_interval_follows_the_scrape_interval(
+def test_data_source_interval_is_the_scrape_interval(
     which: str, interval: str, request: pytest.FixtureRequest
 ) -> None:
     source = request.getfixturevalue(which).inputs("DataSource")["prometheus"]
     assert json.loads(source["jsonDataEncoded"])["timeInterval"] == interval
 
 
-def test_the_dashboards_are_all_there_under_fixed_uids(view: Any) -> None:
+def test_dashboards_have_fixed_uids(view: Any) -> None:
     boards = view.inputs("Dashboard").values()
     assert {json.loads(board["configJson"])["uid"] for board in boards} == UIDS
 
 
-def test_every_dashboard_is_in_the_folder(view: Any) -> None:
+def test_dashboards_are_in_the_folder(view: Any) -> None:
     folders = {board["folder"] for board in view.inputs("Dashboard").values()}
     assert folders == {"vitalstream"}
 
 
-def test_a_dashboard_says_nothing_that_changes_at_every_up(view: Any) -> None:
+def test_dashboards_have_no_id_and_version(view: Any) -> None:
     assert [n for n, board in view.inputs("Dashboard").items() if board.get("message")] == []
 
 
-def test_a_dashboard_offers_no_range_beyond_the_stacks_retention(changed: Any) -> None:
+def test_dashboard_ranges_are_within_the_retention(changed: Any) -> None:
     board = changed.inputs("Dashboard")["overview"]
     ranges = json.loads(board["configJson"])["timepicker"]["quick_ranges"]
     assert ranges[-1]["from"] == "now-24h"

@@ -1,4 +1,4 @@
-"""The benchmark's checks themselves: each notices the one thing it looks for."""
+"""Checks of the CIS benchmark: each detects its own weakness."""
 
 from __future__ import annotations
 
@@ -74,12 +74,12 @@ CARELESS: dict[str, tuple[str, str, Any]] = {
 }
 
 
-def test_a_hardened_container_meets_every_item() -> None:
+def test_hardened_container_meets_every_item() -> None:
     assert list(hardening.findings("prometheus", HARDENED)) == []
 
 
 @pytest.mark.parametrize("number", [item.number for item in hardening.ITEMS])
-def test_an_item_is_not_met_where_one_thing_is_left_open(number: str) -> None:
+def test_container_with_one_weakness_fails_its_item(number: str) -> None:
     part, key, value = CARELESS[number]
     attrs = copy.deepcopy(HARDENED)
     (attrs[part] if part else attrs)[key] = value

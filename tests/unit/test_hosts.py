@@ -201,7 +201,7 @@ def test_service_used_by_another_host_is_bound_to_the_host_address(spread: Any) 
 
 
 def test_service_used_locally_only_stays_on_loopback(run_program: Program) -> None:
-    """With exporters alone elsewhere, no other host connects to this one: no address is needed."""
+    """Place only exporters elsewhere: no host connects to this one, so it needs no address."""
     view = run_program("prod", hosts={FAR: HOSTS[FAR]})
     assert [port["ip"] for port in view.containers()["prometheus"]["ports"]] == ["127.0.0.1"]
     assert not view.containers()["node-exporter"].get("ports")
@@ -212,7 +212,7 @@ def test_host_bind_address_may_differ_from_its_address(settings: Make) -> None:
     hosts = {FAR: {**HOSTS[FAR], "bindAddress": "192.168.7.2"}}
     found = settings(hosts=hosts)
     name = f"node-exporter-{FAR}"
-    assert found.bound_to(name) == "192.168.7.2"
+    assert found.bind_address_of(name) == "192.168.7.2"
     assert found.reach(name, from_="prometheus") == "10.0.0.2:9100"
 
 
@@ -247,7 +247,7 @@ def test_placeholder_certificate_covers_every_host() -> None:
 def test_clear_text_between_hosts_is_warned_about(settings: Make) -> None:
     messages = setting_warnings.traffic_between_hosts(settings(**SPREAD))
     assert any("vitalstream:tls is off" in words for words in messages)
-    assert any("tell each other of silences" in words for words in messages)
+    assert any("exchange silences" in words for words in messages)
     assert setting_warnings.traffic_between_hosts(settings()) == []
 
 

@@ -1,4 +1,4 @@
-"""The table of images, and how the settings change what a service runs."""
+"""Table of images, and its overrides by settings."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ every_service = pytest.mark.parametrize("service", IMAGES)
 
 
 @every_image
-def test_an_image_has_a_tag_of_a_version(image: Image) -> None:
+def test_image_tag_is_a_version(image: Image) -> None:
     assert re.fullmatch(r"v?\d+\.\d+\.?\d*(-[a-z]+)?", image.tag)
 
 
 @every_image
-def test_a_digest_is_a_whole_sha256(image: Image) -> None:
+def test_image_digest_is_a_full_sha256(image: Image) -> None:
     assert image.digest is None or re.fullmatch(r"sha256:[0-9a-f]{64}", image.digest)
 
 
-def test_no_two_images_have_the_same_digest() -> None:
+def test_image_digests_are_unique() -> None:
     digests = [image.digest for image in IMAGES.values() if image.digest]
     assert len(digests) == len(set(digests))
 
 
 @every_image
-def test_no_image_runs_as_root(image: Image) -> None:
+def test_image_user_is_not_root(image: Image) -> None:
     assert image.uid > 0
 
 
-def test_redis_exporter_has_a_shell_for_its_health_check() -> None:
+def test_redis_exporter_image_is_alpine() -> None:
     assert IMAGES["redis-exporter"].tag.endswith("-alpine")
 
 
@@ -44,12 +44,12 @@ def test_redis_exporter_has_a_shell_for_its_health_check() -> None:
     ("digest", "reference"),
     [(None, "a/b:v1"), ("sha256:" + "0" * 64, "a/b:v1@sha256:" + "0" * 64)],
 )
-def test_a_reference_has_the_digest_where_there_is_one(digest: str | None, reference: str) -> None:
+def test_image_reference_includes_the_digest(digest: str | None, reference: str) -> None:
     assert Image("a/b", "v1", digest, 1).reference == reference
 
 
 @every_service
-def test_a_mirror_comes_before_the_whole_reference(
+def test_image_reference_with_mirror_is_prefixed(
     service: str, settings: Callable[..., Settings]
 ) -> None:
     mirrored = settings(imageRegistryMirror="mirror.example.com:5000/hub").image(service)
@@ -57,7 +57,7 @@ def test_a_mirror_comes_before_the_whole_reference(
 
 
 @every_service
-def test_an_override_is_run_as_it_stands(service: str, settings: Callable[..., Settings]) -> None:
+def test_image_override_is_used_unchanged(service: str, settings: Callable[..., Settings]) -> None:
     changed = settings(images={service: "own/image:1"}, imageRegistryMirror="mirror.example.com")
     assert changed.image(service) == "own/image:1"
 
@@ -67,20 +67,20 @@ def _pulled(view: Any) -> dict[str, str]:
     return {n.removesuffix("-image"): i["name"] for n, i in images.items() if "build" not in i}
 
 
-def test_every_service_pulls_the_image_of_the_table(view: Any) -> None:
+def test_services_pull_the_images_of_the_table(view: Any) -> None:
     pulled = _pulled(view)
     assert pulled == {service: IMAGES[service].reference for service in pulled}
 
 
-def test_an_override_is_what_is_pulled(changed: Any) -> None:
+def test_image_override_is_pulled(changed: Any) -> None:
     assert _pulled(changed)["grafana"] == "own/grafana:1"
 
 
-def test_the_checker_is_that_of_the_image_which_runs(changed: Any) -> None:
+def test_checker_image_is_the_services_image(changed: Any) -> None:
     assert changed.config("prometheus")["image"] == "own/prometheus:1"
 
 
-def test_the_demo_is_built_on_the_image_of_the_settings(run_program: Callable[..., Any]) -> None:
+def test_demo_image_is_based_on_the_settings_image(run_program: Callable[..., Any]) -> None:
     view = run_program("dev", images={"demo-python": "own/python:1"})
     build = view.inputs("RemoteImage")["demo-image"]["build"]
     assert build["buildArgs"] == {"BASE": "own/python:1"}

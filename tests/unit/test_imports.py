@@ -1,4 +1,4 @@
-"""What importing a package brings along."""
+"""Modules that importing a package loads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HEAVY = {"docker", "minio", "pulumi_docker", "pulumiverse_grafana"}
 
 
 @pytest.mark.parametrize("module", ["settings", "loader", "warnings"])
-def test_settings_imported_alone_load_no_docker_and_no_object_storage(module: str) -> None:
+def test_settings_import_loads_no_docker_and_no_minio(module: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", LIST_MODULES.format(module)],
         capture_output=True,

@@ -43,7 +43,9 @@ def refused(**values):
     raise AssertionError("not refused")
 
 server = {"address": "db:3306", "user": "exporter", "password": "p`a#s;s w".replace(" ", "") * 3}
-mysql = config(watch=["mysql"], servers={"mysql": {"primary": server}}, tls=False)
+mysql = config(
+    watch=["mysql"], servers={"mysql": {"primary": server}}, tls=False, keepOnlyWhatIsRead=True
+)
 files = render.render("test", mysql)
 resources = {
     (r.type.rsplit(":", 1)[-1], r.name): program.unwrap(r.inputs)
@@ -137,8 +139,9 @@ def test_mysql_takes_at_most_eight_files_of_which_three_are_python() -> None:
 
 
 def test_mysql_is_known_and_off_once_its_files_are_there(with_mysql: dict[str, Any]) -> None:
-    known = ["backend", "host", "mysql", "postgresql", "redis"]
-    assert with_mysql["kinds"] == [known, [kind for kind in known if kind != "mysql"]]
+    known = ["backend", "host", "mysql", "postgresql", "probes", "redis"]
+    on = [kind for kind in known if kind not in ("mysql", "probes")]
+    assert with_mysql["kinds"] == [known, on]
 
 
 def test_a_stack_that_does_not_name_mysql_is_unchanged(with_mysql: dict[str, Any]) -> None:

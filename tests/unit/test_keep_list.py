@@ -1,4 +1,4 @@
-"""Metric allowlist: scraped metrics that a rule or a dashboard reads."""
+"""Everything is stored, or with `keepOnlyWhatIsRead` what a rule or a dashboard reads."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from components.promql.dashboard_metrics import read_by_dashboard
 from components.promql.metric_allowlist import KeepList, keep_list
 from components.promql.rule_metrics import RuleMetrics
 from components.rules.rule_set import RuleSet
+from components.settings.warnings import warnings
 from ops.offline import program, render
 from tests.unit.conftest import STACKS, stack_config
 
@@ -55,7 +56,8 @@ def regex(files: dict[str, str]) -> str:
 
 @pytest.fixture(scope="module")
 def rendered() -> dict[str, dict[str, str]]:
-    return {stack: render.render(stack, stack_config(stack, {})) for stack in STACKS}
+    only = {"keepOnlyWhatIsRead": True}
+    return {stack: render.render(stack, stack_config(stack, only)) for stack in STACKS}
 
 
 def test_every_metric_of_every_rule_and_panel_survives(rendered: dict[str, Any]) -> None:
@@ -125,7 +127,9 @@ def own_rules(tmp_path: Path) -> Callable[[str], list[str]]:
 def test_a_rule_file_of_the_users_own_counts(
     own_rules: Callable[[str], list[str]], run_program: Callable[..., Any]
 ) -> None:
-    files = run_program("dev", extraRules=own_rules("beds > 2")).config("prometheus")["files"]
+    files = run_program("dev", extraRules=own_rules("beds > 2"), keepOnlyWhatIsRead=True).config(
+        "prometheus"
+    )["files"]
     assert re.fullmatch(regex(files), "beds")
 
 
@@ -136,20 +140,20 @@ def test_warning_says_why_everything_is_stored(
 ) -> None:
     said: list[str] = []
     monkeypatch.setattr("pulumi.log.warn", said.append)
-    view = run_program("dev", extraRules=own_rules('{job="beds"} > 2'))
+    view = run_program("dev", extraRules=own_rules('{job="beds"} > 2'), keepOnlyWhatIsRead=True)
     text = view.config("prometheus")["files"]["prometheus.yml"]
     assert set(map(str, of_job(text).values())) == {"[]"}
     assert [words for words in said if "rules/extra-ward.yml: Beds: " in words]
 
 
-def test_keep_all_metrics_has_no_warning(
+def test_storing_everything_has_no_warning(
     own_rules: Callable[[str], list[str]],
     run_program: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     said: list[str] = []
     monkeypatch.setattr("pulumi.log.warn", said.append)
-    run_program("dev", extraRules=own_rules('{job="beds"} > 2'), keepAllMetrics=True)
+    run_program("dev", extraRules=own_rules('{job="beds"} > 2'))
     assert [words for words in said if "stored" in words] == []
 
 
@@ -225,14 +229,19 @@ def test_of_our_own_rules_and_dashboards_nothing_is_in_doubt(rendered: dict[str,
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_it_can_be_switched_off(stack: str, run_program: Callable[..., Any]) -> None:
-    view = run_program(stack, keepAllMetrics=True)
+@pytest.mark.parametrize(
+    "values", [{}, {"keepAllMetrics": True}, {"keepMetrics": ["node_load1"]}], ids=str
+)
+def test_everything_is_stored_by_default(
+    stack: str, values: dict[str, Any], run_program: Callable[..., Any]
+) -> None:
+    view = run_program(stack, **values)
     text = view.config("prometheus")["files"]["prometheus.yml"]
     assert set(map(str, of_job(text).values())) == {"[]"}
 
 
 def test_the_settings_names_reach_prometheus(run_program: Callable[..., Any]) -> None:
-    view = run_program("prod", keepMetrics=["node_load1", "go_.*"])
+    view = run_program("prod", keepOnlyWhatIsRead=True, keepMetrics=["node_load1", "go_.*"])
     text = view.config("prometheus")["files"]["prometheus.yml"]
     assert {"{0}|node_load1(_bucket|_count|_sum)?", "{0}|(?:go_.*)"} <= set(text.split())
 
@@ -243,3 +252,44 @@ def test_an_alias_stands_for_nothing_but_the_list(settings: Callable[..., Any]) 
         settings(backendTargets=targets), keep_list(RuleSet.shipped().metrics_read, {})
     )
     assert set(re.findall(r"[&*]\w+", text)) == {"&keep_list", "*keep_list"}
+
+
+@pytest.mark.parametrize(("old", "new"), [(True, False), (False, True)])
+def test_keep_all_metrics_is_taken_where_it_agrees_and_a_warning_says_to_remove_it(
+    old: bool, new: bool, settings: Callable[..., Any]
+) -> None:
+    found = settings(keepAllMetrics=old, keepOnlyWhatIsRead=new)
+    words = [one for one in warnings(found) if "keepAllMetrics" in one]
+    assert found.keep_only_what_is_read is new
+    assert [one.partition("`")[2] for one in words] == [
+        "pulumi config rm keepAllMetrics --stack test`"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("values", "only"),
+    [
+        ({"keepAllMetrics": False}, "false"),
+        ({"keepAllMetrics": True, "keepOnlyWhatIsRead": True}, "true"),
+    ],
+    ids=str,
+)
+def test_keep_all_metrics_is_refused_where_it_contradicts_what_replaces_it(
+    values: dict[str, Any], only: str, refused: Callable[..., str]
+) -> None:
+    message = refused(values)
+    says = {"true": "false", "false": "true"}[only]
+    assert "1 setting is wrong" in message
+    assert f"contradicts keepOnlyWhatIsRead = {only}, which replaces it; fix: " in message
+    assert (
+        "pulumi config rm keepAllMetrics --stack test; to store what it said, also "
+        f"pulumi config set keepOnlyWhatIsRead {says} --stack test"
+    ) in message
+
+
+@pytest.mark.parametrize(("only", "count"), [(False, 1), (True, 0)])
+def test_metrics_to_keep_have_a_warning_where_everything_is_kept(
+    only: bool, count: int, settings: Callable[..., Any]
+) -> None:
+    found = settings(keepMetrics=["node_load1"], keepOnlyWhatIsRead=only)
+    assert len([one for one in warnings(found) if "vitalstream:keepMetrics" in one]) == count

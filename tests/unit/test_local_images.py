@@ -1,4 +1,4 @@
-"""The local images: which are made, and how they are described; no Docker, apt or network."""
+"""Local images: which are built, and their configuration; without Docker, apt or network."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ops.offline.images.recipes import ENTRYPOINTS, LABEL, RECIPES
 
 
 class FakeImages:
-    """An engine's images; asking for anything but the list is a failure of the test."""
+    """Images of an engine; any other call than the list fails the test."""
 
     def __init__(self, tags_by_label: dict[str, list[str]]) -> None:
         self._tags_by_label = tags_by_label
@@ -60,11 +60,11 @@ def amd64(monkeypatch: pytest.MonkeyPatch) -> None:
         ("0.19.1-1+b1", "0.19.1"),
     ],
 )
-def test_a_tag_is_the_upstream_version(version: str, upstream: str) -> None:
+def test_image_tag_is_the_upstream_version(version: str, upstream: str) -> None:
     assert debian.upstream_version(version) == upstream
 
 
-def test_an_image_with_the_recipe_s_hash_is_not_made_again(
+def test_image_with_current_hash_is_not_rebuilt(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("IMAGES", raising=False)
@@ -73,9 +73,7 @@ def test_an_image_with_the_recipe_s_hash_is_not_made_again(
     assert ensure(client, "redis") == {"redis": "vitalstream-local/redis:7.0.15"}
 
 
-def test_an_image_of_an_older_recipe_does_not_count(
-    monkeypatch: pytest.MonkeyPatch, amd64: None
-) -> None:
+def test_image_of_an_older_recipe_is_ignored(monkeypatch: pytest.MonkeyPatch, amd64: None) -> None:
     made: list[str] = []
 
     def make(hashes: dict[str, str], *_: object) -> dict[str, str]:
@@ -87,12 +85,12 @@ def test_an_image_of_an_older_recipe_does_not_count(
     assert made == ["redis"]
 
 
-def test_an_unknown_service_is_refused_by_name() -> None:
+def test_image_of_unknown_service_is_refused() -> None:
     with pytest.raises(LocalImagesError, match="no recipe for grafana, only for prometheus"):
         ensure(FakeClient(), "redis", "grafana")
 
 
-def test_a_python_image_needs_the_demo_s_requirements(
+def test_python_image_without_requirements_is_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(wheels, "REQUIREMENTS", tmp_path / "requirements.txt")
@@ -100,7 +98,7 @@ def test_a_python_image_needs_the_demo_s_requirements(
         ensure(FakeClient(), "python")
 
 
-def test_an_engine_of_another_architecture_is_refused(
+def test_engine_of_another_architecture_is_refused(
     monkeypatch: pytest.MonkeyPatch, amd64: None
 ) -> None:
     monkeypatch.setattr(build, "architecture", lambda: "arm64")
@@ -108,7 +106,7 @@ def test_an_engine_of_another_architecture_is_refused(
         ensure(FakeClient(), "redis")
 
 
-def test_an_engine_s_error_is_one_line(monkeypatch: pytest.MonkeyPatch, amd64: None) -> None:
+def test_engine_error_is_one_line(monkeypatch: pytest.MonkeyPatch, amd64: None) -> None:
     def refuse(*_: object) -> None:
         raise docker.errors.APIError("500 for http+docker://…", explanation="no space left")
 
@@ -117,7 +115,7 @@ def test_an_engine_s_error_is_one_line(monkeypatch: pytest.MonkeyPatch, amd64: N
         ensure(FakeClient(), "redis")
 
 
-def test_a_failure_leaves_no_temporary_files(
+def test_build_failure_leaves_no_temporary_files(
     monkeypatch: pytest.MonkeyPatch, amd64: None, tmp_path: Path
 ) -> None:
     def refuse(*_: object) -> None:
@@ -151,7 +149,7 @@ def test_recipe_hash_of_another_suite_differs() -> None:
     assert len(found) == len(debian.SUITES)
 
 
-def test_another_entrypoint_is_another_recipe(
+def test_recipe_hash_of_another_entrypoint_differs(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     before = images.recipe_hash("redis", "testing")
@@ -160,7 +158,7 @@ def test_another_entrypoint_is_another_recipe(
     assert images.recipe_hash("redis", "testing") != before
 
 
-def test_other_requirements_are_another_recipe(
+def test_recipe_hash_of_other_requirements_differs(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(wheels, "REQUIREMENTS", tmp_path / "requirements.txt")
@@ -170,29 +168,29 @@ def test_other_requirements_are_another_recipe(
     assert images.recipe_hash("python", "testing") != before
 
 
-def test_every_entrypoint_file_is_there() -> None:
+def test_recipe_entrypoint_files_exist() -> None:
     named = {name for recipe in RECIPES.values() for name in recipe.files.values()}
     assert named == {path.name for path in ENTRYPOINTS.iterdir()}
 
 
 @pytest.mark.parametrize("service", sorted(set(RECIPES) - {"python"}))
-def test_a_service_does_not_run_as_root(service: str) -> None:
+def test_recipe_user_is_not_root(service: str) -> None:
     config = build.configuration(RECIPES[service], version="1.0", digest="")
     assert config["User"] not in ("", "0:0")
 
 
-def test_postgresql_stops_without_waiting_for_its_clients() -> None:
+def test_postgresql_stop_signal_is_fast_shutdown() -> None:
     config = build.configuration(RECIPES["postgres"], version="18.6", digest="")
     assert config["StopSignal"] == "SIGINT"
 
 
-def test_postgresql_s_programs_are_on_the_path() -> None:
+def test_postgresql_programs_are_on_path() -> None:
     config = build.configuration(RECIPES["postgres"], version="18.6", digest="")
     path = next(line for line in config["Env"] if line.startswith("PATH="))  # type: ignore[attr-defined]
     assert path.endswith(":/usr/lib/postgresql/18/bin")
 
 
-def test_an_image_archive_has_its_layer_s_digest(tmp_path: Path) -> None:
+def test_image_archive_has_the_digest_of_its_layer(tmp_path: Path) -> None:
     layer = tmp_path / "layer.tar"
     layer.write_bytes(b"layer")
     build.write_image(tmp_path / "image", layer, "a:1", "amd64", {"User": "999:999"})

@@ -98,17 +98,17 @@ def apt(archive: Archive, tmp_path: Path) -> Apt:
     return made
 
 
-def test_resolve_names_dependencies_but_what_is_left_out(apt: Apt) -> None:
+def test_resolve_returns_dependencies_less_those_left_out(apt: Apt) -> None:
     found = {package.name: package.version for package in apt.resolve(["server"])}
     assert found == {"base": "2-1", "server": "5:7.0.15-1~deb12u5"}
 
 
-def test_resolve_of_an_unknown_package_says_it_in_one_line(apt: Apt) -> None:
+def test_resolve_unknown_package_is_reported_in_one_line(apt: Apt) -> None:
     with pytest.raises(LocalImagesError, match=r"^apt-get: Unable to locate package nothing$"):
         apt.resolve(["nothing"])
 
 
-def test_resolve_of_a_named_package_finds_it_although_it_is_left_out(
+def test_resolve_named_package_of_those_left_out_is_returned(
     archive: Archive, tmp_path: Path
 ) -> None:
     apt = Apt(tmp_path / "apt", "testing", ["perl", "base"])
@@ -117,11 +117,11 @@ def test_resolve_of_a_named_package_finds_it_although_it_is_left_out(
     assert found == [["server"], ["base"]]
 
 
-def test_download_alone_leaves_dependencies_out(apt: Apt) -> None:
+def test_download_named_packages_omits_dependencies(apt: Apt) -> None:
     assert [path.name.split("_")[0] for path in apt.download_alone(["server"])] == ["server"]
 
 
-def test_refresh_with_a_signature_of_another_key_fails(archive: Archive, tmp_path: Path) -> None:
+def test_refresh_signature_of_another_key_fails(archive: Archive, tmp_path: Path) -> None:
     other = Archive(tmp_path / "other")
     other.add("base", "2-1")
     other.publish(debian.KEYRING)
@@ -129,14 +129,14 @@ def test_refresh_with_a_signature_of_another_key_fails(archive: Archive, tmp_pat
         Apt(tmp_path / "apt", "testing").refresh()
 
 
-def test_download_of_a_package_that_was_changed_fails(apt: Apt, archive: Archive) -> None:
+def test_download_modified_package_fails(apt: Apt, archive: Archive) -> None:
     package = archive.mirror / "server.deb"
     package.write_bytes(bytes(package.stat().st_size))
     with pytest.raises(LocalImagesError, match=r"(?i)hash sum mismatch|unexpected size|corrupt"):
         apt.download(["server"])
 
 
-def test_mirrors_on_a_machine_without_debian_s_keyring_say_what_to_install(
+def test_mirrors_without_debian_keyring_name_the_package(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("DEBIAN_MIRROR", raising=False)
@@ -145,8 +145,8 @@ def test_mirrors_on_a_machine_without_debian_s_keyring_say_what_to_install(
         debian.mirrors()
 
 
-def test_mirrors_on_another_distribution_say_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its own archive is not Debian's, whatever it is called."""
+def test_mirrors_on_another_distribution_name_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ignore another distribution's archive, whatever its name."""
     release = {"ID": "ubuntu", "VERSION_CODENAME": "noble"}
     monkeypatch.delenv("DEBIAN_MIRROR", raising=False)
     monkeypatch.setattr("platform.freedesktop_os_release", lambda: release)

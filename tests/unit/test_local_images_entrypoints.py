@@ -1,4 +1,4 @@
-"""The entrypoints of the local images, with stand-ins for the programs that they call."""
+"""Entrypoints of the local images, with fakes of the programs that they call."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Entrypoint:
             executable(self.bin / program, f'echo {program} "$@" >>{self.calls}')
 
     def run(self, script: str, *arguments: str, **environment: str) -> list[str]:
-        """The calls made, one string each; raises CalledProcessError when it exits with 1."""
+        """Return the calls made, one string each. Raises CalledProcessError on exit status 1."""
         environment |= {"PATH": f"{self.bin}:{os.environ['PATH']}", "PGDATA": str(self.data)}
         command = ["sh", str(ENTRYPOINTS / script), *arguments]
         subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
@@ -55,46 +55,48 @@ def entrypoint(tmp_path: Path) -> Entrypoint:
         (["redis-cli", "ping"], "redis-cli ping"),
     ],
 )
-def test_redis_takes_the_arguments_that_the_official_image_takes(
+def test_redis_entrypoint_accepts_the_official_arguments(
     entrypoint: Entrypoint, arguments: list[str], called: str
 ) -> None:
     assert entrypoint.run("redis.sh", *arguments) == [called]
 
 
-def test_a_new_cluster_is_made_before_postgresql_starts(entrypoint: Entrypoint) -> None:
+def test_postgresql_entrypoint_without_data_creates_the_cluster(entrypoint: Entrypoint) -> None:
     calls = entrypoint.run("postgres.sh", "postgres", POSTGRES_PASSWORD="a", POSTGRES_DB="app")
     assert [call.split()[0] for call in calls] == ["initdb", "pg_ctl", "psql", "pg_ctl", "postgres"]
 
 
-def test_an_existing_cluster_is_left_as_it_is(entrypoint: Entrypoint) -> None:
+def test_postgresql_entrypoint_with_data_keeps_the_cluster(entrypoint: Entrypoint) -> None:
     (entrypoint.data / "PG_VERSION").write_text("15")
     assert entrypoint.run("postgres.sh", "-c", "a=1") == ["postgres -c a=1"]
 
 
-def test_postgresql_gets_the_further_arguments(entrypoint: Entrypoint) -> None:
+def test_postgresql_entrypoint_passes_arguments(entrypoint: Entrypoint) -> None:
     calls = entrypoint.run("postgres.sh", "-c", "max_connections=50", POSTGRES_PASSWORD="a")
     assert calls[-1] == "postgres -c max_connections=50"
 
 
-def test_other_containers_reach_postgresql_with_a_password_only(entrypoint: Entrypoint) -> None:
+def test_postgresql_entrypoint_requires_a_password_from_the_network(entrypoint: Entrypoint) -> None:
     entrypoint.run("postgres.sh", "postgres", POSTGRES_PASSWORD="a")
     assert (entrypoint.data / "pg_hba.conf").read_text() == "host all all all scram-sha-256\n"
 
 
-def test_the_password_is_no_argument_of_any_program(entrypoint: Entrypoint, tmp_path: Path) -> None:
+def test_postgresql_entrypoint_passes_no_password_as_argument(
+    entrypoint: Entrypoint, tmp_path: Path
+) -> None:
     password = tmp_path / "password"
     password.write_text("not-on-a-command-line")
     calls = entrypoint.run("postgres.sh", "postgres", POSTGRES_PASSWORD_FILE=str(password))
     assert not [call for call in calls if "not-on-a-command-line" in call]
 
 
-def test_a_cluster_without_a_password_is_refused(entrypoint: Entrypoint) -> None:
+def test_postgresql_entrypoint_without_password_fails(entrypoint: Entrypoint) -> None:
     with pytest.raises(subprocess.CalledProcessError) as refusal:
         entrypoint.run("postgres.sh", "postgres")
     assert "set POSTGRES_PASSWORD_FILE" in refusal.value.stderr
 
 
-def test_a_password_given_twice_is_refused(entrypoint: Entrypoint) -> None:
+def test_postgresql_entrypoint_with_two_passwords_fails(entrypoint: Entrypoint) -> None:
     with pytest.raises(subprocess.CalledProcessError) as refusal:
         entrypoint.run("postgres.sh", "postgres", POSTGRES_PASSWORD="a", POSTGRES_PASSWORD_FILE="b")
     assert "POSTGRES_PASSWORD or POSTGRES_PASSWORD_FILE, not both" in refusal.value.stderr

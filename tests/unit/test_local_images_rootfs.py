@@ -51,50 +51,50 @@ def content(image: tarfile.TarFile, name: str) -> str:
     return file.read().decode()
 
 
-def test_no_path_is_in_an_image_twice(image: tarfile.TarFile) -> None:
+def test_rootfs_paths_are_unique(image: tarfile.TarFile) -> None:
     names = image.getnames()
     assert len(names) == len(set(names))
 
 
-def test_files_of_bin_are_under_usr(image: tarfile.TarFile) -> None:
+def test_rootfs_bin_files_are_under_usr(image: tarfile.TarFile) -> None:
     assert (image.getmember("bin").linkname, content(image, "usr/bin/tool")) == (
         "usr/bin",
         "old place",
     )
 
 
-def test_no_program_is_setuid(image: tarfile.TarFile) -> None:
+def test_rootfs_has_no_setuid_program(image: tarfile.TarFile) -> None:
     assert not image.getmember("usr/bin/tool").mode & stat.S_ISUID
 
 
-def test_manuals_are_left_out_and_licences_kept(image: tarfile.TarFile) -> None:
+def test_rootfs_omits_manuals_and_keeps_licences(image: tarfile.TarFile) -> None:
     documents = [name for name in image.getnames() if name.startswith("usr/share/")]
     assert [name for name in documents if image.getmember(name).isfile()] == [
         "usr/share/doc/a/copyright"
     ]
 
 
-def test_all_certificate_authorities_are_in_one_file(image: tarfile.TarFile) -> None:
+def test_rootfs_ca_certificates_are_one_file(image: tarfile.TarFile) -> None:
     bundle = content(image, "etc/ssl/certs/ca-certificates.crt")
     assert bundle == "certificate one\ncertificate two\n"
 
 
 @pytest.mark.parametrize("path", ["prometheus", "etc/prometheus"])
-def test_the_user_owns_its_directories(image: tarfile.TarFile, path: str) -> None:
+def test_rootfs_directories_belong_to_the_user(image: tarfile.TarFile, path: str) -> None:
     member = image.getmember(path)
     assert (member.isdir(), member.uid, member.gid) == (True, 65534, 65534)
 
 
 @pytest.mark.parametrize("command", ["sh", "wget", "sleep", "touch"])
-def test_health_checks_find_their_commands(image: tarfile.TarFile, command: str) -> None:
+def test_rootfs_has_the_health_checks_commands(image: tarfile.TarFile, command: str) -> None:
     assert image.getmember(f"usr/bin/{command}").linkname == "busybox"
 
 
-def test_image_of_a_slim_one_has_a_shell_and_no_client() -> None:
+def test_rootfs_like_slim_image_has_shell_and_no_client() -> None:
     commands = RECIPES["postgres"].tools.commands
     assert ("sh" in commands, "wget" in commands) == (True, False)
 
 
 @pytest.mark.parametrize("service", ["redis-exporter", "haproxy"])
-def test_image_of_an_alpine_one_asks_over_tls_through_openssl(service: str) -> None:
+def test_rootfs_like_alpine_image_uses_openssl_for_tls(service: str) -> None:
     assert "openssl" in RECIPES[service].all_packages

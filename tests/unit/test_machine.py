@@ -42,7 +42,7 @@ def private(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("source", ["_tools_of_debian", "_tools_of_images"])
-def test_ensure_tools_with_one_source_has_them_first_on_path(
+def test_ensure_tools_with_one_source_puts_them_first_on_path(
     source: str, private: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dev_machine, source, extract)
@@ -57,7 +57,7 @@ def test_ensure_tools_a_second_time_fetches_nothing(monkeypatch: pytest.MonkeyPa
     dev_machine.ensure_tools(lambda _: None)
 
 
-def test_ensure_tools_of_the_oldest_versions_are_kept_apart(
+def test_ensure_tools_of_the_oldest_versions_uses_its_own_folder(
     private: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dev_machine, "_tools_of_debian", extract)
@@ -66,7 +66,7 @@ def test_ensure_tools_of_the_oldest_versions_are_kept_apart(
     assert [path.name for path in private.iterdir()] == ["tools-trixie"]
 
 
-def test_ensure_tools_that_do_not_run_here_takes_those_on_path(
+def test_ensure_tools_not_executable_uses_those_on_path(
     private: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def extract_for_another_machine(target: Path, report: Report) -> None:

@@ -26,7 +26,7 @@ def no_routes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])
-def test_network_pool_set_gives_each_network_a_subnet_of_its_own(
+def test_network_pool_set_gives_each_network_its_subnet(
     run_program: Callable[..., Any], stack: str
 ) -> None:
     networks = run_program(stack, networkPool=POOL).inputs("Network")
@@ -71,7 +71,7 @@ def test_taken_pool_with_a_route_of_the_host_names_it(monkeypatch: pytest.Monkey
     assert "a route of this host" in words
 
 
-def test_routes_of_this_machine_are_read() -> None:
+def test_routes_returns_this_machines_routes() -> None:
     assert all(isinstance(one, ipaddress.IPv4Network) for one in conflicts._routes())
 
 
@@ -83,6 +83,6 @@ def test_exhausted_pools_with_few_networks_left_names_the_fix(used: int, refused
     assert all("fix: pulumi config set networkPool" in words for words in found)
 
 
-def test_exhausted_pools_of_a_stack_that_runs_reports_nothing() -> None:
+def test_exhausted_pools_with_running_stack_reports_nothing() -> None:
     networks = [network(f"n{count}", "172.17.0.0/16") for count in range(30)]
     assert not list(conflicts.exhausted_pools([*networks, network("g", POOL, "prod")], "prod"))

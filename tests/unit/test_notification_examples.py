@@ -37,4 +37,5 @@ def test_examples_cover_slack_mail_pagerduty_and_teams() -> None:
         "Mail alone",
         "PagerDuty",
         "Microsoft Teams",
+        "What a message says",
     }

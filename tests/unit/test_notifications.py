@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from components.alertmanager import alertmanager, routing
+from components.alertmanager import routing
+from components.alertmanager.templates import render_templates
 from components.dashboards import render_all
 from components.dashboards.settings import DashboardSettings
 from components.settings.settings import Settings
@@ -50,7 +51,7 @@ def written(
 ) -> Written:
     """A template filled in with alerts, as text or, for mails, as HTML."""
     folder = tmp_path_factory.mktemp("templates")
-    templates = alertmanager.render_templates(settings(publicHost="mon.example.com"))
+    templates = render_templates(settings(publicHost="mon.example.com"))
     (folder / "notifications.tmpl").write_text(templates)
     data = folder / "data.json"
 
@@ -85,11 +86,11 @@ def written(
 def test_every_template_that_the_configuration_names_is_defined(settings: SettingsOf) -> None:
     reachable = settings(slackWebhookUrl="https://a.example/b", mailSmarthost="s:25")
     named = set(re.findall(r'template "([^"]+)"', routing.render_config(reachable)))
-    assert named - set(NAMES.findall(alertmanager.render_templates(reachable))) == set()
+    assert named - set(NAMES.findall(render_templates(reachable))) == set()
 
 
 def test_links_to_grafana_are_filled_in(settings: SettingsOf) -> None:
-    assert "GRAFANA_URL" not in alertmanager.render_templates(settings())
+    assert "GRAFANA_URL" not in render_templates(settings())
 
 
 @pytest.mark.parametrize("template", ["vitalstream.slack", "vitalstream.mail.text"])
@@ -138,7 +139,7 @@ def test_message_in_a_time_zone_has_both_times_and_the_runbooks_of_the_house(
     template: str, amtool: Callable[..., str], tmp_path: Path, settings: SettingsOf
 ) -> None:
     found = settings(timezone="Europe/Istanbul", runbookBaseUrl="https://wiki.example.com/r/")
-    (tmp_path / "t.tmpl").write_text(alertmanager.render_templates(found))
+    (tmp_path / "t.tmpl").write_text(render_templates(found))
     runbook = f"{RUNBOOKS_URL}HighErrorRate.md"
     alert = _alert(annotations={"runbook_url": runbook})
     data = {"status": "firing", "alerts": [alert], "commonLabels": {}, "externalURL": "http://a"}
@@ -156,7 +157,7 @@ def test_message_in_a_time_zone_has_both_times_and_the_runbooks_of_the_house(
 def test_instance_variables_of_the_template_are_those_of_the_dashboards(
     settings: SettingsOf,
 ) -> None:
-    text = alertmanager.render_templates(settings())
+    text = render_templates(settings())
     (chosen,) = re.findall(r'define "vitalstream.variable" }}(.*?){{ end }}{{ end }}', text)
     for file, content in render_all(DashboardSettings.of(settings())).items():
         board = json.loads(content)

@@ -245,7 +245,7 @@ def test_the_metrics_that_it_reads_are_stored(
     folder: Path, run_program: Callable[..., Any]
 ) -> None:
     _write(folder, {**WARD, "panels": [_panel("vitalstream-prometheus")]})
-    view = run_program("dev", dashboardsFolder=_from_project(folder))
+    view = run_program("dev", dashboardsFolder=_from_project(folder), keepOnlyWhatIsRead=True)
     config = view.config("prometheus")["files"]["prometheus.yml"]
     assert re.search(r"\bbeds\b", config)
 

@@ -26,7 +26,7 @@ EXPRESSIONS = [
 
 
 @pytest.mark.parametrize(("expr", "narrowed"), EXPRESSIONS, ids=[e for e, _ in EXPRESSIONS])
-def test_every_recorded_name_is_narrowed_and_nothing_else(expr: str, narrowed: str) -> None:
+def test_federation_labels_are_added_to_recorded_names_only(expr: str, narrowed: str) -> None:
     assert federation_labels.of_expression(expr) == narrowed
 
 
@@ -35,7 +35,7 @@ def _rules(text: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", shipped_files())
-def test_rules_record_and_alert_under_the_same_names(name: str) -> None:
+def test_federation_labels_keep_rule_names(name: str) -> None:
     text = shipped_files()[name]
     kept = [
         [{key: rule.get(key) for key in ("record", "alert", "for", "labels")} for rule in _rules(t)]
@@ -45,7 +45,7 @@ def test_rules_record_and_alert_under_the_same_names(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", shipped_files())
-def test_no_rule_of_ours_reads_what_others_recorded(name: str) -> None:
+def test_federation_labels_exclude_federated_series(name: str) -> None:
     text = federation_labels.of_rules(shipped_files()[name])
     recorded = {r["record"] for t in shipped_files().values() for r in _rules(t) if "record" in r}
     for rule in _rules(text):
@@ -60,5 +60,5 @@ def test_no_rule_of_ours_reads_what_others_recorded(name: str) -> None:
                 ), (rule, read)
 
 
-def test_comments_stay_as_they_are() -> None:
+def test_federation_labels_keep_comments() -> None:
     assert federation_labels.of_rules("  # a:b:c is ours\n") == "  # a:b:c is ours\n"

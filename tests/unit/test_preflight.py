@@ -58,16 +58,16 @@ def problems(monkeypatch: pytest.MonkeyPatch, engine: Engine, **changes: Any) ->
     ]
 
 
-def test_an_empty_host_has_room(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_host_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert problems(monkeypatch, Engine()) == []
 
 
-def test_the_stacks_own_containers_are_not_in_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_own_containers_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     own = container("vitalstream-dev-alertmanager", "dev", PORT)
     assert problems(monkeypatch, Engine([own])) == []
 
 
-def test_a_port_of_another_container_is_named_with_its_holder(
+def test_port_of_another_container_is_reported_with_its_holder(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     [words] = problems(monkeypatch, Engine([container("other", None, PORT)]))
@@ -76,7 +76,7 @@ def test_a_port_of_another_container_is_named_with_its_holder(
     )
 
 
-def test_a_port_of_another_program_is_seen_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_port_of_another_program_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         holder.listen()
@@ -89,12 +89,12 @@ def test_a_port_of_another_program_is_seen_on_this_machine(monkeypatch: pytest.M
     assert "is taken by another program" in words
 
 
-def test_a_name_of_somebody_elses_container_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_name_of_another_container_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     [words] = problems(monkeypatch, Engine([container("vitalstream-dev-alertmanager", "prod")]))
     assert "`docker container rm vitalstream-dev-alertmanager`" in words
 
 
-def test_an_application_network_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_application_network_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     [words] = problems(monkeypatch, Engine(), networks=["application", "absent"])
     assert words.startswith("There is no network absent to join")
 
@@ -105,7 +105,7 @@ def prometheus(*flags: str) -> Any:
     return found
 
 
-def test_history_that_thanos_would_delete_is_reported_with_fix(
+def test_thanos_history_to_be_deleted_is_reported_with_fix(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     [words] = problems(monkeypatch, Engine([prometheus()]), local_retention="4d")
@@ -118,7 +118,7 @@ def test_history_that_thanos_would_delete_is_reported_with_fix(
     [((), "30d"), ((), None), (("--storage.tsdb.max-block-duration=2h",), "4d")],
     ids=["as-long", "set-by-hand", "uploaded"],
 )
-def test_history_kept_uploaded_or_given_up_is_accepted(
+def test_thanos_history_kept_uploaded_or_discarded_passes(
     flags: tuple[str, ...], local: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     changes = {"local_retention": local} if local else {}
@@ -136,20 +136,20 @@ def test_unreachable_engine_is_reported_with_fix(
     assert failure.reason == "No Docker Engine answers"
 
 
-def test_a_host_that_stays_the_same_is_no_change() -> None:
+def test_diff_of_unchanged_hosts_is_empty() -> None:
     assert (
         preflight_provider.PreflightProvider().diff("preflight", props(), props()).changes is False
     )
 
 
-def test_what_was_looked_for_is_kept_after_a_change() -> None:
+def test_update_stores_the_checked_inputs() -> None:
     provider, changed = preflight_provider.PreflightProvider(), props(stack="prod")
     kept = provider.update("preflight", props(), changed).outs
     assert kept is not None
     assert provider.diff("preflight", kept, changed).changes is False
 
 
-def test_a_host_less_is_a_change() -> None:
+def test_diff_of_removed_host_is_a_change() -> None:
     before = props(others=[{"host": "far"}])
     assert preflight_provider.PreflightProvider().diff("preflight", before, props()).changes
 

@@ -54,7 +54,7 @@ def diff(monkeypatch: pytest.MonkeyPatch) -> Diff:
 
 @pytest.fixture
 def pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """A Pulumi CLI on PATH that knows the stack or not, and previews as it is told."""
+    """Fake Pulumi CLI on PATH that knows the stack or not, and prints a given preview."""
 
     def install(
         *,
@@ -93,14 +93,14 @@ def run(say: Callable[[str], Any] = print, **options: Any) -> int:
 
 
 @pytest.mark.usefixtures("no_pulumi")
-def test_without_an_engine_the_base_is_compared_with(diff: Diff) -> None:
+def test_preview_without_engine_compares_with_the_base(diff: Diff) -> None:
     said: list[str] = []
     assert run(said.append) == 0
     assert diff.source == {"base": "origin/main"}
     assert said == ["No Pulumi CLI is on PATH: the program is compared without an engine."]
 
 
-def test_a_stack_that_the_engine_does_not_know_is_compared_without_it(
+def test_preview_stack_unknown_to_the_engine_compares_with_the_base(
     diff: Diff, pulumi: Callable[..., str]
 ) -> None:
     pulumi(knows=False)
@@ -113,35 +113,33 @@ def test_a_stack_that_the_engine_does_not_know_is_compared_without_it(
     ]
 
 
-def test_a_stack_that_the_engine_knows_is_previewed(diff: Diff, pulumi: Callable[..., str]) -> None:
+def test_preview_stack_known_to_the_engine_uses_it(diff: Diff, pulumi: Callable[..., str]) -> None:
     pulumi()
     run()
     assert list(diff.source) == ["previews"]
 
 
-def test_the_engine_is_left_out_where_nobody_wants_it(
-    diff: Diff, pulumi: Callable[..., str]
-) -> None:
+def test_preview_with_no_engine_option_skips_it(diff: Diff, pulumi: Callable[..., str]) -> None:
     pulumi()
     run(engine=False)
     assert diff.source == {"base": "origin/main"}
 
 
 @pytest.mark.usefixtures("no_pulumi")
-def test_changes_are_told_by_the_exit_code(diff: Diff) -> None:
+def test_preview_exit_status_reports_changes(diff: Diff) -> None:
     diff.code = 2
     assert run() == 2
 
 
 @pytest.mark.usefixtures("no_pulumi")
-def test_a_report_that_cannot_be_made_is_an_error(diff: Diff) -> None:
+def test_preview_without_report_fails(diff: Diff) -> None:
     diff.code = 1
     with pytest.raises(OpsError, match="ended with an error"):
         run()
 
 
 @pytest.mark.usefixtures("no_pulumi")
-def test_a_broken_policy_is_an_error_after_the_report(
+def test_preview_with_policy_violation_fails_after_the_report(
     diff: Diff, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = stack_config("prod", {"protectData": False})
@@ -151,7 +149,7 @@ def test_a_broken_policy_is_an_error_after_the_report(
     assert {found["policy"] for found in diff.results} == {"protected-data"}
 
 
-def test_what_the_engines_pack_refuses_is_an_error_after_the_report(
+def test_preview_refused_by_the_policy_pack_fails_after_the_report(
     diff: Diff, pulumi: Callable[..., str]
 ) -> None:
     pulumi(code=1, events=(BROKEN,))
@@ -160,21 +158,19 @@ def test_what_the_engines_pack_refuses_is_an_error_after_the_report(
     assert [found["resource"] for found in diff.results] == ["docker:index/volume:Volume::data"]
 
 
-def test_a_policy_that_could_not_be_run_is_reported_and_no_error(
-    diff: Diff, pulumi: Callable[..., str]
-) -> None:
+def test_preview_with_policy_not_run_reports_it(diff: Diff, pulumi: Callable[..., str]) -> None:
     pulumi(events=(NOT_RUN,))
     assert run() == 0
     assert [found["level"] for found in diff.results] == ["advisory"]
 
 
-def test_what_both_find_is_told_once() -> None:
-    found = Violation("limits", "mandatory", "docker:index/container:Container::x", "mend it")
-    same = Violation(found.policy, found.level, found.resource, "Every container.\nmend it")
+def test_merged_same_violation_in_both_is_listed_once() -> None:
+    found = Violation("limits", "mandatory", "docker:index/container:Container::x", "fix it")
+    same = Violation(found.policy, found.level, found.resource, "Every container.\nfix it")
     assert preview._merged([found], (same,)) == [found]
 
 
-def test_a_failed_preview_is_told_in_the_engines_words(pulumi: Callable[..., str]) -> None:
+def test_preview_failed_quotes_the_engine(pulumi: Callable[..., str]) -> None:
     failed = {"severity": "error", "message": "error: the passphrase is wrong\n"}
     cli = pulumi(code=255, diagnostics=({"severity": "info", "message": "hello"}, failed))
     with pytest.raises(OpsError) as error:

@@ -1,4 +1,4 @@
-"""Which metrics an expression reads, with and without Grafana's variables."""
+"""Metrics that an expression reads, with and without Grafana's variables."""
 
 from __future__ import annotations
 
@@ -53,23 +53,23 @@ WITH_VARIABLES = [
 
 
 @pytest.mark.parametrize(("expression", "names"), NAMED)
-def test_a_metric_is_read_by_its_name(expression: str, names: set[str]) -> None:
+def test_metrics_of_plain_selector_are_its_name(expression: str, names: set[str]) -> None:
     assert (read_by(expression).names, read_by(expression).patterns) == (names, set())
 
 
 @pytest.mark.parametrize(("expression", "patterns"), MATCHED)
-def test_metrics_are_read_by_a_regular_expression(expression: str, patterns: set[str]) -> None:
+def test_metrics_of_name_regex_are_the_pattern(expression: str, patterns: set[str]) -> None:
     assert (read_by(expression).names, read_by(expression).patterns) == (set(), patterns)
 
 
 @pytest.mark.parametrize("expression", UNKNOWN)
-def test_what_can_be_any_metric_is_not_guessed_at(expression: str) -> None:
+def test_metrics_of_unbounded_selector_are_a_doubt(expression: str) -> None:
     with pytest.raises(UnknownMetricsError):
         read_by(expression)
 
 
 @pytest.mark.parametrize(("query", "names"), WITH_VARIABLES)
-def test_a_variable_that_is_no_metric_hides_none(query: str, names: set[str]) -> None:
+def test_metrics_with_label_variable_are_found(query: str, names: set[str]) -> None:
     found = read_by_query(query, {})
     assert (found.names, found.patterns) == (names, set())
 
@@ -83,7 +83,7 @@ def test_a_variable_that_is_no_metric_hides_none(query: str, names: set[str]) ->
         ('{__name__=~"(a|$b)_total"}', "(a|.*)_total"),
     ],
 )
-def test_a_variable_in_a_name_is_any_text(query: str, pattern: str) -> None:
+def test_metrics_with_variable_in_name_match_any_text(query: str, pattern: str) -> None:
     assert read_by_query(query, {}).patterns == {pattern}
 
 
@@ -98,22 +98,22 @@ def test_a_variable_in_a_name_is_any_text(query: str, pattern: str) -> None:
         "a $op 5",
     ],
 )
-def test_a_variable_that_may_be_a_metric_is_not_guessed_at(query: str) -> None:
+def test_metrics_with_variable_as_metric_are_a_doubt(query: str) -> None:
     with pytest.raises(UnknownMetricsError):
         read_by_query(query, {})
 
 
-def test_a_variable_whose_values_are_known_is_each_of_them() -> None:
+def test_metrics_with_known_variable_values_are_each_of_them() -> None:
     choices = {"f": ["rate", "increase"], "m": ["a_total", "b_total"], "limit": ["5", "10"]}
     assert read_by_query("$f($m[5m]) > $limit", choices).names == {"a_total", "b_total"}
 
 
-def test_more_values_than_can_be_tried_are_not_guessed_at() -> None:
+def test_metrics_with_too_many_variable_values_are_a_doubt() -> None:
     with pytest.raises(UnknownMetricsError, match="too many"):
         read_by_query("$a + $b", {name: [f"m{n}" for n in range(20)] for name in "ab"})
 
 
 @pytest.mark.parametrize("pattern", ["(a", "(?=a)b", "(a)\\1"])
-def test_a_pattern_that_prometheus_would_not_take_is_refused(pattern: str) -> None:
+def test_metrics_with_invalid_regex_are_refused(pattern: str) -> None:
     with pytest.raises(UnknownMetricsError):
         check_pattern(pattern)

@@ -27,7 +27,7 @@ from components.common.quantities import (
         ("292y", 292 * 31536000),
     ],
 )
-def test_a_duration_is_read_as_prometheus_reads_it(text: str, seconds: float) -> None:
+def test_duration_valid_is_parsed_as_in_prometheus(text: str, seconds: float) -> None:
     assert duration_seconds(text) == pytest.approx(seconds)
 
 
@@ -49,12 +49,12 @@ def test_a_duration_is_read_as_prometheus_reads_it(text: str, seconds: float) ->
         "\N{ARABIC-INDIC DIGIT ONE}s",
     ],
 )
-def test_what_prometheus_does_not_take_is_no_duration(text: str) -> None:
+def test_duration_invalid_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a Prometheus duration"):
         duration_seconds(text)
 
 
-def test_a_duration_that_overflows_prometheus_is_refused() -> None:
+def test_duration_overflow_is_refused() -> None:
     with pytest.raises(ValueError, match="292 years"):
         duration_seconds("300y")
 
@@ -63,28 +63,28 @@ def test_a_duration_that_overflows_prometheus_is_refused() -> None:
     ("text", "size"),
     [("512B", 512), ("1KB", 1024), ("512MB", 2**29), ("10GB", 10 * 2**30), ("1TB", 2**40)],
 )
-def test_a_size_is_read_in_powers_of_two(text: str, size: int) -> None:
+def test_size_is_parsed_in_powers_of_two(text: str, size: int) -> None:
     assert size_bytes(text) == size
 
 
 @pytest.mark.parametrize("text", ["", "10", "10 GB", "10gb", "10G", "10GiB", "0x10GB", "10GB\n"])
-def test_what_prometheus_does_not_take_is_no_size(text: str) -> None:
+def test_size_invalid_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a Prometheus size"):
         size_bytes(text)
 
 
-def test_a_size_that_overflows_prometheus_is_refused() -> None:
+def test_size_overflow_is_refused() -> None:
     with pytest.raises(ValueError, match="8191PB"):
         size_bytes("8192PB")
 
 
 @pytest.mark.parametrize(("text", "mebibytes"), [("64m", 64), ("2g", 2048)])
-def test_a_memory_limit_is_read_in_mebibytes(text: str, mebibytes: int) -> None:
+def test_memory_limit_is_parsed_in_mebibytes(text: str, mebibytes: int) -> None:
     assert memory_mebibytes(text) == mebibytes
 
 
 @pytest.mark.parametrize("text", ["", "512", "1gb", "1G", "512mb", "512 m", "1.5g", "64m\n"])
-def test_anything_else_is_no_memory_limit(text: str) -> None:
+def test_memory_limit_invalid_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a memory limit"):
         memory_mebibytes(text)
 
@@ -93,5 +93,5 @@ def test_anything_else_is_no_memory_limit(text: str) -> None:
     ("seconds", "text"),
     [(1, "1s"), (15, "15s"), (60, "1m0s"), (90, "1m30s"), (3600, "1h0m0s"), (5430, "1h30m30s")],
 )
-def test_a_duration_is_written_as_go_prints_it(seconds: int, text: str) -> None:
+def test_duration_is_written_in_gos_form(seconds: int, text: str) -> None:
     assert go_duration(seconds) == text

@@ -1,4 +1,4 @@
-"""The lines that say what a run of the tests had under it."""
+"""Lines that describe the environment of a test run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ENGINE: dict[str, Any] = {
 
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An engine that has an image of Prometheus and one of Grafana."""
+    """Return an engine with an image of Prometheus and one of Grafana."""
     found = {"prometheus": "vitalstream-local/prometheus:3.5.3", "grafana": "local/grafana:12.4.0"}
     monkeypatch.setattr(dev_machine, "docker_client", lambda: SimpleNamespace(**ENGINE))
     monkeypatch.setattr(local, "present_images", lambda _: found)

@@ -1,4 +1,4 @@
-"""What of `remoteWrite` reaches Prometheus: its configuration, and secrets as files alone."""
+"""Rendering of `remoteWrite`: Prometheus' configuration, and secrets only as files."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ QUEUE = {
 
 
 def _config() -> StackConfig:
-    made = stack_config("prod", {"remoteWrite": RECEIVERS})
+    made = stack_config("prod", {"remoteWrite": RECEIVERS, "keepOnlyWhatIsRead": True})
     return StackConfig(made.values, (*made.secret_keys, "vitalstream:remoteWrite"))
 
 
@@ -69,7 +69,7 @@ def sections(view: View) -> dict[str, Any]:
     return {section["name"]: section for section in config["remote_write"]}
 
 
-def test_a_receiver_is_rendered_with_all_that_is_set(sections: dict[str, Any]) -> None:
+def test_receiver_with_all_fields_is_rendered(sections: dict[str, Any]) -> None:
     assert sections["mimir"] == {
         "name": "mimir",
         "url": "https://mimir.example.com/api/v1/push",
@@ -93,24 +93,24 @@ def test_a_receiver_is_rendered_with_all_that_is_set(sections: dict[str, Any]) -
     }
 
 
-def test_a_token_is_read_from_a_file(sections: dict[str, Any]) -> None:
+def test_receiver_token_is_a_file(sections: dict[str, Any]) -> None:
     assert sections["thanos"]["authorization"] == {
         "type": "Bearer",
         "credentials_file": f"{FILES}/thanos/bearer_token",
     }
 
 
-def test_a_receiver_with_nothing_set_has_its_queue_alone(sections: dict[str, Any]) -> None:
+def test_receiver_with_defaults_has_only_its_queue(sections: dict[str, Any]) -> None:
     url = "http://receiver:9090/api/v1/write"
     assert sections["plain"] == {"name": "plain", "url": url, "queue_config": QUEUE}
 
 
-def test_what_is_sent_says_which_stack_it_is_of(view: View) -> None:
+def test_receiver_samples_have_the_stack_label(view: View) -> None:
     config = yaml.safe_load(view.config("prometheus")["files"]["prometheus.yml"])
     assert config["global"]["external_labels"] == {"stack": "prod"}
 
 
-def test_secrets_are_files_and_nothing_else_is_one(view: View) -> None:
+def test_receiver_secrets_are_the_only_secret_files(view: View) -> None:
     config = view.config("prometheus")
     ours = {p: text for p, text in config["secret_files"].items() if p.startswith("remote-write/")}
     assert ours == {
@@ -120,12 +120,12 @@ def test_secrets_are_files_and_nothing_else_is_one(view: View) -> None:
     assert config["files"]["remote-write/mimir/ca.pem"] == CA
 
 
-def test_secret_files_are_secrets_to_pulumi(view: View) -> None:
+def test_receiver_secret_files_are_pulumi_secrets(view: View) -> None:
     assert rpc.is_rpc_secret(view.one("ConfigFiles", "prometheus-config").inputs["secret_files"])
 
 
 @pytest.mark.parametrize("secret", [PASSWORD, TOKEN])
-def test_a_secret_is_nowhere_else(secret: str, view: View) -> None:
+def test_receiver_secret_is_in_no_other_input(secret: str, view: View) -> None:
     leaks = []
     for found in view.registrations:
         inputs = {**found.inputs}
@@ -135,7 +135,7 @@ def test_a_secret_is_nowhere_else(secret: str, view: View) -> None:
     assert leaks == []
 
 
-def test_a_changed_secret_needs_no_reload_and_a_changed_section_does(view: View) -> None:
+def test_receiver_secret_change_needs_no_reload_and_config_change_does(view: View) -> None:
     config = view.config("prometheus")
     assert (config["on_change_below"]["remote-write"], config["on_change"]) == (
         {},
@@ -143,31 +143,31 @@ def test_a_changed_secret_needs_no_reload_and_a_changed_section_does(view: View)
     )
 
 
-def test_a_rendering_has_no_secret() -> None:
+def test_rendered_stack_contains_no_receiver_secret() -> None:
     texts = render.render("prod", _config())
     assert [path for path, text in texts.items() if PASSWORD in text or TOKEN in text] == []
 
 
-def test_it_keeps_every_policy() -> None:
+def test_stack_with_receiver_violates_no_policy() -> None:
     assert check("prod", _config()) == []
 
 
-def test_a_secret_of_a_list_is_one_to_the_policies() -> None:
+def test_policies_know_secrets_in_lists() -> None:
     assert {PASSWORD, TOKEN} <= set(_config().secrets.values())
 
 
-def test_the_rules_come_with_the_first_receiver(view: View, prod: View) -> None:
+def test_rules_are_loaded_only_with_a_receiver(view: View, prod: View) -> None:
     there = ["rules/remote_write.yml" in v.config("prometheus")["files"] for v in (prod, view)]
     assert there == [False, True]
 
 
-def test_what_the_rules_read_is_stored(view: View) -> None:
+def test_allowlist_has_the_metrics_of_the_rules(view: View) -> None:
     config = yaml.safe_load(view.config("prometheus")["files"]["prometheus.yml"])
     kept = config["scrape_configs"][0]["metric_relabel_configs"][0]["regex"]
     assert "prometheus_remote_storage_samples_failed_total" in kept
 
 
-def test_stack_without_remote_write_has_no_part_of_it(prod: View) -> None:
+def test_stack_without_receiver_has_no_remote_write(prod: View) -> None:
     config = prod.config("prometheus")
     # Asks for metrics of every kind, for those of remote write too.
     asked = config["files"].pop("rules/blindness.yml")
@@ -176,7 +176,7 @@ def test_stack_without_remote_write_has_no_part_of_it(prod: View) -> None:
     assert "remote" not in "".join(kept)
 
 
-def test_nothing_but_the_files_changes_in_the_stack(view: View, prod: View) -> None:
+def test_receiver_added_changes_only_files(view: View, prod: View) -> None:
     changed = {
         (kind, name)
         for kind in ("Container", "Volume", "Network", "RemoteImage", "ConfigFiles", "Dashboard")
@@ -187,14 +187,16 @@ def test_nothing_but_the_files_changes_in_the_stack(view: View, prod: View) -> N
 
 
 @pytest.mark.parametrize("alert", ["PrometheusRemoteWriteFailing", "PrometheusRemoteWriteBehind"])
-def test_its_alerts_can_be_overridden(alert: str, run_program: Callable[..., View]) -> None:
+def test_remote_write_alerts_can_be_overridden(
+    alert: str, run_program: Callable[..., View]
+) -> None:
     receiver = {"name": "plain", "url": "http://receiver:9090/api/v1/write"}
     own = {alert: {"threshold": 77}}
     files = run_program("dev", remoteWrite=[receiver], alerts=own).config("prometheus")["files"]
     assert "> 77" in files["rules/remote_write.yml"]
 
 
-def test_each_of_a_pair_sends_with_its_own_name_and_has_the_password() -> None:
+def test_replicas_send_with_their_label_and_password() -> None:
     made = stack_config("dev", {"remoteWrite": RECEIVERS, "prometheus": {"replicas": 2}})
     config = StackConfig(made.values, (*made.secret_keys, "vitalstream:remoteWrite"))
     view = View("dev", tuple(program.run("dev", config)))

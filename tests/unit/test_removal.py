@@ -15,7 +15,7 @@ STALE = "error while removing network: network alertmanager id 87b93 has active 
 
 @dataclass
 class Thing:
-    """A network or a volume, and what Docker says where it shall go."""
+    """Network or volume, with Docker's answer to its removal."""
 
     name: str
     refusal: str = ""
@@ -58,7 +58,7 @@ def test_stale_connection_is_reported_with_fix() -> None:
         down(engine)
 
 
-def test_for_a_stale_connection_nothing_else_stays() -> None:
+def test_stale_connection_removes_everything_else() -> None:
     networks = [Thing("alertmanager", STALE), *(Thing(f"network-{n}") for n in range(20))]
     volume = Thing("prometheus-data")
     with pytest.raises(local_deploy.StaleNetworkError):
@@ -75,7 +75,7 @@ def test_other_refusal_quotes_docker() -> None:
 
 
 @pytest.mark.parametrize("first", [[], [Thing("targets", STALE)]], ids=["alone", "after a stale"])
-def test_for_another_refusal_the_data_stay(first: list[Thing]) -> None:
+def test_other_refusal_keeps_the_data(first: list[Thing]) -> None:
     volume = Thing("prometheus-data")
     engine = Engine(Collection([*first, Thing("alertmanager", "no")]), Collection([volume]))
     with pytest.raises(local_deploy.LocalDeployError):

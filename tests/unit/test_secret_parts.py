@@ -41,7 +41,7 @@ VALUE = {
 }
 
 
-def test_secrets_are_found_by_the_types_alone() -> None:
+def test_find_secrets_uses_only_the_types() -> None:
     assert dict(secrets.find_secrets(Outer, VALUE)) == {
         ("many", "0", "key"): "a",
         ("by_name", "x", "key"): "7",
@@ -59,12 +59,12 @@ def test_secrets_are_found_by_the_types_alone() -> None:
         (("plain", "0"), False),
     ],
 )
-def test_a_part_is_known_to_have_secrets_or_none(path: tuple[str, ...], has: bool) -> None:
+def test_contains_secret_of_a_part_is_known(path: tuple[str, ...], has: bool) -> None:
     assert secrets.contains_secret(secrets.type_at(Outer, path)) is has
 
 
 @pytest.mark.parametrize("path", [("many", "x"), ("plain", "0", "y"), ("nothing",)])
-def test_what_the_types_do_not_have_is_not_known(path: tuple[str, ...]) -> None:
+def test_type_at_unknown_path_is_none(path: tuple[str, ...]) -> None:
     assert secrets.type_at(Outer, path) is None
 
 
@@ -85,7 +85,7 @@ def project(tmp_path: Path) -> Callable[[Any], Path]:
     return write
 
 
-def test_a_stack_file_with_a_secret_in_a_list_is_read_without_an_engine(
+def test_stack_file_with_list_secret_loads_without_engine(
     project: Callable[[Any], Path],
 ) -> None:
     config = StackConfig.of_stack("mine", project([_receiver()]))
@@ -94,28 +94,28 @@ def test_a_stack_file_with_a_secret_in_a_list_is_read_without_an_engine(
     assert receiver.password.get_secret_value() == "placeholder-remoteWrite[0].password"
 
 
-def test_it_renders(project: Callable[[Any], Path]) -> None:
+def test_stack_file_with_list_secret_renders(project: Callable[[Any], Path]) -> None:
     config = StackConfig.of_stack("mine", project([_receiver(), _receiver(name="archive")]))
     files = render.render("mine", config)
     assert files["prometheus.yml"].count("password_file: /etc/prometheus/remote-write/") == 2
     assert [path for path, text in files.items() if "cipher" in text] == []
 
 
-def test_an_address_that_is_encrypted_is_stood_for_by_one(
+def test_placeholder_for_encrypted_address_is_an_address(
     project: Callable[[Any], Path],
 ) -> None:
     config = StackConfig.of_stack("mine", project([_receiver(url=ONE)]))
     assert config.settings("mine").remote_write[0].url == placeholders.secret("remoteWrite[0].url")
 
 
-def test_a_list_that_is_encrypted_as_a_whole_is_refused_with_the_way_to_mend_it(
+def test_list_encrypted_as_a_whole_is_refused_with_fix(
     project: Callable[[Any], Path],
 ) -> None:
     with pytest.raises(ProgramError, match=r"remoteWrite in .* is encrypted as a whole"):
         StackConfig.of_stack("mine", project(ONE))
 
 
-def test_a_secret_in_clear_text_in_a_stack_file_is_refused(
+def test_stack_file_with_clear_text_secret_is_refused(
     project: Callable[[Any], Path],
 ) -> None:
     config = StackConfig.of_stack("mine", project([_receiver("in-the-clear")]))
@@ -124,14 +124,14 @@ def test_a_secret_in_clear_text_in_a_stack_file_is_refused(
     assert "in-the-clear" not in str(refusal.value)
 
 
-def test_a_text_without_secrets_has_none_of_a_list_either() -> None:
+def test_masked_text_omits_list_secrets() -> None:
     receivers = [_receiver("the-password-itself")]
     config = StackConfig.of_values({"remoteWrite": receivers}, {"remoteWrite"})
     text = config.without_secrets("login: the-password-itself")
     assert text == "login: placeholder-remoteWrite[0].password"
 
 
-def test_secrets_are_named_as_pulumi_names_them() -> None:
+def test_secret_paths_have_pulumis_form() -> None:
     values = {"remoteWrite": json.dumps([_receiver("x")]), "redisPassword": "y", "demo": "true"}
     found = loader.secret_values(values)
     assert found == {"remoteWrite[0].password": "x", "redisPassword": "y"}
@@ -142,38 +142,38 @@ def _recorded(folder: Path) -> Mapping[str, Any]:
 
 
 @pytest.fixture
-def told(project: Callable[[Any], Path], monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """What is told of one `remoteWrite` becoming another."""
+def diff(project: Callable[[Any], Path], monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Return a function that prints the report of one `remoteWrite` becoming another."""
     of_stack: Any = program.StackConfig.of_stack
     monkeypatch.setattr(of_stack.__func__, "__defaults__", (project([]),))
 
-    def tell(before: Any, after: Any) -> str:
+    def printed(before: Any, after: Any) -> str:
         old, new = (base.snapshot(_recorded(project(found))) for found in (before, after))
-        return diff_stacks.told(diff_stacks.report(old, new, "mine"))
+        return diff_stacks.printed(diff_stacks.report(old, new, "mine"))
 
-    return tell
+    return printed
 
 
-def test_a_changed_secret_of_a_list_is_told_and_never_printed(told: Callable[..., str]) -> None:
-    printed = told([_receiver(ONE)], [_receiver(OTHER)])
+def test_diff_list_secret_changed_is_reported_and_masked(diff: Callable[..., str]) -> None:
+    printed = diff([_receiver(ONE)], [_receiver(OTHER)])
     assert "secret remoteWrite[0].password changed, or encrypted again" in printed
     assert "remote-write/mimir/password" in printed
     assert "cipher" not in printed
 
 
-def test_a_secret_of_a_list_that_stays_is_no_change(told: Callable[..., str]) -> None:
-    printed = told([_receiver(ONE)], [_receiver(ONE)])
+def test_diff_list_secret_unchanged_reports_nothing(diff: Callable[..., str]) -> None:
+    printed = diff([_receiver(ONE)], [_receiver(ONE)])
     assert "remote" not in printed
 
 
-def test_a_receiver_more_is_told_without_its_secret(told: Callable[..., str]) -> None:
-    printed = told([], [_receiver(ONE)])
+def test_diff_receiver_added_is_reported_without_its_secret(diff: Callable[..., str]) -> None:
+    printed = diff([], [_receiver(ONE)])
     assert "remoteWrite" in printed
     assert URL in printed
     assert "cipher" not in printed
 
 
-def test_a_secret_that_stands_in_clear_text_is_not_printed(told: Callable[..., str]) -> None:
+def test_recorder_secret_in_clear_text_is_masked(diff: Callable[..., str]) -> None:
     folder_settings = Recorder(ROOT, "dev", b"of these tests")
     hidden = folder_settings._readable("remoteWrite", [_receiver("in-the-clear")])
     assert "in-the-clear" not in json.dumps(hidden)

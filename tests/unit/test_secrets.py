@@ -1,4 +1,4 @@
-"""No secret is where `docker inspect`, a diff or a log shows it."""
+"""Secrets: none in `docker inspect`, a diff or a log."""
 
 from __future__ import annotations
 
@@ -30,9 +30,7 @@ def _without_the_places_for_secrets(found: Any) -> Any:
 
 
 @every_secret
-def test_a_secret_is_only_in_secret_files_and_the_logins_of_and_to_grafana(
-    key: str, everything_set: Any
-) -> None:
+def test_secret_is_only_in_secret_files_and_grafana_logins(key: str, everything_set: Any) -> None:
     leaks = [
         f"{found.type}::{found.name}"
         for found in everything_set.registrations
@@ -42,12 +40,12 @@ def test_a_secret_is_only_in_secret_files_and_the_logins_of_and_to_grafana(
 
 
 @every_secret
-def test_a_secret_reaches_a_file(key: str, everything_set: Any) -> None:
+def test_secret_is_written_to_a_file(key: str, everything_set: Any) -> None:
     files = everything_set.inputs("ConfigFiles").values()
     assert any(SECRETS[key] in text for f in files for text in f["secret_files"].values())
 
 
-def test_secret_files_are_secrets_to_pulumi(everything_set: Any) -> None:
+def test_secret_files_are_pulumi_secrets(everything_set: Any) -> None:
     clear = [
         name
         for name, found in everything_set.all("ConfigFiles").items()
@@ -56,25 +54,25 @@ def test_secret_files_are_secrets_to_pulumi(everything_set: Any) -> None:
     assert clear == []
 
 
-def test_files_without_secrets_are_no_secret_so_that_a_diff_shows_them(dev: Any) -> None:
+def test_files_without_secrets_are_not_pulumi_secrets(dev: Any) -> None:
     assert not rpc.is_rpc_secret(dev.one("ConfigFiles", "prometheus-config").inputs["files"])
 
 
-def test_the_login_of_the_grafana_provider_is_a_secret_to_pulumi(everything_set: Any) -> None:
+def test_grafana_provider_login_is_a_pulumi_secret(everything_set: Any) -> None:
     assert rpc.is_rpc_secret(everything_set.one("Provider", "grafana").inputs["auth"])
 
 
-def test_the_keys_of_the_object_storage_are_secrets_to_pulumi(everything_set: Any) -> None:
+def test_object_storage_keys_are_pulumi_secrets(everything_set: Any) -> None:
     inputs = everything_set.one("BucketCheck", "bucket-check").inputs
     assert all(rpc.is_rpc_secret(inputs[key]) for key in ("access_key", "secret_key"))
 
 
-def test_the_data_sources_login_is_a_secret_to_pulumi(everything_set: Any) -> None:
+def test_data_source_login_is_a_pulumi_secret(everything_set: Any) -> None:
     source = everything_set.one("DataSource", "prometheus")
     assert rpc.is_rpc_secret(source.inputs["secureJsonDataEncoded"])
 
 
-def test_no_environment_has_a_password_but_names_its_file(everything_set: Any) -> None:
+def test_environment_names_password_files_only(everything_set: Any) -> None:
     named = {
         entry.partition("=")[0]
         for container in everything_set.containers().values()
@@ -84,7 +82,7 @@ def test_no_environment_has_a_password_but_names_its_file(everything_set: Any) -
     assert all(name.endswith("_FILE") for name in named), named
 
 
-def test_a_file_that_the_environment_names_is_there(everything_set: Any) -> None:
+def test_environment_password_files_exist(everything_set: Any) -> None:
     missing = []
     for service, container in everything_set.containers().items():
         for entry in container.get("envs") or []:
@@ -105,18 +103,18 @@ def test_a_file_that_the_environment_names_is_there(everything_set: Any) -> None
         ("redis-exporter", 59000),
     ],
 )
-def test_files_belong_to_the_user_of_their_service(service: str, uid: int, dev: Any) -> None:
+def test_files_belong_to_the_services_user(service: str, uid: int, dev: Any) -> None:
     assert dev.config(service)["uid"] == uid
 
 
-def test_without_optional_secrets_no_file_is_made_for_them(
+def test_optional_secret_unset_creates_no_file(
     run_program: Callable[..., Any],
 ) -> None:
     view = run_program("dev", slackWebhookUrl="", mailPassword="", heartbeatUrl="")
     assert view.config("alertmanager")["secret_files"] == {}
 
 
-def test_alertmanager_configuration_with_every_secret_can_be_read_in_a_diff(
+def test_alertmanager_config_with_every_secret_is_not_secret(
     everything_set: Any,
 ) -> None:
     config = everything_set.config("alertmanager")
@@ -126,5 +124,5 @@ def test_alertmanager_configuration_with_every_secret_can_be_read_in_a_diff(
     ]
 
 
-def test_the_templates_are_never_secret(everything_set: Any) -> None:
+def test_templates_are_not_secret(everything_set: Any) -> None:
     assert "notifications.tmpl" in everything_set.config("alertmanager")["files"]

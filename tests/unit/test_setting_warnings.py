@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from components.settings import warnings as setting_warnings
 from components.settings.settings import Settings
+from components.user_files.paths import PROJECT_DIR
 
 SettingsOf = Callable[..., Settings]
 Refused = Callable[..., str]
@@ -20,6 +24,11 @@ Refused = Callable[..., str]
         ({"bindAddress": "0.0.0.0"}, "all interfaces, and tls is off"),
         ({"bindAddress": "::"}, "all interfaces, and tls is off"),
         ({"dockerHost": "tcp://10.0.0.5:2376"}, "whoever reaches that port is root there"),
+        ({"redisPassword": "hunter2"}, "redisPassword is weak: it has fewer than 12 characters"),
+        (
+            {"postgresPassword": "passwordpassword"},
+            "postgresPassword is a default or a well-known password; change it on the server",
+        ),
     ],
 )
 def test_warnings_of_a_risky_setting_name_the_risk(
@@ -35,6 +44,7 @@ def test_warnings_of_a_risky_setting_name_the_risk(
         {"bindAddress": "10.0.0.5"},
         {"dockerHost": "ssh://ops@10.0.0.5"},
         {"dockerHost": "tcp://127.0.0.1:2375"},
+        {"dockerHost": "tcp://10.0.0.5:2376", "dockerCertPath": "/etc/docker-client"},
     ],
 )
 def test_warnings_of_a_safe_setting_do_not_mention_it(
@@ -75,7 +85,7 @@ def test_loopback_as_a_target_is_refused_with_what_to_write(
     target = [one.format(host) for one in value] if isinstance(value, list) else value.format(host)
     message = refused({key: target})
     assert "is the asking container itself, and not this machine" in message
-    assert "or this machine's address (192.168.1.10:" in message
+    assert "write host.docker.internal:" in message
 
 
 @pytest.mark.parametrize("password", ["canary-${HOME}-9f", "canary-$__file{/etc/x}"])
@@ -85,3 +95,44 @@ def test_grafana_password_that_grafana_would_expand_is_refused(
     message = refused({"grafanaAdminPassword": password})
     assert "which Grafana would expand" in message
     assert "canary" not in message
+
+
+def test_certificates_of_docker_without_tcp_are_refused(refused: Refused) -> None:
+    message = refused({"dockerHost": "ssh://ops@10.0.0.5", "dockerCertPath": "/etc/docker-client"})
+    assert "vitalstream:dockerCertPath" in message
+    assert "is of no use with dockerHost ssh://ops@10.0.0.5" in message
+
+
+def test_certificates_of_docker_reach_the_provider(run_program: Callable[..., Any]) -> None:
+    values = {"dockerHost": "tcp://10.0.0.5:2376", "dockerCertPath": "/etc/docker-client"}
+    view = run_program("dev", **values)
+    assert view.inputs("Provider")["docker"]["certPath"] == "/etc/docker-client"
+    assert view.config("prometheus")["docker_certificates"] == "/etc/docker-client"
+
+
+BOARD = {"title": "Own", "uid": "own", "panels": []}
+STAT = {"type": "stat", "datasource": {"uid": "vitalstream-prometheus"}}
+
+
+@pytest.mark.parametrize(
+    ("panel", "words"),
+    [
+        (STAT, None),
+        ({**STAT, "datasource": "Prometheus"}, None),
+        ({**STAT, "datasource": {"uid": "${source}"}}, None),
+        ({**STAT, "datasource": {"uid": "P1809F7CD0C75ACF3"}}, "the data source P1809F7CD0C75ACF3"),
+        ({**STAT, "type": "grafana-clock-panel"}, "panels of the type grafana-clock-panel"),
+        ({"type": "row", "panels": [{"type": "jdbranham-diagram-panel"}]}, "jdbranham-diagram"),
+    ],
+)
+def test_own_dashboard_that_stays_empty_is_warned_of(
+    panel: dict[str, Any], words: str | None, settings: SettingsOf, tmp_path: Path
+) -> None:
+    variable = {"name": "source", "type": "datasource"}
+    board = {**BOARD, "panels": [panel], "templating": {"list": [variable]}}
+    (tmp_path / "own.json").write_text(json.dumps(board))
+    folder = os.path.relpath(tmp_path, PROJECT_DIR)
+    warnings = setting_warnings.warnings(settings(dashboardsFolder=folder))
+    found = [one for one in warnings if "own.json" in one]
+    assert [words in one for one in found if words] == ([True] if words else [])
+    assert len(found) == (1 if words else 0)

@@ -36,45 +36,45 @@ def as_json(*arguments: str) -> dict[str, Any]:
     return found
 
 
-def test_samples_a_second_are_series_by_interval() -> None:
+def test_samples_a_second_are_series_per_interval() -> None:
     assert demand(30_000, interval=15).samples_a_second == 2000
 
 
-def test_disk_is_the_formula_of_prometheus_documentation() -> None:
+def test_disk_follows_prometheus_formula() -> None:
     assert demand(30_000).needed_disk_space == 30 * DAY * 2000 * size.SAMPLE_BYTES
 
 
-def test_the_oldest_block_is_a_tenth_of_the_retention() -> None:
+def test_oldest_block_is_a_tenth_of_the_retention() -> None:
     assert demand().oldest_block_bytes == demand().needed_disk_space / 10
 
 
-def test_the_oldest_block_spans_no_more_than_31_days() -> None:
+def test_oldest_block_spans_at_most_31_days() -> None:
     assert demand(retention=1000 * DAY).oldest_block_bytes == 31 * DAY * 2000 * size.SAMPLE_BYTES
 
 
-def test_log_and_newest_chunks_do_not_grow_with_the_retention() -> None:
+def test_head_disk_is_independent_of_the_retention() -> None:
     assert demand(retention=DAY).head_disk_bytes == demand(retention=90 * DAY).head_disk_bytes
 
 
-def test_twice_the_interval_is_half_the_disk() -> None:
+def test_disk_with_double_interval_is_half() -> None:
     assert demand(interval=30).disk_bytes == pytest.approx(demand(interval=15).disk_bytes / 2)
 
 
-def test_memory_does_not_depend_on_the_interval() -> None:
+def test_memory_is_independent_of_the_interval() -> None:
     assert demand(interval=30).resident_bytes == demand(interval=15).resident_bytes
 
 
-def test_each_series_more_is_a_series_more_in_memory() -> None:
+def test_memory_grows_by_a_constant_per_series() -> None:
     more = demand(30_001).resident_bytes - demand(30_000).resident_bytes
     assert more == pytest.approx(measured.SERIES_MEMORY)
 
 
-def test_cpu_grows_with_the_samples_and_not_with_the_retention() -> None:
+def test_cpu_grows_with_samples_only() -> None:
     assert demand(interval=30).cores == pytest.approx(demand(interval=15).cores / 2)
     assert demand(retention=DAY).cores == demand(retention=90 * DAY).cores
 
 
-def test_the_limit_of_cpu_leaves_half_of_the_time_to_queries() -> None:
+def test_cpu_limit_is_twice_the_load() -> None:
     found = demand(1_000_000)
     assert found.cores <= found.cpus / 2
 
@@ -83,12 +83,12 @@ def test_churned_series_stay_in_memory_for_three_hours() -> None:
     assert demand(10_000, churn=0.1).head_series == 13_000
 
 
-def test_churn_changes_no_sample_a_second() -> None:
+def test_churn_does_not_change_samples_a_second() -> None:
     assert demand(churn=0.5).samples_a_second == demand().samples_a_second
 
 
 @pytest.mark.parametrize("series", [1, 10_000, 100_000, 123_456, 2_000_000])
-def test_the_limit_is_a_memory_that_the_settings_take_and_that_holds_the_load(series: int) -> None:
+def test_memory_limit_is_a_valid_setting_above_the_load(series: int) -> None:
     found = demand(series)
     assert memory_mebibytes(found.memory) * MEBIBYTE >= found.resident_bytes * measured.PEAK
 
@@ -105,7 +105,7 @@ def test_storage_alert_fires_at_the_formulas_size() -> None:
     ).read_text("utf-8")
 
 
-def test_without_a_stack_the_defaults_count() -> None:
+def test_size_without_stack_uses_the_defaults() -> None:
     found = current(None)
     fields = Settings.model_fields
     assert (found.interval, found.retention) == (
@@ -114,17 +114,17 @@ def test_without_a_stack_the_defaults_count() -> None:
     )
 
 
-def test_a_stack_gives_its_interval_and_retention() -> None:
+def test_size_with_stack_uses_its_interval_and_retention() -> None:
     found = as_json("--series", "10000", "--stack", "prod")
     assert (found["interval_seconds"], found["retention_seconds"]) == (15, 30 * DAY)
 
 
-def test_what_is_given_wins_over_the_stack() -> None:
+def test_size_options_override_the_stack() -> None:
     found = as_json("--series", "10000", "--stack", "prod", "--interval", "30s")
     assert (found["interval_seconds"], found["retention_seconds"]) == (30, 30 * DAY)
 
 
-def test_a_stack_s_own_limit_is_what_the_load_is_beside(tmp_path: Path) -> None:
+def test_size_with_stack_compares_with_its_limits(tmp_path: Path) -> None:
     (tmp_path / "Pulumi.yaml").write_text((ROOT / "Pulumi.yaml").read_text())
     (tmp_path / "Pulumi.big.yaml").write_text(
         "config:\n  vitalstream:limits:\n    prometheus: {memory: 8g}\n"
@@ -132,7 +132,9 @@ def test_a_stack_s_own_limit_is_what_the_load_is_beside(tmp_path: Path) -> None:
     assert current("big", tmp_path).memory == "8g"
 
 
-def test_a_pair_needs_the_disk_of_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_size_with_replicas_multiplies_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "Pulumi.yaml").write_text((ROOT / "Pulumi.yaml").read_text())
     (tmp_path / "Pulumi.pair.yaml").write_text("config:\n  vitalstream:prometheus: {replicas: 2}\n")
     now = current("pair", tmp_path)
@@ -144,12 +146,12 @@ def test_a_pair_needs_the_disk_of_two(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "There are 2 Prometheuses" in output
 
 
-def test_a_small_load_needs_no_setting() -> None:
+def test_size_small_load_lists_no_setting() -> None:
     done = ops("--series", "500", "--retention", "7d")
     assert "What is set is enough." in done.stdout
 
 
-def test_a_load_beyond_a_stack_names_the_commands_that_make_room() -> None:
+def test_size_large_load_lists_the_commands() -> None:
     done = ops("--series", "400000", "--stack", "prod")
     wanted = as_json("--series", "400000", "--stack", "prod")["settings"]
     memory, disk = wanted["limits.prometheus.memory"], wanted["retentionSize"]
@@ -159,12 +161,12 @@ def test_a_load_beyond_a_stack_names_the_commands_that_make_room() -> None:
     assert f"pulumi config set retentionSize {disk} --stack prod" in done.stdout
 
 
-def test_only_settings_that_are_too_small_are_listed() -> None:
+def test_size_lists_only_settings_that_are_too_small() -> None:
     found = as_json("--series", "30000", "--retention", "1y")
     assert set(found["settings"]) == {"retentionSize"}
 
 
-def test_many_series_of_one_target_are_to_be_spread() -> None:
+def test_size_above_sample_limit_asks_for_more_targets() -> None:
     assert as_json("--series", "100001")["targets_at_least"] == 3
 
 
@@ -174,7 +176,7 @@ def test_load_beyond_measurements_is_marked() -> None:
     assert "were measured" in ops("--series", most).stdout
 
 
-def test_the_shares_are_of_what_is_set() -> None:
+def test_size_shares_are_of_the_set_limits() -> None:
     found = as_json("--series", "30000", "--retention", "30d")
     assert found["disk"]["share"] == pytest.approx(demand().disk_bytes / (10 * GIBIBYTE), abs=1e-4)
 
@@ -204,7 +206,7 @@ def test_invalid_options_are_reported(arguments: tuple[str, ...], words: str) ->
     assert words in str(done.exception)
 
 
-def test_an_error_is_a_line_and_an_exit_code(
+def test_size_error_is_one_line_with_exit_status(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.argv", ["ops", "size", "--series", "0"])
@@ -214,12 +216,12 @@ def test_an_error_is_a_line_and_an_exit_code(
     assert capsys.readouterr().err.startswith("error: --series 0: ")
 
 
-def test_a_sample_of_twice_the_bytes_is_twice_the_blocks() -> None:
+def test_blocks_with_double_sample_bytes_are_double() -> None:
     thin, thick = (demand(sample_bytes=found).needed_disk_space for found in (1, 2))
     assert thick == 2 * thin
 
 
-def test_the_text_says_what_the_json_says() -> None:
+def test_size_text_matches_the_json() -> None:
     arguments = ("--series", "100000", "--churn", "10")
     found, text = as_json(*arguments), ops(*arguments).stdout
     assert f"{found['samples_a_second']:,.0f} a second" in text
@@ -236,21 +238,19 @@ def test_the_text_says_what_the_json_says() -> None:
         (80_000, "retentionSize", ("--stack", "prod")),
     ],
 )
-def test_a_stack_holds_as_it_is_what_the_page_says(
-    series: int, key: str, more: tuple[str, ...]
-) -> None:
+def test_page_capacity_matches_the_formulas(series: int, key: str, more: tuple[str, ...]) -> None:
     page = (ROOT / "docs" / "operations" / "scaling.md").read_text("utf-8")
     assert f"{series:,}" in page.partition("##")[0]
     assert key not in as_json("--series", str(series), *more)["settings"]
     assert key in as_json("--series", str(round(1.1 * series)), *more)["settings"]
 
 
-def test_the_page_shows_what_is_printed() -> None:
+def test_page_example_matches_the_output() -> None:
     page = (ROOT / "docs" / "operations" / "scaling.md").read_text("utf-8")
     assert f"```text\n{ops('--series', '150000', '--stack', 'prod').stdout}```" in page
 
 
-def test_the_page_has_the_constants_that_are_reckoned_with() -> None:
+def test_page_constants_match_the_code() -> None:
     page = (ROOT / "docs" / "operations" / "scaling.md").read_text("utf-8")
     base, series = measured.BASE_MEMORY / 1e6, measured.SERIES_MEMORY
     assert f"{base:g} MB + {series:,.0f} B " in page

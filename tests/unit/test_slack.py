@@ -72,8 +72,8 @@ def test_slack_by_two_ways_is_refused(one: str, other: str, refused: Refused) ->
 @pytest.mark.parametrize(
     ("channel", "posted"),
     [
-        ("#kritik-uyarılar", "#kritik-uyarılar"),  # noqa: RUF001
-        ("kritik-uyarılar", "#kritik-uyarılar"),  # noqa: RUF001
+        ("#kritik-uyarılar", "#kritik-uyarılar"),
+        ("kritik-uyarılar", "#kritik-uyarılar"),
         ("アラート", "#アラート"),
         ("C024BE91L", "C024BE91L"),
         ("G012AB3CD4E", "G012AB3CD4E"),

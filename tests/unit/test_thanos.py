@@ -1,4 +1,4 @@
-"""What a stack with Thanos is made of, and that one without has none of it."""
+"""Resources of a stack with Thanos, and of a stack without it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Run = Callable[..., Any]
 
 @pytest.fixture(scope="module")
 def folder(run_program: Run) -> Any:
-    return run_program("dev", thanos=FOLDER)
+    return run_program("dev", thanos=FOLDER, keepOnlyWhatIsRead=True)
 
 
 @pytest.fixture(scope="module")
@@ -47,26 +47,26 @@ def scraping(view: Any, service: str = "prometheus") -> Any:
     return yaml.safe_load(view.config(service)["files"]["prometheus.yml"])
 
 
-def test_a_stack_without_it_has_no_part_of_it(view: Any) -> None:
+def test_stack_without_thanos_has_no_component(view: Any) -> None:
     assert [found.name for found in view.registrations if "thanos" in found.name] == []
 
 
-def test_a_stack_without_it_stores_and_asks_as_before(prod: Any) -> None:
+def test_stack_without_thanos_keeps_prometheus_and_data_source(prod: Any) -> None:
     assert not any("block-duration" in flag for flag in command(prod, "prometheus"))
     assert prod.inputs("DataSource")["prometheus"]["url"] == "https://prometheus:9090"
     assert "rules/thanos.yml" not in prod.config("prometheus")["files"]
 
 
-def test_each_part_is_a_container_of_its_own(folder: Any) -> None:
+def test_components_are_separate_containers(folder: Any) -> None:
     assert {name for name in folder.containers() if "thanos" in name} == PARTS
 
 
-def test_each_prometheus_has_a_sidecar(pair: Any) -> None:
+def test_prometheus_replicas_have_a_sidecar_each(pair: Any) -> None:
     found = {name for name in pair.containers() if "thanos" in name}
     assert found == {*PARTS, "thanos-sidecar-2"}
 
 
-def test_a_sidecar_asks_its_own_prometheus_and_has_its_volume(pair: Any) -> None:
+def test_sidecar_uses_its_prometheus_and_volume(pair: Any) -> None:
     for suffix in ("", "-2"):
         service = f"thanos-sidecar{suffix}"
         assert f"--prometheus.url=https://prometheus{suffix}:9090" in command(pair, service)
@@ -76,23 +76,23 @@ def test_a_sidecar_asks_its_own_prometheus_and_has_its_volume(pair: Any) -> None
         assert data["readOnly"] is False
 
 
-def test_a_sidecar_comes_after_its_prometheus(pair: Any) -> None:
+def test_sidecar_depends_on_its_prometheus(pair: Any) -> None:
     waited_for = pair.one("Container", "thanos-sidecar-2").dependencies
     assert any(urn.endswith("::prometheus-2") for urn in waited_for)
 
 
-def test_all_of_them_run_as_the_user_of_prometheus(pair: Any) -> None:
+def test_components_run_as_prometheus_user(pair: Any) -> None:
     users = {pair.containers()[name]["user"] for name in (*PARTS, "prometheus")}
     assert users == {"65534:65534"}
 
 
-def test_blocks_stay_as_they_are_for_the_sidecar(folder: Any) -> None:
+def test_prometheus_local_compaction_is_off(folder: Any) -> None:
     flags = command(folder, "prometheus")
     assert "--storage.tsdb.min-block-duration=2h" in flags
     assert "--storage.tsdb.max-block-duration=2h" in flags
 
 
-def test_prometheus_keeps_what_the_rules_need_and_the_bucket_the_rest(run_program: Run) -> None:
+def test_retention_local_and_of_the_bucket_are_set(run_program: Run) -> None:
     view = run_program("prod", thanos={**FOLDER, "retention": {"raw": "30d"}})
     assert "--storage.tsdb.retention.time=4d" in command(view, "prometheus")
     assert [flag for flag in command(view, "thanos-compact") if "retention" in flag] == [
@@ -102,7 +102,7 @@ def test_prometheus_keeps_what_the_rules_need_and_the_bucket_the_rest(run_progra
     ]
 
 
-def test_no_rule_looks_back_further_than_prometheus_keeps_samples() -> None:
+def test_rules_look_back_within_the_local_retention() -> None:
     ranges = [
         duration_seconds(found)
         for text in shipped_files().values()
@@ -112,7 +112,7 @@ def test_no_rule_looks_back_further_than_prometheus_keeps_samples() -> None:
     assert duration_seconds(ThanosSettings().local_retention) >= thanos_settings.MIN_LOCAL_SECONDS
 
 
-def test_without_aggregates_there_is_only_the_retention_of_samples(run_program: Run) -> None:
+def test_compactor_without_downsampling_has_only_raw_retention(run_program: Run) -> None:
     view = run_program("dev", thanos={**FOLDER, "downsampling": False})
     flags = command(view, "thanos-compact")
     assert "--downsampling.disable" in flags
@@ -120,7 +120,7 @@ def test_without_aggregates_there_is_only_the_retention_of_samples(run_program: 
 
 
 @pytest.mark.parametrize(("count", "last"), [(1, "prometheus"), (2, "prometheus-2")])
-def test_samples_say_whose_they_are_and_alerts_do_not(
+def test_replica_label_is_on_samples_and_not_on_alerts(
     count: int, last: str, run_program: Run
 ) -> None:
     view = run_program("dev", thanos=FOLDER, prometheus={"replicas": count})
@@ -131,7 +131,7 @@ def test_samples_say_whose_they_are_and_alerts_do_not(
     assert "--query.replica-label=replica" in command(view, "thanos-query")
 
 
-def test_the_querier_asks_every_sidecar_and_the_store(pair: Any) -> None:
+def test_querier_endpoints_are_sidecars_and_store(pair: Any) -> None:
     endpoints = yaml.safe_load(pair.config("thanos-query")["files"]["endpoints.yml"])["endpoints"]
     assert [found["address"] for found in endpoints] == [
         "dns+thanos-sidecar:10901",
@@ -140,21 +140,21 @@ def test_the_querier_asks_every_sidecar_and_the_store(pair: Any) -> None:
     ]
 
 
-def test_grafana_asks_the_querier_under_the_same_uid(pair: Any, prod: Any) -> None:
+def test_data_source_is_the_querier_with_the_same_uid(pair: Any, prod: Any) -> None:
     source, before = (found.inputs("DataSource")["prometheus"] for found in (pair, prod))
     assert source["url"] == "https://thanos-query:10902"
     assert source["uid"] == before["uid"]
     assert '"prometheusType": "Thanos"' in source["jsonDataEncoded"]
 
 
-def test_dashboards_offer_more_than_what_prometheus_keeps(folder: Any, dev: Any) -> None:
+def test_dashboard_ranges_exceed_the_local_retention(folder: Any, dev: Any) -> None:
     def board(view: Any) -> str:
         return str(view.inputs("Dashboard")["overview"]["configJson"])
 
     assert ("now-30d" in board(folder), "now-30d" in board(dev)) == (True, False)
 
 
-def test_every_part_is_scraped(pair: Any) -> None:
+def test_components_are_scraped(pair: Any) -> None:
     targets = {
         job["job_name"]: job["static_configs"][0]["targets"]
         for job in scraping(pair)["scrape_configs"]
@@ -168,13 +168,13 @@ def test_every_part_is_scraped(pair: Any) -> None:
     }
 
 
-def test_the_metrics_of_its_alerts_are_kept(folder: Any) -> None:
+def test_allowlist_has_the_metrics_of_thanos_alerts(folder: Any) -> None:
     kept = scraping(folder)["scrape_configs"][0]["metric_relabel_configs"][0]["regex"]
     assert "thanos_compact_halted" in kept
     assert "thanos_sidecar_prometheus_up" in kept
 
 
-def test_a_bucket_is_written_out_with_its_keys_in_a_secret_file_alone(pair: Any) -> None:
+def test_bucket_config_with_keys_is_a_secret_file(pair: Any) -> None:
     for service in PARTS - {"thanos-query"}:
         assert objstore(pair, service) == {
             "type": "S3",
@@ -191,7 +191,7 @@ def test_a_bucket_is_written_out_with_its_keys_in_a_secret_file_alone(pair: Any)
     assert "objstore.yml" not in pair.config("thanos-query")["secret_files"]
 
 
-def test_a_private_authority_of_the_store_is_a_file(run_program: Run) -> None:
+def test_bucket_ca_is_a_file(run_program: Run) -> None:
     place = {**BUCKET, "ca": SERVED["tlsCa"], "region": "eu-1"}
     view = run_program("dev", thanos=place, **KEYS)
     config = objstore(view)["config"]
@@ -201,13 +201,13 @@ def test_a_private_authority_of_the_store_is_a_file(run_program: Run) -> None:
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_a_bucket_without_one_of_its_keys_is_refused(key: str, refused: Callable[..., str]) -> None:
+def test_bucket_without_key_is_refused(key: str, refused: Callable[..., str]) -> None:
     message = refused({"thanos": BUCKET, **KEYS, key: ""})
     assert f"vitalstream:{key} is missing: thanos.bucket is set" in message
     assert f"pulumi config set --secret {key} --stack test" in message
 
 
-def test_a_folder_is_a_volume_that_all_who_need_it_share(folder: Any) -> None:
+def test_directory_is_a_shared_volume(folder: Any) -> None:
     assert "thanos-bucket-data" in folder.all("Volume")
     users = {
         name
@@ -217,23 +217,23 @@ def test_a_folder_is_a_volume_that_all_who_need_it_share(folder: Any) -> None:
     assert users == PARTS - {"thanos-query"}
 
 
-def test_only_a_bucket_is_tried_at_a_preview(folder: Any, pair: Any) -> None:
+def test_bucket_check_exists_only_with_a_bucket(folder: Any, pair: Any) -> None:
     assert (len(folder.all("BucketCheck")), len(pair.all("BucketCheck"))) == (0, 1)
 
 
-def test_nothing_is_made_before_a_bucket_was_tried_also_without_a_preview(pair: Any) -> None:
+def test_components_depend_on_the_bucket_check(pair: Any) -> None:
     waits_for = pair.one("Provider", "docker").dependencies
     assert any(urn.endswith("::bucket-check") for urn in waits_for)
 
 
-def test_what_they_write_to_is_made_theirs(folder: Any) -> None:
+def test_component_volumes_are_chowned(folder: Any) -> None:
     assert folder.config("thanos-store")["owned"] == {
         "vitalstream-dev-thanos-bucket-data": "/bucket",
         "vitalstream-dev-thanos-store-scratch": "/var/thanos/store",
     }
 
 
-def test_who_reaches_whom(pair: Any) -> None:
+def test_component_networks_are_as_documented(pair: Any) -> None:
     def named(*names: str) -> set[str]:
         return {f"vitalstream-prod-{name}" for name in names}
 
@@ -245,7 +245,7 @@ def test_who_reaches_whom(pair: Any) -> None:
     assert pair.networks_of("grafana") == named("grafana", "thanos-query")
 
 
-def test_only_the_object_storage_is_a_way_out(pair: Any, folder: Any) -> None:
+def test_storage_network_is_the_only_egress(pair: Any, folder: Any) -> None:
     internal = {
         name: network["internal"]
         for name, network in pair.inputs("Network").items()
@@ -255,12 +255,12 @@ def test_only_the_object_storage_is_a_way_out(pair: Any, folder: Any) -> None:
     assert "thanos-storage" not in folder.all("Network")
 
 
-def test_nothing_of_it_is_published(pair: Any) -> None:
+def test_components_publish_no_port(pair: Any) -> None:
     ports = {name for name, found in pair.containers().items() if found.get("ports")}
     assert [name for name in ports if "thanos" in name] == []
 
 
-def test_with_tls_every_part_serves_it_and_the_querier_asks_for_the_password(pair: Any) -> None:
+def test_components_with_tls_serve_it_and_querier_requires_password(pair: Any) -> None:
     with_password = set()
     for service in PARTS:
         assert "--http.config=/etc/thanos/tls/web.yml" in command(pair, service)
@@ -269,7 +269,7 @@ def test_with_tls_every_part_serves_it_and_the_querier_asks_for_the_password(pai
     assert with_password == {"thanos-query"}
 
 
-def test_with_tls_samples_go_encrypted_between_them(pair: Any) -> None:
+def test_grpc_with_tls_is_encrypted(pair: Any) -> None:
     for service in ("thanos-sidecar-2", "thanos-store", "thanos-query"):
         flags = command(pair, service)
         assert "--grpc-server-tls-cert=/etc/thanos/tls/certificate.pem" in flags
@@ -280,6 +280,6 @@ def test_with_tls_samples_go_encrypted_between_them(pair: Any) -> None:
     }
 
 
-def test_without_tls_no_flag_names_a_certificate(folder: Any) -> None:
+def test_components_without_tls_have_no_certificate_flags(folder: Any) -> None:
     flags = [flag for service in PARTS for flag in command(folder, service)]
     assert [flag for flag in flags if "tls" in flag or "http.config" in flag] == []

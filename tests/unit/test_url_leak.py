@@ -1,4 +1,4 @@
-"""A URL with a password in it, pasted into a setting: masked wherever it is shown."""
+"""Masking of a URL with a password that was pasted into a setting."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_settings_error_of_a_pasted_url_has_the_settings_to_fill_from_it(
 def test_diff_of_settings_with_urls_on_both_sides_shows_no_credentials(
     format_: Format,
 ) -> None:
-    """What is compared is settings that an older version took, or that this one refuses."""
+    """Compare settings that an older version accepted or that this one refuses."""
     before, after = (
         diff_stacks.with_settings_shown(
             postgresAddress=URL.replace("db.", f"{number}."),
@@ -149,7 +149,7 @@ def test_diff_of_settings_with_urls_on_both_sides_shows_no_credentials(
 
 
 def test_diff_command_of_two_refused_commits_shows_no_credentials(tmp_path: Path) -> None:
-    """Both versions are this one's code, and both refuse their settings in its words."""
+    """Compare two commits whose settings are both refused."""
 
     def git(*arguments: str) -> None:
         names = ["-c", "user.name=Test", "-c", "user.email=test@example.com"]
@@ -187,7 +187,7 @@ def test_config_files_error_masks_credentials() -> None:
 
 
 def test_checker_refusal_masks_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What promtool and amtool say of a file quotes it."""
+    """Mask credentials in checker output, which quotes the file."""
 
     class Judging:
         def check(self, *_arguments: Any) -> str:

@@ -13,7 +13,6 @@ from components.settings.settings import Settings
 from ops.review.diff.routes import deliveries
 
 SettingsOf = Callable[..., Settings]
-Refused = Callable[..., str]
 KEY = "canary-0123456789abcdef"
 PAGER = {"oncall": {"pagerduty_configs": [{"routing_key": KEY}]}}
 TO_PAGER = [{"receiver": "oncall"}]
@@ -127,93 +126,6 @@ def test_escalation_is_a_group_for_each_critical_alert_that_waits(settings: Sett
     (late,) = (one for one in deliveries(tree, CRITICAL) if one.receiver == "oncall")
     assert (late.timing["group_wait"], late.timing["group_by"]) == ("30m", ["..."])
     assert _reached(found, severity="warning") == {"warnings"}
-
-
-# What is set beside the receiver `oncall`, the path of the problem, and what the message says.
-WRONG: list[tuple[dict[str, Any], str, str]] = [
-    ({"routes": [{"receiver": "oncal"}]}, "routes.0.receiver", "is an unknown receiver"),
-    ({"routes": []}, "receivers.oncall", "is a receiver that nothing is routed to"),
-    (
-        {"routes": [{"receiver": "oncall", "mute": ["day"]}]},
-        "routes.0.mute.0",
-        "is an unknown mute time",
-    ),
-    (
-        {"routes": [{"receiver": "oncall", "matchers": ["team"]}]},
-        "routes.0.matchers.0",
-        "is not a matcher",
-    ),
-    ({"muteTimes": {"a": {"intervals": [{}]}}}, "muteTimes.a.intervals.0", "covers all time"),
-    (
-        {
-            "muteTimes": {
-                "a": {"intervals": [{"times": [{"start_time": "00:00", "end_time": "24:00"}]}]}
-            }
-        },
-        "muteTimes.a.intervals.0",
-        "covers all time",
-    ),
-    (
-        {"muteTimes": {"a": {**NIGHT, "includingCritical": True}}},
-        "muteTimes.a.reason",
-        "only with a reason",
-    ),
-    ({"timezone": "Istanbul"}, "timezone", "is not a time zone"),
-    ({"destinations": {"critical": {"enabled": False}}, "routes": [
-        {"receiver": "oncall", "matchers": ['team="a"']}]},
-     "destinations.critical.enabled", "in prod they reach somebody"),
-    ({"escalateAfter": "30m"}, "escalateTo", "go together"),
-    ({"escalateTo": "oncall"}, "escalateAfter", "go together"),
-    ({"escalateAfter": "30m", "escalateTo": "x"}, "escalateTo", "is an unknown receiver"),
-    (
-        {"receivers": {**PAGER, "critical": PAGER["oncall"]}},
-        "receivers.critical",
-        "is the name of a built-in receiver",
-    ),
-    (
-        {"receivers": {"oncall": {"pagerduty_config": [{"routing_key": KEY}]}}},
-        "receivers.oncall.pagerduty_config",
-        "a receiver has integrations alone",
-    ),
-    (
-        {"receivers": {"oncall": {"sns_configs": [{"sigv4": {"secret_key": KEY}}]}}},
-        "receivers.oncall.sns_configs.0.sigv4.secret_key",
-        "cannot be kept secret",
-    ),
-    (
-        {"receivers": {"oncall": {"pagerduty_configs": [{"routing_key_file": "/run/key"}]}}},
-        "receivers.oncall.pagerduty_configs.0.routing_key_file",
-        "names a file that is not in the container",
-    ),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("values", "path", "words"), WRONG, ids=[row[1] for row in WRONG])
-def test_wrong_routing_is_refused_by_its_path_with_a_fix(
-    values: dict[str, Any], path: str, words: str, refused: Refused
-) -> None:
-    known = {"receivers": PAGER, "routes": TO_PAGER, "slackToken": "xoxb-1234-abc"}
-    message = refused({**known, **values}, [*SECRET, "slackToken"], stack="prod")
-    line = next(x for x in message.splitlines() if x.startswith(f"  vitalstream:{path} "))
-    assert words in line
-    assert "; fix: " in line
-    assert KEY not in message
-
-
-@pytest.mark.parametrize(
-    "entry",
-    [
-        {"pagerduty_configs": [{"routing_key": KEY}]},
-        {"webhook_configs": [{"url": "https://h", "http_config": {"bearer_token": KEY}}]},
-        {"webhook_configs": [{"url": f"https://user:{KEY}@example.com"}]},
-    ],
-)
-def test_receiver_secret_in_clear_text_is_refused_and_not_shown(
-    entry: dict[str, Any], refused: Refused
-) -> None:
-    message = refused({"receivers": {"oncall": entry}, "routes": TO_PAGER}, ())
-    assert "is a secret: set it with --secret; fix: pulumi config set --secret --path" in message
-    assert KEY not in message
 
 
 def test_destination_off_is_allowed_where_a_route_takes_critical_alerts(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components.catalog.monitored import DEFAULT_MONITORED
+from components.catalog.monitored import ALL_MONITORED, DEFAULT_MONITORED
 from components.dashboards import DashboardSettings, render_all
 from components.rules import rule_set, selection
 from components.rules.rule_set import shipped_files
@@ -36,7 +36,14 @@ SHEETS = {
 @pytest.fixture(scope="module")
 def nothing(run_program: Callable[..., Any]) -> Any:
     """Global stack without a password for the PostgreSQL that it does not monitor."""
-    return run_program("dev", demo=False, watch=[], federation=[SOURCE], postgresPassword="")
+    return run_program(
+        "dev",
+        demo=False,
+        watch=[],
+        federation=[SOURCE],
+        postgresPassword="",
+        keepOnlyWhatIsRead=True,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -60,10 +67,10 @@ def _boards(view: Any) -> dict[str, dict[str, Any]]:
     }
 
 
-def test_default_stack_loads_every_rule_file() -> None:
-    every_feature = {"thanos": True, "remote_write": True}
+def test_stack_that_monitors_everything_loads_every_rule_file() -> None:
+    every_feature = {"thanos": True, "remote_write": True, "scrape_jobs": True}
     names = list(shipped_files())
-    assert selection.select(names, DEFAULT_MONITORED, **every_feature) == names
+    assert selection.select(names, ALL_MONITORED, **every_feature) == names
 
 
 def test_unmonitored_service_has_no_container_or_network(nothing: Any) -> None:
@@ -236,7 +243,7 @@ def test_monitored_postgresql_needs_its_password(refused: Callable[..., str]) ->
 @pytest.fixture(scope="module")
 def report() -> str:
     left = ["backend", "postgresql", "host"]
-    return stacks.told(stacks.report(stacks.stack("prod"), stacks.with_settings(watch=left)))
+    return stacks.printed(stacks.report(stacks.stack("prod"), stacks.with_settings(watch=left)))
 
 
 @pytest.mark.parametrize(

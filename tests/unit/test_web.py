@@ -60,14 +60,14 @@ def _envs(view: Any) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("service", TOOLKIT)
-def test_a_server_is_named_its_web_configuration(service: str, everything_set: Any) -> None:
+def test_servers_have_the_web_config_flag(service: str, everything_set: Any) -> None:
     target = everything_set.config(service)["target"]
     command = everything_set.containers()[service]["command"]
     assert f"--web.config.file={target}/tls/web.yml" in command
 
 
 @pytest.mark.parametrize("service", TOOLKIT)
-def test_a_server_speaks_tls_of_today_with_the_files_beside_its_configuration(
+def test_web_config_requires_current_tls_with_the_certificate_files(
     service: str, everything_set: Any
 ) -> None:
     served = _yaml(everything_set, service, "web.yml")["tls_server_config"]
@@ -79,19 +79,19 @@ def test_a_server_speaks_tls_of_today_with_the_files_beside_its_configuration(
 
 
 @pytest.mark.parametrize("service", SERVED_WITH_TLS)
-def test_every_service_gets_certificate_and_key(service: str, everything_set: Any) -> None:
+def test_services_have_certificate_and_key_files(service: str, everything_set: Any) -> None:
     pair = [_secret_file(everything_set, service, name) for name in ("certificate.pem", "key.pem")]
     assert pair == [SERVED["tlsCertificate"], SECRETS["tlsKey"]]
 
 
 @pytest.mark.parametrize("service", WITH_PASSWORD)
-def test_the_password_is_kept_as_a_hash_of_ten_rounds(service: str, everything_set: Any) -> None:
+def test_web_password_is_a_bcrypt_hash_of_cost_10(service: str, everything_set: Any) -> None:
     (hashed,) = _yaml(everything_set, service, "web.yml")["basic_auth_users"].values()
     assert hashed.startswith("$2b$10$")
     assert bcrypt.checkpw(PASSWORD.encode(), hashed.encode())
 
 
-def test_the_hash_is_the_same_in_every_run(over_tls: Callable[..., Settings]) -> None:
+def test_web_password_hash_is_deterministic(over_tls: Callable[..., Settings]) -> None:
     files = [
         tls_files.server_files(over_tls(), service="prometheus", password=True) for _ in range(2)
     ]
@@ -99,11 +99,11 @@ def test_the_hash_is_the_same_in_every_run(over_tls: Callable[..., Settings]) ->
 
 
 @pytest.mark.parametrize("service", ["node-exporter", "postgres-exporter"])
-def test_an_exporter_asks_for_no_password(service: str, everything_set: Any) -> None:
+def test_exporters_require_no_password(service: str, everything_set: Any) -> None:
     assert "basic_auth_users" not in _yaml(everything_set, service, "web.yml")
 
 
-def test_the_same_password_has_another_hash_in_another_service(everything_set: Any) -> None:
+def test_web_password_hash_differs_between_services(everything_set: Any) -> None:
     hashes = {
         hashed
         for service in WITH_PASSWORD
@@ -112,7 +112,7 @@ def test_the_same_password_has_another_hash_in_another_service(everything_set: A
     assert len(hashes) == 2
 
 
-def test_redis_exporter_is_given_its_own_flags(everything_set: Any) -> None:
+def test_redis_exporter_with_tls_has_its_own_flags(everything_set: Any) -> None:
     command = everything_set.containers()["redis-exporter"]["command"]
     assert {flag for flag in command if flag.startswith("--tls-server")} == {
         "--tls-server-cert-file=/etc/redis_exporter/tls/certificate.pem",
@@ -121,7 +121,7 @@ def test_redis_exporter_is_given_its_own_flags(everything_set: Any) -> None:
 
 
 @pytest.mark.parametrize("job", ["prometheus", "alertmanager", "grafana"])
-def test_a_server_with_a_password_is_scraped_with_it(job: str, everything_set: Any) -> None:
+def test_scrape_of_server_with_password_uses_it(job: str, everything_set: Any) -> None:
     found = _job(everything_set, job)["basic_auth"]
     assert found["username"] == "vitalstream"
     assert _password_at(everything_set, found["password_file"]) == PASSWORD
@@ -133,7 +133,7 @@ def _password_at(view: Any, path: str) -> str:
     return files[path.removeprefix("/etc/prometheus/")]
 
 
-def test_another_password_is_in_a_file_of_another_name(over_tls: Callable[..., Settings]) -> None:
+def test_scrape_password_changed_has_another_file_name(over_tls: Callable[..., Settings]) -> None:
     """Prometheus 3.5 keeps the content of a file that it has read."""
     paths = {
         path
@@ -155,7 +155,7 @@ def test_another_password_is_in_a_file_of_another_name(over_tls: Callable[..., S
         ("redis", "redis-exporter"),
     ],
 )
-def test_every_service_of_the_stack_is_scraped_over_tls_by_its_own_name(
+def test_scrape_with_tls_verifies_the_services_name(
     job: str, service: str, everything_set: Any
 ) -> None:
     found = _job(everything_set, job)
@@ -166,16 +166,16 @@ def test_every_service_of_the_stack_is_scraped_over_tls_by_its_own_name(
 
 
 @pytest.mark.parametrize("job", ["node", "postgres", "redis", "backend"])
-def test_service_without_password_is_sent_none(job: str, everything_set: Any) -> None:
+def test_scrape_of_service_without_password_sends_none(job: str, everything_set: Any) -> None:
     assert "basic_auth" not in _job(everything_set, job)
 
 
-def test_the_backend_is_the_applications_and_scraped_as_it_is(everything_set: Any) -> None:
+def test_scrape_of_backend_is_plain_http(everything_set: Any) -> None:
     asking = {"scheme", "tls_config", "basic_auth"}
     assert asking & set(_job(everything_set, "backend")) == set()
 
 
-def test_alerts_are_delivered_over_tls_and_with_the_password(everything_set: Any) -> None:
+def test_alerting_uses_tls_and_the_password(everything_set: Any) -> None:
     (alertmanager,) = _prometheus(everything_set)["alerting"]["alertmanagers"]
     assert (alertmanager["scheme"], alertmanager["tls_config"]["server_name"]) == (
         "https",
@@ -188,7 +188,7 @@ def test_alerts_are_delivered_over_tls_and_with_the_password(everything_set: Any
 @pytest.mark.parametrize(
     ("service", "folder"), [("prometheus", "prometheus"), ("alertmanager", "alertmanager")]
 )
-def test_the_health_check_asks_by_a_file_with_the_authority_and_the_password(
+def test_health_check_reads_ca_and_password_from_a_file(
     service: str, folder: str, everything_set: Any
 ) -> None:
     (test,) = everything_set.containers()[service]["healthcheck"]["tests"][1:]
@@ -204,13 +204,13 @@ def test_the_health_check_asks_by_a_file_with_the_authority_and_the_password(
 
 
 @pytest.mark.parametrize("service", SERVED_WITH_TLS)
-def test_no_health_check_asks_in_clear_text_alone(service: str, everything_set: Any) -> None:
+def test_health_checks_with_tls_use_tls(service: str, everything_set: Any) -> None:
     (test,) = everything_set.containers()[service]["healthcheck"]["tests"][1:]
     assert "https://" in test
 
 
 @pytest.mark.parametrize("service", ["node-exporter", "postgres-exporter"])
-def test_where_busybox_cannot_speak_tls_a_refusal_of_plain_http_counts(
+def test_health_check_of_busybox_accepts_https_required_answer(
     service: str, everything_set: Any
 ) -> None:
     (test,) = everything_set.containers()[service]["healthcheck"]["tests"][1:]
@@ -218,7 +218,7 @@ def test_where_busybox_cannot_speak_tls_a_refusal_of_plain_http_counts(
     assert "grep -q '400 Bad Request'; }" in test
 
 
-def test_grafana_is_served_over_https(everything_set: Any) -> None:
+def test_grafana_with_tls_serves_https(everything_set: Any) -> None:
     envs = _envs(everything_set)
     assert envs["GF_SERVER_PROTOCOL"] == "https"
     assert envs["GF_SERVER_ROOT_URL"] == "https://127.0.0.1:3000/"
@@ -226,7 +226,7 @@ def test_grafana_is_served_over_https(everything_set: Any) -> None:
     assert envs["GF_SERVER_CERT_KEY"] == "/etc/grafana/secrets/tls/key.pem"
 
 
-def test_grafanas_metrics_ask_for_the_password(everything_set: Any) -> None:
+def test_grafana_metrics_require_the_password(everything_set: Any) -> None:
     envs = _envs(everything_set)
     assert envs["GF_METRICS_BASIC_AUTH_USERNAME"] == "vitalstream"
     path = envs["GF_METRICS_BASIC_AUTH_PASSWORD__FILE"].removeprefix("/etc/grafana/secrets/tls/")
@@ -236,14 +236,14 @@ def test_grafanas_metrics_ask_for_the_password(everything_set: Any) -> None:
 COOKIES = ("GF_SECURITY_COOKIE_SAMESITE", "GF_SECURITY_COOKIE_SECURE")
 
 
-def test_grafanas_cookies_go_over_https_alone_and_to_nobody_elses_requests(
+def test_grafana_cookies_with_tls_are_secure_and_strict(
     everything_set: Any,
 ) -> None:
     envs = _envs(everything_set)
     assert [envs.get(key) for key in COOKIES] == ["strict", "true"]
 
 
-def test_behind_a_proxy_with_a_certificate_they_are_the_same(
+def test_grafana_cookies_behind_https_proxy_are_secure_and_strict(
     run_program: Callable[..., Any],
 ) -> None:
     proxied = run_program("dev", publicUrls={"grafana": "https://grafana.example.com"})
@@ -252,22 +252,22 @@ def test_behind_a_proxy_with_a_certificate_they_are_the_same(
     assert envs["GF_SERVER_ROOT_URL"] == "https://grafana.example.com/"
 
 
-def test_a_browser_takes_no_secure_cookie_in_clear_text(dev: Any) -> None:
+def test_grafana_cookies_without_tls_are_not_secure(dev: Any) -> None:
     assert [_envs(dev).get(key) for key in COOKIES] == [None, None]
 
 
 HSTS = "GF_SECURITY_STRICT_TRANSPORT_SECURITY"
 
 
-def test_a_browser_is_to_ask_a_name_by_https_only(changed: Any) -> None:
+def test_grafana_with_public_host_sends_hsts(changed: Any) -> None:
     assert _envs(changed)[HSTS] == "true"
 
 
-def test_an_address_is_none_that_a_browser_could_remember(everything_set: Any) -> None:
+def test_grafana_with_ip_address_sends_no_hsts(everything_set: Any) -> None:
     assert HSTS not in _envs(everything_set)
 
 
-def test_the_data_source_asks_with_authority_name_and_password(everything_set: Any) -> None:
+def test_data_source_with_tls_uses_ca_name_and_password(everything_set: Any) -> None:
     source = everything_set.inputs("DataSource")["prometheus"]
     options = json.loads(source["jsonDataEncoded"])
     secret = json.loads(source["secureJsonDataEncoded"])
@@ -277,25 +277,25 @@ def test_the_data_source_asks_with_authority_name_and_password(everything_set: A
     assert secret == {"basicAuthPassword": PASSWORD, "tlsCACert": SERVED["tlsCa"]}
 
 
-def test_the_grafana_provider_trusts_the_stacks_authority(everything_set: Any) -> None:
+def test_grafana_provider_trusts_the_stacks_ca(everything_set: Any) -> None:
     provider = everything_set.inputs("Provider")["grafana"]
     assert (provider["url"], provider["caCert"]) == ("https://127.0.0.1:3000", SERVED["tlsCa"])
 
 
 @pytest.mark.parametrize("service", TOOLKIT)
-def test_a_new_certificate_is_noticed_without_a_restart(service: str, everything_set: Any) -> None:
+def test_certificate_changed_restarts_no_server(service: str, everything_set: Any) -> None:
     config = everything_set.config(service)
     assert config["on_change_below"].get("tls", config["on_change"]) == {}
 
 
-def test_a_new_certificate_restarts_grafana(everything_set: Any) -> None:
+def test_certificate_changed_restarts_grafana(everything_set: Any) -> None:
     config = everything_set.config("grafana")
     assert config["on_change"] == {"restart": True}
     assert "tls" not in config["on_change_below"]
 
 
 @pytest.mark.parametrize("key", ["certificate.pem", "key.pem", "web.yml", "password"])
-def test_without_tls_no_file_is_made_for_it(key: str, dev: Any) -> None:
+def test_stack_without_tls_has_no_tls_files(key: str, dev: Any) -> None:
     there = {path for config in dev.inputs("ConfigFiles").values() for path in config["files"]}
     there |= {
         path for config in dev.inputs("ConfigFiles").values() for path in config["secret_files"]
@@ -303,7 +303,7 @@ def test_without_tls_no_file_is_made_for_it(key: str, dev: Any) -> None:
     assert f"tls/{key}" not in there
 
 
-def test_prod_is_served_over_tls(prod: Any) -> None:
+def test_prod_has_tls(prod: Any) -> None:
     assert {job.get("scheme") for job in _prometheus(prod)["scrape_configs"]} == {"https", None}
 
 
@@ -322,24 +322,24 @@ def test_prod_is_served_over_tls(prod: Any) -> None:
     ],
     ids=["loopback", "IPv6", "private", "public", "wildcard"],
 )
-def test_grafana_is_asked_by_a_host_that_is_in_its_certificate(
+def test_grafana_provider_url_is_covered_by_the_certificate(
     hosts: list[str], changes: dict[str, Any], url: str, over_tls: Callable[..., Settings]
 ) -> None:
     assert over_tls(**issued(hosts), **changes).local_url("grafana") == url
 
 
-def test_where_the_certificate_has_no_names_of_services_they_are_asked_by_the_public_one(
+def test_server_name_without_service_names_is_the_public_host(
     over_tls: Callable[..., Settings],
 ) -> None:
     found = over_tls(**issued(["*.example.com"]), publicHost="mon.example.com")
     assert found.server_name("prometheus") == "mon.example.com"
 
 
-def test_a_certificate_that_lasts_is_not_warned_of(over_tls: Callable[..., Settings]) -> None:
+def test_certificate_valid_long_is_not_warned_about(over_tls: Callable[..., Settings]) -> None:
     assert expiring_certificates(over_tls()) == []
 
 
-def test_a_certificate_that_ends_within_30_days_is_warned_of(
+def test_certificate_ending_within_30_days_is_warned_about(
     over_tls: Callable[..., Settings],
 ) -> None:
     ending = issued(served_names("127.0.0.1", ""), validity(ends=29 * DAY))
@@ -348,5 +348,5 @@ def test_a_certificate_that_ends_within_30_days_is_warned_of(
     assert "make certs STACK=test RENEW=1" in words
 
 
-def test_without_tls_no_certificate_is_warned_of(settings: Callable[..., Settings]) -> None:
+def test_certificate_without_tls_is_not_warned_about(settings: Callable[..., Settings]) -> None:
     assert expiring_certificates(settings(tlsCertificate="anything")) == []

@@ -1,4 +1,4 @@
-"""The workflows: what they may do, what a fork reaches, and that what they call is there."""
+"""Workflows: their permissions, access by forks, and that all they call exists."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def jobs(name: str) -> dict[str, Any]:
 
 
 def steps(name: str) -> list[dict[str, Any]]:
-    """Of all jobs, or of the action."""
+    """Return the steps of all jobs, or of the action."""
     found = load(name)
     parts = found["jobs"].values() if "jobs" in found else [found["runs"]]
     return [step for part in parts for step in part["steps"]]
@@ -59,7 +59,7 @@ def step(name: str, title: str) -> dict[str, Any]:
 
 
 def commands(name: str) -> Iterator[list[str]]:
-    """Each command of the scripts, in words; the lines of a folded one joined."""
+    """Yield the words of each command in the scripts, with continued lines joined."""
     for script in scripts(name):
         for line in script.replace("\\\n", " ").splitlines():
             for part in re.split(r"\|\||&&|;|\$\(", line):
@@ -67,18 +67,18 @@ def commands(name: str) -> Iterator[list[str]]:
                     yield shlex.split(part, comments=True) if part.count('"') % 2 == 0 else []
 
 
-def test_the_workflows_are_there() -> None:
+def test_workflows_exist() -> None:
     assert set(WORKFLOWS) == {"comment", "deploy", "preview", "test"}
 
 
 @every_file
-def test_actions_of_others_are_pinned_by_a_commit_with_its_version(name: str) -> None:
+def test_third_party_actions_are_pinned_by_commit_and_version(name: str) -> None:
     used = re.findall(r"^\s*(?:- )?uses: (.*)$", FILES[name].read_text(), re.MULTILINE)
     pin = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
     assert [use for use in used if not use.startswith("./") and not pin.fullmatch(use)] == []
 
 
-def test_an_action_is_the_same_wherever_it_is_used() -> None:
+def test_action_versions_are_equal_everywhere() -> None:
     pins: dict[str, set[str]] = {}
     for name in FILES:
         for use in (found["uses"] for found in steps(name) if "uses" in found):
@@ -87,18 +87,18 @@ def test_an_action_is_the_same_wherever_it_is_used() -> None:
 
 
 @every_file
-def test_actions_of_our_own_are_there(name: str) -> None:
+def test_local_actions_exist(name: str) -> None:
     ours = [s["uses"] for s in steps(name) if s.get("uses", "").startswith("./")]
     assert [use for use in ours if not (ROOT / use / "action.yml").is_file()] == []
 
 
 @every_workflow
-def test_nothing_is_permitted_that_no_job_asks_for(name: str) -> None:
+def test_workflow_default_permissions_are_empty(name: str) -> None:
     assert load(name)["permissions"] == {}
     assert all("permissions" in job for job in jobs(name).values())
 
 
-def test_only_the_comment_writes() -> None:
+def test_write_permission_is_only_in_the_comment_job() -> None:
     written = {
         (name, right)
         for name in WORKFLOWS
@@ -110,36 +110,36 @@ def test_only_the_comment_writes() -> None:
 
 
 @every_workflow
-def test_no_workflow_runs_a_pull_request_with_the_rights_of_its_target(name: str) -> None:
+def test_workflows_do_not_use_pull_request_target(name: str) -> None:
     assert "pull_request_target" not in triggers(name)
 
 
 @every_file
-def test_no_script_has_an_expression_in_it(name: str) -> None:
-    """A branch's name or a title would be run as a part of it."""
+def test_scripts_contain_no_expression(name: str) -> None:
+    """Refuse expressions: a branch name or a title would be executed as part of the script."""
     assert [script for script in scripts(name) if "${{" in script] == []
 
 
 @every_file
-def test_every_script_is_one_to_bash(name: str) -> None:
+def test_scripts_are_valid_bash(name: str) -> None:
     for script in scripts(name):
         done = subprocess.run(["bash", "-n"], input=script, text=True, check=False)
         assert done.returncode == 0, script
 
 
 @every_file
-def test_no_checkout_leaves_the_token_behind(name: str) -> None:
+def test_checkouts_do_not_persist_credentials(name: str) -> None:
     checkouts = [s for s in steps(name) if s.get("uses", "").startswith("actions/checkout@")]
     assert all(found["with"]["persist-credentials"] is False for found in checkouts)
 
 
 @every_workflow
-def test_every_job_ends_by_itself(name: str) -> None:
+def test_jobs_have_a_timeout(name: str) -> None:
     assert all(job["timeout-minutes"] <= 60 for job in jobs(name).values())
 
 
 @every_workflow
-def test_what_a_fork_can_start_has_no_secret(name: str) -> None:
+def test_fork_triggered_jobs_have_no_secret(name: str) -> None:
     if "pull_request" not in triggers(name):
         return
     open_to_forks = [
@@ -151,7 +151,7 @@ def test_what_a_fork_can_start_has_no_secret(name: str) -> None:
 
 
 @every_workflow
-def test_a_secret_is_one_of_an_environment(name: str) -> None:
+def test_secrets_are_of_environments(name: str) -> None:
     loose = [
         title
         for title, job in jobs(name).items()
@@ -161,7 +161,7 @@ def test_a_secret_is_one_of_an_environment(name: str) -> None:
 
 
 @every_workflow
-def test_a_fork_runs_on_no_machine_of_our_own(name: str) -> None:
+def test_fork_triggered_jobs_use_hosted_runners(name: str) -> None:
     if "pull_request" not in triggers(name):
         return
     ours = [
@@ -172,30 +172,30 @@ def test_a_fork_runs_on_no_machine_of_our_own(name: str) -> None:
     assert ours == []
 
 
-def test_a_preview_has_the_environment_of_previews_not_that_of_deploying() -> None:
+def test_preview_job_uses_the_preview_environment() -> None:
     assert jobs("preview")["engine"]["environment"] == {
         "name": "${{ matrix.stack }}-preview",
         "deployment": False,
     }
 
 
-def test_the_comment_runs_the_default_branch() -> None:
+def test_comment_job_checks_out_the_default_branch() -> None:
     checkout = next(s for s in steps("comment") if "checkout@" in s.get("uses", ""))
     assert set(checkout["with"]) == {"persist-credentials"}
 
 
-def test_the_comment_keeps_what_it_gets_out_of_the_work_tree() -> None:
+def test_comment_job_unpacks_the_artifact_outside_the_work_tree() -> None:
     download = next(s for s in steps("comment") if "download-artifact@" in s.get("uses", ""))
     assert download["with"]["path"].startswith("${{ runner.temp }}/")
 
 
-def test_the_comment_waits_for_the_preview_and_takes_what_it_leaves() -> None:
+def test_comment_job_uses_the_previews_artifacts() -> None:
     assert triggers("comment")["workflow_run"]["workflows"] == [load("preview")["name"]]
     left = [s["with"]["name"] for s in steps("preview") if "upload-artifact@" in s.get("uses", "")]
     assert left == ["report-${{ matrix.stack }}", "report-engine-${{ matrix.stack }}"]
 
 
-def test_every_committed_stack_is_previewed_commented_and_deployed() -> None:
+def test_committed_stacks_are_previewed_commented_and_deployed() -> None:
     for job in jobs("preview").values():
         assert set(job["strategy"]["matrix"]["stack"]) == STACKS
     said = re.search(r"for stack in (.*); do", step("comment", "Comment")["run"])
@@ -205,37 +205,37 @@ def test_every_committed_stack_is_previewed_commented_and_deployed() -> None:
 
 
 @pytest.mark.parametrize("stack", sorted(STACKS))
-def test_a_stack_is_deployed_once_at_a_time_and_never_cut_short(stack: str) -> None:
+def test_deployments_of_a_stack_are_serialized_and_not_cancelled(stack: str) -> None:
     job = jobs("deploy")[stack]
     assert job["concurrency"] == {"group": f"deploy-{stack}", "cancel-in-progress": False}
     assert job["environment"] == stack
 
 
-def test_prod_comes_after_dev_and_only_from_main() -> None:
+def test_deployment_of_prod_follows_dev_from_main() -> None:
     assert jobs("deploy")["prod"]["needs"] == "dev"
     assert jobs("deploy")["dev"]["if"] == "github.ref == 'refs/heads/main'"
 
 
-def test_what_is_deployed_keeps_the_policies() -> None:
+def test_deployments_run_the_policy_pack() -> None:
     words = shlex.split(step("deploy", "Up")["run"])
     assert words[:2] == ["pulumi", "up"]
     assert (ROOT / words[words.index("--policy-pack") + 1] / "PulumiPolicy.yaml").is_file()
 
 
-def test_the_tests_may_not_be_skipped() -> None:
+def test_test_job_allows_no_skips() -> None:
     run = next(found for found in steps("test") if found.get("run") == ".ci/run")
     assert run["env"]["REQUIRE_ENGINE"] == "1"
     assert os.access(ROOT / ".ci/run", os.X_OK)
 
 
-def test_every_make_target_is_there() -> None:
+def test_make_targets_in_workflows_exist() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     called = {words[1] for name in FILES for words in commands(name) if words[:1] == ["make"]}
     assert called
     assert called <= targets
 
 
-def test_every_command_of_ops_is_there_with_its_options() -> None:
+def test_ops_commands_in_workflows_exist_with_their_options() -> None:
     group: Any = get_command(app)
     called = 0
     for words in (words for name in FILES for words in commands(name) if "ops" in words):
@@ -252,7 +252,7 @@ def test_every_command_of_ops_is_there_with_its_options() -> None:
 
 
 def run(script: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """As a step runs it, with a Python that says what it is asked."""
+    """Run a script as a step does, with a fake Python that prints its arguments."""
     python = folder / ".venv/bin/python"
     if not python.exists():
         python.parent.mkdir(parents=True)
@@ -296,7 +296,7 @@ def commented(reports: Path) -> list[str]:
     return done.stdout.splitlines()
 
 
-def test_each_stacks_report_is_commented_with_what_it_is_of(reports: Path) -> None:
+def test_comment_step_passes_stack_and_pull_request(reports: Path) -> None:
     (reports / "dev.md").write_text("dev")
     (reports / "prod.md").write_text("prod")
     assert commented(reports) == [
@@ -307,18 +307,18 @@ def test_each_stacks_report_is_commented_with_what_it_is_of(reports: Path) -> No
     ]
 
 
-def test_the_engines_report_goes_before_the_other(reports: Path) -> None:
+def test_comment_step_prefers_the_engines_report(reports: Path) -> None:
     (reports / "prod.md").write_text("without")
     (reports / "engine-prod.md").write_text("with")
     assert [line.split()[3] for line in commented(reports)] == [f"--file={reports}/engine-prod.md"]
 
 
-def test_a_run_that_left_nothing_is_no_error(tmp_path: Path) -> None:
+def test_comment_step_without_report_succeeds(tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
     assert commented(tmp_path / "none") == []
 
 
-def test_a_number_that_is_none_stays_one_word(reports: Path) -> None:
+def test_comment_step_invalid_number_is_one_argument(reports: Path) -> None:
     (reports / "pull-request").write_text("7; touch x")
     (reports / "prod.md").write_text("prod")
     assert "--pull-request=7; touch x --repository" in commented(reports)[0]
@@ -343,13 +343,13 @@ def host_check(folder: Path, host: str, where: str, key: str = "") -> Any:
         ("tcp://docker.example.com:2376", "github-hosted", 0),
     ],
 )
-def test_a_runner_that_is_thrown_away_is_not_deployed_to(
+def test_deploy_step_on_hosted_runner_is_refused(
     tmp_path: Path, host: str, where: str, code: int
 ) -> None:
     assert host_check(tmp_path, host, where).returncode == code
 
 
-def test_a_key_is_for_nobody_elses_eyes(tmp_path: Path) -> None:
+def test_ssh_key_file_is_private(tmp_path: Path) -> None:
     assert host_check(tmp_path, "ssh://user@host", "github-hosted", "the key").returncode == 0
     key = tmp_path / "home/.ssh/id_vitalstream"
     assert (key.read_text(), key.stat().st_mode & 0o777) == ("the key\n", 0o600)
@@ -357,14 +357,14 @@ def test_a_key_is_for_nobody_elses_eyes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["preview", "deploy"])
 @pytest.mark.parametrize("given", ["PULUMI_ACCESS_TOKEN", "PULUMI_BACKEND_URL"])
-def test_either_credential_is_enough(name: str, given: str, tmp_path: Path) -> None:
+def test_credential_step_accepts_either_credential(name: str, given: str, tmp_path: Path) -> None:
     values = {"PULUMI_ACCESS_TOKEN": "", "PULUMI_BACKEND_URL": "", "STACK": "prod", given: "x"}
     run(step(name, "Look for the stack's credentials")["run"], tmp_path, **values)
     assert (tmp_path / "output").read_text() == "there=true\n"
 
 
 @pytest.mark.parametrize("name", ["preview", "deploy"])
-def test_without_credentials_it_is_said_and_nothing_is_done(name: str, tmp_path: Path) -> None:
+def test_credential_step_without_credentials_reports_and_skips(name: str, tmp_path: Path) -> None:
     values = {"PULUMI_ACCESS_TOKEN": "", "PULUMI_BACKEND_URL": "", "STACK": "prod"}
     run(step(name, "Look for the stack's credentials")["run"], tmp_path, **values)
     assert "has no PULUMI_ACCESS_TOKEN" in (tmp_path / "summary").read_text()
@@ -372,7 +372,7 @@ def test_without_credentials_it_is_said_and_nothing_is_done(name: str, tmp_path:
 
 
 @pytest.mark.parametrize("name", ["preview", "deploy"])
-def test_without_credentials_no_later_step_runs(name: str) -> None:
+def test_steps_after_missing_credentials_are_skipped(name: str) -> None:
     guarded = [job for job in jobs(name).values() if "environment" in job]
     for job in guarded:
         later = job["steps"][1:]
@@ -380,9 +380,7 @@ def test_without_credentials_no_later_step_runs(name: str) -> None:
 
 
 @pytest.mark.parametrize(("code", "fails"), [(0, False), (1, True), (2, False), (3, True)])
-def test_changes_do_not_fail_a_preview_and_errors_do(
-    code: int, fails: bool, tmp_path: Path
-) -> None:
+def test_preview_step_fails_on_errors_only(code: int, fails: bool, tmp_path: Path) -> None:
     python = tmp_path / ".venv/bin/python"
     python.parent.mkdir(parents=True)
     python.write_text(f"#!/bin/sh\nexit {code}\n")

@@ -1,4 +1,4 @@
-"""A host, by node_exporter."""
+"""Host monitoring by node_exporter."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from typing import Any
 def trace_exemplar() -> dict[str, str] | None:
     """Return `trace_id` and `span_id` of the current span, if it is sampled; else None.
 
-    Only for applications that have imported OpenTelemetry: it is no dependency.
+    Only for applications that have imported OpenTelemetry: it is not a dependency.
     """
     trace: Any = sys.modules.get("opentelemetry.trace")
     if trace is None:

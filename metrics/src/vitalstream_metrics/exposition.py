@@ -27,7 +27,7 @@ from vitalstream_metrics.routes import UNCOUNTED_ATTRIBUTE
 
 
 class Configuration(Collector):
-    """Whether the figures of a scrape are one worker's of several."""
+    """Metric that says whether a scrape shows only one worker of several."""
 
     def describe(self) -> Iterable[Metric]:
         return [self._family()]
@@ -117,7 +117,7 @@ def _process_metrics(state: workers.State) -> Iterator[Metric]:
 
 
 class _Selection(Collector):
-    """The metrics that `?name[]=` asks for."""
+    """Return the metrics that `?name[]=` selects."""
 
     def __init__(self, collector: Collector, names: Iterable[str]) -> None:
         self._collector = collector
@@ -189,4 +189,4 @@ def _registry_of(collector: Collector) -> Any:
 
 
 metrics_app = MetricsApp()
-"""What Prometheus scrapes: see `MetricsApp`."""
+"""ASGI application that Prometheus scrapes: see `MetricsApp`."""

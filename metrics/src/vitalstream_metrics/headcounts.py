@@ -8,9 +8,9 @@ from vitalstream_metrics.registry import REGISTRY
 from vitalstream_metrics.workers import is_shared
 
 Scope = Literal["worker", "ward"]
-"""What a count is of. `worker`: those of this process alone; workers and instances add up.
-`ward`: all there are, whoever counts them; the latest of the workers' counts is taken, and the
-highest of the instances'."""
+"""Scope of a count. `worker`: this process alone; workers and instances are added up.
+`ward`: the whole ward, whoever counts it; of the workers' counts the latest is taken, of the
+instances' the highest."""
 
 WARD_SUFFIX = "_of_ward"
 

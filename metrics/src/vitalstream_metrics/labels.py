@@ -12,7 +12,7 @@ OTHER = "other"
 """Label value of everything that has none of its own."""
 
 ROOM = 30
-"""How many values of one label are taken beyond the known ones; later ones count as `other`."""
+"""Number of label values accepted beyond the known ones; later ones count as `other`."""
 
 LONGEST = 100
 """Characters. A longer value is a text, not a kind: it counts as `other`."""
@@ -26,7 +26,7 @@ DROPPED = Counter(
 
 
 class BoundedLabel:
-    """The values of one label: known ones, `ROOM` more, then `other`."""
+    """Values of one label: the known ones, `ROOM` more, then `other`."""
 
     __slots__ = ("_dropped", "_room", "_values")
 

@@ -11,7 +11,7 @@ _SPAWNED = b"spawn_main"
 
 
 class Usage(NamedTuple):
-    """What a process uses; seconds and bytes."""
+    """Resource usage of a process, in seconds and bytes."""
 
     cpu_seconds: float
     resident_bytes: float

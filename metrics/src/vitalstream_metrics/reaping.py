@@ -41,7 +41,7 @@ _MERGE: dict[str, Callable[[Value, Value], Value]] = {
     "gauge_max": _highest,
     "gauge_mostrecent": _latest,
 }
-"""By kind of file. Gauges of mode `all` have the process id as a label: they stay as they are."""
+"""Merge functions by kind of file; gauges of mode `all` keep their process id label unmerged."""
 
 
 def living_files(folder: Path, state: State) -> list[str]:

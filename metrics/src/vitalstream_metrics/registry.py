@@ -1,4 +1,4 @@
-"""The library's registry, and its place beside the default one of prometheus-client.
+"""Registry of the library, separate from prometheus-client's default one.
 
 The metrics live in `REGISTRY`, not in prometheus-client's default registry: there the first to use
 a name wins, and prometheus-fastapi-instrumentator uses two of ours with other labels. A bridge

@@ -13,7 +13,7 @@ from vitalstream_metrics.requests import DEFAULT_METHOD, METHODS, UNMATCHED, End
 from vitalstream_metrics.series import Series
 
 ENDPOINT_ATTRIBUTE = "__vitalstream_endpoint__"
-"""Where `track_request_metrics` leaves a handler's `Endpoint`."""
+"""Attribute in which `track_request_metrics` stores a handler's `Endpoint`."""
 
 UNCOUNTED_ATTRIBUTE = "__vitalstream_uncounted__"
 """Set on an ASGI application whose requests are not counted: the page with the metrics."""
@@ -34,7 +34,7 @@ class Route(NamedTuple):
 
 
 class Choice:
-    """The routes of one path: what a request of each method is counted under."""
+    """Routes of one path: the endpoint label for each method."""
 
     __slots__ = ("_routes", "_table", "expected", "is_excluded")
 

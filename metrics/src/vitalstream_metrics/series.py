@@ -23,7 +23,7 @@ DURATION_BUCKETS = (
     *(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9),
     *(1.0, 1.1, 1.25, 1.5, 2.5, 5.0, 10.0),
 )
-"""Seconds. HighResponseTime asks whether the p95 is above 1 s: exact, because 1 s is a bound. The
+"""Histogram bounds in seconds. HighResponseTime compares the p95 with 1 s, which is a bound. The
 close bounds around it make the figure that is shown accurate to about 0.1 s there."""
 
 REQUESTS = Counter(

@@ -12,7 +12,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 OUTCOMES = ("error", "timeout", "cancelled")
-"""How a timed call can fail. `cancelled` is no fault: the caller lost interest."""
+"""Outcomes of a failed call. `cancelled` is not a fault: the caller stopped waiting."""
 
 _CANCELLED = (asyncio.CancelledError, GeneratorExit)
 # Two classes before Python 3.11.

@@ -1,4 +1,4 @@
-"""The decorator `track_request_metrics`: a handler counted under an endpoint name of its own."""
+"""Decorator `track_request_metrics`, which counts a handler under its own endpoint name."""
 
 import functools
 import inspect
@@ -17,7 +17,7 @@ R = TypeVar("R")
 
 
 class Tracker:
-    """One tracked handler: how to learn method and status of a call from its arguments."""
+    """Tracked handler: finds method and status of a call in its arguments."""
 
     __slots__ = ("_default", "_method", "_request", "_response", "_status", "endpoint")
 

@@ -57,7 +57,7 @@ def is_shared() -> bool:
 
 
 class State:
-    """The processes that were seen, by id: when each began, its CPU when it was last seen, and
+    """Processes that were seen, by id: when each began, its CPU when it was last seen, and
     whether it serves. `ended_cpu_seconds` is what those that ended had used."""
 
     def __init__(self, folder: Path) -> None:

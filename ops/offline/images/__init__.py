@@ -67,7 +67,7 @@ def ensure(
 
 
 def recipe_hash(service: str, suite: str) -> str:
-    """A hash that changes whenever an image of ``service`` would be made differently."""
+    """Return a hash that changes whenever the image of ``service`` would be built differently."""
     recipe = RECIPES[service]
     parts = [suite, service, repr(recipe), repr(BASE_PACKAGES), repr(LEFT_OUT)]
     parts += [json.dumps(build.configuration(recipe, version="0", digest=""))]
@@ -81,7 +81,7 @@ def recipe_hash(service: str, suite: str) -> str:
 def present(
     services: Iterable[str], client: docker.DockerClient, suite: str | None = None
 ) -> dict[str, str]:
-    """The tags of the images that are there and were made as the recipes say now."""
+    """Return the tags of the existing images that match the current recipes."""
     suite = suite or chosen_suite()
     found = {}
     for service in services:

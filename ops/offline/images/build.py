@@ -1,4 +1,4 @@
-"""From Debian packages to tagged images: resolve, download once, then one image after another."""
+"""Build of images from Debian packages: resolve, download once, then one image after another."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def make(
 def _download(
     apt: Apt, services: Iterable[str], report: Report
 ) -> tuple[dict[str, list[Package]], Path]:
-    """What each service needs, and the folder that holds all of it."""
+    """Download the packages; return those of each service, and their folder."""
     needed = {service: RECIPES[service].all_packages for service in services}
     closures = {service: apt.resolve(packages) for service, packages in needed.items()}
     count = len({package.filename for closure in closures.values() for package in closure})
@@ -156,7 +156,7 @@ def write_image(
 
 
 def configuration(recipe: Recipe, version: str, digest: str) -> dict[str, object]:
-    """The image's configuration, in the words of the OCI image specification."""
+    """Return the image's configuration, as in the OCI image specification."""
     major = version.split(".", 1)[0]
     environment = {"PATH": PATH, **recipe.environment}
     config: dict[str, object] = {

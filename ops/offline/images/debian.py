@@ -26,7 +26,7 @@ SUITES: Mapping[str, str] = MappingProxyType({"newest": "testing", "oldest": "tr
 CHOICE_VARIABLE = "IMAGES"
 MIRROR_VARIABLE = "DEBIAN_MIRROR"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-# As they stand in the sources of a machine; a third party's source may name one of them as well.
+# As written in a machine's apt sources; a third party's source may use one of these names too.
 OWN_SUITES = ("stable", "testing", "unstable", "sid")
 
 CONFIGURATION = """\
@@ -59,7 +59,7 @@ class Package:
 
 
 def suite() -> str:
-    """The suite that the packages come from, chosen by ``IMAGES``. Raises LocalImagesError."""
+    """Return the suite of the packages, chosen by ``IMAGES``. Raises LocalImagesError."""
     choice = os.environ.get(CHOICE_VARIABLE) or "newest"
     if choice not in SUITES:
         raise LocalImagesError(
@@ -70,7 +70,7 @@ def suite() -> str:
 
 
 def architecture() -> str:
-    """This machine's architecture in Debian's words, which Docker shares: ``amd64``, ``arm64``."""
+    """Return this machine's architecture, named as Debian and Docker do: ``amd64``, ``arm64``."""
     return _run(["dpkg", "--print-architecture"]).strip()
 
 
@@ -138,7 +138,7 @@ class Apt:
                 return
 
     def resolve(self, packages: Sequence[str]) -> list[Package]:
-        """The packages and all that they depend on, except what is left out and not named."""
+        """Return the packages and their dependencies, less those of LEFT_OUT that are not named."""
         self._leave_out_all_but(packages)
         lines = self._get("install", "--print-uris", *packages).splitlines()
         return [_package(line) for line in lines if line.startswith("'")]
@@ -174,14 +174,14 @@ def _installed(name: str, arch: str) -> str:
 
 
 def _package(line: str) -> Package:
-    """From a line of ``--print-uris``: ``'URI' name_version_arch.deb size hash``."""
+    """Parse a line of ``--print-uris``: ``'URI' name_version_arch.deb size hash``."""
     filename = shlex.split(line)[1]
     name, version, _ = filename.split("_")
     return Package(name, unquote(version), filename)
 
 
 def _run(command: Sequence[str], root: Path | None = None) -> str:
-    """A command's output; in ``root`` and with its configuration of apt, if one is named."""
+    """Return a command's output, run in ``root`` with its apt configuration if one is given."""
     environment = {**os.environ, "LC_ALL": "C.UTF-8"}
     if root:
         # Read first: its `Dir` is where apt looks for the rest of its configuration.

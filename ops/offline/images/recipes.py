@@ -1,4 +1,4 @@
-"""What goes into each local image: Debian packages, the user, the official image's paths."""
+"""Recipe of each local image: Debian packages, the user, the official image's paths."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SHELL_COMMANDS = (
 BUSYBOX_COMMANDS = ("nc", "ps", "wget")
 
 # Needed only by maintainer scripts, which are not run, or by features that are left out
-# (PostgreSQL's JIT compiler alone is 120 MB unpacked). apt is told that these are installed.
+# (PostgreSQL's JIT compiler alone is 120 MB unpacked). apt treats these as installed.
 LEFT_OUT = (
     *("adduser", "daemon", "debconf", "dpkg", "init-system-helpers", "javascript-common"),
     *("libc-l10n", "libcap2-bin", "libjson-perl", "libllvm19"),
@@ -36,7 +36,7 @@ LEFT_OUT = (
 
 
 class Tools(Enum):
-    """The shell and the client that an official image has: docs/reference/versions.md."""
+    """Shell and HTTP client that an official image has: docs/reference/versions.md."""
 
     BUSYBOX = ("of prometheus/busybox: wget with BusyBox' own TLS", (), BUSYBOX_COMMANDS)
     # BusyBox asks over TLS through the program `openssl`, as Alpine's does through the library.
@@ -50,7 +50,7 @@ class Tools(Enum):
 
 @dataclass(frozen=True)
 class OwnedDirectory:
-    """A directory that belongs to the image's user."""
+    """Directory that belongs to the image's user."""
 
     path: str
     mode: int = 0o755

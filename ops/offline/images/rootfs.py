@@ -1,4 +1,4 @@
-"""A root file system as one tar archive, merged from Debian packages without unpacking them."""
+"""Root file system as one tar archive, merged from Debian packages without unpacking them."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def _member(path: str, kind: bytes, mode: int) -> tarfile.TarInfo:
 
 
 def _merged(name: str) -> str:
-    """The name under the merged ``/usr`` of Debian: ``./bin/sh`` is ``usr/bin/sh``."""
+    """Return the name under Debian's merged ``/usr``: ``usr/bin/sh`` for ``./bin/sh``."""
     path = name.removeprefix("./").strip("/")
     top = path.split("/", 1)[0]
     if path in MERGED_INTO_USR:

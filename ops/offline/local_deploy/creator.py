@@ -35,7 +35,7 @@ DASHBOARD = "grafana:oss/dashboard:Dashboard"
 
 Outputs = dict[str, Any]
 Clients = Mapping[str, docker.DockerClient]
-"""By the name of the resource that is the engine's provider."""
+"""Docker clients by the resource name of their provider."""
 Made = tuple[str, Outputs]
 Report = Callable[[str], None]
 

@@ -8,7 +8,7 @@ from ops.offline.program import ProgramError
 
 
 class LocalDeployError(ProgramError):
-    """The stack is not up; the message says why."""
+    """Raised when the stack could not be deployed; the message says why."""
 
 
 class StaleNetworkError(LocalDeployError):

@@ -24,8 +24,8 @@ _KNOWN_DATA_SOURCE = frozenset(
 
 
 class GrafanaApi:
-    """One Grafana; `auth` is `user:password`, as in the provider's configuration, and `authority`
-    the one that signed its certificate, if it has one.
+    """Client of one Grafana; `auth` is `user:password`, as in the provider's configuration, and
+    `authority` the CA of its certificate, if it has one.
     """
 
     def __init__(self, url: str, auth: str, authority: str = "") -> None:

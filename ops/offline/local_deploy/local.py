@@ -11,8 +11,8 @@ from components.catalog.images import IMAGES
 from ops.offline import images as debian_images
 from ops.offline.images.recipes import REPOSITORY_PREFIX
 
-# Of these a stack needs an image only if its settings ask for more than one of something.
-UNCOMMON = frozenset(("haproxy",))
+# A stack needs an image of these only for several Grafanas, or for probes.
+UNCOMMON = frozenset(("haproxy", "blackbox-exporter"))
 # Debian has no package of these.
 NOT_MADE = ("grafana", "thanos")
 # What the program calls the images of the demo, which are any PostgreSQL, Redis and Python.
@@ -41,12 +41,12 @@ def local_images(
 
 
 def present_images(client: docker.DockerClient) -> dict[str, str]:
-    """The images that are already there."""
+    """Return the images that already exist."""
     return _by_key(debian_images.present(debian_images.SERVICES, client), client)
 
 
 def _by_key(tags: dict[str, str], client: docker.DockerClient) -> dict[str, str]:
-    """By what the program calls them, with those that are not made here."""
+    """Return the tags by the program's own keys, plus the images that are not built here."""
     images = {DEMO_KEYS.get(name, name): tag for name, tag in tags.items()}
     for name in NOT_MADE:
         if tag := _newest_tag(client, f"{REPOSITORY_PREFIX}/{name}"):
@@ -55,7 +55,7 @@ def _by_key(tags: dict[str, str], client: docker.DockerClient) -> dict[str, str]
 
 
 def _newest_tag(client: docker.DockerClient, repository: str) -> str | None:
-    """The tag of the highest version, whenever it was made."""
+    """Return the tag of the highest version, whenever it was made."""
     tags = [tag for image in client.images.list(name=repository) for tag in image.tags]
     own = [tag for tag in tags if tag.startswith(f"{repository}:")]
     return max(own, key=_numbers, default=None)

@@ -23,14 +23,14 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True)
 class Plan:
-    """The registrations of a run that created nothing, secrets unwrapped, less those left out."""
+    """Registrations of a run that created nothing, secrets unwrapped, less those left out."""
 
     stack: str
     registrations: tuple[Registration, ...]
     left_out: frozenset[Key]
 
     def inputs(self, kind: str) -> list[dict[str, Any]]:
-        """The inputs of the resources of a type that will be made."""
+        """Return the inputs of the resources of a type that will be created."""
         return [
             unwrap(found.inputs)
             for found in self.registrations
@@ -39,7 +39,7 @@ class Plan:
 
     @property
     def engines(self) -> dict[str, Engine]:
-        """By the name of the resource that is its provider; that of `dockerHost` first."""
+        """Engines by the resource name of their provider; that of `dockerHost` comes first."""
         found = {
             one.name: unwrap(one.inputs)
             for one in self.registrations
@@ -55,19 +55,19 @@ class Plan:
         }
 
     def on(self, provider: str) -> Plan:
-        """What of it is on one of the engines."""
+        """Return the part of the plan that one engine runs."""
         there = (one for one in self.registrations if _provider(one) in ("", provider))
         return replace(self, registrations=tuple(there))
 
     @property
     def docker_host(self) -> str:
-        """Of a plan `on` one of the engines."""
+        """Docker host of a plan that `on` reduced to one engine."""
         [engine] = self.engines.values()
         return engine.url
 
     @property
     def left_out_names(self) -> tuple[str, ...]:
-        """What people know of it: `container grafana`, `dashboard overview`."""
+        """Readable names of what was left out: `container grafana`, `dashboard overview`."""
         return tuple(
             f"{found.type.rpartition(':')[2].lower()} {found.name}"
             for found in self.registrations
@@ -76,7 +76,7 @@ class Plan:
 
 
 def provider_of(registration: Registration) -> str:
-    """The name of the provider that makes it, of `URN::ID`; empty for what needs none."""
+    """Return the name of a resource's provider, from `URN::ID`; empty if it has none."""
     return registration.provider.split("::")[-2] if registration.provider else ""
 
 
@@ -91,7 +91,7 @@ def key(registration: Registration) -> Key:
 
 
 def image_of(registrations: Iterable[Registration], service: str) -> tuple[str, str] | None:
-    """The image that a service runs, by the name in its registration, and the provider's name."""
+    """Return name and provider of the image that a service runs."""
     return next(
         (
             (str(found.inputs["name"]), provider_of(found))
@@ -103,7 +103,7 @@ def image_of(registrations: Iterable[Registration], service: str) -> tuple[str, 
 
 
 def left_out(registrations: Sequence[Registration], services: Iterable[str]) -> frozenset[Key]:
-    """The services, all that belongs to them and all that depends on them.
+    """Return the services, all that belongs to them and all that depends on them.
 
     Raises LocalDeployError for a service that the program does not have.
     """

@@ -21,7 +21,7 @@ from ops.offline.local_deploy.errors import LocalDeployError, docker_message
 from ops.offline.local_deploy.plan import CONTAINER, Plan, image_of, left_out
 from ops.offline.local_deploy.removal import down
 
-# Left out by itself where there is no image of it: the stack watches and alerts without it.
+# Left out automatically if its image is missing: the stack monitors and alerts without it.
 DISPENSABLE = "grafana"
 # A container waits for its health in a thread of its own, and nothing else may wait for that.
 THREADS = 32
@@ -29,7 +29,7 @@ THREADS = 32
 
 @dataclass(frozen=True)
 class Result:
-    """A stack that is up: `urls` by service, for this machine, and what was `left_out`."""
+    """Running stack: `urls` by service, for this machine, and what was `left_out`."""
 
     urls: dict[str, str]
     left_out: tuple[str, ...]
@@ -85,7 +85,7 @@ def _make(
     clients: Clients, config: program.StackConfig, plan: Plan, report: Report
 ) -> tuple[program.Registration, ...]:
     creator = LocalCreator(clients, plan.left_out, report)
-    with _patient_loops(), _said_before():
+    with _patient_loops(), _without_repeated_warnings():
         try:
             return tuple(program.run(plan.stack, config, creator))
         except program.ProgramError:
@@ -157,8 +157,8 @@ def _patient_loops() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _said_before() -> Iterator[None]:
-    """The program's warnings came in the run that made the plan; Pulumi logs them at the root."""
+def _without_repeated_warnings() -> Iterator[None]:
+    """Drop the program's repeated warnings: the run that made the plan has printed them."""
 
     def not_a_warning(record: logging.LogRecord) -> bool:
         return record.levelno != logging.WARNING

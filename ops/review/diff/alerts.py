@@ -235,7 +235,7 @@ def _group_items(before: VersionRules, after: VersionRules) -> Iterator[Item]:
         if old is not None and new is not None:
             kind, fields = Kind.CHANGED, [field_of(one, one.where) for one in changes(old, new)]
         else:
-            # The rules of one that comes or goes are told one by one.
+            # The rules of an added or removed group are reported one by one.
             kind, fields = (Kind.ADDED if old is None else Kind.REMOVED), []
         if fields or (kind is not Kind.CHANGED and not alerts):
             line: Line = ("group ", Quote(name), " of ", Quote(file), f" {kind}")

@@ -91,7 +91,7 @@ def commit_of(root: Path, ref: str) -> str:
 def settings(
     root: Path, ref: str, stack: str
 ) -> tuple[Mapping[str, Setting] | None, Mapping[str, Setting] | None]:
-    """A stack's settings in the commit `ref` and in the work tree; None where there is no such
+    """Return a stack's settings in the commit `ref` and in the work tree; None without such a
     stack, or no reading it. Raises DiffError.
     """
     commit, key = commit_of(root, ref), secrets.token_bytes(16)

@@ -87,7 +87,7 @@ def _write(resource: Resource, folder: Path) -> None:
 
 
 def policies(file: Path, stack: str) -> tuple[Check, ...]:
-    """A policy runner's findings on a stack: a JSON list of `{policy, level, resource, message}`.
+    """Read a policy runner's findings on a stack: a list of `{policy, level, resource, message}`.
 
     `level` is `mandatory`, which fails the check, or `advisory`. An entry with a `stack` is of
     that stack alone. Raises DiffError.

@@ -13,7 +13,7 @@ from ops.review.diff.values import Change, changes
 
 
 class DiffError(OpsError):
-    """The comparison is not possible; the message says why and how to fix it."""
+    """Raised when a comparison is impossible; the message says why and how to fix it."""
 
 
 class Op(StrEnum):
@@ -41,7 +41,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Both versions of a stack; `origin` names the source, `broken` the failed versions."""
+    """Two versions of a stack; `origin` names the source, `broken` the versions that failed."""
 
     stack: str
     origin: str

@@ -56,7 +56,7 @@ def report(comparison: Comparison, checks: tuple[Check, ...] = ()) -> Report:
         return Report(
             comparison.stack, comparison.origin, verdict, {}, checks, faults, shown, notes
         )
-    sections = {section: tuple(tell(comparison)) for section, tell in _SECTIONS.items()}
+    sections = {section: tuple(items(comparison)) for section, items in _SECTIONS.items()}
     return Report(
         comparison.stack,
         comparison.origin,

@@ -38,8 +38,8 @@ def items(comparison: Comparison, address: Address, step: Step) -> Iterator[Item
 
 
 def _ways(inputs: Mapping[str, Any], changed: list[Change]) -> dict[str, Any]:
-    """How the service is told of these files, all ways in one; of all its files where the engine
-    does not say which of the secret ones changed.
+    """Return the reload actions for the changed files, merged into one; for all files if the engine
+    does not report which secret ones changed.
     """
     below: Mapping[str, Mapping[str, Any]] = inputs.get("on_change_below") or {}
     own: Mapping[str, Any] = inputs.get("on_change") or {}

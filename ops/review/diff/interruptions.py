@@ -51,12 +51,12 @@ def items(comparison: Comparison) -> list[Item]:
 
 
 _LOUDEST = (Mark.DANGER, Mark.INTERRUPTS, Mark.WEAKER, Mark.CAUTION, Mark.NONE)
-_Teller = Callable[[Comparison, Address, Step], Iterator[Item]]
+_Describe = Callable[[Comparison, Address, Step], Iterator[Item]]
 
 
-def _each(comparison: Comparison, kind: str, tell: _Teller) -> Iterator[Item]:
+def _each(comparison: Comparison, kind: str, describe: _Describe) -> Iterator[Item]:
     for address, step in comparison.of_type(kind):
-        yield from tell(comparison, address, step)
+        yield from describe(comparison, address, step)
 
 
 def _volume(comparison: Comparison, address: Address, step: Step) -> Iterator[Item]:
@@ -95,7 +95,7 @@ def _protection(comparison: Comparison) -> Iterator[Item]:
         what: Line = (f"{address.kind.lower()} ", Quote(address.name))
         if old.protect:
             why: tuple[Line, ...] = (("from then on a preview or a destroy may delete it",),)
-            line: Line = (*what, " is no longer protected")
+            line: Line = (*what, " loses its protection")
             yield Item(Kind.CHANGED, address.name, line, Mark.DANGER, why)
         else:
             yield Item(Kind.CHANGED, address.name, (*what, " is now protected"))

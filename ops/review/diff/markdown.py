@@ -1,6 +1,6 @@
 """Markdown output of a report, cut at GitHub's size of a comment.
 
-Everything of the repository stands in code spans and code blocks.
+Text that comes from the repository is only written in code spans and code blocks.
 """
 
 from __future__ import annotations

@@ -31,8 +31,8 @@ from ops.review.diff.snapshot import (
 from ops.review.diff.values import changes, same
 
 _SECRET_ROUTES = (
-    "Alertmanager's file is a secret as a whole, for its heartbeatUrl: its routing cannot be read "
-    "from this preview. A comparison of commits can (--base without --preview)."
+    "Alertmanager's file is a secret as a whole, for the login in deliveryProxy: its routing "
+    "cannot be read from this preview. A comparison of commits can (--base without --preview)."
 )
 _STOPPED = (
     "The engine stopped {} after the preview was whole, for it did not end within 5 seconds; of "
@@ -49,7 +49,7 @@ _OPS = {
     "import-replacement": Op.REPLACE,
     "update": Op.UPDATE,
 }
-# They change nothing, or are parts of a `replace` that is told as a whole.
+# They change nothing, or are parts of a `replace` that is reported as a whole.
 _IGNORED = ("same", "refresh", "read", "create-replacement", "delete-replaced")
 _ENGINES_OWN = re.compile(r"pulumi:pulumi:Stack::|pulumi:providers:[a-z-]+::default")
 
@@ -95,7 +95,7 @@ def compare(path: Path) -> Comparison:
             steps[address] = Step(op, planned.replaced_for, drift=drift)
     before, after = _with_image_names(before), _with_image_names(after)
     found = Snapshot(after, _settings(document))
-    told = plan.steps(Snapshot(before), found)
+    predicted = plan.steps(Snapshot(before), found)
     secret_routes = steps and routing.read(found) is None and any(found.of_type(CONFIG_FILES))
     notes = [_SECRET_ROUTES] if secret_routes else []
     if stopped := _stopped(document):
@@ -105,7 +105,7 @@ def compare(path: Path) -> Comparison:
         origin=origin,
         before=Snapshot(before),
         after=found,
-        steps={at: _because(step, told.get(at, step)) for at, step in steps.items()},
+        steps={at: _because(step, predicted.get(at, step)) for at, step in steps.items()},
         notes=tuple(notes),
     )
 
@@ -211,8 +211,8 @@ def _with_drift(planned: _Planned) -> tuple[_Planned, tuple[str, ...]]:
 
 
 def _with_secrets(planned: _Planned, drift: tuple[str, ...]) -> _Planned:
-    """Secret inputs are masked on both sides: which changed is told by the engine, or by nothing
-    else having changed.
+    """Mark the secret inputs that changed. Both sides are masked: the engine reports which ones
+    changed, or nothing else changed.
     """
     old, new = planned.old, planned.new
     if old is None or new is None or planned.op in _IGNORED:
@@ -241,11 +241,11 @@ def _with_image_names(found: dict[Address, Resource]) -> dict[Address, Resource]
     return named
 
 
-def _because(step: Step, told: Step) -> Step:
+def _because(step: Step, predicted: Step) -> Step:
     """Add the predicted reason where the engine gives none: replacement of a network."""
-    if step.op is not Op.REPLACE or step.replaced_for or told.op is not Op.REPLACE:
+    if step.op is not Op.REPLACE or step.replaced_for or predicted.op is not Op.REPLACE:
         return step
-    return replace(step, replaced_for=told.replaced_for, because_of=told.because_of)
+    return replace(step, replaced_for=predicted.replaced_for, because_of=predicted.because_of)
 
 
 def _settings(document: Mapping[str, Any]) -> dict[str, Setting]:

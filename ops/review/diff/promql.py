@@ -31,7 +31,7 @@ Node = tuple[Any, ...]
 class Threshold:
     """Changed threshold: a comparison with a number.
 
-    `weaker` is whether the expression now is true more rarely; None where that cannot be told.
+    `weaker` is whether the expression is now true more rarely; None if that is unknown.
     """
 
     old: str
@@ -196,7 +196,7 @@ def _thresholds(old: Node, new: Node, *, strict: bool) -> Iterator[Threshold | N
 def _comparison(node: Node) -> tuple[Node, str, str] | None:
     """Return compared expression, operator and number, with the number on the right."""
     sign, left, right = node[1], node[3], node[4]
-    # With `bool` it is no filter: nothing becomes rarer.
+    # With `bool` it does not filter: nothing becomes rarer.
     if sign not in _COMPARISONS or (node[2] and node[2][4]):
         return None
     if right[0] == "number":

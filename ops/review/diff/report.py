@@ -61,7 +61,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Item:
-    """One change: `subject` names it, `line` describes it, `why` explains the mark.
+    """Reported change: `subject` names it, `line` describes it, `why` explains the mark.
 
     `diff` is a unified diff, for the details.
     """

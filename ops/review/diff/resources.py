@@ -1,4 +1,4 @@
-"""All changes of all resources."""
+"""Changes of all resources, input by input."""
 
 from __future__ import annotations
 
@@ -55,18 +55,18 @@ def details(comparison: Comparison) -> list[Item]:
 def others(comparison: Comparison) -> list[Item]:
     """Return the changes that no other section reports."""
     found = []
-    told = _Reported(comparison)
+    reported = _Reported(comparison)
     for address, step in sorted(comparison.steps.items()):
         old, new = comparison.both(address)
         resource = new or old
-        # A component is told by what it is made of.
-        if resource is None or not resource.custom or told.whole(address, step):
+        # A component's children are reported instead of the component.
+        if resource is None or not resource.custom or reported.whole(address, step):
             continue
         fields: list[Field] = []
         if step.op in (Op.UPDATE, Op.REPLACE):
             all_changes = comparison.input_changes(address)
-            untold = [change for change in all_changes if not told.change(address, change)]
-            fields = [Field(c.where, _brief(c.old), _brief(c.new)) for c in untold]
+            rest = [change for change in all_changes if not reported.change(address, change)]
+            fields = [Field(c.where, _brief(c.old), _brief(c.new)) for c in rest]
             if all_changes and not fields:
                 continue
         found.append(_resource_item(address, step, tuple(fields)))
@@ -145,8 +145,8 @@ class _Reported:
         return False
 
     def _of_first(self, change: Change) -> bool:
-        """Whether no more changes for this Prometheus than for the one that is told of: on another
-        host it asks at other addresses.
+        """Return whether a replica's change adds nothing to the first Prometheus' change, which is
+        reported. On another host only the addresses of targets differ.
         """
         first = (
             self.comparison.before.file(PROMETHEUS_FILE),

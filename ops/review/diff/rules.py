@@ -22,7 +22,7 @@ Thing = TypeVar("Thing")
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule as it stands. `group_settings` are the group's own, such as its interval."""
+    """Rule of one version. `group_settings` are the group's own, such as its interval."""
 
     name: str
     is_alert: bool
@@ -37,7 +37,7 @@ class Rule:
 
     @property
     def delay(self) -> str:
-        """How long an alert waits before it fires; none is no wait."""
+        """`for` of an alert: the time before it fires, 0s if it is not set."""
         return str(self.content.get("for", "0s"))
 
     @property
@@ -59,7 +59,7 @@ class Rule:
 
     @property
     def others(self) -> dict[str, Any]:
-        """What this module knows no meaning of."""
+        """Fields that this module does not interpret."""
         return {key: value for key, value in self.content.items() if key not in _OWN_WORDS}
 
     @property
@@ -72,7 +72,7 @@ class Rule:
 
     @property
     def meaning(self) -> str:
-        """The same for two rules that do the same, wherever they stand."""
+        """Return a key that is equal for two rules with the same effect, whatever their place."""
         return json.dumps(
             [
                 self.name, self.is_alert, repr(promql.canonical(self.expr)), seconds(self.delay),
@@ -85,7 +85,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class VersionRules:
-    """All rules of a version. `groups` are the groups' own settings, by file and name."""
+    """Rules of one version. `groups` are the groups' own settings, by file and name."""
 
     rules: tuple[Rule, ...]
     groups: Mapping[tuple[str, str], Mapping[str, Any]]
@@ -101,7 +101,7 @@ class VersionRules:
 
 
 def read(files: Mapping[str, str]) -> VersionRules:
-    """Rule files by path. What is no rule file is told in `unreadable`, by path."""
+    """Parse rule files by path; `unreadable` has the errors of those that are not rule files."""
     rules: list[Rule] = []
     groups: dict[tuple[str, str], Mapping[str, Any]] = {}
     unreadable: dict[str, str] = {}
@@ -116,7 +116,7 @@ def read(files: Mapping[str, str]) -> VersionRules:
 
 
 def same(old: str, new: str) -> bool:
-    """Whether two texts of a rule file differ by comments, order and formatting alone."""
+    """Return whether two texts of a rule file differ only by comments, order and formatting."""
     before, after = read({"": old}), read({"": new})
     if before.unreadable or after.unreadable:
         return False
@@ -157,7 +157,9 @@ def pairs(
 def matched(
     old: Sequence[Thing], new: Sequence[Thing], likenesses: Iterable[Callable[[Thing], Any]]
 ) -> Iterator[tuple[Thing | None, Thing | None]]:
-    """Each with the first that is like it, by one likeness after the other; the rest alone."""
+    """Pair each old item with the first new one that matches, by one key after the other; the rest
+    stay alone.
+    """
     left, right = list(old), list(new)
     for likeness in likenesses:
         for one in list(left):
@@ -171,7 +173,7 @@ def matched(
 
 
 def seconds(delay: str) -> float | None:
-    """Of a Prometheus duration, or None where it is none."""
+    """Return the seconds of a Prometheus duration, or None if it is not one."""
     try:
         return 0.0 if delay == "0" else promql_parser.parse_duration(delay).total_seconds()
     except ValueError:

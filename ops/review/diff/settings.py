@@ -56,7 +56,7 @@ def _secret_item(change: Change, name: str) -> Item:
 
 
 def _key(change: Change) -> str:
-    """The last name on its path: that of an unknown setting can say that it is a secret."""
+    """Return the last name of a path, by which an unknown setting may look like a secret."""
     return next((part for part in reversed(change.path) if isinstance(part, str)), "")
 
 

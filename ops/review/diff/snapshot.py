@@ -9,7 +9,7 @@ from typing import Any
 # A value that nobody is to read, as its fingerprint: `{"$secret": "9c1e..."}`. Two are the same
 # where the values are; the key of the fingerprints is new for each comparison.
 SECRET = "$secret"
-# Of an engine's preview: what only `up` will tell.
+# Marks a value in an engine's preview that is known only after `up`.
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 CONTAINER = "docker:index/container:Container"
@@ -61,7 +61,7 @@ class Address:
 
 @dataclass(frozen=True)
 class Resource:
-    """A resource as a program registers it. `options` are Pulumi's, by their names on the wire.
+    """Resource as a program registers it. `options` are Pulumi's, by their names on the wire.
 
     In `inputs`, the `image` of a container is the image's name and not its id.
     """

@@ -14,10 +14,20 @@ from tests.live import stack as stacks
 from tests.live.stack import Stack
 
 
+def has_native_histograms(images: dict[str, str]) -> bool:
+    """Return whether this Prometheus can store them: from version 3 on."""
+    return not images["prometheus"].rpartition(":")[2].startswith("2.")
+
+
 @pytest.fixture(scope="session")
 def live(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterator[Stack]:
     """With the demo and a dashboard of the user's own; with Grafana where there is an image."""
-    config = stacks.config(images, demo=True, dashboardsFolder="tests/live/dashboards")
+    config = stacks.config(
+        images,
+        demo=True,
+        dashboardsFolder="tests/live/dashboards",
+        nativeHistograms=has_native_histograms(images),
+    )
     with stacks.alone("live", docker_client):
         result = local_deploy.up("live", config, stacks.say)
         yield Stack("live", docker_client, config, result)

@@ -12,6 +12,7 @@ import yaml
 
 from components.exporters.node import IGNORED_INTERFACES
 from ops.offline import program
+from tests.live.demo.conftest import has_native_histograms
 from tests.live.stack import SECRETS, Stack, eventually, not_of_this_machine
 
 CONTAINER = "docker:index/container:Container"
@@ -37,6 +38,20 @@ def test_all_targets_are_up(live: Stack) -> None:
     assert down() == {}
     # A target is up a moment before its first samples are stored.
     assert eventually(lambda: expected <= set(live.ask("label/job/values")), 60)
+
+
+def test_native_histograms_set_store_the_backends_durations_in_both_forms(
+    live: Stack, images: dict[str, str]
+) -> None:
+    if not has_native_histograms(images):
+        pytest.skip("this Prometheus is older than 3: it has no native histograms")
+    name = "http_request_duration_seconds"
+    found = eventually(lambda: live.ask("query", query=f"rate({name}[1m])")["result"], 60)
+    assert all("histogram" in series for series in found)
+    p95 = live.value(f"histogram_quantile(0.95, sum(rate({name}[1m])))")
+    assert p95 is not None
+    assert p95 > 0
+    assert live.query(f"{name}_bucket")
 
 
 def test_every_rule_of_the_files_is_loaded(live: Stack) -> None:

@@ -1,0 +1,139 @@
+"""Probes: can people reach it, how fast, and for how long is its certificate valid."""
+
+from collections.abc import Sequence
+
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.models import dashboard
+
+from components.dashboards import overrides, panels
+from components.dashboards.frame import Sheet, Variable
+from components.dashboards.panels import At, Face, Query
+from components.dashboards.thresholds import AlertThresholds, Threshold, steps
+
+_IN = '{instance=~"$probe"}'
+_RAW = '{job="probe", instance=~"$probe"}'
+_NONE = "No probe reports"
+_UNENCRYPTED = "No probe of something encrypted"
+
+
+def sheet(alerts: AlertThresholds) -> Sheet:
+    """Return the dashboard of what is asked from outside."""
+    return Sheet(
+        stem="probes",
+        title="VitalStream Probes",
+        description="What people reach, asked from outside: is it there, how fast, how long valid?",
+        variables=[Variable("probe", "Probe", "instance:probe_success:min", "instance")],
+        panels=[*_stats(alerts), *_over_time(alerts)],
+    )
+
+
+def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
+    slow, expiring = alerts["ProbeSlow"], alerts["ProbeCertificateExpiring"]
+    return [
+        panels.stat(
+            Face(
+                title="Probes Failing",
+                description=(
+                    "Probes that are not answered as expected. Above zero: people cannot reach "
+                    "something (ProbeFailed)."
+                ),
+                at=At(0, 0, 8, 4),
+                unit="none",
+                empty=_NONE,
+            ),
+            Query(
+                f"count(instance:probe_success:min{_IN} == 0) "
+                f"or 0 * count(instance:probe_success:min{_IN})",
+                "failing",
+            ),
+            bound=steps(Threshold(1, fires_below=False, colour="red")),
+        ),
+        panels.stat(
+            Face(
+                title="Slowest Probe",
+                description=(
+                    "How long the slowest answer takes, over 5 minutes. "
+                    f"ProbeSlow warns above {slow.value:g} s."
+                ),
+                at=At(8, 0, 8, 4),
+                unit="s",
+                empty=_NONE,
+            ),
+            Query(f"max(instance:probe_duration_seconds:avg5m{_IN})", "duration"),
+            bound=steps(slow),
+        ).decimals(2),
+        panels.stat(
+            Face(
+                title="Next Certificate to End",
+                description=(
+                    "Days until the first certificate ends. "
+                    f"ProbeCertificateExpiring warns below {expiring.value:g}."
+                ),
+                at=At(16, 0, 8, 4),
+                unit="none",
+                empty=_UNENCRYPTED,
+            ),
+            Query(f"min(instance:probe_certificate_left:days{_IN})", "days"),
+            bound=steps(expiring),
+            sparkline=False,
+            missing="text",
+        ).decimals(0),
+    ]
+
+
+def _over_time(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
+    return [
+        panels.table(
+            Face(
+                title="Probes",
+                description="Every probe and whether it was answered as expected; failing first.",
+                at=At(0, 4, 12, 9),
+                unit="none",
+                empty=_NONE,
+            ),
+            Query(f"min by (instance, target) (instance:probe_success:min{_IN})", "State"),
+            keys={"instance": "Probe", "target": "Target"},
+            sort_by="State",
+            descending=False,
+        ).override_by_name("State", overrides.up_or_down_column()),
+        panels.timeseries(
+            Face(
+                title="Duration",
+                description=(
+                    "How long each probe takes, looking up its name and connecting included. The "
+                    "dashed line is where ProbeSlow warns."
+                ),
+                at=At(12, 4, 12, 9),
+                unit="s",
+                empty=_NONE,
+            ),
+            Query(f"max by (instance) (probe_duration_seconds{_RAW})", "{{instance}}"),
+            bound=alerts["ProbeSlow"],
+        ),
+        panels.timeseries(
+            Face(
+                title="Phases of HTTP",
+                description=(
+                    "Where the time of a URL goes: look-up of the name, connecting, TLS, the "
+                    "server (processing), the transfer."
+                ),
+                at=At(0, 13, 12, 9),
+                unit="s",
+                empty="No probe of a URL",
+            ),
+            Query(
+                f"max by (instance, phase) (probe_http_duration_seconds{_RAW})",
+                "{{instance}} · {{phase}}",
+            ),
+        ),
+        panels.timeseries(
+            Face(
+                title="HTTP Status",
+                description="The status that each URL answered with last. 0: there was no answer.",
+                at=At(12, 13, 12, 9),
+                unit="none",
+                empty="No probe of a URL",
+            ),
+            Query(f"max by (instance) (probe_http_status_code{_RAW})", "{{instance}}"),
+        ),
+    ]
