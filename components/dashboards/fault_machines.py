@@ -3,7 +3,7 @@
 from components.dashboards.faults import Lines, Panels, bands
 
 
-def host(y: int, inside: str) -> Panels:
+def host(y: int, inside: str, mounts: str) -> Panels:
     """What fills up or fails on a host beside CPU, memory and space."""
     return bands(
         y,
@@ -14,7 +14,7 @@ def host(y: int, inside: str) -> Panels:
             (
                 (
                     "min by (instance, mountpoint) (100 * "
-                    f"instance_mountpoint:node_filesystem_files_free:ratio{inside})",
+                    f"instance_mountpoint:node_filesystem_files_free:ratio{mounts})",
                     "{{mountpoint}} · {{instance}}",
                 ),
             ),

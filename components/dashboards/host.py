@@ -10,8 +10,12 @@ from components.dashboards.frame import Sheet, Variable
 from components.dashboards.panels import At, Face, Query
 from components.dashboards.thresholds import AlertThresholds, plain, steps
 
-_SELECTED = 'instance=~"$node_instance"'
+_JOB = 'job=~"$node_job"'
+_INSTANCE = 'instance=~"$node_instance"'
+_SELECTED = f"{_JOB}, {_INSTANCE}"
 _IN = f"{{{_SELECTED}}}"
+# What is recorded of file systems has no job; the instances to choose from are those of the job.
+_MOUNTS = f"{{{_INSTANCE}}}"
 _DISKS = f'{{{_SELECTED}, device!~"loop.*|ram.*|dm-.*"}}'
 _TABLE = ("lastNotNull", "max")
 
@@ -25,14 +29,15 @@ def sheet(alerts: AlertThresholds) -> Sheet:
         title="VitalStream Host",
         description="The hosts: is there CPU, memory and disk left, and for how long?",
         variables=[
-            Variable("node_instance", "Instance", "instance:node_exporter_up:min", "instance")
+            Variable("node_job", "Job", "node_boot_time_seconds", "job"),
+            Variable("node_instance", "Instance", f"node_boot_time_seconds{{{_JOB}}}", "instance"),
         ],
         panels=[
             *_stats(alerts),
             *_processor_and_memory(alerts),
             *_disks(alerts),
             *_io(),
-            *fault_machines.host(31, _IN),
+            *fault_machines.host(31, _IN, _MOUNTS),
         ],
     )
 
@@ -79,7 +84,9 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
                 unit="percent",
                 empty="No disk",
             ),
-            Query(f"min(100 * instance_mountpoint:node_filesystem_available:ratio{_IN})", "left"),
+            Query(
+                f"min(100 * instance_mountpoint:node_filesystem_available:ratio{_MOUNTS})", "left"
+            ),
             bound=steps(disk),
             missing="orange",
         ).decimals(1),
@@ -162,7 +169,7 @@ def _processor_and_memory(alerts: AlertThresholds) -> Sequence[Builder[dashboard
 def _disks(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
     bound = alerts["DiskSpaceLow"]
     by = "by (instance, mountpoint)"
-    available = f"min {by} (100 * instance_mountpoint:node_filesystem_available:ratio{_IN})"
+    available = f"min {by} (100 * instance_mountpoint:node_filesystem_available:ratio{_MOUNTS})"
     bytes_left = f"min {by} (node_filesystem_avail_bytes{_IN})"
     # The recorded series holds the choice of file systems: `and` applies it to raw ones. What does
     # not shrink is never full and has no value; nor has what was not yet watched an hour ago, since

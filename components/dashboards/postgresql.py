@@ -10,7 +10,8 @@ from components.dashboards.frame import Sheet, Variable
 from components.dashboards.panels import At, Face, Query
 from components.dashboards.thresholds import AlertThresholds, steps, up_or_down
 
-_IN = '{instance=~"$postgres_instance"}'
+_JOB = 'job=~"$postgres_job"'
+_IN = f'{{{_JOB}, instance=~"$postgres_instance"}}'
 # The backend's own view has the backend's instances, which this dashboard does not choose among.
 _BACKEND = '{job="backend"}'
 _TABLE = ("lastNotNull", "max")
@@ -24,7 +25,10 @@ def sheet(alerts: AlertThresholds) -> Sheet:
         stem="postgresql",
         title="VitalStream PostgreSQL",
         description="The database: is it there, is it full, does something hold it up?",
-        variables=[Variable("postgres_instance", "Instance", "instance:pg_up:min", "instance")],
+        variables=[
+            Variable("postgres_job", "Job", "pg_up", "job"),
+            Variable("postgres_instance", "Instance", f"pg_up{{{_JOB}}}", "instance"),
+        ],
         panels=[
             *_stats(alerts),
             *_sessions(alerts),

@@ -11,7 +11,8 @@ from components.dashboards.frame import Sheet, Variable
 from components.dashboards.panels import At, Face, Query
 from components.dashboards.thresholds import AlertThresholds, Threshold, plain, steps, up_or_down
 
-_IN = '{instance=~"$redis_instance"}'
+_JOB = 'job=~"$redis_job"'
+_IN = f'{{{_JOB}, instance=~"$redis_instance"}}'
 _TABLE = ("lastNotNull", "max")
 
 
@@ -21,7 +22,10 @@ def sheet(alerts: AlertThresholds) -> Sheet:
         stem="redis",
         title="VitalStream Redis",
         description="The cache: is it there, does it fit into its memory, does it help?",
-        variables=[Variable("redis_instance", "Instance", "instance:redis_up:min", "instance")],
+        variables=[
+            Variable("redis_job", "Job", "redis_up", "job"),
+            Variable("redis_instance", "Instance", f"redis_up{{{_JOB}}}", "instance"),
+        ],
         panels=[*_stats(alerts), *_over_time(alerts), *fault_stores.redis(31, _IN)],
     )
 

@@ -66,7 +66,9 @@ def expressions(board: dict[str, Any]) -> list[str]:
 
 def without_variables(expr: str) -> str:
     return re.sub(
-        r"\$(job|endpoint|[a-z]+_instance|instance)\b", ".*", expr.replace("$__rate_interval", "1m")
+        r"\$(job|endpoint|[a-z]+_instance|[a-z]+_job|instance)\b",
+        ".*",
+        expr.replace("$__rate_interval", "1m"),
     )
 
 
@@ -422,6 +424,22 @@ def test_every_expression_is_one_that_prometheus_parses(stem: str, tmp_path: Pat
         ["promtool", "check", "rules", str(path)], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("stem", "job"), [("postgresql", "postgres"), ("redis", "redis"), ("host", "node")]
+)
+def test_dashboard_of_an_exporter_tells_jobs_apart(stem: str, job: str) -> None:
+    variables = {v["name"]: v.get("definition", "") for v in DASHBOARDS[stem]["templating"]["list"]}
+    assert f'job=~"${job}_job"' in variables[f"{job}_instance"]
+    without = {
+        name
+        for panel in DASHBOARDS[stem]["panels"]
+        for target in panel["targets"]
+        if f"${job}_job" not in target["expr"] and "backend" not in target["expr"]
+        for name in re.findall(r"\b[a-z_]+:[a-zA-Z0-9_:]+", target["expr"])
+    }
+    assert all(name.startswith("instance_mountpoint:") for name in without)
 
 
 @pytest.mark.parametrize("panel", DASHBOARDS["api"]["panels"], ids=lambda panel: panel["title"])
