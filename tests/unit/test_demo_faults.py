@@ -57,11 +57,7 @@ def test_fault_out_of_bounds_is_refused(fault: dict[str, float]) -> None:
     assert _with_fault(fault) == (422, 200)
 
 
-<<<<<<< HEAD
-def test_fault_that_hangs_answers_nothing_until_it_is_over() -> None:
-=======
 def test_hanging_fault_answers_nothing_until_it_is_over() -> None:
->>>>>>> dashboards
     async def ask(client: httpx.AsyncClient) -> tuple[bool, int]:
         await client.post("/demo/fault", json={"hangs": True})
         hanging = asyncio.create_task(client.get("/api/v1/patients"))
