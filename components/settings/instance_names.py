@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from components.catalog.integrations import INTEGRATIONS
+from components.catalog.replicas import NODE_EXPORTER
 from components.settings.discovery import groups_of
 from components.settings.settings import Settings
 from components.user_files.paths import PROJECT_DIR
@@ -26,10 +27,11 @@ def instance_names(settings: Settings) -> dict[str, str]:
 
 def unknown_instances(settings: Settings) -> list[str]:
     """Return the instances that are named and that no target has, as far as targets are known."""
-    if settings.backend_dns or settings.federation:
+    if settings.backend_dns or settings.federation or settings.scrape_jobs:
         return []
     known = {
         *settings.backend_targets,
+        *(target for group in settings.backend.values() for target in group.targets),
         *(place for found in _exporters(settings) for place in found[:2]),
         *_of_files(settings),
     }
@@ -49,7 +51,7 @@ def _exporters(settings: Settings) -> Iterator[tuple[str, str, str]]:
             continue
         for service in settings.names_of(exporter):
             instance = f"{service}:{exporter.port}"
-            if not exporter.of_application:
+            if exporter.service == NODE_EXPORTER:
                 host = settings.host_of(service) or settings.public_host
                 yield instance, instance, host or instance
             elif kind.has_servers:

@@ -226,6 +226,7 @@ def test_wrong_language_or_name_is_refused(
         ("backend:8000", {}, False),
         ("node-exporter:9100", {}, False),
         ("prometheus:9090", {}, False),
+        ("api-1:8000", {"backend": {"api": {"targets": ["api-1:8000"]}}}, False),
         # The addresses behind a name of DNS are not known.
         ("10.0.0.7:8000", {"backendDns": [{"name": "b.example.com", "port": 8000}]}, False),
     ],
