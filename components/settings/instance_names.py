@@ -19,7 +19,7 @@ def instance_names(settings: Settings) -> dict[str, str]:
     """
     own = settings.instance_names
     found = {
-        instance: own.get(instance) or own.get(address) or name
+        instance: own.get(instance) or own.get(address) or name or instance
         for instance, address, name in _exporters(settings)
     }
     return {instance: name for instance, name in (own | found).items() if name != instance}
@@ -44,22 +44,21 @@ def unknown_instances(settings: Settings) -> list[str]:
 
 def _exporters(settings: Settings) -> Iterator[tuple[str, str, str]]:
     """Yield each exporter's instance, the address that it asks, and the name of what is there."""
-    addresses = {"postgresql": settings.postgres_address, "redis": settings.redis_address}
     for kind in INTEGRATIONS:
         exporter = kind.exporter
         if exporter is None or kind.kind not in settings.watch:
             continue
-        for service in settings.names_of(exporter):
-            instance = f"{service}:{exporter.port}"
-            if exporter.service == NODE_EXPORTER:
-                host = settings.host_of(service) or settings.public_host
-                yield instance, instance, host or instance
-            elif kind.has_servers:
-                for name, server in settings.servers[kind.kind].items():
-                    yield instance, server.address, name
-            else:
-                address = addresses.get(kind.kind, instance)
-                yield instance, address, address
+        services = settings.names_of(exporter)
+        if exporter.service == NODE_EXPORTER:
+            for service in services:
+                instance = f"{service}:{exporter.port}"
+                yield instance, instance, settings.host_of(service) or settings.public_host
+        elif kind.has_servers:
+            for service, (name, server) in zip(
+                services, settings.servers_of(kind.kind).items(), strict=True
+            ):
+                called = server.address if name == DEFAULT_SERVER else name
+                yield f"{service}:{exporter.port}", server.address, called
 
 
 def _of_files(settings: Settings) -> Iterator[str]:
