@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from components.catalog.integrations import INTEGRATIONS
-from components.catalog.replicas import NODE_EXPORTER
+from components.catalog.replicas import DEFAULT_SERVER, NODE_EXPORTER
 from components.settings.discovery import groups_of
 from components.settings.settings import Settings
 from components.user_files.paths import PROJECT_DIR
