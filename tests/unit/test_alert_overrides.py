@@ -172,6 +172,22 @@ def test_several_fields_of_several_alerts_of_a_file_are_all_set(settings: Make) 
 
 
 def test_an_override_leaves_the_other_files_as_they_are(settings: Make) -> None:
+def test_an_alert_has_the_expression_that_its_file_has() -> None:
+    own = {"threshold": 3, "minimumRate": 0.5}
+    found = apply(RuleSet.shipped(), {"HighErrorRate": AlertOverride.model_validate(own)})
+    written = _rule(found.files["backend.yml"], "HighErrorRate")["expr"]
+    assert found.alerts["HighErrorRate"].expr == written
+    assert written == (
+        "(100 * job:http_request_errors:ratio_rate5m "
+        "and on (job) job:http_requests:rate5m >= 0.5) > 3"
+    )
+
+
+def test_a_disabled_alert_leaves_nothing_out_of_a_series(settings: Make) -> None:
+    own = {"PostgreSQLSlowQueries": {"exclude": {"usename": ["dump"]}, "enabled": False}}
+    assert "usename!~" not in stack_rules(settings(alerts=own)).files["postgresql.yml"]
+
+
     own = {"HighErrorRate": {"threshold": 3}}
     rendered = stack_rules(settings(alerts=own, protectData=True)).files
     assert {file for file in rendered if rendered[file] != SHIPPED[file]} == {"backend.yml"}
@@ -220,6 +236,42 @@ WRONG = [
     ({"DiskSpaceLow": {"threshold": 101}}, "DiskSpaceLow.threshold", "would always fire"),
     ({"HighResponseTime": {"threshold": -1}}, "HighResponseTime.threshold", "would always fire"),
 ]
+    ({"HighErrorRate": {"minimumRate": 0}}, "HighErrorRate.minimumRate", "greater than 0"),
+    ({"HighErrorRate": {"minimumRate": True}}, "HighErrorRate.minimumRate", "is not a number"),
+    (
+        {"BackendDown": {"minimumRate": 1}},
+        "BackendDown.minimumRate",
+        "is not about a share of requests; those that are: HighErrorRate, HighResponseTime, ",
+    ),
+    (
+        {"LatencyBudgetBurnFast": {"minimumRate": 0.1}},
+        "LatencyBudgetBurnFast.minimumRate",
+        "changes nothing: LatencyBudgetBurnFast needs more than 0.2 a second anyway",
+    ),
+    (
+        {"BackendDown": {"exclude": {"instance": ["a"]}}},
+        "BackendDown.exclude",
+        "those that have: PostgreSQLSlowQueries (usename, application_name, datname, instance); ",
+    ),
+    (
+        {"DiskSpaceLow": {"exclude": {"usename": ["dump"]}}},
+        "DiskSpaceLow.exclude.usename",
+        "cannot be narrowed by; it has mountpoint, device, fstype, instance",
+    ),
+    *(
+        (
+            {"DiskSpaceLow": {"exclude": {"mountpoint": value}}},
+            f"DiskSpaceLow.exclude.mountpoint{place}",
+            words,
+        )
+        for value, place, words in (
+            ([".*"], ".0", "matches every value"),
+            (["/mnt", "|a"], ".1", "matches every value"),
+            (["("], ".0", "is neither a value nor a regular expression"),
+            ([], "", "at least 1 item"),
+            ("/mnt", "", "valid tuple"),
+        )
+    ),
 
 
 @pytest.mark.parametrize(
@@ -242,6 +294,9 @@ RIGHT = [
     {"Watchdog": {"for": "1m"}},
     {"BackendDown": {"enabled": True}},
 ]
+    {"HighErrorRate": {"minimumRate": "0.5"}},
+    {"AvailabilityBudgetBurnSlow": {"minimumRate": 2}},
+    {"PostgreSQLSlowQueries": {"exclude": {"usename": ["dump"], "datname": ["archive_.+"]}}},
 
 
 @pytest.mark.parametrize("alerts", RIGHT, ids=json.dumps)
