@@ -21,8 +21,8 @@ from components.common.model import Frozen, known_service
 from components.common.problems import Problem, Problems, raise_if_any
 from components.common.quantities import duration_seconds
 from components.promql.metric_allowlist import KeptMetric
+from components.rules import lost_scrapes, slo
 from components.rules import overrides as alert_overrides
-from components.rules import slo
 from components.rules.overrides import AlertName, AlertOverride
 from components.rules.slo import SloObjective
 from components.settings import remote_write
@@ -98,7 +98,8 @@ class Settings(RoutingSettings):
     grafana_admin_password: Password
     grafana_database_password: OneLine = Field(default=SecretStr(""), validate_default=True)
 
-    alerts: dict[AlertName, AlertOverride] = {}
+    # Checked also by default: whether `scrape_interval` is too long depends on it.
+    alerts: dict[AlertName, AlertOverride] = Field(default={}, validate_default=True)
     extra_rules: tuple[str, ...] = ()
     dashboards_folder: str = ""
     # Checked also by default: whether an alert can still fire depends on `alerts` too.
@@ -214,7 +215,11 @@ class Settings(RoutingSettings):
     def _validate_alerts(
         cls, overrides: dict[str, AlertOverride], info: ValidationInfo
     ) -> dict[str, AlertOverride]:
-        raise_if_any(alert_overrides.problems(info.data["stack"], overrides))
+        stack, interval = info.data["stack"], info.data.get("scrape_interval")
+        found = alert_overrides.problems(stack, overrides)
+        if interval and "watch" in info.data:
+            found += lost_scrapes.problems(stack, interval, info.data["watch"], overrides)
+        raise_if_any(found)
         return overrides
 
     @field_validator("extra_rules")
