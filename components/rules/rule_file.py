@@ -73,6 +73,15 @@ class Rule:
         node = self._value(*keys)
         return None if node is None else Span(node.start_mark.index, node.end_mark.index)
 
+    def entry_before(self, key: str, entry: str) -> Edit | None:
+        """Return how an entry becomes the first of the mapping below a key; None without one."""
+        node = self._value(key)
+        if not isinstance(node, yaml.MappingNode) or not node.value:
+            return None
+        mark = node.value[0][0].start_mark
+        after = ", " if node.flow_style else f"\n{' ' * mark.column}"
+        return Edit(Span(mark.index, mark.index), f"{entry}{after}")
+
     def key_mark(self, key: str) -> Any:
         """Return where a key of the rule starts. Raises KeyError."""
         for found, _ in self.node.value if isinstance(self.node, yaml.MappingNode) else ():

@@ -47,6 +47,7 @@ from components.settings.types import (
     Size,
 )
 from components.user_files import dashboards, rules
+from components.user_files.rules import RuleDefaults
 
 # Prometheus looks back 5 minutes for a sample: with a longer interval one missed scrape or
 # evaluation already makes a series stale, and every `rate(...[5m])` has too few points.
@@ -100,7 +101,8 @@ class Settings(RoutingSettings):
 
     # Checked also by default: whether `scrape_interval` is too long depends on it.
     alerts: dict[AlertName, AlertOverride] = Field(default={}, validate_default=True)
-    extra_rules: tuple[str, ...] = ()
+    extra_rules_defaults: RuleDefaults = RuleDefaults()
+    extra_rules: tuple[str, ...] = Field(default=(), validate_default=True)
     dashboards_folder: str = ""
     # Checked also by default: whether an alert can still fire depends on `alerts` too.
     slo_objective: SloObjective = Field(default=slo.DEFAULT, validate_default=True)
@@ -224,8 +226,9 @@ class Settings(RoutingSettings):
 
     @field_validator("extra_rules")
     @classmethod
-    def _validate_extra_rules(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
-        raise_if_any(rules.problems(paths))
+    def _validate_extra_rules(cls, paths: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if defaults := info.data.get("extra_rules_defaults"):
+            raise_if_any(rules.problems(paths, defaults))
         return paths
 
     @field_validator("dashboards_folder")
