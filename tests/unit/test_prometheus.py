@@ -97,7 +97,7 @@ def test_every_target_of_the_stack_is_a_container_that_shares_a_network(view: An
         assert view.networks_of(host) & view.networks_of("prometheus"), host
 
 
-@pytest.mark.parametrize("interval", ["1s", "5s", "15s", "1m30s", "2m"])
+@pytest.mark.parametrize("interval", ["1s", "5s", "15s", "30s"])
 def test_a_scrape_is_never_given_longer_than_its_interval(
     interval: str, settings: Callable[..., Any]
 ) -> None:
