@@ -19,6 +19,7 @@ from components.grafana.balancer import GrafanaBalancer
 from components.grafana.grafana import Grafana
 from components.grafana.objects import GrafanaObjects
 from components.preflight.preflight import Preflight
+from components.prometheus import unscraped_jobs
 from components.prometheus.prometheus import Prometheus
 from components.prometheus.rules import stack_rules
 from components.promql.metric_allowlist import KEEP_ALL, KeepList, keep_list
@@ -63,6 +64,8 @@ def deploy(settings: Settings) -> dict[str, str]:
 
 def _content(settings: Settings) -> _Content:
     rules = stack_rules(settings)
+    for warning in unscraped_jobs.warnings(settings, rules):
+        pulumi.log.warn(warning)
     dashboards = render_all(DashboardSettings.of(settings), rules)
     of_user = user_dashboards.load(settings.dashboards_folder)
     # The dashboard of stacks reads what is federated, and no target of this stack exposes it.

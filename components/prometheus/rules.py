@@ -41,5 +41,5 @@ def stack_rules(settings: Settings) -> RuleSet:
     )
     if settings.federation:
         rules = federation_labels.apply(rules)
-    own = user_rules.load(settings.extra_rules)
+    own = user_rules.load(settings.extra_rules, settings.extra_rules_defaults)
     return scrape_jobs.apply(rules, [job["job_name"] for job in settings.scrape_jobs], own) | own

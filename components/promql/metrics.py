@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -105,6 +105,17 @@ def read_of_job(expression: str, job: str) -> frozenset[str]:
         if isinstance(node, VectorSelector) and _admits(node, job)
         for name in _named_by(node).names
         if ":" not in name
+    )
+
+
+def unmet_job_matchers(expression: str, jobs: Collection[str]) -> frozenset[str]:
+    """Return the matchers on `job` that none of the jobs meets. Raises UnknownMetricsError."""
+    return frozenset(
+        str(matcher).replace(" ", "")
+        for node in _nodes(parsed(expression))
+        if isinstance(node, VectorSelector) and not any(_admits(node, job) for job in jobs)
+        for matcher in node.matchers.matchers
+        if matcher.name == "job"
     )
 
 

@@ -1,9 +1,8 @@
-"""A stack's own values for the alerts of `rules/`: threshold, `for`, severity, on or off."""
+"""A stack's own values for the alerts of `rules/`: threshold, `for`, severity, what is left out."""
 
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
@@ -13,8 +12,11 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from components.common import quantities
 from components.common.problems import Problem
-from components.rules.rule_file import Edit, Rule, Span
+from components.rules import exclusions, traffic_floors
+from components.rules.exclusions import SELECTED, Excluded
+from components.rules.rule_file import TRAILING_NUMBER, Edit, Rule, Span
 from components.rules.rule_set import Alert, RuleSet
+from components.rules.traffic_floors import TRAFFIC
 
 PROD = "prod"
 """The stack in which an alert that pages is not disabled without a reason: told by its name, so
@@ -23,7 +25,6 @@ that no other setting (`protectData`, say) opens the way."""
 # Not Watchdog's `none`: without Watchdog nobody outside notices that Prometheus is dead.
 _CAN_GO_WITHOUT_REASON = "warning"
 _PERCENT = "100 *"
-_LAST_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:e-?[0-9]+)?$")
 
 
 def _known_alert(name: str) -> str:
@@ -49,6 +50,7 @@ def _not_a_boolean(value: Any) -> Any:
 AlertName = Annotated[str, AfterValidator(_known_alert)]
 # `pulumi config set --path` writes 2.5 as text: text is taken.
 Threshold = Annotated[float, BeforeValidator(_not_a_boolean), Field(allow_inf_nan=False)]
+Rate = Annotated[Threshold, Field(gt=0)]
 Delay = Annotated[str, AfterValidator(_delay)]
 
 
@@ -56,7 +58,8 @@ class AlertOverride(BaseModel):
     """What is other than in the rule file; what is not given stays.
 
     `threshold` is in the unit of the alert's expression, `for` (`delay`) is a Prometheus duration,
-    0s to fire at once. `reason` says why an alert is disabled.
+    0s to fire at once. `minimumRate` is in requests per second. `exclude` has values, or regular
+    expressions of whole values, by label. `reason` says why an alert is disabled.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -64,6 +67,8 @@ class AlertOverride(BaseModel):
     threshold: Threshold | None = None
     delay: Delay | None = Field(default=None, alias="for")
     severity: Literal["critical", "warning"] | None = None
+    minimum_rate: Rate | None = Field(default=None, alias="minimumRate")
+    exclude: dict[str, Excluded] = {}
     enabled: StrictBool = True
     reason: str = ""
 
@@ -90,8 +95,7 @@ def apply(rules: RuleSet, overrides: Mapping[str, AlertOverride]) -> RuleSet:
         edits[file] = [
             edit
             for rule in rules.parsed[file].rules
-            if (override := overrides.get(rule.name("alert") or ""))
-            for edit in _edits(rule, override)
+            for edit in (*_edits(rule, overrides), *_edits_of_record(rule, overrides))
         ]
     return rules.edited(
         edits, (_overridden(rules.alerts[name], own) for name, own in overrides.items())
@@ -106,6 +110,10 @@ def _problems(stack: str, alert: Alert, override: AlertOverride) -> Iterator[Pro
             yield Problem(path, problem, remove=True)
         elif problem := _never_or_always_fires(alert, override.threshold):
             yield Problem(path, problem)
+    if override.minimum_rate is not None:
+        yield from traffic_floors.problems(alert.name, override.minimum_rate)
+    if override.exclude:
+        yield from exclusions.problems(alert.name, override.exclude)
     if override.severity and alert.severity not in ("critical", "warning"):
         yield Problem(
             (alert.name, "severity"),
@@ -141,12 +149,18 @@ def _never_or_always_fires(alert: Alert, threshold: float) -> str:
     return f"is wrong: {alert.name} would always fire with this threshold{unit}" if always else ""
 
 
-def _edits(rule: Rule, override: AlertOverride) -> Iterator[Edit]:
+def _edits(rule: Rule, overrides: Mapping[str, AlertOverride]) -> Iterator[Edit]:
+    name = rule.name("alert") or ""
+    override = overrides.get(name)
+    if override is None:
+        return
     if not override.enabled:
         yield Edit(rule.lines, "")
         return
-    if override.threshold is not None and rule.threshold is not None:
-        yield Edit(rule.threshold.span, number(override.threshold))
+    start, end = rule.expression
+    before = rule.text[start:end]
+    if (expr := _expression(name, before, override)) != before:
+        yield Edit(rule.expression, expr)
     if override.delay is not None:
         if delay := rule.span("for"):
             yield Edit(delay, override.delay)
@@ -158,13 +172,39 @@ def _edits(rule: Rule, override: AlertOverride) -> Iterator[Edit]:
         yield Edit(severity, override.severity)
 
 
+def _edits_of_record(rule: Rule, overrides: Mapping[str, AlertOverride]) -> Iterator[Edit]:
+    name = rule.name("record")
+    for alert, override in overrides.items():
+        selected = SELECTED.get(alert)
+        if name and selected and selected.record == name and override.enabled and override.exclude:
+            start, end = rule.expression
+            expr = exclusions.narrowed(rule.text[start:end], selected.metric, override.exclude)
+            yield Edit(rule.expression, expr)
+
+
+def _expression(alert: str, expr: str, override: AlertOverride) -> str:
+    """Return an alert's expression with the override's threshold, floor and exclusions."""
+    found = TRAILING_NUMBER.search(expr)
+    if found and override.threshold is not None:
+        start, end = found.span("value")
+        expr = f"{expr[:start]}{number(override.threshold)}{expr[end:]}"
+    if found and override.minimum_rate is not None:
+        condition = TRAFFIC[alert].condition(number(override.minimum_rate))
+        start = found.start("sign")
+        expr = f"({expr[:start]}{condition}) {expr[start:]}"
+    selected = SELECTED.get(alert)
+    if selected and override.exclude and not selected.record:
+        expr = exclusions.narrowed(expr, selected.metric, override.exclude)
+    return expr
+
+
 def _overridden(alert: Alert, override: AlertOverride) -> Alert:
     """Return the alert as `_edits` makes it."""
     if not override.enabled:
         return replace(alert, disabled=True)
+    alert = replace(alert, expr=_expression(alert.name, alert.expr, override))
     if override.threshold is not None and alert.threshold is not None:
-        expr = _LAST_NUMBER.sub(number(override.threshold), alert.expr)
-        alert = replace(alert, expr=expr, threshold=override.threshold)
+        alert = replace(alert, threshold=override.threshold)
     if override.delay is not None:
         alert = replace(alert, for_=override.delay)
     if override.severity is not None and alert.severity:

@@ -16,8 +16,10 @@ import yaml
 
 # libyaml's parser where PyYAML has it: every `pulumi up` reads the rules. Its marks are the same.
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# `|`, or `>-`, up to the block's first word.
+_BLOCK: Final = re.compile(r"[|>][-+0-9]*[ ]*\n\s*")
 # An alert's expression ends with its comparison: `100 * job:...:ratio_rate5m > 5`.
-_TRAILING_NUMBER: Final = re.compile(
+TRAILING_NUMBER: Final = re.compile(
     r"(?P<sign>[<>])=?\s*(?P<value>-?[0-9]+(?:\.[0-9]+)?(?:e-?[0-9]+)?)\s*$"
 )
 
@@ -45,7 +47,6 @@ class Threshold(NamedTuple):
 
     value: float
     fires_below: bool
-    span: Span
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,15 @@ class Rule:
         node = self._value(*keys)
         return None if node is None else Span(node.start_mark.index, node.end_mark.index)
 
+    def entry_before(self, key: str, entry: str) -> Edit | None:
+        """Return how an entry becomes the first of the mapping below a key; None without one."""
+        node = self._value(key)
+        if not isinstance(node, yaml.MappingNode) or not node.value:
+            return None
+        mark = node.value[0][0].start_mark
+        after = ", " if node.flow_style else f"\n{' ' * mark.column}"
+        return Edit(Span(mark.index, mark.index), f"{entry}{after}")
+
     def key_mark(self, key: str) -> Any:
         """Return where a key of the rule starts. Raises KeyError."""
         for found, _ in self.node.value if isinstance(self.node, yaml.MappingNode) else ():
@@ -83,11 +93,17 @@ class Rule:
     def threshold(self) -> Threshold | None:
         """Return the number that the expression is compared with at its end, if there is one."""
         span = self.span("expr")
-        found = _TRAILING_NUMBER.search(self.text[span.start : span.end]) if span else None
-        if span is None or found is None:
-            return None
-        value = Span(span.start + found.start("value"), span.start + found.end("value"))
-        return Threshold(float(found["value"]), found["sign"] == "<", value)
+        found = TRAILING_NUMBER.search(self.text[span.start : span.end]) if span else None
+        return found and Threshold(float(found["value"]), found["sign"] == "<")
+
+    @property
+    def expression(self) -> Span:
+        """Return where the expression is, without the mark of a block. Raises KeyError."""
+        span = self.span("expr")
+        if span is None:
+            raise KeyError("expr")
+        block = _BLOCK.match(self.text, span.start)
+        return Span(block.end() if block else span.start, span.end)
 
     @property
     def lines(self) -> Span:

@@ -21,8 +21,8 @@ from components.common.model import Frozen, known_service
 from components.common.problems import Problem, Problems, raise_if_any
 from components.common.quantities import duration_seconds
 from components.promql.metric_allowlist import KeptMetric
+from components.rules import lost_scrapes, slo
 from components.rules import overrides as alert_overrides
-from components.rules import slo
 from components.rules.overrides import AlertName, AlertOverride
 from components.rules.slo import SloObjective
 from components.settings import remote_write
@@ -47,6 +47,7 @@ from components.settings.types import (
     Size,
 )
 from components.user_files import dashboards, rules
+from components.user_files.rules import RuleDefaults
 
 # Prometheus looks back 5 minutes for a sample: with a longer interval one missed scrape or
 # evaluation already makes a series stale, and every `rate(...[5m])` has too few points.
@@ -99,8 +100,10 @@ class Settings(RoutingSettings):
     grafana_admin_password: Password
     grafana_database_password: OneLine = Field(default=SecretStr(""), validate_default=True)
 
-    alerts: dict[AlertName, AlertOverride] = {}
-    extra_rules: tuple[str, ...] = ()
+    # Checked also by default: whether `scrape_interval` is too long depends on it.
+    alerts: dict[AlertName, AlertOverride] = Field(default={}, validate_default=True)
+    extra_rules_defaults: RuleDefaults = RuleDefaults()
+    extra_rules: tuple[str, ...] = Field(default=(), validate_default=True)
     dashboards_folder: str = ""
     # Checked also by default: whether an alert can still fire depends on `alerts` too.
     slo_objective: SloObjective = Field(default=slo.DEFAULT, validate_default=True)
@@ -223,13 +226,18 @@ class Settings(RoutingSettings):
     def _validate_alerts(
         cls, overrides: dict[str, AlertOverride], info: ValidationInfo
     ) -> dict[str, AlertOverride]:
-        raise_if_any(alert_overrides.problems(info.data["stack"], overrides))
+        stack, interval = info.data["stack"], info.data.get("scrape_interval")
+        found = alert_overrides.problems(stack, overrides)
+        if interval and "watch" in info.data:
+            found += lost_scrapes.problems(stack, interval, info.data["watch"], overrides)
+        raise_if_any(found)
         return overrides
 
     @field_validator("extra_rules")
     @classmethod
-    def _validate_extra_rules(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
-        raise_if_any(rules.problems(paths))
+    def _validate_extra_rules(cls, paths: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if defaults := info.data.get("extra_rules_defaults"):
+            raise_if_any(rules.problems(paths, defaults))
         return paths
 
     @field_validator("dashboards_folder")

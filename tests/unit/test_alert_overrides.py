@@ -6,6 +6,7 @@ import copy
 import difflib
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -171,6 +172,22 @@ def test_several_fields_of_several_alerts_of_a_file_are_all_set(settings: Make) 
     ) == ("3", "10m", "warning", "20", False)
 
 
+def test_an_alert_has_the_expression_that_its_file_has() -> None:
+    own = {"threshold": 3, "minimumRate": 0.5}
+    found = apply(RuleSet.shipped(), {"HighErrorRate": AlertOverride.model_validate(own)})
+    written = _rule(found.files["backend.yml"], "HighErrorRate")["expr"]
+    assert found.alerts["HighErrorRate"].expr == written
+    assert written == (
+        "(100 * job:http_request_errors:ratio_rate5m "
+        "and on (job) job:http_requests:rate5m >= 0.5) > 3"
+    )
+
+
+def test_a_disabled_alert_leaves_nothing_out_of_a_series(settings: Make) -> None:
+    own = {"PostgreSQLSlowQueries": {"exclude": {"usename": ["dump"]}, "enabled": False}}
+    assert "usename!~" not in stack_rules(settings(alerts=own)).files["postgresql.yml"]
+
+
 def test_an_override_leaves_the_other_files_as_they_are(settings: Make) -> None:
     own = {"HighErrorRate": {"threshold": 3}}
     rendered = stack_rules(settings(alerts=own, protectData=True)).files
@@ -219,6 +236,42 @@ WRONG = [
     ({"DiskSpaceLow": {"threshold": 0}}, "DiskSpaceLow.threshold", "could never fire"),
     ({"DiskSpaceLow": {"threshold": 101}}, "DiskSpaceLow.threshold", "would always fire"),
     ({"HighResponseTime": {"threshold": -1}}, "HighResponseTime.threshold", "would always fire"),
+    ({"HighErrorRate": {"minimumRate": 0}}, "HighErrorRate.minimumRate", "greater than 0"),
+    ({"HighErrorRate": {"minimumRate": True}}, "HighErrorRate.minimumRate", "is not a number"),
+    (
+        {"BackendDown": {"minimumRate": 1}},
+        "BackendDown.minimumRate",
+        "is not about a share of requests; those that are: HighErrorRate, HighResponseTime, ",
+    ),
+    (
+        {"LatencyBudgetBurnFast": {"minimumRate": 0.1}},
+        "LatencyBudgetBurnFast.minimumRate",
+        "changes nothing: LatencyBudgetBurnFast needs more than 0.2 a second anyway",
+    ),
+    (
+        {"BackendDown": {"exclude": {"instance": ["a"]}}},
+        "BackendDown.exclude",
+        "those that have: PostgreSQLSlowQueries (usename, application_name, datname, instance); ",
+    ),
+    (
+        {"DiskSpaceLow": {"exclude": {"usename": ["dump"]}}},
+        "DiskSpaceLow.exclude.usename",
+        "cannot be narrowed by; it has mountpoint, device, fstype, instance",
+    ),
+    *(
+        (
+            {"DiskSpaceLow": {"exclude": {"mountpoint": value}}},
+            f"DiskSpaceLow.exclude.mountpoint{place}",
+            words,
+        )
+        for value, place, words in (
+            ([".*"], ".0", "matches every value"),
+            (["/mnt", "|a"], ".1", "matches every value"),
+            (["("], ".0", "is neither a value nor a regular expression"),
+            ([], "", "at least 1 item"),
+            ("/mnt", "", "valid tuple"),
+        )
+    ),
 ]
 
 
@@ -241,6 +294,9 @@ RIGHT = [
     {"HighResponseTime": {"threshold": 250}},
     {"Watchdog": {"for": "1m"}},
     {"BackendDown": {"enabled": True}},
+    {"HighErrorRate": {"minimumRate": "0.5"}},
+    {"AvailabilityBudgetBurnSlow": {"minimumRate": 2}},
+    {"PostgreSQLSlowQueries": {"exclude": {"usename": ["dump"], "datname": ["archive_.+"]}}},
 ]
 
 
@@ -387,3 +443,44 @@ def promtool() -> str:
             pytest.fail(message)
         pytest.skip(message)
     return found
+
+
+PAGES = ("BackendDown", "PostgreSQLDown", "RedisDown")
+WAITING = (*PAGES, "BackendInstanceDown", "BackendUnavailable")
+
+
+def test_an_interval_at_which_one_lost_scrape_pages_is_refused_with_both_ways_out(
+    refused: Refused,
+) -> None:
+    message = refused({"scrapeInterval": "1m"})
+    line = next(x for x in message.splitlines() if "scrapeInterval" in x)
+    assert "1 setting is wrong" in message
+    assert [name for name in WAITING if name not in line.partition(":")[2]] == []
+    assert "AlertmanagerDown" not in line
+    assert "fix: pulumi config set scrapeInterval 30s --stack test, or for each of them" in line
+    assert "pulumi config set --path 'alerts.BackendDown.for' 120s --stack test" in line
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"scrapeInterval": "30s"},
+        {"scrapeInterval": "1m", "alerts": {name: {"for": "2m"} for name in WAITING}},
+        {"scrapeInterval": "1m", "alerts": {name: {"enabled": False} for name in WAITING}},
+        {"scrapeInterval": "1m", "watch": ["host"], "postgresPassword": ""},
+        {"scrapeInterval": "15s", "alerts": {"BackendDown": {"for": "0s"}}},
+    ],
+    ids=["two fit", "longer waits", "disabled", "not monitored", "a wait of one's own"],
+)
+def test_an_interval_that_pages_for_no_single_lost_scrape_is_taken(
+    values: dict[str, Any], settings: Make
+) -> None:
+    assert settings(**values).scrape_interval == values["scrapeInterval"]
+
+
+def test_alerts_that_a_lost_scrape_can_fire_are_known(refused: Refused) -> None:
+    message = refused({"scrapeInterval": "2m"})
+    assert re.findall(r"\b\w+Down\b|\bBackendUnavailable\b", message.partition(": each")[0]) == [
+        *("BackendDown", "BackendInstanceDown", "BackendUnavailable"),
+        *("AlertmanagerDown", "PostgreSQLDown", "RedisDown"),
+    ]

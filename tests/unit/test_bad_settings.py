@@ -42,6 +42,7 @@ WRONG = [
     ("scrapeInterval", "3m", "is longer than 2m"),
     ("scrapeInterval", "2m1s", "is longer than 2m"),
     ("scrapeInterval", "100ms", "is shorter than 1s"),
+    ("scrapeInterval", "31s", "is so long that one lost scrape fires BackendDown, "),
     ("scrapeInterval", "15", "is not a Prometheus duration"),
     ("evaluationInterval", "10m", "is longer than 2m"),
     ("keepMetrics", "pg_up", "is not of the type that Pulumi.yaml has"),

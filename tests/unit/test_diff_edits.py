@@ -415,6 +415,21 @@ EDITS = {
         ("recording rule slo:objective:ratio changed, read by alerts",),
         ("WEAKER",),
     ),
+    "an alert with a floor of traffic": Case(
+        settings(alerts={"HighErrorRate": {"minimumRate": 0.5}}),
+        ("WEAKER alert HighErrorRate changed", "it needs more traffic"),
+    ),
+    "an alert that leaves a mount point out": Case(
+        settings(alerts={"DiskSpaceLow": {"exclude": {"mountpoint": ["/mnt/.+"]}}}),
+        ("WEAKER alert DiskSpaceLow changed", "it leaves more out"),
+    ),
+    "an alert that leaves a user out": Case(
+        settings(alerts={"PostgreSQLSlowQueries": {"exclude": {"usename": ["dump"]}}}),
+        (
+            "WEAKER recording rule instance:pg_transaction_age_seconds:max changed",
+            "alert PostgreSQLSlowQueries: it leaves more out",
+        ),
+    ),
     "a higher floor of traffic": Case(
         text("rules/slo.yml", "vector(0.2)", "vector(5)"),
         (

@@ -95,7 +95,7 @@ def test_scrape_targets_share_a_network_with_prometheus(view: Any) -> None:
         assert view.networks_of(host) & view.networks_of("prometheus"), host
 
 
-@pytest.mark.parametrize("interval", ["1s", "5s", "15s", "1m30s", "2m"])
+@pytest.mark.parametrize("interval", ["1s", "5s", "15s", "30s"])
 def test_scrape_timeout_is_at_most_the_interval(
     interval: str, settings: Callable[..., Any]
 ) -> None:

@@ -110,7 +110,7 @@ RIGHT = [
     ("retentionTime", "2h"),
     ("retentionTime", "1y6w"),
     ("retentionSize", "512MB"),
-    ("scrapeInterval", "2m"),
+    ("scrapeInterval", "30s"),
     ("evaluationInterval", "1s"),
     ("bindAddress", "0.0.0.0"),
     ("bindAddress", "::1"),

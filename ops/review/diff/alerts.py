@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ops.review.diff import dashboards, promql, rules, watched_metrics
 from ops.review.diff.comparison import Comparison
@@ -68,6 +69,7 @@ def _alert_item(
         fields, weaker = _compared(old, new)
         if not fields:
             return None
+        weaker += _narrowed(comparison, new.name)
         line: Line = ("alert ", Quote(new.name), " changed")
         why = [(word,) for word in weaker] + _unwatched(old, new, after)
         mark = Mark.WEAKER if why else Mark.NONE
@@ -102,13 +104,33 @@ def _held(old: Rule, new: Rule) -> Iterator[Line]:
 
 def _disabled(after: Snapshot, name: str) -> Line | None:
     """Return the configured reason why an alert is disabled."""
-    setting = (after.settings or {}).get("alerts")
-    overrides = setting.value if setting else None
-    own = overrides.get(name) if isinstance(overrides, Mapping) else None
-    if not isinstance(own, Mapping) or own.get("enabled") is not False:
+    own = _override(after, name)
+    if own.get("enabled") is not False:
         return None
     reason = str(own.get("reason") or "")
     return ("it is disabled: ", Quote(reason)) if reason else ("it is disabled, no reason given",)
+
+
+def _override(snapshot: Snapshot, name: str) -> Mapping[str, Any]:
+    """Return a stack's own values for an alert."""
+    setting = (snapshot.settings or {}).get("alerts")
+    overrides = setting.value if setting else None
+    own = overrides.get(name) if isinstance(overrides, Mapping) else None
+    return own if isinstance(own, Mapping) else {}
+
+
+def _narrowed(comparison: Comparison, name: str) -> Iterator[str]:
+    """Yield how an alert is narrowed by settings of the stack."""
+    old, new = (_override(one, name) for one in (comparison.before, comparison.after))
+    if float(new.get("minimumRate") or 0) > float(old.get("minimumRate") or 0):
+        yield "it needs more traffic"
+    if _excluded(new) - _excluded(old):
+        yield "it leaves more out"
+
+
+def _excluded(override: Mapping[str, Any]) -> set[tuple[str, str]]:
+    exclude = override.get("exclude") or {}
+    return {(label, str(value)) for label, values in exclude.items() for value in values}
 
 
 def _summary(rule: Rule, kind: Kind) -> Iterator[Field]:
@@ -185,10 +207,17 @@ def _record_item(
     line: Line = ("recording rule ", Quote(rule.name), f" {kind}, ", *readers.line)
     if old and new:
         fields = _compared(old, new)[0]
-        rarer = _rarer(old, new)
-        why = [*([rarer] if rarer else []), *_unwatched(old, new, after)]
-        mark = Mark.WEAKER if why else Mark.NONE
-        return Item(kind, rule.name, line, mark, tuple(why), fields) if fields else None
+        rarer = _rarer(old, new) or next(
+            (
+                ("alert ", Quote(alert), f": {why}")
+                for alert in readers.alerts
+                for why in _narrowed(comparison, alert)
+            ),
+            None,
+        )
+        reasons = [*([rarer] if rarer else []), *_unwatched(old, new, after)]
+        mark = Mark.WEAKER if reasons else Mark.NONE
+        return Item(kind, rule.name, line, mark, tuple(reasons), fields) if fields else None
     text = promql.pretty(rule.expr)
     field = Field("expression", *((None, text) if new else (text, None)))
     recorded = any(other.name == rule.name for other in after.records)
