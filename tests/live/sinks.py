@@ -80,22 +80,54 @@ class Sink:
             self._messages.append(message)
             self._changed.notify_all()
 
+    def answer(self, path: str, _headers: Any, body: bytes) -> Answer:
+        """Take Slack's messages and heartbeats at their secret paths."""
+        message = _posted(path, self.path, body)
+        refusal = self.refusals.get(message.to) if message else Refusal(404)
+        if refusal:
+            if message:
+                self.refused.append(message)
+            headers = {"Content-Type": "text/plain", **refusal.headers}
+            return Answer(refusal.status, b"no_service", headers)
+        assert message is not None
+        self.take(message)
+        return Answer(200, b"ok")
+
     def wait_until(self, done: Callable[[list[Message]], bool], seconds: float) -> bool:
         """Return whether the messages satisfy `done` within the given seconds."""
         with self._changed:
             return self._changed.wait_for(lambda: done(list(self._messages)), seconds)
 
 
+@dataclass(frozen=True)
+class Answer:
+    """HTTP response of a local replacement."""
+
+    status: int
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": "text/plain"})
+
+    @classmethod
+    def json(cls, content: Any, status: int = 200) -> Answer:
+        return cls(status, json.dumps(content).encode(), {"Content-Type": "application/json"})
+
+
+def server_context(authority: Authority, address: str) -> ssl.SSLContext:
+    """Return a server's TLS context with a certificate of the authority for an address."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
+        file.write(authority.server(address))
+        file.flush()
+        context.load_cert_chain(file.name)
+    return context
+
+
 @contextlib.contextmanager
 def sink(authority: Authority, address: str, login: tuple[str, str]) -> Iterator[Sink]:
     """Run a sink at an address of this host, with a certificate of the authority."""
     found = Sink(address, login)
-    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
-        file.write(authority.server(address))
-        file.flush()
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(file.name)
-    with _https(found, context) as port, _smtp(found, context) as smtp_port:
+    context = server_context(authority, address)
+    with https(address, context, found.answer) as port, _smtp(found, context) as smtp_port:
         found.slack_url = f"https://{address}:{port}/slack/{found.path}"
         found.heartbeat_url = f"https://{address}:{port}/{HEARTBEAT}/{found.path}"
         found.smarthost = f"{address}:{smtp_port}"
@@ -103,26 +135,26 @@ def sink(authority: Authority, address: str, login: tuple[str, str]) -> Iterator
 
 
 @contextlib.contextmanager
-def _https(found: Sink, context: ssl.SSLContext) -> Iterator[int]:
+def https(
+    address: str, context: ssl.SSLContext | None, answer: Callable[[str, Any, bytes], Answer]
+) -> Iterator[int]:
+    """Answer POST requests by path, headers and body, at the port that is yielded.
+
+    Without a context it is plain http.
+    """
+
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            message = _posted(self.path, found.path, body)
-            refusal = found.refusals.get(message.to) if message else Refusal(404)
-            if message and refusal:
-                found.refused.append(message)
-            elif message:
-                found.take(message)
-            answer = b"no_service" if refusal else b"ok"
-            self.send_response(refusal.status if refusal else 200)
-            for name, value in refusal.headers.items() if refusal else ():
+            found = answer(self.path, self.headers, body)
+            self.send_response(found.status)
+            for name, value in found.headers.items():
                 self.send_header(name, value)
-            self.send_header("Content-Type", "text/plain")
-            self.send_header("Content-Length", str(len(answer)))
+            self.send_header("Content-Length", str(len(found.body)))
             self.end_headers()
-            self.wfile.write(answer)
+            self.wfile.write(found.body)
 
         def log_message(self, *_: object) -> None:
             """Log nothing."""
@@ -131,11 +163,12 @@ def _https(found: Sink, context: ssl.SSLContext) -> Iterator[int]:
         def handle_error(self, *_: object) -> None:
             """Ignore errors: a killed client leaves its connection open."""
 
-    server = Server((found.address, 0), Handler)
+    server = Server((address, 0), Handler)
     # The handshake runs in the connection's own thread, so that a slow client blocks no other.
-    server.socket = context.wrap_socket(
-        server.socket, server_side=True, do_handshake_on_connect=False
-    )
+    if context:
+        server.socket = context.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1})
     thread.start()
     try:
