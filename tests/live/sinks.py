@@ -136,9 +136,18 @@ def sink(authority: Authority, address: str, login: tuple[str, str]) -> Iterator
 
 @contextlib.contextmanager
 def https(
+<<<<<<< HEAD
     address: str, context: ssl.SSLContext, answer: Callable[[str, Any, bytes], Answer]
 ) -> Iterator[int]:
     """Answer POST requests by path, headers and body, at the port that is yielded."""
+=======
+    address: str, context: ssl.SSLContext | None, answer: Callable[[str, Any, bytes], Answer]
+) -> Iterator[int]:
+    """Answer POST requests by path, headers and body, at the port that is yielded.
+
+    Without a context it is plain http.
+    """
+>>>>>>> delivery
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -162,9 +171,10 @@ def https(
 
     server = Server((address, 0), Handler)
     # The handshake runs in the connection's own thread, so that a slow client blocks no other.
-    server.socket = context.wrap_socket(
-        server.socket, server_side=True, do_handshake_on_connect=False
-    )
+    if context:
+        server.socket = context.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1})
     thread.start()
     try:
