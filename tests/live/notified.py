@@ -6,10 +6,7 @@ The alerts are posted to it: tests/live/test_delivery.py has the way from a faul
 from __future__ import annotations
 
 import contextlib
-<<<<<<< HEAD
-=======
 import re
->>>>>>> delivery
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -45,16 +42,12 @@ ESCALATE_SECONDS = 20
 DELIVERED_SECONDS = 25
 EVERYBODY = ("teams", "pagerduty", "telegram", "webhook")
 # In the morning, by the clock of Berlin; summer time begins on 28 March 2027 at 02:00.
-<<<<<<< HEAD
-MORNING = {"times": [{"start_time": "07:00", "end_time": "08:00"}], "location": "Europe/Berlin"}
-=======
 MORNING = {
     "times": [{"start_time": "07:00", "end_time": "08:00"}],
     "months": ["march"],
     "years": ["2027"],
     "location": "Europe/Berlin",
 }
->>>>>>> delivery
 ALL_WEEK = {"weekdays": ["sunday:saturday"], "years": [f"{datetime.now(UTC).year}:2099"]}
 
 
@@ -71,9 +64,6 @@ class World:
     def received(self, alert: str) -> list[Message]:
         """Return the messages on an alert, by whatever way."""
         found = [*self.services.messages.messages, *self.sink.messages]
-<<<<<<< HEAD
-        return [message for message in found if alert in message.title]
-=======
         return [one for one in found if re.search(rf"\b{alert}\b", one.title)]
 
     def muted(self, alert: str) -> set[str]:
@@ -85,7 +75,6 @@ class World:
             for found in group["alerts"]
             for name in found["status"].get("mutedBy") or ()
         }
->>>>>>> delivery
 
     def reached(self, alert: str, *to: str, seconds: float = DELIVERED_SECONDS) -> set[str]:
         """Return who got an alert, once these did, or after so many seconds."""
@@ -113,11 +102,8 @@ def own_receivers(found: Services, pem: str) -> dict[str, Any]:
     }
     return {
         "own": own,
-<<<<<<< HEAD
-=======
         # In the house: Alertmanager may have another time than the certificates are for.
         "house": {"webhook_configs": [{"url": f"{found.plain_url}/house/{found.path}"}]},
->>>>>>> delivery
         "head": {"webhook_configs": [{"url": f"{found.url}/head/{found.path}", **trusts}]},
     }
 
@@ -132,11 +118,7 @@ def settings_of(found: Services, mails: Sink, via: Proxy, pem: str) -> dict[str,
         "heartbeatUrl": mails.heartbeat_url,
         "deliveryCa": dict.fromkeys(("slack", "mail", "heartbeat"), pem),
         "deliveryProxy": via.url,
-<<<<<<< HEAD
-        "noProxy": [mails.heartbeat_url.split("/")[2]],
-=======
         "noProxy": [url.split("/")[2] for url in (mails.heartbeat_url, found.plain_url)],
->>>>>>> delivery
         "receivers": own_receivers(found, pem),
         "destinations": {"warnings": {"timings": {"wait": "5s"}}},
         "muteTimes": {
@@ -144,11 +126,6 @@ def settings_of(found: Services, mails: Sink, via: Proxy, pem: str) -> dict[str,
             "morning": {"intervals": [MORNING]},
         },
         "routes": [
-<<<<<<< HEAD
-            {"receiver": "own", "matchers": [f'team="{team}"'], "continue": False, "timings": soon}
-            | ({"mute": [mute]} if mute else {})
-            for team, mute in (("all", ""), ("muted", "always"), ("morning", "morning"))
-=======
             {"receiver": to, "matchers": [f'team="{team}"'], "continue": False, "timings": soon}
             | ({"mute": [mute]} if mute else {})
             for to, team, mute in (
@@ -156,7 +133,6 @@ def settings_of(found: Services, mails: Sink, via: Proxy, pem: str) -> dict[str,
                 ("own", "muted", "always"),
                 ("house", "morning", "morning"),
             )
->>>>>>> delivery
         ],
         "escalateAfter": f"{ESCALATE_SECONDS}s",
         "escalateTo": "head",
@@ -202,11 +178,7 @@ def post(found: World, *alerts: dict[str, str], now: datetime | None = None) -> 
     body = [
         {
             "labels": {"stack": STACK, "severity": "warning", "service": "live", **labels},
-<<<<<<< HEAD
-            "annotations": {"summary": "A live test", "description": "Nothing is wrong."},
-=======
             "annotations": {"summary": labels["alertname"], "description": "Nothing is wrong."},
->>>>>>> delivery
             "startsAt": now.isoformat(),
             "endsAt": (now + timedelta(hours=1)).isoformat(),
         }

@@ -29,11 +29,7 @@ Content = dict[str, Any]
 
 @dataclass
 class Services:
-<<<<<<< HEAD
-    """Fake services that store accepted `messages`.
-=======
     """What each service accepts, and `messages`, which has what it accepted.
->>>>>>> delivery
 
     `errors` are what Slack answers for a channel, such as `not_in_channel`.
     """
@@ -44,10 +40,7 @@ class Services:
     telegram_token: str
     path: str
     url: str = ""
-<<<<<<< HEAD
-=======
     plain_url: str = ""
->>>>>>> delivery
     errors: dict[str, str] = field(default_factory=dict)
     messages: Sink = field(default_factory=lambda: Sink("", ("", "")))
 
@@ -60,10 +53,7 @@ class Services:
             f"/bot{self.telegram_token}/sendMessage": lambda: self._telegram(content),
             f"/webhook/{self.path}": lambda: self._webhook("webhook", content),
             f"/head/{self.path}": lambda: self._webhook("head", content),
-<<<<<<< HEAD
-=======
             f"/house/{self.path}": lambda: self._webhook("house", content),
->>>>>>> delivery
         }
         return names.get(path, lambda: Answer(404))()
 
@@ -107,24 +97,15 @@ class Services:
 
 @contextlib.contextmanager
 def serving(found: Services, authority: Authority, address: str) -> Iterator[Services]:
-<<<<<<< HEAD
-    """Serve at an address of this host, with a certificate of the authority."""
-=======
     """Serve at an address of this host, with a certificate of the authority and in clear text."""
->>>>>>> delivery
 
     def answer(path: str, headers: Any, body: bytes) -> Answer:
         return found.answer(path, headers.get("Authorization", ""), body)
 
-<<<<<<< HEAD
-    with https(address, server_context(authority, address), answer) as port:
-        found.url = f"https://{address}:{port}"
-=======
     context = server_context(authority, address)
     with https(address, context, answer) as port, https(address, None, answer) as plain_port:
         found.url = f"https://{address}:{port}"
         found.plain_url = f"http://{address}:{plain_port}"
->>>>>>> delivery
         yield found
 
 

@@ -136,18 +136,12 @@ def sink(authority: Authority, address: str, login: tuple[str, str]) -> Iterator
 
 @contextlib.contextmanager
 def https(
-<<<<<<< HEAD
-    address: str, context: ssl.SSLContext, answer: Callable[[str, Any, bytes], Answer]
-) -> Iterator[int]:
-    """Answer POST requests by path, headers and body, at the port that is yielded."""
-=======
     address: str, context: ssl.SSLContext | None, answer: Callable[[str, Any, bytes], Answer]
 ) -> Iterator[int]:
     """Answer POST requests by path, headers and body, at the port that is yielded.
 
     Without a context it is plain http.
     """
->>>>>>> delivery
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
