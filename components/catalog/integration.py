@@ -13,7 +13,7 @@ class Exporter:
 
     `port` is the one it listens on and is published on. `of_application`: it connects to the
     application, and so joins the application's networks. `goes_out`: it always has a route to the
-    outside. `spec(settings, host)` in `components/exporters/<job>.py` returns its container.
+    outside. `spec(settings, part)` in `components/exporters/<job>.py` returns its container.
     """
 
     service: str
