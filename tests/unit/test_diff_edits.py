@@ -245,12 +245,10 @@ EDITS = {
     "a recording rule that is still read": Case(
         yaml(
             BACKEND,
-            lambda c: c["groups"][0]["rules"].remove(
-                rule(c, "job:http_request_duration_seconds:p95_rate5m")
-            ),
+            lambda c: c["groups"][0]["rules"].remove(rule(c, "job:auth_failures:increase5m")),
         ),
         (
-            "WEAKER recording rule job:http_request_duration_seconds:p95_rate5m removed",
+            "WEAKER recording rule job:auth_failures:increase5m removed",
             "they read a series that nothing records any more",
         ),
     ),
