@@ -116,7 +116,12 @@ def _names_host(spec: ServiceSpec) -> bool:
     texts = [*spec.container.command, *spec.container.envs]
     if spec.files:
         files = {**spec.files.files, **spec.files.secret_files}
-        texts += [text for path, text in files.items() if not path.startswith("rules/")]
+        # Rules and templates are texts for people, in which the name may be an instance's.
+        texts += [
+            text
+            for path, text in files.items()
+            if not path.startswith("rules/") and not path.endswith(".tmpl")
+        ]
     return any(HOST_NAME in text for text in texts)
 
 

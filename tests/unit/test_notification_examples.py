@@ -13,7 +13,10 @@ from components.alertmanager import alertmanager
 from ops.offline.program import ROOT, StackConfig
 
 PAGE = ROOT / "docs" / "operations" / "notifications.md"
-EXAMPLES = dict(re.findall(r"^## (.+?)\n.*?```yaml\n(.*?)```", PAGE.read_text(), re.M | re.S))
+# By the last heading above it.
+EXAMPLES = dict(
+    re.findall(r"^## ([^\n]+)\n(?:(?!^## ).)*?```yaml\n(.*?)```", PAGE.read_text(), re.M | re.S)
+)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
