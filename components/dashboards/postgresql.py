@@ -10,12 +10,12 @@ from components.dashboards.frame import Sheet, Variable
 from components.dashboards.panels import At, Face, Query
 from components.dashboards.thresholds import AlertThresholds, steps, up_or_down
 
-_JOB = 'job=~"$postgres_job"'
-_IN = f'{{{_JOB}, instance=~"$postgres_instance"}}'
+_IN = '{job=~"$postgres_job", instance=~"$postgres_instance"}'
+_AGE = f"instance:pg_transaction_age_seconds:max{_IN}"
+_LAG = f"instance:pg_replication_lag_seconds:max{_IN}"
 # The backend's own view has the backend's instances, which this dashboard does not choose among.
 _BACKEND = '{job="backend"}'
 _TABLE = ("lastNotNull", "max")
-
 _DOWN = "PostgreSQL does not report"
 
 
@@ -27,7 +27,7 @@ def sheet(alerts: AlertThresholds) -> Sheet:
         description="The database: is it there, is it full, does something hold it up?",
         variables=[
             Variable("postgres_job", "Job", "pg_up", "job"),
-            Variable("postgres_instance", "Instance", f"pg_up{{{_JOB}}}", "instance"),
+            Variable("postgres_instance", "Instance", 'pg_up{job=~"$postgres_job"}', "instance"),
         ],
         panels=[
             *_stats(alerts),
@@ -84,7 +84,7 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
                 unit="s",
                 empty=panels.NO_REPORT,
             ),
-            Query(f"max(instance:pg_transaction_age_seconds:max{_IN})", "age"),
+            Query(f"max({_AGE})", "age"),
             bound=steps(slow),
         ),
         panels.stat(
@@ -98,7 +98,7 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
                 unit="s",
                 empty="No figure",
             ),
-            Query(f"max(instance:pg_replication_lag_seconds:max{_IN})", "lag"),
+            Query(f"max({_LAG})", "lag"),
             bound=steps(late),
             missing="text",
         ),
@@ -164,9 +164,7 @@ def _sessions(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
                 unit="s",
                 empty=_DOWN,
             ),
-            Query(
-                f"max by (instance) (instance:pg_transaction_age_seconds:max{_IN})", "{{instance}}"
-            ),
+            Query(f"max by (instance) ({_AGE})", "{{instance}}"),
             bound=slow,
         ),
         panels.timeseries(
@@ -180,9 +178,7 @@ def _sessions(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
                 unit="s",
                 empty="No figure from the exporter",
             ),
-            Query(
-                f"max by (instance) (instance:pg_replication_lag_seconds:max{_IN})", "{{instance}}"
-            ),
+            Query(f"max by (instance) ({_LAG})", "{{instance}}"),
             bound=late,
         ),
     ]
