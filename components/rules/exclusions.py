@@ -23,12 +23,20 @@ class Selected:
     """The metric whose selectors get the matchers, and the labels that it has.
 
     `record` is the recorded series whose expression has the selectors, where it is not the
-    alert's: of the labels that are aggregated away there.
+    alert's: of the labels that are aggregated away there. `info` is another metric of the same
+    target that has the further labels `info_labels`.
     """
 
     metric: str
-    labels: tuple[str, ...]
+    own_labels: tuple[str, ...]
     record: str = ""
+    info: str = ""
+    info_labels: tuple[str, ...] = ()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All labels that can be excluded by."""
+        return (*self.own_labels, *self.info_labels)
 
 
 _OF_DISK: Final = ("mountpoint", "device", "fstype", "instance")
@@ -51,7 +59,13 @@ SELECTED: Final[Mapping[str, Selected]] = {
     "InodesExhausted": _disk("instance_mountpoint:node_filesystem_files_free:ratio"),
     "FilesystemReadOnly": _disk("node_filesystem_readonly"),
     "FilesystemUnreadable": _disk("node_filesystem_device_error"),
-    "RedisHighMemoryUsage": Selected("instance:redis_memory_used:ratio", ("instance",)),
+    # A cache that evicts any key (allkeys-.+) is full by design.
+    "RedisHighMemoryUsage": Selected(
+        "instance:redis_memory_used:ratio",
+        ("instance",),
+        info="redis_instance_info",
+        info_labels=("maxmemory_policy",),
+    ),
 }
 """The alerts that can leave something out, by name."""
 
@@ -88,20 +102,35 @@ def problems(alert: str, exclude: Mapping[str, Excluded]) -> Iterator[Problem]:
             yield Problem((alert, "exclude", label), text, remove=True)
 
 
-def narrowed(expr: str, metric: str, exclude: Mapping[str, Excluded]) -> str:
-    """Return an expression whose selectors of a metric leave the values out."""
-    own = _matchers(exclude)
-    return re.sub(
-        rf"(?<![\w:]){re.escape(metric)}(?![\w:])(?P<open>\s*\{{)?",
-        lambda found: f"{found[0]}{own}," if found["open"] else f"{found[0]}{{{own}}}",
+def narrowed(expr: str, selected: Selected, exclude: Mapping[str, Excluded]) -> str:
+    """Return an expression whose selectors of the metric leave the values out."""
+    own = {label: values for label, values in exclude.items() if label in selected.own_labels}
+    of_info = {label: values for label, values in exclude.items() if label in selected.info_labels}
+    text = re.sub(
+        rf"(?<![\w:]){re.escape(selected.metric)}(?![\w:])(?P<rest>\s*\{{[^}}]*\}})?",
+        lambda found: _selector(selected.metric, found["rest"] or "", own),
         expr,
     )
+    if of_info:
+        left_out = f"{selected.info}{{{_matchers(of_info, '=~')}}}"
+        text = re.sub(
+            rf"(?<![\w:]){re.escape(selected.metric)}(?![\w:])(\s*\{{[^}}]*\}})?",
+            lambda found: f"({found[0]} unless on (job, instance) {left_out})",
+            text,
+        )
+    return text
 
 
-def _matchers(exclude: Mapping[str, Excluded]) -> str:
-    """Return the matchers of a selector that leave the values out."""
+def _selector(metric: str, rest: str, exclude: Mapping[str, Excluded]) -> str:
+    inner = ",".join(part for part in (rest.strip(" {}"), _matchers(exclude, "!~")) if part)
+    return f"{metric}{{{inner}}}" if inner else metric
+
+
+def _matchers(exclude: Mapping[str, Excluded], operator: str) -> str:
+    """Return the matchers of these values, or of none of them."""
     return ",".join(
-        f'{label}!~"{_UNSAFE.sub(_escaped, "|".join(values))}"' for label, values in exclude.items()
+        f'{label}{operator}"{_UNSAFE.sub(_escaped, "|".join(values))}"'
+        for label, values in exclude.items()
     )
 
 

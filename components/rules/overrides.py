@@ -178,7 +178,7 @@ def _edits_of_record(rule: Rule, overrides: Mapping[str, AlertOverride]) -> Iter
         selected = SELECTED.get(alert)
         if name and selected and selected.record == name and override.enabled and override.exclude:
             start, end = rule.expression
-            expr = exclusions.narrowed(rule.text[start:end], selected.metric, override.exclude)
+            expr = exclusions.narrowed(rule.text[start:end], selected, override.exclude)
             yield Edit(rule.expression, expr)
 
 
@@ -194,7 +194,7 @@ def _expression(alert: str, expr: str, override: AlertOverride) -> str:
         expr = f"({expr[:start]}{condition}) {expr[start:]}"
     selected = SELECTED.get(alert)
     if selected and override.exclude and not selected.record:
-        expr = exclusions.narrowed(expr, selected.metric, override.exclude)
+        expr = exclusions.narrowed(expr, selected, override.exclude)
     return expr
 
 

@@ -71,6 +71,7 @@ def _cache(name: str) -> list[dict[str, str]]:
     return [
         _series("redis_memory_used_bytes", "95x120", **own),
         _series("redis_memory_max_bytes", "100x120", **own),
+        _series("redis_instance_info", "1x120", maxmemory_policy=f"{name}-lru", **own),
     ]
 
 
