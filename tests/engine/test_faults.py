@@ -82,13 +82,17 @@ def test_container_that_never_gets_healthy_fails_the_up_with_what_it_printed(
 ) -> None:
     images = up.values["images"]
     up.configure(images={**images, "node-exporter": images["redis-exporter"]})
-    code, output = run(up, "up", "--yes", "--skip-preview")
+    try:
+        code, output = run(up, "up", "--yes", "--skip-preview")
+        name = up.container("node-exporter").name
+    finally:
+        up.configure(images=images)
     assert code != 0
-    assert f"{up.container('node-exporter').name} is " in output
-    assert "Path under which to expose metrics" in output
-    up.configure(images=images)
+    assert f"{name} is restarting with exit code" in output
+    assert "The end of its log:" in output
     code, output = run(up, "up", "--yes", "--skip-preview")
     assert code == 0, output
+    assert up.preview(refresh=True) == {}
 
 
 def test_unreachable_docker_host_fails_before_any_change(up: EngineStack) -> None:
