@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,14 +28,14 @@ class Target:
     legend: str
 
 
-def boards(scrape_interval: str) -> dict[str, dict[str, Any]]:
+def boards(scrape_interval: str, watch: Sequence[str] = ALL_MONITORED) -> dict[str, dict[str, Any]]:
     """The dashboards by stem."""
     rendered = render_all(
         DashboardSettings(
             stack="live",
             retention_seconds=7 * DAY,
             scrape_interval=scrape_interval,
-            watch=ALL_MONITORED,
+            watch=watch,
         )
     )
     return {stem: json.loads(text) for stem, text in rendered.items()}

@@ -126,7 +126,11 @@ def render_config(settings: Settings, keep: KeepList = KEEP_ALL, name: str = "pr
     rule = {"action": "keep", "source_labels": ["__name__"], "regex": keep.regex}
     relabelled = {"metric_relabel_configs": _KeepRules([rule])} if keep.regex else {}
     alertmanagers = settings.replicas("alertmanager")
-    limits = scrape_limits(settings.sample_limit, settings.body_size_limit)
+    limits = {
+        **scrape_limits(settings.sample_limit, settings.body_size_limit),
+        # With native histograms the classic ones of every target that has both would be left out.
+        **({"always_scrape_classic_histograms": True} if settings.native_histograms else {}),
+    }
     config: dict[str, Any] = {
         "global": {
             "scrape_interval": settings.scrape_interval,
@@ -152,7 +156,11 @@ def render_config(settings: Settings, keep: KeepList = KEEP_ALL, name: str = "pr
                 "job_name": job,
                 **_client_config(settings, SERVED_BY.get(job)),
                 **limits,
-                **_native_histograms(settings, job),
+                **(
+                    {"convert_classic_histograms_to_nhcb": True}
+                    if settings.native_histograms and job == "backend"
+                    else {}
+                ),
                 **found,
                 **relabelled,
             }
@@ -168,13 +176,6 @@ def render_config(settings: Settings, keep: KeepList = KEEP_ALL, name: str = "pr
         **remote_write.rendered(settings.remote_write, CONFIG_DIR),
     }
     return yaml.dump(config, Dumper=_Dumper, sort_keys=False)
-
-
-def _native_histograms(settings: Settings, job: str) -> dict[str, bool]:
-    """Return what has the backend's histograms stored twice: with custom buckets, and classic."""
-    if not (settings.native_histograms and job == "backend"):
-        return {}
-    return {"always_scrape_classic_histograms": True, "convert_classic_histograms_to_nhcb": True}
 
 
 def _static_configs(settings: Settings, name: str, targets: Sequence[str]) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ import requests
 from docker.models.containers import Container
 from rich.console import Console
 
+from components.catalog.monitored import DEFAULT_MONITORED
 from components.settings.tls import served_names
 from ops import backup
 from ops.offline import local_deploy
@@ -39,7 +40,7 @@ DAYS = 5
 SAMPLES = DAYS * 86400 // STEP_SECONDS
 OUTAGE_SECONDS = 25
 PROGRESS = backup.Progress(Console())
-BOARDS = panels.boards(f"{SCRAPE_SECONDS}s")
+BOARDS = panels.boards(f"{SCRAPE_SECONDS}s", DEFAULT_MONITORED)
 TARGETS = panels.targets(BOARDS)
 
 

@@ -111,7 +111,7 @@ def test_native_histograms_set_apply_to_the_backend_and_keep_classic_ones(
     jobs = {job["job_name"]: job for job in _config(view)["scrape_configs"]}
     converted = {name for name, job in jobs.items() if "convert_classic_histograms_to_nhcb" in job}
     assert converted == {"backend"}
-    assert jobs["backend"]["always_scrape_classic_histograms"] is True
+    assert all(job["always_scrape_classic_histograms"] for job in jobs.values())
     assert _flags(view)["--enable-feature"] == "native-histograms"
 
 
