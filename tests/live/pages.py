@@ -141,14 +141,13 @@ def until(
 ) -> list[SeenPanel]:
     """Reload the page until the panels are as expected or the time is over; return them."""
 
-    def ask() -> list[SeenPanel]:
+    deadline = time.monotonic() + seconds
+    while True:
         found = loaded(page)
-        if is_right(found):
+        # Not after a reload: the page would be empty.
+        if is_right(found) or time.monotonic() > deadline:
             return found
         patiently(page.reload)
-        return []
-
-    return eventually(ask, seconds, pause=0.5) or seen(page)
 
 
 def screenshot(page: Page, name: str) -> None:
