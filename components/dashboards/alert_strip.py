@@ -127,13 +127,13 @@ def alert_list(at: At, names: Mapping[str, str]) -> table_builders.Panel:
         [dashboard.ValueMap(options={"0": dashboard.ValueMappingResult(text="-", index=0)})],
     )
     severity = [
-        *column("none", width=80),
+        *column("none", width=70),
         dashboard.DynamicConfigValue("mappings", [severities]),
         *coloured_text(_colours()),
     ]
     return (
-        panel.override_by_name("Alert", [wide(200)])
-        .override_by_name("About", [wide(120), _called(names)])
+        panel.override_by_name("Alert", wide(100))
+        .override_by_name("About", [*wide(70), _called(names)])
         .override_by_name("Severity", severity)
         .override_by_name("For", [*column("s", width=80), no_time])
     )

@@ -218,8 +218,8 @@ def _disks(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             sort_by="Mount point",
             descending=False,
         )
-        .override_by_name("Available %", overrides.column("percent", bound, width=110))
-        .override_by_name("Available", overrides.column("bytes", width=110))
+        .override_by_name("Available %", overrides.column("percent", bound, width=80))
+        .override_by_name("Available", overrides.column("bytes", width=75))
         .override_by_name("Days until full", overrides.days_until_full()),
     ]
 

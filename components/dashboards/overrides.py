@@ -47,7 +47,11 @@ def column(
     unit: str, bound: Threshold | None = None, width: int | None = None
 ) -> list[dashboard.DynamicConfigValue]:
     """The overrides of a table's column: unit, colour of the text by `bound`, width in pixels."""
-    found = [dashboard.DynamicConfigValue("unit", unit)]
+    # The panel's own words for nothing are too long for a cell.
+    found = [
+        dashboard.DynamicConfigValue("unit", unit),
+        dashboard.DynamicConfigValue("noValue", "-"),
+    ]
     if width is not None:
         found.append(dashboard.DynamicConfigValue("custom.width", width))
     if bound is not None:
@@ -61,9 +65,12 @@ def data_link(link: Link) -> dashboard.DynamicConfigValue:
     return dashboard.DynamicConfigValue("links", [{"title": found.title, "url": found.url}])
 
 
-def wide(pixels: int) -> dashboard.DynamicConfigValue:
-    """The override of a column of long words: on a phone one rather pushes the table aside."""
-    return dashboard.DynamicConfigValue("custom.minWidth", pixels)
+def wide(pixels: int) -> list[dashboard.DynamicConfigValue]:
+    """The overrides of a column of long words: they go on in the next line on a phone."""
+    return [
+        dashboard.DynamicConfigValue("custom.minWidth", pixels),
+        dashboard.DynamicConfigValue("custom.wrapText", value=True),
+    ]
 
 
 def limit_line() -> list[dashboard.DynamicConfigValue]:
@@ -125,7 +132,7 @@ def days_until_full() -> list[dashboard.DynamicConfigValue]:
         ]
     )
     mappings = dashboard.DynamicConfigValue("mappings", [dash])
-    return [*column("d", width=120), mappings, *coloured_text(days)]
+    return [*column("d", width=75), mappings, *coloured_text(days)]
 
 
 def coloured_text(thresholds: builders.ThresholdsConfig) -> list[dashboard.DynamicConfigValue]:

@@ -34,8 +34,8 @@ def sheet(
         title=OVERVIEW_TITLE,
         description="Are the patients' data flowing, and if not, where does it hurt?",
         panels=[
-            alert_strip(At(0, 0, 17, 4)),
-            alert_list(At(17, 0, 7, 4), names or {}),
+            alert_strip(At(0, 0, 14, 4)),
+            alert_list(At(14, 0, 10, 4), names or {}),
             *(_service(alerts) if "backend" in watch else ()),
             *machines.row(alerts, watch, y=17),
         ],
@@ -82,7 +82,7 @@ def _anomalies() -> stat.Panel:
             "in trouble or a detector gone wrong; zero for long with patients connected is "
             "suspicious too."
         ),
-        at=At(5, 4, 5, 6),
+        at=At(5, 4, 6, 6),
         unit="none",
         empty="None recorded",
         links=[_ECG],
@@ -98,7 +98,7 @@ def _anomalies_by_type() -> piechart.Panel:
             "The last hour's ECG anomalies by type. One type that suddenly makes up nearly all "
             "of them points at a detector or a device rather than at patients."
         ),
-        at=At(10, 4, 8, 6),
+        at=At(11, 4, 8, 6),
         unit="none",
         empty="No anomaly in the last hour",
         links=[_ECG],
@@ -118,7 +118,7 @@ def _uptime() -> stat.Panel:
             f"less than {_JUST_STARTED_SECONDS // 60} minutes. Unless somebody deployed just now, "
             "a short time means that it crashed."
         ),
-        at=At(18, 4, 6, 6),
+        at=At(19, 4, 5, 6),
         unit="s",
         empty="No backend is up",
         links=[_API],
@@ -143,7 +143,7 @@ def _request_rate() -> timeseries.Panel:
             "Requests a second by HTTP status, averaged over 5 minutes, stacked. Bad: red (5xx), "
             "a growing orange share (4xx), or a fall to nothing."
         ),
-        at=At(0, 10, 6, 7),
+        at=At(0, 10, 5, 7),
         unit="reqps",
         empty="No request in the last 5 minutes",
         links=[_API],
@@ -159,7 +159,7 @@ def _response_time(bound: Threshold) -> timeseries.Panel:
             "The time within which 95% of an endpoint's requests are answered, over 5 minutes. "
             f"HighResponseTime warns above {bound.value:g} s, the dashed line."
         ),
-        at=At(6, 10, 6, 7),
+        at=At(5, 10, 5, 7),
         unit="s",
         empty="No request in the last 5 minutes",
         links=[_API_ENDPOINT],
@@ -177,7 +177,7 @@ def _error_rate(bound: Threshold) -> timeseries.Panel:
             "The share of requests that the backend failed to answer (5xx), over 5 minutes. "
             f"HighErrorRate is critical above {bound.value:g}%, the dashed line."
         ),
-        at=At(12, 10, 5, 7),
+        at=At(10, 10, 5, 7),
         unit="percent",
         empty="No request in the last 5 minutes",
         links=[_API],
@@ -194,7 +194,7 @@ def _endpoints(slow: Threshold, failing: Threshold) -> table.Panel:
             f"response time (coloured above {slow.value:g} s) and share of 5xx answers (coloured "
             f"above {failing.value:g}%). The busiest stands first."
         ),
-        at=At(17, 10, 7, 7),
+        at=At(15, 10, 9, 7),
         unit="none",
         empty="No request in the last 5 minutes",
         links=[_API],
@@ -209,8 +209,8 @@ def _endpoints(slow: Threshold, failing: Threshold) -> table.Panel:
     )
     row_link = Link("api", "API: this endpoint", "var-endpoint=${__value.raw:percentencode}")
     return (
-        panel.override_by_name("Endpoint", [overrides.data_link(row_link), overrides.wide(220)])
-        .override_by_name("Rate", overrides.column("reqps", width=110))
-        .override_by_name("p95", overrides.column("s", slow, width=80))
-        .override_by_name("Errors", overrides.column("percent", failing, width=80))
+        panel.override_by_name("Endpoint", [overrides.data_link(row_link), *overrides.wide(120)])
+        .override_by_name("Rate", overrides.column("reqps", width=85))
+        .override_by_name("p95", overrides.column("s", slow, width=70))
+        .override_by_name("Errors", overrides.column("percent", failing, width=65))
     )

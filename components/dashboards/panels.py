@@ -30,6 +30,8 @@ _ID_SPACE: Final = 1_000_000
 _HEADROOM: Final = 1.2
 # What no figure of ours can be, for "there is none".
 _NOTHING: Final = -1
+COLUMN_PIXELS = 55
+"""The least width of a table's column."""
 OR_NOTHING: Final = f" or on() vector({_NOTHING})"
 NO_ANSWER: Final = "Prometheus gave no answer"
 NO_REPORT: Final = "No report"
@@ -257,6 +259,8 @@ def table(
         table_builders.Panel()
         .show_header(True)
         .filterable(False)
+        # Grafana's own 150 pushes the last columns out of a narrow panel.
+        .min_width(COLUMN_PIXELS)
         .transformations(
             [
                 dashboard.DataTransformerConfig(id_val="merge", options={}),

@@ -246,7 +246,7 @@ def _rows(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             ),
             keys={"datname": "Database", "relname": "Table"},
             sort_by="Dead",
-        ).override_by_name("Dead %", overrides.column("percent", dead, width=90)),
+        ).override_by_name("Dead %", overrides.column("percent", dead, width=75)),
     ]
 
 

@@ -34,6 +34,8 @@ TEXTS = """panels => panels.flatMap(panel => {
         for (let up = node.parentElement; up !== panel.parentElement; up = up.parentElement) {
             const hides = getComputedStyle(up).overflowX;
             const frame = up.getBoundingClientRect();
+            // For screen readers alone.
+            if (frame.width <= 1) break;
             if (hides === 'auto' || hides === 'scroll') break;
             if (hides !== 'visible' && (box.right > frame.right + 2 || box.left < frame.left - 2))
                 cut = true;
@@ -87,7 +89,8 @@ def test_the_wall_can_have_the_overview_fill_the_screen(site: Grafana) -> None:
     with site.window(*WALL) as page:
         panels = site.open(page, f"{OVERVIEW}&autofitpanels")
         assert outside(panels, *WALL) == []
-        assert max(panel.bottom for panel in panels) > 0.9 * WALL[1]
+        # Grafana 12 leaves a tenth below the last row.
+        assert max(panel.bottom for panel in panels) > 0.88 * WALL[1]
 
 
 @pytest.mark.parametrize("title", ["Firing Alerts", "Active Patients", "System Uptime"])
