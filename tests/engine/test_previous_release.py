@@ -20,8 +20,8 @@ CONFIG: dict[str, Any] = {"protectData": False, "tls": False, "demo": False}
 PREVIOUS = "ea5e9be"
 # What this release changes on purpose: rules, panels and messages, all of it in place.
 MEANT = {"prometheus-config", "alertmanager-config"}
-# postgres_exporter gets one more collector, Grafana one more setting: each a new container.
-REPLACED = {"grafana", "postgres-exporter"}
+# The exporters get time-outs, PostgreSQL's a collector too, Grafana one more setting: new containers.
+REPLACED = {"grafana", "postgres-exporter", "redis-exporter"}
 DASHBOARD = "grafana:oss/dashboard:Dashboard"
 PROVIDERS = "pulumi:providers:"
 

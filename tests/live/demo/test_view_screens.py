@@ -116,7 +116,9 @@ def test_the_phone_need_not_be_pushed_sideways(phone: Page) -> None:
 
 
 def test_no_text_is_cut_off_on_the_phone(phone: Page) -> None:
-    assert [text for text, _, cut in texts(phone) if cut] == []
+    """Except in the cells of tables, whose columns are all in view: a long name ends in dots."""
+    in_cells = set(phone.locator("[role=gridcell]").all_inner_texts())
+    assert [text for text, _, cut in texts(phone) if cut and text not in in_cells] == []
 
 
 def test_the_text_on_the_phone_can_be_read(phone: Page) -> None:
