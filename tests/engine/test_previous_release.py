@@ -20,7 +20,7 @@ CONFIG: dict[str, Any] = {"protectData": False, "tls": False, "demo": False}
 PREVIOUS = "ea5e9be"
 # What this release changes on purpose: rules, panels and messages, all of it in place.
 MEANT = {"prometheus-config", "alertmanager-config"}
-# The exporters get time-outs, PostgreSQL's a collector too, Grafana one more setting: new containers.
+# New containers: the exporters get time-outs, one a collector too, Grafana one more setting.
 REPLACED = {"grafana", "postgres-exporter", "redis-exporter"}
 DASHBOARD = "grafana:oss/dashboard:Dashboard"
 PROVIDERS = "pulumi:providers:"
