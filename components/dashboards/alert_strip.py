@@ -29,7 +29,7 @@ _STEM_OF_SERVICE: Final[Mapping[str, str]] = {
 _FIRING: Final = 'ALERTS{alertstate="firing", severity="%s"}'
 _FIRST: Final = 'ALERTS{alertstate="firing", severity="critical", service="backend"}'
 _WARNING, _CRITICAL, _BACKEND = 1, 2, 3
-# What tells two alerts of one name apart, the most telling first.
+# What distinguishes two alerts of one name, the most telling first.
 _TELLING: Final = (
     "endpoint",
     "mountpoint",
@@ -167,7 +167,7 @@ def _colours() -> dashboard_builders.ThresholdsConfig:
 
 
 def _with_where(expr: str) -> str:
-    """The series by alert and `where`, which joins the labels that tell it from others."""
+    """The series by alert and `where`, which joins the labels that distinguish it."""
     labels = ", ".join(f'"{label}"' for label in _TELLING)
     joined = f'label_join({expr}, "where", " ", {labels})'
     return f'max by (alertname, where) (label_replace({joined}, "where", "$1", "where", " *(.*)"))'

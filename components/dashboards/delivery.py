@@ -73,7 +73,7 @@ def _rules_and_notifications(y: int, alerts: AlertThresholds) -> Sequence[Builde
                 description=(
                     "Notifications that Alertmanager sent a minute, and those it gave up in the "
                     "last 15 minutes. AlertmanagerNotificationsFailing is critical above "
-                    f"{undelivered.value:g}: somebody was not told."
+                    f"{undelivered.value:g}: an alert did not reach its receiver."
                 ),
                 at=At(16, y, 8, 9),
                 unit="none",

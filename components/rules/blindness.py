@@ -163,7 +163,7 @@ def _lines(jobs: Iterable[Job], reads: Mapping[str, set[str]]) -> Iterator[str]:
     yield (
         "# Written by `python -m components.rules.blindness`: do not edit.\n"
         "# For each job: which metrics that alerts need are there, and an alert when one is\n"
-        "# missing while its target is up. What may be missing, and why, stands in the program.\n"
+        "# missing while its target is up. components/rules/blindness.py lists what may be missing, and why.\n"
         "groups:\n  - name: blindness\n    rules:\n"
     )
     yield "\n".join(_of_job(job, needed(job, reads)) for job in jobs)

@@ -19,7 +19,7 @@ from components.rules.rule_set import Alert, RuleSet
 from components.rules.traffic_floors import TRAFFIC
 
 PROD = "prod"
-"""The stack in which an alert that pages is not disabled without a reason: told by its name, so
+"""The stack in which an alert that pages is not disabled without a reason: known by its name, so
 that no other setting (`protectData`, say) opens the way."""
 
 # Not Watchdog's `none`: without Watchdog nobody outside notices that Prometheus is dead.

@@ -144,7 +144,7 @@ class Drill:
         watches: dict[str, Watch],
     ) -> list[Delivery]:
         """Wait for the resolved notifications, which follow after each group_interval."""
-        told: dict[tuple[str, str], Verdict] = {}
+        verdicts: dict[tuple[str, str], Verdict] = {}
         turns = {
             delivery.receiver: self.receivers[delivery.receiver].interval
             for owing in owed.values()
@@ -155,9 +155,9 @@ class Drill:
         for name, owing in owed.items():
             last = max(turns[delivery.receiver] for delivery in owing)
             verdict = self._awaited(None, watches[name], name, start + last + self.patience)
-            told |= {(delivery.receiver, name): verdict for delivery in owing}
+            verdicts |= {(delivery.receiver, name): verdict for delivery in owing}
         return [
-            _told(delivery, told.get((delivery.receiver, delivery.integration)))
+            _reported(delivery, verdicts.get((delivery.receiver, delivery.integration)))
             for delivery in found
         ]
 
@@ -199,7 +199,7 @@ def _by_name(receiver: Receiver) -> dict[str, list[Integration]]:
     return found
 
 
-def _told(delivery: Delivery, over: Verdict | None) -> Delivery:
+def _reported(delivery: Delivery, over: Verdict | None) -> Delivery:
     if over is None:
         return delivery
     why = f"resolved message: {over.why}" if over.why else ""

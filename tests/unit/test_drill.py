@@ -108,7 +108,7 @@ def test_every_row_of_the_table_is_tried(
         ("nothing", "0 0 nothing was sent"),
     ],
 )
-def test_what_does_not_arrive_is_told(
+def test_what_does_not_arrive_is_reported(
     outcome: str,
     words: str,
     by_receiver: bool,
@@ -177,7 +177,7 @@ def test_a_silence_is_told_with_its_author(
     )
 
 
-def test_an_alert_that_goes_elsewhere_is_told(
+def test_an_alert_that_goes_elsewhere_is_reported(
     alertmanager: Callable[..., FakeAlertmanager], run: Callable[..., Outcome]
 ) -> None:
     found = run(alertmanager(routed={"database": ["critical", "database"]}))
@@ -185,7 +185,7 @@ def test_an_alert_that_goes_elsewhere_is_told(
     assert "routes it to critical, database" in found.lines["database", "Slack"]
 
 
-def test_a_receiver_with_nowhere_to_send_is_told(
+def test_a_receiver_with_nowhere_to_send_is_reported(
     alertmanager: Callable[..., FakeAlertmanager], run: Callable[..., Outcome]
 ) -> None:
     found = run(alertmanager({"mailSmarthost": "mail.test:25"}))
@@ -240,7 +240,7 @@ def test_without_a_heartbeat_nobody_is_missed(
         ),
     ],
 )
-def test_a_live_configuration_of_other_receivers_is_told(
+def test_a_live_configuration_of_other_receivers_is_reported(
     live: list[dict[str, Any]],
     words: str,
     alertmanager: Callable[..., FakeAlertmanager],
@@ -264,7 +264,7 @@ def test_the_message_that_it_is_over_is_waited_for_if_asked(
     )
 
 
-def test_a_message_that_it_is_over_which_does_not_come_is_told(
+def test_a_message_that_it_is_over_which_does_not_come_is_reported(
     alertmanager: Callable[..., FakeAlertmanager],
     run: Callable[..., Outcome],
     monkeypatch: pytest.MonkeyPatch,
@@ -317,7 +317,7 @@ def test_an_alert_ends_by_itself(
     assert [end - begun < timedelta(minutes=2) for end in ends] == [True]
 
 
-def test_an_alertmanager_that_does_not_answer_is_told(run: Callable[..., Outcome]) -> None:
+def test_an_alertmanager_that_does_not_answer_is_reported(run: Callable[..., Outcome]) -> None:
     nobody = FakeAlertmanager({}, url="http://127.0.0.1:9")
     with pytest.raises(drill.DrillError, match=r"does not answer at http://127\.0\.0\.1:9.*--url"):
         run(nobody)

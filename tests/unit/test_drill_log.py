@@ -47,7 +47,7 @@ def test_the_reasons_are_those_of_the_integration(log: str) -> None:
 
 
 @every_format
-def test_the_secret_of_a_webhook_is_not_told(log: str) -> None:
+def test_log_line_leaves_out_the_webhooks_secret(log: str) -> None:
     assert "SECRET" not in str(errors_in(log, "backend", "slack"))
 
 
