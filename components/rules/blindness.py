@@ -118,7 +118,6 @@ EXEMPTIONS: Final[Mapping[str, str]] = {
     "pg_scrape_collector_success": "missing with the rest where PostgreSQL refuses connections",
     "pg_stat_archiver_failed_count": "a replica has none, so it goes with a switchover",
     "redis_master_link_up": "a replica that becomes the master has none",
-    "redis_instance_info": "without it RedisHighMemoryUsage fires sooner, not later",
     "redis_uptime_in_seconds": "missing while Redis is down, which is RedisDown's",
     "node_md_disks": _WITH_WHAT_IT_COUNTS,
     "node_md_disks_required": _WITH_WHAT_IT_COUNTS,
@@ -163,7 +162,7 @@ def _lines(jobs: Iterable[Job], reads: Mapping[str, set[str]]) -> Iterator[str]:
     yield (
         "# Written by `python -m components.rules.blindness`: do not edit.\n"
         "# For each job: which metrics that alerts need are there, and an alert when one is\n"
-        "# missing while its target is up. components/rules/blindness.py lists what may be missing, and why.\n"
+        "# missing while its target is up. Exemptions: components/rules/blindness.py.\n"
         "groups:\n  - name: blindness\n    rules:\n"
     )
     yield "\n".join(_of_job(job, needed(job, reads)) for job in jobs)
