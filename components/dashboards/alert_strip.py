@@ -132,7 +132,7 @@ def alert_list(at: At, names: Mapping[str, str]) -> table_builders.Panel:
         *coloured_text(_colours()),
     ]
     return (
-        panel.override_by_name("Alert", wide(100))
+        panel.override_by_name("Alert", wide(95))
         .override_by_name("About", [*wide(70), _called(names)])
         .override_by_name("Severity", severity)
         .override_by_name("For", [*column("s", width=80), no_time])

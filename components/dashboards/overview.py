@@ -159,7 +159,7 @@ def _response_time(bound: Threshold) -> timeseries.Panel:
             "The time within which 95% of an endpoint's requests are answered, over 5 minutes. "
             f"HighResponseTime warns above {bound.value:g} s, the dashed line."
         ),
-        at=At(5, 10, 5, 7),
+        at=At(5, 10, 6, 7),
         unit="s",
         empty="No request in the last 5 minutes",
         links=[_API_ENDPOINT],
@@ -177,7 +177,7 @@ def _error_rate(bound: Threshold) -> timeseries.Panel:
             "The share of requests that the backend failed to answer (5xx), over 5 minutes. "
             f"HighErrorRate is critical above {bound.value:g}%, the dashed line."
         ),
-        at=At(10, 10, 5, 7),
+        at=At(11, 10, 5, 7),
         unit="percent",
         empty="No request in the last 5 minutes",
         links=[_API],
@@ -194,7 +194,7 @@ def _endpoints(slow: Threshold, failing: Threshold) -> table.Panel:
             f"response time (coloured above {slow.value:g} s) and share of 5xx answers (coloured "
             f"above {failing.value:g}%). The busiest stands first."
         ),
-        at=At(15, 10, 9, 7),
+        at=At(16, 10, 8, 7),
         unit="none",
         empty="No request in the last 5 minutes",
         links=[_API],
@@ -209,7 +209,7 @@ def _endpoints(slow: Threshold, failing: Threshold) -> table.Panel:
     )
     row_link = Link("api", "API: this endpoint", "var-endpoint=${__value.raw:percentencode}")
     return (
-        panel.override_by_name("Endpoint", [overrides.data_link(row_link), *overrides.wide(120)])
+        panel.override_by_name("Endpoint", [overrides.data_link(row_link), *overrides.wide(100)])
         .override_by_name("Rate", overrides.column("reqps", width=85))
         .override_by_name("p95", overrides.column("s", slow, width=70))
         .override_by_name("Errors", overrides.column("percent", failing, width=65))
