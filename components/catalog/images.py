@@ -5,6 +5,8 @@ A digest is listed only if it could be confirmed: docs/decisions/0003-image-dige
 
 from __future__ import annotations
 
+import re
+
 from components.catalog.exporters import EXPORTERS
 from components.catalog.image import Image
 
@@ -53,3 +55,25 @@ IMAGES: dict[str, Image] = {
         10001,
     ),
 }
+
+OLDEST_SUPPORTED: dict[str, tuple[int, int]] = {
+    "prometheus": (2, 53),
+    "alertmanager": (0, 28),
+    "grafana": (12, 0),
+    "node-exporter": (1, 9),
+    "postgres-exporter": (0, 17),
+    "redis-exporter": (1, 69),
+    "haproxy": (3, 0),
+}
+"""Major and minor version by service: docs/reference/versions.md."""
+
+_VERSION = re.compile(r":v?(?P<major>\d+)\.(?P<minor>\d+)[^/]*$")
+
+
+def is_unsupported(service: str, reference: str) -> bool:
+    """Return whether an image's tag says a version older than the supported ones."""
+    found = _VERSION.search(reference.partition("@")[0])
+    oldest = OLDEST_SUPPORTED.get(service)
+    if found is None or oldest is None:
+        return False
+    return (int(found["major"]), int(found["minor"])) < oldest

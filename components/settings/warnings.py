@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+from components.catalog.images import IMAGES, OLDEST_SUPPORTED, is_unsupported
 from components.catalog.integrations import INTEGRATIONS
 from components.common import certificates
 from components.common.redaction import redact
@@ -36,6 +37,7 @@ def _all(settings: Settings) -> Iterator[str]:
     yield from notification_warnings.missing_receivers(settings)
     yield from notification_warnings.plain_http(settings)
     yield from notification_warnings.unnoticed_in_prod(settings)
+    yield from old_images(settings)
     yield from disabled_alerts(settings)
     yield from expiring_certificates(settings)
     yield from even_alertmanagers(settings)
@@ -90,6 +92,19 @@ def dashboards_that_stay_empty(settings: Settings) -> Iterator[str]:
     """Yield a warning for each own dashboard that needs what this Grafana does not have."""
     for warning in dashboards.warnings(settings.dashboards_folder):
         yield f"vitalstream:dashboardsFolder: {warning}"
+
+
+def old_images(settings: Settings) -> Iterator[str]:
+    """Yield a warning for each image that is older than the supported versions."""
+    for service, reference in settings.images.items():
+        if is_unsupported(service, reference):
+            oldest = ".".join(map(str, OLDEST_SUPPORTED[service]))
+            yield (
+                f"vitalstream:images.{service} is {reference}, older than {oldest}, the oldest "
+                "that is supported: its flags and metrics may differ, and alerts on them stay silent; "
+                f"`pulumi config rm --path 'images.{service}' --stack {settings.stack}` takes "
+                f"{IMAGES[service].reference}"
+            )
 
 
 def disabled_alerts(settings: Settings) -> list[str]:

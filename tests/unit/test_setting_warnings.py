@@ -137,3 +137,21 @@ def test_own_dashboard_that_stays_empty_is_warned_of(
     found = [one for one in warnings if "own.json" in one]
     assert [words in one for one in found if words] == ([True] if words else [])
     assert len(found) == (1 if words else 0)
+
+
+@pytest.mark.parametrize(
+    ("reference", "is_old"),
+    [
+        ("prom/prometheus:v2.52.0", True),
+        ("harbor.example.com:5000/prom/prometheus:v2.45.1-busybox", True),
+        ("prom/prometheus:v2.53.0", False),
+        ("prom/prometheus:v3.5.0@sha256:" + "0" * 64, False),
+        ("harbor.example.com:5000/prometheus:main", False),
+    ],
+)
+def test_image_older_than_the_supported_versions_is_a_warning(
+    reference: str, is_old: bool, settings: SettingsOf
+) -> None:
+    found = [*setting_warnings.old_images(settings(images={"prometheus": reference}))]
+    assert bool(found) is is_old
+    assert all("older than 2.53" in words for words in found)
