@@ -101,7 +101,7 @@ def old_images(settings: Settings) -> Iterator[str]:
             oldest = ".".join(map(str, OLDEST_SUPPORTED[service]))
             yield (
                 f"vitalstream:images.{service} is {reference}, older than {oldest}, the oldest "
-                "that is supported: its flags and metrics may differ, and alerts on them stay silent; "
+                "that is supported: its flags and metrics may differ, and alerts stay silent; "
                 f"`pulumi config rm --path 'images.{service}' --stack {settings.stack}` takes "
                 f"{IMAGES[service].reference}"
             )
