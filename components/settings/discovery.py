@@ -18,7 +18,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from components.common.model import Frozen
 from components.common.problems import Problem
 from components.common.quantities import duration_seconds
-from components.settings.types import Duration, Port, host_port
+from components.settings.types import Duration, Port, service_address
 from components.user_files import paths as project_files
 from components.user_files.paths import PROJECT_DIR, ProjectFileError
 
@@ -177,7 +177,7 @@ def _problems(group: Any, called: str, path: str, seen: dict[str, str]) -> Itera
         yield f"has {key} in its {called}, where there are targets and labels only"
     for target in map(str, group["targets"]):
         try:
-            host_port(target)
+            service_address(target)
         except ValueError as error:
             yield f"has {target} in its {called}, which {error}"
         if target in seen:

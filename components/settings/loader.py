@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import types
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -23,6 +24,10 @@ from components.settings.messages import WrongSetting
 from components.settings.settings import Settings
 from components.user_files.paths import PROJECT_DIR
 
+# Names of other programs' settings for what Alertmanager calls a receiver.
+_OF_A_RECEIVER = re.compile(
+    r"(?i)(teams|pager_?duty|telegram|discord|opsgenie|mattermost|rocketchat|pushover|webhookurl)"
+)
 _WORDS = {"extra_forbidden": "is an unknown setting", "missing": "is missing"}
 
 
@@ -132,6 +137,9 @@ def _is_clear(written: Mapping[str, Any], path: tuple[str, ...], secret: str) ->
 
 
 def _unknown(key: str) -> str:
+    if _OF_A_RECEIVER.match(key):
+        page = "docs/operations/notifications.md"
+        return f"{_WORDS['extra_forbidden']}; it belongs into vitalstream:receivers ({page})"
     close = difflib.get_close_matches(key, schema.keys(), n=1, cutoff=0.6)
     return _WORDS["extra_forbidden"] + (f"; did you mean {close[0]}?" if close else "")
 

@@ -134,7 +134,7 @@ def web_url(value: SecretStr) -> SecretStr:
     """https, or http to a host in the house."""
     text = value.get_secret_value()
     if text and not _WEB_URL.fullmatch(text):
-        raise ValueError("is not an https URL, such as https://hooks.slack.com/services/...")
+        raise ValueError("is not an https URL, such as https://host.example.com/path")
     if problem := in_house.problem(text):
         raise ValueError(problem)
     return value

@@ -22,6 +22,7 @@ from components.user_files import dashboards
 from components.user_files.paths import PROJECT_DIR
 
 EXPIRY_DAYS = 30
+_REDIS_TLS_PORT = 6380
 
 
 def warnings(settings: Settings) -> Iterator[str]:
@@ -32,6 +33,7 @@ def warnings(settings: Settings) -> Iterator[str]:
 def _all(settings: Settings) -> Iterator[str]:
     yield from open_ports(settings)
     yield from docker_in_clear_text(settings)
+    yield from unverified_databases(settings)
     yield from weak_passwords(settings)
     yield from dashboards_that_stay_empty(settings)
     yield from notification_warnings.missing_receivers(settings)
@@ -69,6 +71,21 @@ def docker_in_clear_text(settings: Settings) -> Iterator[str]:
             f"vitalstream:dockerHost is {settings.docker_host}, without certificates: whoever "
             "reaches that port is root there; use ssh://USER@HOST, or TLS with `pulumi config set "
             f"dockerCertPath FOLDER --stack {settings.stack}` (ca.pem, cert.pem and key.pem)"
+        )
+
+
+def unverified_databases(settings: Settings) -> Iterator[str]:
+    """Yield a warning for each flat address that asks for TLS and cannot say by which authority."""
+    if settings.postgres_sslmode.startswith("verify-"):
+        yield (
+            f"vitalstream:postgresSslmode is {settings.postgres_sslmode}, and the exporter knows "
+            "no authority: give it the server's, as vitalstream:servers.postgresql.NAME.ca "
+            "(docs/guides/production.md)"
+        )
+    if settings.redis_address.endswith(f":{_REDIS_TLS_PORT}"):
+        yield (
+            f"vitalstream:redisAddress has port {_REDIS_TLS_PORT}, which usually is TLS, and is "
+            "asked in clear text: vitalstream:servers.redis.NAME takes `tls: true`"
         )
 
 

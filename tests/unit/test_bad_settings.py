@@ -21,6 +21,7 @@ WRONG = [
     ("retentonTime", "7d", "is an unknown setting; did you mean retentionTime?"),
     ("retention_time", "7d", "did you mean retentionTime?"),
     ("zzz", "1", "is an unknown setting"),
+    ("teamsWebhookUrl", "https://a.example.com/b", "it belongs into vitalstream:receivers"),
     ("stack", "prod", "is an unknown setting"),
     ("demo", "yes", "valid boolean"),
     ("protectData", "1", "valid boolean"),

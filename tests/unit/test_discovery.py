@@ -141,6 +141,7 @@ NONSENSE = [
     ("a.yml", "- {targets: [a:1], label: {}}", "has label in its group 1"),
     ("a.yml", "- {targets: ['http://a:1']}", "has http://a:1 in its group 1, which is not host"),
     ("a.yml", "- {targets: [backend]}", "has backend in its group 1, which is not host:port"),
+    ("a.yml", "- {targets: ['localhost:8000']}", "write host.docker.internal:8000"),
     ("a.yml", "- {targets: [{a: 1}]}", "which is not host:port"),
     ("a.yml", "- {targets: [a:1, a:1]}", "has a:1, which"),
     ("a.yml", "- {targets: [a:1], labels: [b]}", "has no labels by name in its group 1"),

@@ -155,3 +155,19 @@ def test_image_older_than_the_supported_versions_is_a_warning(
     found = [*setting_warnings.old_images(settings(images={"prometheus": reference}))]
     assert bool(found) is is_old
     assert all("older than 2.53" in words for words in found)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"postgresSslmode": "verify-full"}, "postgresSslmode is verify-full"),
+        ({"redisAddress": "cache.example.com:6380"}, "redisAddress has port 6380"),
+        ({}, None),
+    ],
+)
+def test_database_whose_tls_cannot_be_checked_is_a_warning(
+    values: dict[str, Any], words: str | None, settings: SettingsOf
+) -> None:
+    found = [*setting_warnings.unverified_databases(settings(**values))]
+    assert [words in text for text in found if words] == ([True] if words else [])
+    assert len(found) == (1 if words else 0)
