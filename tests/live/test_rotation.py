@@ -65,7 +65,7 @@ BESIDE: dict[str, dict[str, Any]] = {
     "deliveryProxy": {"deliveryProxy": "http://live:proxy-Password-7@proxy.example.com:3128"},
 }
 # Settings that contain secrets and that no test rotates.
-INSIDE = {"remoteWrite", "federation", "servers", "slackWebhookUrls"}
+INSIDE = {"backend", "federation", "probes", "remoteWrite", "servers", "slackWebhookUrls"}
 RESTARTED = {
     **{rotation.keys: rotation.restarted for rotation in ROTATIONS},
     **{(key,): restarted for key, restarted in BY_FILES.items()},
