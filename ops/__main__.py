@@ -276,7 +276,7 @@ def size(
 
 @app.command("machine")
 def prepare_machine() -> None:
-    """Install and start the tools of the tests: Docker Engine, promtool, amtool."""
+    """Install and start the tools of the tests: Docker Engine, Prometheus, promtool, amtool, gh."""
     dev_machine.ensure_docker(typer.echo)
     dev_machine.ensure_tools(typer.echo)
     dev_machine.ensure_github_cli(typer.echo)

@@ -42,6 +42,8 @@ class Tool:
 TOOLS = {
     "promtool": Tool("promtool", "prometheus"),
     "amtool": Tool("prometheus-alertmanager", "alertmanager"),
+    # tests/rules evaluate the rules in it.
+    "prometheus": Tool("prometheus", "prometheus"),
 }
 
 
@@ -169,7 +171,7 @@ def _tools_of_debian(target: Path, report: Report) -> None:
     """Extract them: installed, Debian's packages would start their servers, on our ports."""
     with tempfile.TemporaryDirectory(prefix="vitalstream-tools-") as scratch:
         apt = Apt(Path(scratch) / "apt", suite())
-        report(f"fetching {' and '.join(TOOLS)} of Debian {suite()}")
+        report(f"fetching {', '.join(TOOLS)} of Debian {suite()}")
         apt.refresh()
         for archive in apt.download_alone([tool.package for tool in TOOLS.values()]):
             subprocess.run(["dpkg-deb", "-x", archive, target], check=True, capture_output=True)
