@@ -207,10 +207,12 @@ def _endpoints(slow: Threshold, failing: Threshold) -> table.Panel:
         keys={"endpoint": "Endpoint"},
         sort_by="Rate",
     )
+    # Two digits: more would be cut off in the column.
+    rate = [*overrides.column("reqps", width=85), dashboard.DynamicConfigValue("decimals", 2)]
     row_link = Link("api", "API: this endpoint", "var-endpoint=${__value.raw:percentencode}")
     return (
         panel.override_by_name("Endpoint", [overrides.data_link(row_link), *overrides.wide(100)])
-        .override_by_name("Rate", overrides.column("reqps", width=85))
+        .override_by_name("Rate", rate)
         .override_by_name("p95", overrides.column("s", slow, width=70))
         .override_by_name("Errors", overrides.column("percent", failing, width=65))
     )
