@@ -15,6 +15,8 @@ from components.promql.metrics import UnknownMetricsError, check_pattern
 
 # What ends a plain scalar in YAML, and what ends a string in PromQL.
 _UNSAFE: Final = re.compile(r'["\\#\x00-\x1f\x7f]|:(?=\s|$)')
+# A value may have a brace in it.
+_GIVEN_MATCHERS: Final = r'\s*\{(?:[^"}]|"(?:\\.|[^"\\])*")*\}'
 _ANY_VALUES: Final = ("", "/any value: at all")
 
 
@@ -106,24 +108,20 @@ def narrowed(expr: str, selected: Selected, exclude: Mapping[str, Excluded]) -> 
     """Return an expression whose selectors of the metric leave the values out."""
     own = {label: values for label, values in exclude.items() if label in selected.own_labels}
     of_info = {label: values for label, values in exclude.items() if label in selected.info_labels}
-    text = re.sub(
-        rf"(?<![\w:]){re.escape(selected.metric)}(?![\w:])(?P<rest>\s*\{{[^}}]*\}})?",
-        lambda found: _selector(selected.metric, found["rest"] or "", own),
+    left_out = f"{selected.info}{{{_matchers(of_info, '=~')}}}"
+    unless = f" unless on (job, instance) {left_out}" if of_info else ""
+
+    def rewritten(found: re.Match[str]) -> str:
+        given = (found["given"] or "").strip()[1:-1]
+        inner = ",".join(part for part in (_matchers(own, "!~"), given) if part)
+        selector = f"{selected.metric}{{{inner}}}" if inner else selected.metric
+        return f"({selector}{unless})" if unless else selector
+
+    return re.sub(
+        rf"(?<![\w:]){re.escape(selected.metric)}(?![\w:])(?P<given>{_GIVEN_MATCHERS})?",
+        rewritten,
         expr,
     )
-    if of_info:
-        left_out = f"{selected.info}{{{_matchers(of_info, '=~')}}}"
-        text = re.sub(
-            rf"(?<![\w:]){re.escape(selected.metric)}(?![\w:])(\s*\{{[^}}]*\}})?",
-            lambda found: f"({found[0]} unless on (job, instance) {left_out})",
-            text,
-        )
-    return text
-
-
-def _selector(metric: str, rest: str, exclude: Mapping[str, Excluded]) -> str:
-    inner = ",".join(part for part in (rest.strip(" {}"), _matchers(exclude, "!~")) if part)
-    return f"{metric}{{{inner}}}" if inner else metric
 
 
 def _matchers(exclude: Mapping[str, Excluded], operator: str) -> str:

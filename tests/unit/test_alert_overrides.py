@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from components.catalog.monitored import DEFAULT_MONITORED
 from components.prometheus.rules import stack_rules
-from components.rules import selection
+from components.rules import exclusions, selection
 from components.rules.overrides import AlertOverride, apply, number
 from components.rules.rule_set import RuleSet, shipped_files
 from components.settings.settings import Settings
@@ -484,3 +484,11 @@ def test_alerts_that_a_lost_scrape_can_fire_are_known(refused: Refused) -> None:
         *("BackendDown", "BackendInstanceDown", "BackendUnavailable"),
         *("AlertmanagerDown", "PostgreSQLDown", "RedisDown"),
     ]
+
+
+def test_exclusion_keeps_matchers_whose_values_have_braces() -> None:
+    selected = exclusions.Selected("a_metric", ("device",), info="a_info", info_labels=("kind",))
+    expr = 'a_metric{fstype!~"x{2}"} > 1'
+    assert exclusions.narrowed(expr, selected, {"device": ("sda",), "kind": ("old",)}) == (
+        '(a_metric{device!~"sda",fstype!~"x{2}"} unless on (job, instance) a_info{kind=~"old"}) > 1'
+    )
