@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from urllib.parse import urlsplit
 
 _SUFFIXES = (".local", ".internal", ".lan", ".home.arpa")
@@ -20,7 +21,12 @@ def is_in_house(host: str) -> bool:
 def is_own_container(host: str) -> bool:
     """Return whether a host is the requesting container itself."""
     address = address_of(host)
-    return host == "localhost" or bool(address and (address.is_loopback or address.is_unspecified))
+    return (
+        host == "localhost"
+        # Also what is short for an address, such as 127.1.
+        or bool(re.fullmatch(r"127\.[0-9.]+", host))
+        or bool(address and (address.is_loopback or address.is_unspecified))
+    )
 
 
 def address_of(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StrictBo
 
 from components.common.model import Frozen
 from components.common.problems import Problem
+from components.settings import in_house
 from components.settings.passwords import OneLine
 from components.settings.types import Authorities, HostName, HostPort, OptionalLogin, number
 
@@ -42,11 +43,7 @@ def _url(text: str) -> str:
 
 
 def _not_loopback(host: str) -> None:
-    try:
-        own = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        own = host == "localhost"
-    if own:
+    if in_house.is_own_container(host):
         raise ValueError(
             "is the exporter's own container: host.docker.internal is the Docker host, and what "
             "people write into their browser is what should be probed"

@@ -97,7 +97,7 @@ def service_address(text: str) -> str:
     """
     host_port(text)
     host, _, port = text.rpartition(":")
-    if host == "localhost" or re.fullmatch(r"127\.[0-9.]+|\[::1\]|0\.0\.0\.0", host):
+    if in_house.is_own_container(host.strip("[]")):
         raise ValueError(
             "is the asking container itself, and not this machine: write "
             f"host.docker.internal:{port}, where the service listens on more than 127.0.0.1, or "

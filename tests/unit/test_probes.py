@@ -139,6 +139,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"p": {"url": "portal.example.com"}}, "probes.p.url", "is not a URL"),
     ({"p": {"url": "http://localhost:8080/"}}, "probes.p.url", "is the exporter's own container"),
     ({"p": {"tcp": "127.0.0.1:5432"}}, "probes.p.tcp", "is the exporter's own container"),
+    ({"p": {"tcp": "0.0.0.0:5432"}}, "probes.p.tcp", "is the exporter's own container"),
     ({"p": {"dns": "a.example.com"}}, "probes.p.server", "is missing: the DNS server"),
     ({"p": {"icmp": "a", "text": "x"}}, "probes.p.text", "is of no use for a probe by icmp"),
     ({"p": {"url": "http://a/", "ca": CA}}, "probes.p.ca", "unless it is encrypted"),
