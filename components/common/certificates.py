@@ -66,8 +66,11 @@ def certificate_problems(text: str, authorities: str, hosts: Sequence[str]) -> I
         )
 
 
-def key_problems(text: str, certificate: str) -> Iterator[str]:
-    """Return the faults of the private key; `certificate` is empty where none is known."""
+def key_problems(text: str, certificate: str, setting: str = "tlsCertificate") -> Iterator[str]:
+    """Return the faults of the private key.
+
+    `certificate` is empty where none is known; `setting` is where it is set.
+    """
     try:
         key = serialization.load_pem_private_key(text.encode(), password=None)
     except TypeError:
@@ -78,7 +81,7 @@ def key_problems(text: str, certificate: str) -> Iterator[str]:
         return
     yield from _key_problems(key.public_key())
     if certificate and _raw(key.public_key()) != _raw(_parse(certificate)[0].public_key()):
-        yield "does not belong to tlsCertificate: the two have different public keys"
+        yield f"does not belong to {setting}: the two have different public keys"
 
 
 @lru_cache

@@ -13,9 +13,10 @@ from pydantic import BaseModel, SecretStr
 
 from components.settings import loader, secrets
 from ops.offline import placeholders, program, render
-from ops.offline.program import ROOT, ProgramError, StackConfig
+from ops.offline.program import ProgramError, StackConfig
 from ops.review.diff import base
 from ops.review.diff.recorder import Recorder
+from ops.root import ROOT
 from tests.unit import diff_stacks
 
 URL = "https://mimir.example.com/api/v1/push"
@@ -91,7 +92,7 @@ def test_stack_file_with_list_secret_loads_without_engine(
     config = StackConfig.of_stack("mine", project([_receiver()]))
     assert "vitalstream:remoteWrite" in config.secret_keys
     (receiver,) = config.settings("mine").remote_write
-    assert receiver.password.get_secret_value() == "placeholder-remoteWrite[0].password"
+    assert receiver["basic_auth"]["password"] == "placeholder-remoteWrite[0].password"
 
 
 def test_stack_file_with_list_secret_renders(project: Callable[[Any], Path]) -> None:
@@ -105,7 +106,8 @@ def test_placeholder_for_encrypted_address_is_an_address(
     project: Callable[[Any], Path],
 ) -> None:
     config = StackConfig.of_stack("mine", project([_receiver(url=ONE)]))
-    assert config.settings("mine").remote_write[0].url == placeholders.secret("remoteWrite[0].url")
+    (receiver,) = config.settings("mine").remote_write
+    assert receiver["url"] == placeholders.secret("remoteWrite[0].url")
 
 
 def test_list_encrypted_as_a_whole_is_refused_with_fix(
