@@ -13,7 +13,9 @@ class Exporter:
 
     `port` is the one it listens on and is published on. `of_application`: it connects to the
     application, and so joins the application's networks. `goes_out`: it always has a route to the
-    outside. `spec(settings, part)` in `components/exporters/<job>.py` returns its container.
+    outside. Without `serves_tls` it is asked in clear text, and never over a real network where
+    the stack has TLS. `spec(settings, part)` in `components/exporters/<job>.py` returns its
+    container.
     """
 
     service: str
@@ -24,6 +26,7 @@ class Exporter:
     cpus: float = 0.25
     of_application: bool = True
     goes_out: bool = False
+    serves_tls: bool = True
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from components.catalog import thanos
 from components.catalog.exporters import EXPORTERS
@@ -24,7 +23,7 @@ from components.promql.metric_allowlist import keep_list
 from components.promql.metrics import read_by
 from components.rules import scrape_jobs
 from components.rules.rule_set import RuleSet
-from tests import panels
+from tests import panels, yaml_text
 from tests.contract.reading import ITS_OWN, Reader
 from tests.contract.recording import Metric, Recording, load
 
@@ -38,12 +37,17 @@ JOBS = {
     **{exporter.service: exporter.job for exporter in EXPORTERS},
 }
 # What the program gives the targets of a job beside `job` and `instance`.
-TARGET_LABELS = {"backend": frozenset(("component",)), "probe": frozenset(("target", "tier"))}
+TARGET_LABELS = {
+    "backend": frozenset(("component",)),
+    "probe": frozenset(("target", "tier")),
+    "redis": frozenset(("sentinel",)),
+    "container": frozenset(("container",)),
+}
 RECORDINGS = load()
-EXEMPTIONS: list[dict[str, str]] = yaml.safe_load(
+EXEMPTIONS: list[dict[str, str]] = yaml_text.load(
     (Path(__file__).parent / "exemptions.yml").read_text()
 )
-SETUPS: dict[str, dict[str, dict[str, str]]] = yaml.safe_load(
+SETUPS: dict[str, dict[str, dict[str, str]]] = yaml_text.load(
     (Path(__file__).parent / "setups.yml").read_text()
 )
 """Metrics by service that exist only in setups that were not recorded."""
@@ -52,7 +56,7 @@ LATER = {"pg_replication_last_replay_seconds": "gauge", "pg_wal_size_bytes": "ga
 RULES: list[dict[str, Any]] = [
     rule
     for path in sorted((ROOT / "rules").glob("*.yml"))
-    for group in yaml.safe_load(path.read_text())["groups"]
+    for group in yaml_text.load(path.read_text())["groups"]
     for rule in group["rules"]
 ]
 RECORDED = {rule["record"]: rule["expr"] for rule in RULES if "record" in rule}
