@@ -26,7 +26,7 @@ def sheet(alerts: AlertThresholds) -> Sheet:
             Variable("redis_job", "Job", "redis_up", "job"),
             Variable("redis_instance", "Instance", f"redis_up{{{_JOB}}}", "instance"),
         ],
-        panels=[*_stats(alerts), *_over_time(alerts), *fault_stores.redis(31, _IN)],
+        panels=[*_stats(alerts), *_over_time(alerts), *fault_stores.redis(33, _IN)],
     )
 
 
@@ -55,7 +55,7 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             Face(
                 title="Redis Up",
                 description="Whether the exporter reaches Redis. Red: it does not (RedisDown).",
-                at=At(0, 0, 4, 4),
+                at=At(0, 0, 8, 3),
                 unit="none",
                 empty="The exporter does not report",
             ),
@@ -71,7 +71,7 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
                     "Used memory as a share of maxmemory, the fullest instance. "
                     f"RedisHighMemoryUsage warns above {full.value:g}%."
                 ),
-                at=At(4, 0, 5, 4),
+                at=At(8, 0, 8, 3),
                 unit="percent",
                 empty="No limit",
             ),
@@ -87,7 +87,7 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
                     "instance. A fall means that the cache was emptied or no longer helps; "
                     f"RedisLowHitRatio warns below {cold.value:g}%."
                 ),
-                at=At(9, 0, 5, 4),
+                at=At(16, 0, 8, 3),
                 unit="percent",
                 empty="No look-up",
             ),
@@ -102,7 +102,7 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
                     "Clients connected now, replicas not counted. Bad: steady growth, which is "
                     "a leak of connections, or none at all."
                 ),
-                at=At(14, 0, 5, 4),
+                at=At(0, 3, 12, 3),
                 unit="none",
                 empty=panels.NO_REPORT,
             ),
@@ -115,7 +115,7 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
                     "How long Redis has run, the instance that started last. After a restart the "
                     "cache is cold unless it was loaded from disk."
                 ),
-                at=At(19, 0, 5, 4),
+                at=At(12, 3, 12, 3),
                 unit="s",
                 empty=panels.NO_REPORT,
             ),
@@ -137,7 +137,7 @@ def _over_time(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
                     f"{full.value:g}% at which RedisHighMemoryUsage warns. At the grey line "
                     "Redis evicts keys or refuses writes, by its maxmemory-policy."
                 ),
-                at=At(0, 4, 12, 9),
+                at=At(0, 6, 12, 9),
                 unit="bytes",
                 empty="Redis does not report",
             ),
@@ -151,7 +151,7 @@ def _over_time(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
                     "Key look-ups a second that found their key or did not. Bad: misses that "
                     "grow against the hits; each one is a query for PostgreSQL."
                 ),
-                at=At(12, 4, 12, 9),
+                at=At(12, 6, 12, 9),
                 unit="ops",
                 empty="Redis does not report",
             ),
@@ -166,7 +166,7 @@ def _over_time(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
                     "Connected clients and those that wait in a blocking command. Bad: growth "
                     "without end, or blocked clients that nobody expects."
                 ),
-                at=At(0, 13, 8, 9),
+                at=At(0, 15, 8, 9),
                 unit="none",
                 empty="Redis does not report",
             ),
@@ -181,7 +181,7 @@ def _over_time(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
                     "Connections that Redis refused in the last 5 minutes because maxclients was "
                     f"reached. RedisRejectedConnections warns above {rejecting.value:g}."
                 ),
-                at=At(8, 13, 8, 9),
+                at=At(8, 15, 8, 9),
                 unit="none",
                 empty="Redis does not report",
             ),
@@ -199,7 +199,7 @@ def _over_time(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
                     "Keys a second that left: expired ones had reached their time to live, which "
                     "is normal; evicted ones made room because memory was full, which is bad."
                 ),
-                at=At(16, 13, 8, 9),
+                at=At(16, 15, 8, 9),
                 unit="ops",
                 empty="Redis does not report",
             ),
@@ -211,7 +211,7 @@ def _over_time(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             Face(
                 title="Commands",
                 description="Commands a second. Bad: a fall to nothing, or a jump nobody ordered.",
-                at=At(0, 22, 12, 9),
+                at=At(0, 24, 12, 9),
                 unit="ops",
                 empty="Redis does not report",
             ),
@@ -228,7 +228,7 @@ def _over_time(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
                     "Keys in each database that has any. A sudden fall means that somebody "
                     "flushed it; endless growth means keys without a time to live."
                 ),
-                at=At(12, 22, 12, 9),
+                at=At(12, 24, 12, 9),
                 unit="none",
                 empty="No database has a key",
             ),

@@ -10,13 +10,18 @@ from components.docker import tls_files
 from components.docker.config_files import NoticesItself, RestartOnChange
 from components.docker.container import ContainerSpec, http_probe
 from components.docker.service import ServiceFiles, ServiceSpec
-from components.exporters.exporter import QUICK_LOOKUPS
+from components.exporters.exporter import (
+    CA,
+    CERTIFICATE,
+    KEY,
+    QUICK_LOOKUPS,
+    key_file,
+    public_tls_files,
+)
 from components.prometheus.config import scrape_timeout
 from components.settings.settings import Settings
 
 SECRETS_DIR = "/etc/redis_exporter"
-CA = "server-ca.pem"
-"""The authorities of the server's certificate."""
 # A share of the scrape's time-out. A Redis that hangs is then reported as down; with the exporter's
 # default of 15 s the scrape fails, which says that nothing is known.
 CONNECT_SHARE = 0.4
@@ -40,6 +45,14 @@ def spec(settings: Settings, server: str = MAIN) -> ServiceSpec:
                 # Not in the address, where a user without a password is taken for the password.
                 *([f"--redis.user={asked.user}"] if asked.user else []),
                 *([f"--tls-ca-cert-file={SECRETS_DIR}/{CA}"] if asked.ca else []),
+                *(
+                    [
+                        f"--tls-client-cert-file={SECRETS_DIR}/{CERTIFICATE}",
+                        f"--tls-client-key-file={SECRETS_DIR}/{KEY}",
+                    ]
+                    if asked.certificate
+                    else []
+                ),
                 f"--redis.password-file={SECRETS_DIR}/passwords.json",
                 f"--connection-timeout={round(CONNECT_SHARE * 1000 * scrape_timeout(settings))}ms",
                 *(
@@ -57,8 +70,12 @@ def spec(settings: Settings, server: str = MAIN) -> ServiceSpec:
         ),
         files=ServiceFiles(
             target=SECRETS_DIR,
-            files={CA: f"{asked.ca.strip()}\n"} if asked.ca else {},
-            secret_files={"passwords.json": json.dumps(passwords), **tls_files.key_pair(settings)},
+            files=public_tls_files(asked),
+            secret_files={
+                "passwords.json": json.dumps(passwords),
+                **key_file(asked),
+                **tls_files.key_pair(settings),
+            },
             on_change=RestartOnChange(),
             on_change_below={tls_files.FOLDER: NoticesItself()},
         ),
