@@ -61,7 +61,7 @@ def render_config(settings: Settings) -> str:
             "backend grafana",
             "    balance roundrobin",
             *forwarded,
-            "    option httpchk GET /api/health",
+            f"    option httpchk GET {settings.grafana_path}/api/health",
             "    http-check expect status 200",
             "    default-server resolvers docker init-addr libc,none inter 2s fall 2 rise 1 "
             "observe layer4 error-limit 1 on-error mark-down",

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import pulumi
 
+from components.catalog.networks import HOST_NAME
 from components.docker import tls_files
 from components.docker.config_files import RestartOnChange, RunOnChange
 from components.docker.container import ContainerSpec, Network, http_probe
 from components.docker.service import Service, ServiceFiles, ServiceSpec
-from components.grafana import database
+from components.grafana import database, own_settings
 from components.settings.settings import Settings
 
 PORT = 3000
@@ -28,32 +29,13 @@ def spec(settings: Settings, name: str = "grafana") -> ServiceSpec:
         ContainerSpec(
             service=name,
             command=[],
-            envs=[
-                "GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES=false",
-                "GF_ANALYTICS_CHECK_FOR_UPDATES=false",
-                "GF_ANALYTICS_REPORTING_ENABLED=false",
-                "GF_AUTH_ANONYMOUS_ENABLED=false",
-                "GF_LOG_MODE=console",
-                "GF_NEWS_NEWS_FEED_ENABLED=false",
-                "GF_PLUGINS_PREINSTALL_DISABLED=true",
-                # The keys that sign plugins are built in; newer ones come from outside.
-                "GF_PLUGINS_PUBLIC_KEY_RETRIEVAL_DISABLED=true",
-                f"GF_SECURITY_ADMIN_PASSWORD__FILE={PASSWORD_FILE}",
-                f"GF_SECURITY_ADMIN_USER={settings.grafana_admin_user}",
-                "GF_SECURITY_DISABLE_GRAVATAR=true",
-                f"GF_SERVER_ROOT_URL={settings.url('grafana')}/",
-                *database.envs(settings, SECRETS_DIR),
-                *_over_https(settings),
-                "GF_SNAPSHOTS_EXTERNAL_ENABLED=false",
-                "GF_USERS_ALLOW_SIGN_UP=false",
-                # The alerts are Prometheus' and Alertmanager's.
-                "GF_UNIFIED_ALERTING_ENABLED=false",
-            ],
-            probe=http_probe(PORT, "/api/health", tls=settings.tls),
+            envs=own_settings.envs(settings, _envs(settings), SECRETS_DIR),
+            probe=http_probe(PORT, f"{settings.grafana_path}/api/health", tls=settings.tls),
             port=None if settings.has_balancer else PORT,
             stop_seconds=30,
             # The first start creates the database.
             wait_seconds=120,
+            knows_host=any(one.host == HOST_NAME for one in settings.grafana.data_sources.values()),
         ),
         files=ServiceFiles(
             target=SECRETS_DIR,
@@ -62,12 +44,38 @@ def spec(settings: Settings, name: str = "grafana") -> ServiceSpec:
                 **database.secret_files(settings),
                 **tls_files.key_pair(settings),
                 **_metrics_password(settings),
+                **own_settings.secret_files(settings),
             },
             on_change=RestartOnChange(),
             on_change_below={"admin_password": RunOnChange(("sh", "-c", RESET_PASSWORD))},
         ),
         data_dir=DATA_DIR,
     )
+
+
+def _envs(settings: Settings) -> list[str]:
+    """Return what this program sets; the stack's own settings may change some of it."""
+    return [
+        "GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES=false",
+        "GF_ANALYTICS_CHECK_FOR_UPDATES=false",
+        "GF_ANALYTICS_REPORTING_ENABLED=false",
+        "GF_AUTH_ANONYMOUS_ENABLED=false",
+        "GF_LOG_MODE=console",
+        "GF_NEWS_NEWS_FEED_ENABLED=false",
+        "GF_PLUGINS_PREINSTALL_DISABLED=true",
+        # The keys that sign plugins are built in; newer ones come from outside.
+        "GF_PLUGINS_PUBLIC_KEY_RETRIEVAL_DISABLED=true",
+        f"GF_SECURITY_ADMIN_PASSWORD__FILE={PASSWORD_FILE}",
+        f"GF_SECURITY_ADMIN_USER={settings.grafana_admin_user}",
+        "GF_SECURITY_DISABLE_GRAVATAR=true",
+        f"GF_SERVER_ROOT_URL={settings.url('grafana')}/",
+        *database.envs(settings, SECRETS_DIR),
+        *_over_https(settings),
+        "GF_SNAPSHOTS_EXTERNAL_ENABLED=false",
+        "GF_USERS_ALLOW_SIGN_UP=false",
+        # The alerts are Prometheus' and Alertmanager's.
+        "GF_UNIFIED_ALERTING_ENABLED=false",
+    ]
 
 
 def _over_https(settings: Settings) -> list[str]:

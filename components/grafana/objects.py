@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import pulumi
 import pulumiverse_grafana as grafana
+from pydantic import SecretStr
 
 from components.catalog.thanos import HTTP_PORT, QUERIER
 from components.docker.service import Service
@@ -44,7 +45,7 @@ class GrafanaObjects(pulumi.ComponentResource):
             url=settings.local_url("grafana"),
             ca_cert=settings.tls_ca if settings.tls else None,
             auth=pulumi.Output.secret(f"{settings.grafana_admin_user}:{password}"),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=containers),
+            opts=pulumi.ResourceOptions(parent=self),
         )
         child = pulumi.ResourceOptions(
             parent=self,
@@ -79,12 +80,13 @@ class GrafanaObjects(pulumi.ComponentResource):
             child, pulumi.ResourceOptions(depends_on=[data_source])
         )
         folder = grafana.oss.Folder("folder", title="VitalStream", uid=FOLDER_UID, opts=after)
+        folders = {"folder": folder}
         for name, text in dashboards.items():
             grafana.oss.Dashboard(
                 name, folder=folder.uid, config_json=text, overwrite=True, opts=after
             )
         if own_dashboards:
-            own_folder = grafana.oss.Folder(
+            own_folder = folders["own-folder"] = grafana.oss.Folder(
                 "own-folder", title="Own dashboards", uid=OWN_FOLDER_UID, opts=after
             )
             for uid, text in own_dashboards.items():
@@ -95,7 +97,51 @@ class GrafanaObjects(pulumi.ComponentResource):
                     overwrite=True,
                     opts=after,
                 )
+        _company_objects(settings, folders, after)
         self.register_outputs({"folder": folder.uid})
+
+
+def _company_objects(
+    settings: Settings, folders: Mapping[str, grafana.oss.Folder], opts: pulumi.ResourceOptions
+) -> None:
+    """Create the teams, their permissions on the folders, and the further data sources."""
+    wanted = settings.grafana
+    teams = {
+        name: grafana.oss.Team(f"team-{name}", name=name, members=list(members), opts=opts)
+        for name, members in wanted.teams.items()
+    }
+    for name, folder in folders.items() if wanted.folder_permissions else ():
+        grafana.oss.FolderPermission(
+            f"{name}-permission",
+            folder_uid=folder.uid,
+            permissions=[
+                grafana.oss.FolderPermissionPermissionArgs(
+                    permission=one.permission,
+                    role=one.role,
+                    team_id=teams[one.team].id if one.team else None,
+                )
+                for one in wanted.folder_permissions
+            ],
+            opts=opts,
+        )
+    for uid, source in wanted.data_sources.items():
+        sealed = _secret_texts(source.secure_json_data)
+        grafana.oss.DataSource(
+            f"data-source-{uid}",
+            name=uid,
+            uid=uid,
+            type=source.type,
+            url=source.url or None,
+            access_mode="proxy",
+            basic_auth_enabled=source.basic_auth_enabled or None,
+            basic_auth_username=source.basic_auth_username or None,
+            database_name=source.database_name or None,
+            username=source.username or None,
+            json_data_encoded=json.dumps(source.json_data) if source.json_data else None,
+            secure_json_data_encoded=sealed.apply(json.dumps) if sealed else None,
+            http_headers=_secret_texts(source.http_headers),
+            opts=opts,
+        )
 
 
 def _data_source_url(settings: Settings) -> str:
@@ -119,6 +165,11 @@ def _data_source(settings: Settings) -> dict[str, str | bool]:
     if settings.tls:
         options |= {"tlsAuthWithCACert": True, "serverName": settings.server_name(_asked(settings))}
     return options
+
+
+def _secret_texts(values: Mapping[str, SecretStr]) -> pulumi.Output[dict[str, str]] | None:
+    found = {name: value.get_secret_value() for name, value in values.items()}
+    return pulumi.Output.secret(found) if found else None
 
 
 def _data_source_secrets(settings: Settings) -> pulumi.Output[str] | None:

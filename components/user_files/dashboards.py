@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from components.common.problems import Problem
@@ -40,7 +41,14 @@ _PANELS = frozenset(
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 
 
-def load(folder: str, project: Path = PROJECT_DIR) -> dict[str, str]:
+Sources = Mapping[str, str]
+"""Types of the further data sources, by uid: `grafana.dataSources`."""
+_NO_SOURCES: Sources = MappingProxyType({})
+
+
+def load(
+    folder: str, project: Path = PROJECT_DIR, sources: Sources = _NO_SOURCES
+) -> dict[str, str]:
     """Return the JSON of each dashboard in the folder by its uid; none without a folder.
 
     The folder is relative to the project and has no faults. The result is the same text for the
@@ -49,14 +57,16 @@ def load(folder: str, project: Path = PROJECT_DIR) -> dict[str, str]:
     """
     if not folder:
         return {}
-    boards = [_dashboard(path) for path in _files(project / folder)]
+    boards = [_dashboard(path, sources) for path in _files(project / folder)]
     return {
-        board["uid"]: json.dumps(board, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        board["uid"]: json.dumps(board, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         for board in sorted(boards, key=lambda board: str(board["uid"]))
     }
 
 
-def problems(folder: str, project: Path = PROJECT_DIR) -> list[Problem]:
+def problems(
+    folder: str, project: Path = PROJECT_DIR, sources: Sources = _NO_SOURCES
+) -> list[Problem]:
     """Return the problems of the folder and the files in it."""
     if not folder:
         return []
@@ -68,7 +78,7 @@ def problems(folder: str, project: Path = PROJECT_DIR) -> list[Problem]:
     taken: dict[tuple[str, str], str] = {}
     for path in files:
         try:
-            problems = [*_problems(_dashboard(path), path, taken)]
+            problems = [*_problems(_dashboard(path, sources), path, taken)]
         except ProjectFileError as error:
             problems = [str(error)]
         fix = f"edit {folder.rstrip('/')}/{path.name}"
@@ -76,22 +86,27 @@ def problems(folder: str, project: Path = PROJECT_DIR) -> list[Problem]:
     return found
 
 
-def warnings(folder: str, project: Path = PROJECT_DIR) -> Iterator[str]:
+def warnings(
+    folder: str,
+    project: Path = PROJECT_DIR,
+    sources: Sources = _NO_SOURCES,
+    plugins: Collection[str] = (),
+) -> Iterator[str]:
     """Yield what Grafana will say of dashboards that are valid: data sources and plugins that are
     not there.
     """
     for path in _files(project / folder) if folder else []:
-        board = _dashboard(path)
+        board = _dashboard(path, sources)
         named = {uid for uid in _data_sources(board) if not uid.startswith("$")}
-        if missing := sorted(named - _DATA_SOURCES_HERE):
+        if missing := sorted(named - _DATA_SOURCES_HERE - {*sources}):
             yield (
                 f"{path.name} reads the data source {', '.join(missing)}, which is not here, so "
                 f'its panels stay empty: write "uid": "{DATA_SOURCE_UID}", or make it a variable'
             )
-        if missing := sorted({*_panel_types(board)} - _PANELS):
+        if missing := sorted({*_panel_types(board)} - _PANELS - {*plugins}):
             yield (
                 f"{path.name} has panels of the type {', '.join(missing)}, for which Grafana needs "
-                "a plugin that is not installed: choose another type"
+                "a plugin that is not installed: choose another type, or name it in grafana.plugins"
             )
 
 
@@ -114,7 +129,7 @@ def _files(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.json"))
 
 
-def _dashboard(path: Path) -> dict[str, Any]:
+def _dashboard(path: Path, sources: Sources) -> dict[str, Any]:
     try:
         content = json.loads(paths.text_of(path, "utf-8-sig"))
     except json.JSONDecodeError as error:
@@ -134,22 +149,26 @@ def _dashboard(path: Path) -> dict[str, Any]:
         raise ProjectFileError(
             "needs library panels, which are not in it: unlink them and export again"
         )
-    filled = _filled(content, _inputs(content))
+    filled = _filled(content, _inputs(content, sources))
     return {key: value for key, value in filled.items() if key not in _DROPPED}
 
 
-def _inputs(board: dict[str, Any]) -> dict[str, str]:
+def _inputs(board: dict[str, Any], sources: Sources) -> dict[str, str]:
     """Return the values of the placeholders that an export contains."""
+    by_type = {kind: uid for uid, kind in reversed([*sources.items()])} | _DATA_SOURCES
     values: dict[str, str] = {}
     for entry in board.get("__inputs") or []:
         name, plugin = str(entry.get("name")), entry.get("pluginId")
         if entry.get("type") == "constant":
             values[name] = str(entry.get("value", ""))
-        elif plugin in _DATA_SOURCES:
-            values[name] = _DATA_SOURCES[plugin]
+        elif plugin in by_type:
+            values[name] = by_type[plugin]
         else:
             wanted = entry.get("pluginName") or plugin or entry.get("type")
-            raise ProjectFileError(f"asks for {wanted}, and there is only Prometheus here")
+            raise ProjectFileError(
+                f"asks for {wanted}, and there is only Prometheus here: grafana.dataSources takes "
+                "another"
+            )
     return values
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
+TARGETS_FOLDER = "targets"
+"""Folder of discovery's files, below Prometheus' own folder."""
 
 
 class ProjectFileError(ValueError):
