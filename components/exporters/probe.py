@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import yaml
-
 from components.catalog.integrations.probes import EXPORTER
 from components.catalog.replicas import MAIN
+from components.common import yaml_text
 from components.docker import tls_files
 from components.docker.config_files import NoticesItself, ReloadOnChange
 from components.docker.container import ContainerSpec, busybox_probe
@@ -39,7 +38,7 @@ def spec(settings: Settings, _host: str = MAIN) -> ServiceSpec:
         files=ServiceFiles(
             target=CONFIG_DIR,
             files={
-                "blackbox.yml": yaml.safe_dump({"modules": modules}, sort_keys=False),
+                "blackbox.yml": yaml_text.dump({"modules": modules}),
                 **{
                     _ca(name): f"{probe.ca.strip()}\n"
                     for name, probe in settings.probes.items()

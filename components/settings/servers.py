@@ -9,10 +9,12 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, SecretStr, StrictBool
 
 from components.catalog.integrations import INTEGRATIONS
+from components.common import certificates
 from components.common.model import Frozen
 from components.common.problems import Problem
+from components.settings.logins import OptionalPostgresLogin, PostgresDatabase
 from components.settings.passwords import OptionalServerPassword
-from components.settings.types import Authorities, DatabaseName, OptionalLogin, ServiceAddress
+from components.settings.types import Authorities, ServiceAddress
 
 _KINDS = tuple(found.kind for found in INTEGRATIONS if found.has_servers)
 _SEVERAL = frozenset(found.kind for found in INTEGRATIONS if found.several_servers)
@@ -42,17 +44,25 @@ ServerName = Annotated[str, AfterValidator(_name)]
 class Server(Frozen):
     """A server: its address, the login of its exporter, and the database where there are several.
 
-    The password is a secret. `sslmode` is of PostgreSQL, `tls` of Redis; `ca` is PEM text, empty
-    for the public authorities.
+    The password is a secret. `sslmode` is of PostgreSQL, `tls` and `sentinel` of Redis: the address
+    is that of a Sentinel, and no Redis. `ca` is PEM text, empty for the public authorities;
+    `certificate` and the secret `key` are the exporter's own, for servers that ask for one.
     """
 
     address: ServiceAddress
-    user: OptionalLogin = ""
+    user: OptionalPostgresLogin = ""
     password: OptionalServerPassword = SecretStr("")
-    database: DatabaseName | None = None
+    database: PostgresDatabase | None = None
     sslmode: SslMode = "disable"
     tls: StrictBool = False
+    sentinel: StrictBool = False
     ca: Authorities = ""
+    certificate: Authorities = ""
+    key: SecretStr = SecretStr("")
+
+    @property
+    def encrypted(self) -> bool:
+        return self.tls or self.sslmode != "disable"
 
     @property
     def host(self) -> str:
@@ -109,16 +119,34 @@ def _of_kind(kind: str, server: Server) -> Iterator[tuple[str, str]]:
     if kind != "redis":
         if not server.user:
             yield "user", "is missing"
-        if not server.password.get_secret_value():
+        if not (server.password.get_secret_value() or server.certificate):
             yield "password", "is missing"
+    elif "@" in server.user:
+        yield "user", "has @ in it, which an address of Redis does not carry"
     elif server.user and not server.password.get_secret_value():
         yield "password", "is missing: user is set"
     if server.sslmode != "disable" and kind != "postgresql":
         yield "sslmode", f"is of PostgreSQL, and {kind} has none"
-    if server.tls and kind != "redis":
-        yield "tls", f"is of Redis, and {kind} has none"
+    for field in ("tls", "sentinel"):
+        if getattr(server, field) and kind != "redis":
+            yield field, f"is of Redis, and {kind} has none"
     if server.database and kind == "redis":
         yield "database", "is of no use: the exporter reads all of them"
     verified = server.tls or server.sslmode.startswith("verify-")
     if server.ca and not verified:
         yield "ca", "is not used: it needs sslmode verify-full (or verify-ca), or tls of Redis"
+    yield from _of_client(server)
+
+
+def _of_client(server: Server) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with the certificate and the key of the exporter."""
+    key = server.key.get_secret_value()
+    if server.certificate and not server.encrypted:
+        yield "certificate", "is not used: it needs an sslmode, or tls of Redis"
+    if server.certificate and not key:
+        yield "key", "is missing: certificate is set"
+    elif key and not server.certificate:
+        yield "certificate", "is missing: key is set"
+    elif key:
+        for problem in certificates.key_problems(key, server.certificate, "certificate"):
+            yield "key", problem

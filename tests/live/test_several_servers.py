@@ -1,4 +1,4 @@
-"""Two PostgreSQL servers, one over TLS, and a Redis over TLS with an ACL user, each watched."""
+"""PostgreSQL servers, one over TLS and with a replica, and a Redis over TLS with an ACL user."""
 
 from __future__ import annotations
 
@@ -21,19 +21,42 @@ from tests.pools import free_pool
 STACK = "live-servers"
 APPLICATION = "live-servers-app"
 PASSWORD = "live#servers;Password-1"
+USER, DATABASE = "watcher@clinic", "vital signs"
 LEFT_OUT = frozenset(("grafana",))
 WAIT_SECONDS = 90
+SERVERS = ("primary", "replica", "managed", "client", "reporting")
 POSTGRES = """\
 printf '%s' "$PAIR" > /tmp/pair.pem && chmod 600 /tmp/pair.pem
+printf '%s' "$CA" > /tmp/ca.pem
+cat > /docker-entrypoint-initdb.d/more.sql << EOF
+CREATE DATABASE "vital signs";
+CREATE DATABASE rdsadmin;
+REVOKE CONNECT ON DATABASE rdsadmin FROM PUBLIC;
+CREATE ROLE "watcher@clinic" LOGIN PASSWORD '$PASSWORD';
+CREATE ROLE "client-under-test" LOGIN;
+GRANT pg_monitor TO "client-under-test";
+EOF
+cat > /docker-entrypoint-initdb.d/logins.sh << 'EOF'
+echo "host replication all all scram-sha-256" >> $PGDATA/pg_hba.conf
+sed -i '1i hostssl all "client-under-test" all cert' $PGDATA/pg_hba.conf
+EOF
 /usr/local/bin/docker-entrypoint.sh postgres \
-  -c ssl=on -c ssl_cert_file=/tmp/pair.pem -c ssl_key_file=/tmp/pair.pem
+  -c ssl=on -c ssl_ca_file=/tmp/ca.pem -c ssl_cert_file=/tmp/pair.pem -c ssl_key_file=/tmp/pair.pem
 # Stopped, it leaves its address behind, which refuses connections.
 sleep 600
 """
+REPLICA = """\
+chmod 700 $PGDATA
+until PGPASSWORD=$PASSWORD pg_basebackup -h "$PRIMARY" -U postgres -D $PGDATA -R -X stream; do
+  sleep 1
+done
+exec postgres
+"""
 REDIS = """\
 printf '%s' "$PAIR" > /tmp/pair.pem
-exec redis-server --port 0 --tls-port 6380 --tls-auth-clients no \
-  --tls-cert-file /tmp/pair.pem --tls-key-file /tmp/pair.pem --tls-ca-cert-file /tmp/pair.pem \
+printf '%s' "$CA" > /tmp/ca.pem
+exec redis-server --port 0 --tls-port 6380 --tls-auth-clients yes \
+  --tls-cert-file /tmp/pair.pem --tls-key-file /tmp/pair.pem --tls-ca-cert-file /tmp/ca.pem \
   --user default off --user exporter on ">$PASSWORD" '~*' '&*' +@all
 """
 
@@ -56,7 +79,7 @@ def servers(
         addresses = {}
         for place, (name, kind, script) in enumerate(
             (("primary", "postgres", POSTGRES), ("reporting", "postgres", POSTGRES),
-             ("cache", "redis", REDIS)), start=10,
+             ("replica", "postgres", REPLICA), ("cache", "redis", REDIS)), start=10,
         ):  # fmt: skip
             addresses[name] = str(subnet[place])
             found[name] = docker_client.containers.create(
@@ -64,16 +87,38 @@ def servers(
                 ["-c", script],
                 entrypoint=["sh"],
                 labels=labels,
-                environment={**environment, "PAIR": ca.server(addresses[name])},
+                environment={
+                    **environment,
+                    "PAIR": ca.server(addresses[name]),
+                    "CA": ca.pem,
+                    "PRIMARY": addresses["primary"],
+                },
             )
             docker_client.networks.get("bridge").disconnect(found[name])
             network.connect(found[name], ipv4_address=addresses[name])
             found[name].start()
         login = {"user": "postgres", "password": PASSWORD}
+        certificate, key = ca.client()
+        client = {"certificate": certificate, "key": key}
         verified = {"sslmode": "verify-full", "ca": ca.pem}
         setting = {
             "postgresql": {
                 "primary": {**login, **verified, "address": f"{addresses['primary']}:5432"},
+                "replica": {**login, "address": f"{addresses['replica']}:5432"},
+                "managed": {
+                    "user": USER,
+                    "password": PASSWORD,
+                    "database": DATABASE,
+                    "sslmode": "require",
+                    "address": f"{addresses['primary']}:5432",
+                },
+                # By its certificate, and without a password.
+                "client": {
+                    **verified,
+                    **client,
+                    "user": "client-under-test",
+                    "address": f"{addresses['primary']}:5432",
+                },
                 "reporting": {**login, "address": f"{addresses['reporting']}:5432"},
                 # The right server, and an authority that did not sign its certificate.
                 "stranger": {
@@ -88,6 +133,7 @@ def servers(
                     "address": f"{addresses['cache']}:6380",
                     "tls": True,
                     "ca": ca.pem,
+                    **client,
                     "user": "exporter",
                     "password": PASSWORD,
                 }
@@ -115,6 +161,10 @@ def stack(
             servers=servers[1],
             postgresPassword="",
             redisPassword="",
+            alerts={
+                "PostgreSQLReplicationLag": {"threshold": 5, "for": "2s"},
+                "PostgreSQLReplicaLost": {"for": "2s"},
+            },
         )
         config = program.StackConfig(found.values, (*found.secret_keys, "vitalstream:servers"))
         result = local_deploy.up(STACK, config, stacks.say, leave_out=LEFT_OUT)
@@ -132,8 +182,54 @@ def _up(stack: Stack) -> dict[str, float]:
 
 
 def test_each_server_is_reached_by_its_own_login_and_authority(stack: Stack) -> None:
-    wanted = {"primary": 1, "reporting": 1, "stranger": 0, "cache": 1}
+    wanted = dict.fromkeys((*SERVERS, "cache"), 1.0)
+    wanted["stranger"] = 0
     assert eventually(lambda: _up(stack) == wanted, WAIT_SECONDS), _up(stack)
+
+
+def test_user_with_an_at_sign_reads_a_database_with_a_space_and_not_rdsadmin(stack: Stack) -> None:
+    collector = 'pg_scrape_collector_success{instance=~".*managed.*",collector="database"}'
+    assert eventually(
+        lambda: [one["value"][1] for one in stack.query(collector)] == ["1"], WAIT_SECONDS
+    )
+    found = stack.query('pg_database_size_bytes{instance=~".*managed.*"}')
+    databases = {one["metric"]["datname"] for one in found}
+    assert DATABASE in databases
+    assert "rdsadmin" not in databases
+
+
+def test_replica_is_known_by_a_series_and_its_lag_and_loss_name_the_server(
+    stack: Stack, servers: tuple[dict[str, Container], dict[str, Any]]
+) -> None:
+    def asked(name: str, query: str) -> None:
+        done = servers[0][name].exec_run(["psql", "-U", "postgres", "-c", query])
+        assert done.exit_code == 0, done.output
+
+    def seen(name: str, query: str) -> bool:
+        done = servers[0][name].exec_run(["psql", "-U", "postgres", "-c", query])
+        return bool(done.exit_code == 0)
+
+    def firing(alert: str, server: str) -> list[Any]:
+        labels = f'alertname="{alert}",alertstate="firing",instance=~".*-{server}:.*"'
+        found: list[Any] = stack.query(f"ALERTS{{{labels}}}")
+        return found
+
+    def roles() -> dict[str, str]:
+        found = stack.query('pg_replication_is_replica{instance=~".*-(primary|replica):.*"}')
+        return {one["metric"]["instance"].split("-")[-1]: one["value"][1] for one in found}
+
+    assert eventually(lambda: roles() == {"primary:9187": "0", "replica:9187": "1"}, WAIT_SECONDS)
+    replicas = 'instance:pg_replicas:count{instance=~".*-primary:.*"}'
+    assert eventually(lambda: [x["value"][1] for x in stack.query(replicas)] == ["1"], WAIT_SECONDS)
+    # A replica that has replayed no transaction yet has no time to measure its lag from.
+    asked("primary", "CREATE TABLE replayed AS SELECT 1 AS x")
+    assert eventually(lambda: seen("replica", "SELECT 1 FROM replayed"), WAIT_SECONDS)
+    asked("replica", "SELECT pg_wal_replay_pause()")
+    asked("primary", "CREATE TABLE lagging AS SELECT 1 AS x")
+    assert eventually(lambda: firing("PostgreSQLReplicationLag", "replica"), WAIT_SECONDS)
+    assert not firing("PostgreSQLReplicationLag", "primary")
+    servers[0]["replica"].stop(timeout=2)
+    assert eventually(lambda: firing("PostgreSQLReplicaLost", "primary"), WAIT_SECONDS)
 
 
 def test_connection_is_encrypted(

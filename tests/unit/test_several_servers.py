@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
+from components.common import certificates
 from components.exporters import postgres, redis
 from components.prometheus.config import jobs_of_stack
 from components.settings.settings import Settings
-from ops.offline import program
+from ops.offline import placeholders, program
 from ops.offline.program import StackConfig
 from tests.certificates import authority
 from tests.unit.conftest import View, stack_config
@@ -20,7 +21,10 @@ SettingsOf = Callable[..., Settings]
 Refused = Callable[..., str]
 KEY = "canary-0123456789abcdef"
 SECRET = ("servers",)
-CA = authority().pem
+AUTHORITY = authority()
+CA = AUTHORITY.pem
+CERTIFICATE, CLIENT_KEY = AUTHORITY.client()
+CLIENT = {"certificate": CERTIFICATE, "key": CLIENT_KEY}
 REPLICA = {"address": "replica:5432", "user": "exporter", "password": KEY}
 RDS = {**REPLICA, "address": "db.example.com:5432", "sslmode": "verify-full", "ca": CA}
 CACHE = {"address": "cache.example.com:6380", "tls": True}
@@ -99,6 +103,63 @@ def test_postgresql_over_tls_verifies_by_its_own_authority(settings: SettingsOf)
     assert spec.files.files["server-ca.pem"].strip() == CA.strip()
 
 
+def test_postgresql_with_a_client_certificate_needs_no_password(settings: SettingsOf) -> None:
+    one = {**RDS, **CLIENT, "password": ""}
+    spec = postgres.spec(settings(secret_keys=SECRET, servers={"postgresql": {"a": one}}), "a")
+    folder = "/etc/postgres_exporter"
+    wanted = f"&sslcert={folder}/client.pem&sslkey={folder}/client-key.pem&"
+    assert any(wanted in env for env in spec.container.envs)
+    assert spec.files is not None
+    assert spec.files.files["client.pem"] == f"{CERTIFICATE.strip()}\n"
+    assert spec.files.secret_files["client-key.pem"] == f"{CLIENT_KEY.strip()}\n"
+
+
+def test_render_of_an_encrypted_client_key_needs_no_key() -> None:
+    encrypted = {**RDS, "certificate": CERTIFICATE, "password": "", "key": {"secure": "v1:x"}}
+    filled = placeholders.filled({"postgresql": {"a": encrypted}}, "servers")
+    client = filled["postgresql"]["a"]
+    assert [*certificates.key_problems(client["key"], client["certificate"])] == []
+
+
+def test_redis_with_a_client_certificate_shows_it(settings: SettingsOf) -> None:
+    one = {**CACHE, **CLIENT, "ca": CA}
+    spec = redis.spec(settings(secret_keys=SECRET, servers={"redis": {"a": one}}), "a")
+    assert "--tls-client-cert-file=/etc/redis_exporter/client.pem" in spec.container.command
+    assert "--tls-client-key-file=/etc/redis_exporter/client-key.pem" in spec.container.command
+    assert spec.files is not None
+    assert "client-key.pem" in spec.files.secret_files
+
+
+def test_postgresql_user_and_database_reach_the_exporter_as_they_are(
+    settings: SettingsOf,
+) -> None:
+    one = {**REPLICA, "user": "watcher@clinic", "database": "vital signs"}
+    found = settings(secret_keys=SECRET, servers={"postgresql": {"azure": one}})
+    envs = postgres.spec(found, "azure").container.envs
+    assert "DATA_SOURCE_USER=watcher@clinic" in envs
+    assert "PGDATABASE=vital signs" in envs
+    assert any(env.startswith("DATA_SOURCE_URI=replica:5432/?sslmode=") for env in envs)
+
+
+def test_databases_of_the_provider_are_not_looked_into(settings: SettingsOf) -> None:
+    found = settings(secret_keys=SECRET, servers={"postgresql": {"rds": RDS}})
+    command = postgres.spec(found, "rds").container.command
+    (flag,) = [one for one in command if one.startswith("--exclude-databases=")]
+    assert "rdsadmin" in flag.partition("=")[2].split(",")
+    assert not any("exclude" in one for one in postgres.spec(settings()).container.command)
+
+
+def test_sentinel_is_a_target_with_a_label_of_its_own(settings: SettingsOf) -> None:
+    sentinel = {"address": "sentinel-1:26379", "sentinel": True}
+    found = settings(
+        secret_keys=SECRET, servers={"redis": {"cache": CACHE, "sentinel-1": sentinel}}
+    )
+    assert jobs_of_stack(found)["redis"]["static_configs"] == [
+        {"targets": ["redis-exporter-cache:9121"]},
+        {"targets": ["redis-exporter-sentinel-1:9121"], "labels": {"sentinel": "true"}},
+    ]
+
+
 def test_redis_over_tls_with_an_acl_user(settings: SettingsOf) -> None:
     one = {**CACHE, "ca": CA, "user": "exporter", "password": KEY}
     spec = redis.spec(settings(secret_keys=SECRET, servers={"redis": {"cache": one}}), "cache")
@@ -119,8 +180,23 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"postgresql": {"a": {**REPLICA, "tls": True}}}, "postgresql.a.tls", "is of Redis"),
     ({"postgresql": {"a": {**REPLICA, "ca": CA}}}, "postgresql.a.ca", "is not used"),
     ({"redis": {"a": {"address": "a:6379", "user": "u"}}}, "redis.a.password", "is missing"),
+    ({"redis": {"a": {**CACHE, "certificate": CERTIFICATE}}}, "redis.a.key", "is missing"),
+    ({"redis": {"a": {**CACHE, "key": CLIENT_KEY}}}, "redis.a.certificate", "is missing"),
+    ({"redis": {"a": {"address": "a:6379", **CLIENT}}}, "redis.a.certificate", "is not used"),
+    (
+        {"redis": {"a": {**CACHE, **CLIENT, "key": AUTHORITY.client()[1]}}},
+        "redis.a.key",
+        "does not belong to certificate",
+    ),
     ({"redis": {"a": {**CACHE, "sslmode": "require"}}}, "redis.a.sslmode", "is of PostgreSQL"),
     ({"redis": {"a": {**CACHE, "database": "0"}}}, "redis.a.database", "is of no use"),
+    ({"postgresql": {"a": {**REPLICA, "sentinel": True}}}, "postgresql.a.sentinel", "of Redis"),
+    ({"redis": {"a": {**CACHE, "user": "a@b", "password": KEY}}}, "redis.a.user", "has @ in it"),
+    (
+        {"postgresql": {"a": {**REPLICA, "address": "/var/run/postgresql"}}},
+        "postgresql.a.address",
+        "is a Unix socket",
+    ),
     ({"redis": {"a": {"address": "localhost:6379"}}}, "redis.a.address", "host.docker.internal"),
     ({"redis": {"A": CACHE}}, "redis.A", "is not a name of a server"),
     ({"mongodb": {"a": CACHE}}, "mongodb", "is not a kind of service"),
