@@ -1,81 +1,67 @@
-"""Remote write section of `prometheus.yml`, and its files.
-
-Format: https://prometheus.io/docs/prometheus/latest/configuration/configuration/#remote_write.
-"""
+"""Remote write section of `prometheus.yml`, and its files."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from components.promql.metric_allowlist import series_of
-from components.settings.remote_write import TENANT_HEADER, RemoteWrite
+from components.docker import tls_files
+from components.settings import upstream
+from components.settings.settings import Settings
+from components.settings.upstream import secret_leaves
 
 FOLDER = "remote-write"
-"""Rule file in `rules/` that only a stack with remote write loads."""
+"""Folder of the files, below Prometheus' own folder; a folder in it for each receiver."""
+# Prometheus reads these for each request: a new secret needs no reload.
+_READ_AGAIN: dict[tuple[str, ...], str] = {
+    ("basic_auth", "password"): "password",
+    ("authorization", "credentials"): "bearer_token",
+}
+# Left out where they are empty.
+_SECTIONS = ("headers", "basic_auth", "authorization", "tls_config", "write_relabel_configs")
 
 
-def files(receivers: Sequence[RemoteWrite]) -> dict[str, str]:
+def files(settings: Settings) -> dict[str, str]:
     """Return the files without secrets: authorities."""
-    return {f"{_folder(found)}/ca.pem": f"{found.ca.strip()}\n" for found in receivers if found.ca}
-
-
-def secret_files(receivers: Sequence[RemoteWrite]) -> dict[str, str]:
-    """Return the secret files, which Prometheus reads for each request: no reload is needed."""
-    secrets = {
-        f"{_folder(receiver)}/{name}": secret.get_secret_value()
-        for receiver in receivers
-        for name, secret in (
-            ("password", receiver.password),
-            ("bearer_token", receiver.bearer_token),
-        )
+    return {
+        f"{FOLDER}/{one['name']}/ca.pem": f"{one['tls_config']['ca'].strip()}\n"
+        for one in settings.remote_write
+        if one["tls_config"].get("ca")
     }
-    return {path: secret for path, secret in secrets.items() if secret}
 
 
-def rendered(receivers: Sequence[RemoteWrite], config_dir: str) -> dict[str, Any]:
+def secret_files(settings: Settings) -> dict[str, str]:
+    """Return the secrets by the paths of their files."""
+    return {
+        _file(settings, receiver, path, secret): secret
+        for receiver in settings.remote_write
+        for path, secret in secret_leaves(receiver)
+    }
+
+
+def rendered(settings: Settings, config_dir: str) -> dict[str, Any]:
     """Return the section; nothing without a receiver. Files are below `config_dir`."""
-    found = [_rendered(receiver, f"{config_dir}/{_folder(receiver)}") for receiver in receivers]
+    found = [_rendered(settings, receiver, config_dir) for receiver in settings.remote_write]
     return {"remote_write": found} if found else {}
 
 
-def _rendered(receiver: RemoteWrite, folder: str) -> dict[str, Any]:
-    tenant = {TENANT_HEADER: receiver.tenant} if receiver.tenant else {}
-    tls = {
-        **({"ca_file": f"{folder}/ca.pem"} if receiver.ca else {}),
-        **({"server_name": receiver.server_name} if receiver.server_name else {}),
+def _rendered(settings: Settings, receiver: Mapping[str, Any], config_dir: str) -> dict[str, Any]:
+    files = {
+        path: _file(settings, receiver, path, secret) for path, secret in secret_leaves(receiver)
     }
-    optional: Mapping[str, Any] = {
-        "headers": {**tenant, **receiver.headers},
-        **_login(receiver, folder),
-        "tls_config": tls,
-        "write_relabel_configs": [*_by_name(receiver)]
-        + [rule.rendered() for rule in receiver.write_relabel],
-    }
-    return {
-        "name": receiver.name,
-        "url": receiver.url,
-        **{key: value for key, value in optional.items() if value},
-        "queue_config": receiver.queue.model_dump(),
-    }
+    found = upstream.with_files(receiver, files, lambda path: f"{config_dir}/{files[path]}")
+    if found["tls_config"].pop("ca", ""):
+        ca = f"{config_dir}/{FOLDER}/{receiver['name']}/ca.pem"
+        found["tls_config"] = {"ca_file": ca, **found["tls_config"]}
+    return {key: value for key, value in found.items() if value or key not in _SECTIONS}
 
 
-def _login(receiver: RemoteWrite, folder: str) -> dict[str, Any]:
-    if receiver.username:
-        login = {"username": receiver.username, "password_file": f"{folder}/password"}
-        return {"basic_auth": login}
-    if receiver.bearer_token.get_secret_value():
-        return {"authorization": {"type": "Bearer", "credentials_file": f"{folder}/bearer_token"}}
-    return {}
-
-
-def _by_name(receiver: RemoteWrite) -> Iterator[dict[str, Any]]:
-    for action, entries in (("keep", receiver.keep), ("drop", receiver.drop)):
-        if entries:
-            regex = "|".join(map(series_of, entries))
-            yield {"action": action, "source_labels": ["__name__"], "regex": regex}
-
-
-def _folder(receiver: RemoteWrite) -> str:
-    """Return the folder of its files, below Prometheus' own."""
-    return f"{FOLDER}/{receiver.name}"
+def _file(
+    settings: Settings, receiver: Mapping[str, Any], path: tuple[str, ...], secret: str
+) -> str:
+    name = _READ_AGAIN.get(path)
+    if name is None:
+        name = upstream.file_name(path)
+        version = tls_files.secret_version(settings, f"{receiver['name']}.{name}", secret)
+        name = f"{name}-{version}"
+    return f"{FOLDER}/{receiver['name']}/{name}"

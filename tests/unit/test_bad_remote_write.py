@@ -11,6 +11,7 @@ import pytest
 from components.settings import loader
 from components.settings.loader import SettingsError
 from tests.certificates import authority
+from tests.each import for_each
 from tests.unit.conftest import SECRETS
 
 Refused = Callable[..., str]
@@ -18,7 +19,8 @@ URL = "https://mimir.example.com/api/v1/push"
 INSIDE = "http://receiver:9090/api/v1/write"
 CANARY = "canary-of-remote-write-9f3b"
 SECRET_KEYS = {*SECRETS, "remoteWrite"}
-LOGIN = {"username": "vitalstream", "password": CANARY}
+OLDER_LOGIN = {"username": "vitalstream", "password": CANARY}
+LOGIN = {"basic_auth": OLDER_LOGIN}
 CA = authority().pem
 
 
@@ -31,6 +33,7 @@ WRONG = [
     ({"name": "Mimir"}, "name", "is not a name"),
     ({"name": "../mimir"}, "name", "is not a name"),
     ({"name": "m" * 41}, "name", "is not a name"),
+    ({"name": 7}, "name", "is not text"),
     ({"url": "mimir.example.com"}, "url", "is not a URL"),
     ({"url": "ftp://mimir.example.com/"}, "url", "is not a URL"),
     ({"url": "https://"}, "url", "is not a URL"),
@@ -42,6 +45,7 @@ WRONG = [
     ({"url": "http://mimir.example.com/api/v1/push"}, "url", "is http to a host that may be any"),
     ({"url": "http://8.8.8.8/api/v1/push"}, "url", "is http to a host that may be anywhere"),
     ({"url": INSIDE, **LOGIN}, "url", "would carry password or token in clear text"),
+    ({"url": INSIDE, **OLDER_LOGIN}, "url", "would carry password or token in clear text"),
     ({"url": INSIDE, "bearerToken": CANARY}, "url", "would carry password or token in clear text"),
     (
         {"url": f"https://me:{CANARY}@mimir.example.com/"},
@@ -49,80 +53,48 @@ WRONG = [
         "a URL with a user or a password in it",
     ),
     ({"url": f"{URL}?api_key={CANARY}"}, "url", "has a secret in its query"),
+    ({"basic_auth": {"username": "a"}}, "basic_auth.password", "is missing: username is set"),
     ({"username": "vitalstream"}, "password", "is missing: username is set"),
     ({"password": CANARY}, "username", "is missing: password is set"),
-    ({"username": "a:b", "password": CANARY}, "username", "is not a user for basic auth"),
     ({"username": "a", "password": f"{CANARY}\nb"}, "password", "has a line break"),
-    ({"username": "a", "password": {"a": CANARY}}, "password", "valid string"),
-    ({**LOGIN, "bearerToken": CANARY}, "bearerToken", "is set beside username and password"),
     ({"bearerToken": f"{CANARY} "}, "bearerToken", "begins or ends with a space"),
-    ({"pasword": CANARY}, "pasword", "is an unknown setting"),
-    ({"tenant": "clinic\n"}, "tenant", "is not the value of a header"),
-    ({"tenant": True}, "tenant", "valid string"),
-    ({"tenant": "a", "headers": {"x-scope-orgid": "b"}}, "tenant", "which is in headers too"),
-    ({"headers": {"Authorization": CANARY}}, "headers.Authorization", "it is for a secret"),
-    ({"headers": {"Content-Type": "a"}}, "headers.Content-Type", "Prometheus sets it itself"),
     (
-        {"headers": {"X-Api-Key": CANARY}},
-        "headers.X-Api-Key",
-        "it is for a secret",
+        {"authorization": {"credentials": f"{CANARY} "}},
+        "authorization.credentials",
+        "begins or ends with a space",
     ),
-    ({"headers": {"X Y": "a"}}, "headers.X Y", "is not the name of a header"),
+    ({"basic_auth": {"password": {"a": CANARY}}}, "basic_auth.password.a", "is not text"),
+    (
+        {"basic_auth": {"password_file": "/a"}},
+        "basic_auth.password_file",
+        "names a file that is",
+    ),
+    ({"username": "a", **LOGIN}, "username", "is basic_auth.username, which is set too"),
+    ({"sigv4": {"secret_key": CANARY}}, "sigv4.secret_key", "cannot be kept secret"),
+    (
+        {"azuread": {"oauth": {"client_secret": CANARY}}},
+        "azuread.oauth.client_secret",
+        "cannot be kept secret",
+    ),
+    ({"proxy_url": f"http://a:{CANARY}@proxy"}, "proxy_url", "has a login in it"),
+    ({"pasword": CANARY}, "pasword", "is an unknown setting"),
+    ({"bearerTokn": CANARY}, "bearerTokn", "is an unknown setting"),
+    ({"tenant": "clinic\n"}, "tenant", "is not the value of a header"),
+    ({"tenant": "a", "headers": {"X-Scope-OrgID": "b"}}, "tenant", "which is set too"),
+    ({"headers": {"Authorization": CANARY}}, "headers.Authorization", "it is for a secret"),
+    ({"headers": {"X-Api-Key": CANARY}}, "headers.X-Api-Key", "it is for a secret"),
     ({"headers": {"X-Y": ""}}, "headers.X-Y", "is not the value of a header"),
+    ({"headers": ["X-Y"]}, "headers", "is not an object"),
     ({"ca": "ca.pem"}, "ca", "is not a certificate in PEM form"),
-    ({"url": INSIDE, "ca": CA}, "ca", "is of no use, since url is http"),
-    ({"url": INSIDE, "serverName": "a"}, "serverName", "is of no use, since url is http"),
-    ({"serverName": "https://a"}, "serverName", "is not a host name"),
-    ({"queue": {"capacity": 99}}, "queue.capacity", "greater than or equal to 100"),
-    ({"queue": {"capacity": 1000}}, "queue.maxSamplesPerSend", "is more than capacity, 1000"),
-    ({"queue": {"maxShards": 201}}, "queue.maxShards", "less than or equal to 200"),
-    ({"queue": {"maxShards": True}}, "queue.maxShards", "is not a number"),
-    ({"queue": {"minShards": 51}}, "queue.minShards", "is more than maxShards, 50"),
-    ({"queue": {"batchSendDeadline": "5"}}, "queue.batchSendDeadline", "is not a Prometheus dur"),
-    ({"queue": {"batchSendDeadline": "1h"}}, "queue.batchSendDeadline", "is not from 100ms to 5m"),
-    ({"queue": {"minBackoff": "10s"}}, "queue.minBackoff", "is longer than maxBackoff, 5s"),
-    ({"queue": {"maxBackoff": "1h"}}, "queue.maxBackoff", "is not from 100ms to 10m"),
-    ({"queue": {"retryOnHttp429": "yes"}}, "queue.retryOnHttp429", "valid boolean"),
-    ({"queue": {"shards": 1}}, "queue.shards", "is an unknown setting"),
+    ({"tls_config": {"ca": "ca.pem"}}, "tls_config.ca", "is not a certificate in PEM form"),
+    ({"queue_config": {"capacity": 500_001}}, "queue_config.capacity", "is more than 500000"),
+    ({"queue": {"maxShards": 201}}, "queue.maxShards", "is more than 200"),
     ({"keep": ["pg_*"]}, "keep.0", "has .* for that"),
     ({"keep": [".*"]}, "keep.0", "matches every metric name"),
     ({"drop": ["up", "(a"]}, "drop.1", "neither a metric's name nor a regular"),
-    ({"drop": "up"}, "drop", "valid tuple"),
-    ({"writeRelabel": [{"action": "dropp"}]}, "writeRelabel.0.action", "is not an action of relab"),
-    (
-        {"writeRelabel": [{"sourceLabel": ["a"]}]},
-        "writeRelabel.0.sourceLabel",
-        "is an unknown setting",
-    ),
-    ({"writeRelabel": [{}]}, "writeRelabel.0.targetLabel", "is missing: replace writes into one"),
-    (
-        {"writeRelabel": [{"action": "drop", "source_labels": ["a-b"]}]},
-        "writeRelabel.0.source_labels.0",
-        "is not the name of a label",
-    ),
-    (
-        {"writeRelabel": [{"action": "drop", "regex": "(?!a)"}]},
-        "writeRelabel.0.regex",
-        "is not a regular expression that Prometheus takes",
-    ),
-    (
-        {"writeRelabel": [{"action": "hashmod", "targetLabel": "shard"}]},
-        "writeRelabel.0.modulus",
-        "is missing: hashmod divides by it",
-    ),
-    (
-        {"writeRelabel": [{"action": "labeldrop", "regex": "a", "sourceLabels": ["b"]}]},
-        "writeRelabel.0.sourceLabels",
-        "is nothing that labeldrop reads",
-    ),
-    (
-        {"writeRelabel": [{"action": "lowercase", "targetLabel": "a-b"}]},
-        "writeRelabel.0.targetLabel",
-        "is not the name of a label",
-    ),
+    ({"drop": "up"}, "drop", "is not a list"),
 ]
-IDS = [f"{path}: {words}" for _, path, words in WRONG]
-every_wrong = pytest.mark.parametrize(("changes", "path", "words"), WRONG, ids=IDS)
+every_wrong = for_each("changes, path, words", WRONG)
 
 
 @every_wrong
@@ -171,11 +143,6 @@ def test_missing_password_fix_prompts_for_it(refused: Refused) -> None:
     )
 
 
-def test_non_secret_value_is_shown(refused: Refused) -> None:
-    message = refused({"remoteWrite": [_receiver(url="mimir")]})
-    assert 'vitalstream:remoteWrite.0.url = "mimir"' in message
-
-
 def test_secret_setting_is_masked_as_a_whole(refused: Refused) -> None:
     assert "canary" not in refused({"remoteWrite": [_receiver(url="canary")]}, SECRET_KEYS)
 
@@ -188,7 +155,7 @@ def test_invalid_json_is_masked(refused: Refused) -> None:
 
 def test_duplicate_receiver_names_are_refused(refused: Refused) -> None:
     message = refused({"remoteWrite": [_receiver(), _receiver()]})
-    assert message.count("is mimir as of another receiver") == 2
+    assert "vitalstream:remoteWrite.1.name is mimir as of another receiver" in message
 
 
 def test_problems_of_two_receivers_are_both_reported(refused: Refused) -> None:
@@ -196,26 +163,28 @@ def test_problems_of_two_receivers_are_both_reported(refused: Refused) -> None:
     assert ("remoteWrite.0.url" in message, "remoteWrite.1.name" in message) == (True, True)
 
 
-RIGHT = [
+RIGHT: list[dict[str, Any]] = [
     {"url": INSIDE},
     {"url": "http://192.168.1.7:9009/api/v1/push", "tenant": "clinic"},
     {"url": "http://[fd00::7]:9009/api/v1/push"},
     {"url": "https://8.8.8.8/api/v1/push?db=vital%20signs"},
-    {"username": "12345", "password": CANARY},
     {"username": 12345, "password": CANARY},
+    LOGIN,
     {"bearerToken": CANARY},
+    {"authorization": {"credentials": CANARY}},
+    {"oauth2": {"client_id": "a", "client_secret": CANARY, "token_url": "https://a.example.com"}},
+    {"sigv4": {"region": "eu-central-1", "role_arn": "arn:aws:iam::1:role/a"}},
     {"tenant": 42, "headers": {"THANOS-TENANT": "clinic", "X-Replica": 1}},
-    # Named, since each process of `pytest -n` makes another certificate.
-    pytest.param({"ca": CA, "serverName": "mimir.example.com"}, id="ca"),
+    {"ca": CA, "serverName": "mimir.example.com"},
+    {"tls_config": {"ca": CA, "server_name": "mimir.example.com"}},
     {"queue": {"capacity": 2000, "minShards": 4, "maxShards": 4, "retryOnHttp429": False}},
     {"keep": ["up", "job:.+"], "drop": ["go_.*"]},
-    {"writeRelabel": [{"action": "labeldrop", "regex": "pod"}]},
-    {"writeRelabel": [{"source_labels": ["job"], "target_label": "${1}_name", "regex": "(.*)"}]},
-    {"writeRelabel": [{"sourceLabels": ["a"], "targetLabel": "b", "action": "keepequal"}]},
+    {"write_relabel_configs": [{"action": "labeldrop", "regex": "pod"}]},
+    {"send_exemplars": True, "remote_timeout": "10s", "round_robin_dns": True},
 ]
 
 
-@pytest.mark.parametrize("changes", RIGHT, ids=json.dumps)
+@for_each("changes", RIGHT)
 def test_valid_receiver_is_accepted(changes: dict[str, Any]) -> None:
     required = {key: SECRETS[key] for key in ("grafanaAdminPassword", "postgresPassword")}
     values = {**required, "remoteWrite": json.dumps([_receiver(**changes)])}

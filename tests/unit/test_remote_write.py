@@ -10,6 +10,8 @@ import pytest
 import yaml
 from pulumi.runtime import rpc
 
+from components.prometheus import prometheus, remote_write
+from components.settings.settings import Settings
 from ops.offline import program, render
 from ops.offline.program import StackConfig
 from ops.review.policy import check
@@ -40,6 +42,37 @@ RECEIVERS = [
     },
     {"name": "plain", "url": "http://receiver:9090/api/v1/write"},
 ]
+TRANSLATED = [
+    {
+        "name": "mimir",
+        "url": "https://mimir.example.com/api/v1/push",
+        "basic_auth": {"username": "vitalstream", "password": PASSWORD},
+        "headers": {"X-Scope-OrgID": "clinic"},
+        "tls_config": {"ca": CA, "server_name": "mimir.internal"},
+        "write_relabel_configs": [
+            {
+                "action": "keep",
+                "source_labels": ["__name__"],
+                "regex": "up(_bucket|_count|_sum)?|(?:job:.+)",
+            },
+            {
+                "action": "drop",
+                "source_labels": ["__name__"],
+                "regex": "go_gc_duration_seconds(_bucket|_count|_sum)?",
+            },
+            {"action": "labeldrop", "regex": "pod"},
+        ],
+        "queue_config": {"max_shards": 4},
+    },
+    {
+        "name": "thanos",
+        "url": "https://thanos.example.com/api/v1/receive",
+        "authorization": {"type": "Bearer", "credentials": TOKEN},
+        "headers": {"THANOS-TENANT": "clinic"},
+    },
+    {"name": "plain", "url": "http://receiver:9090/api/v1/write"},
+]
+"""`RECEIVERS` with Prometheus' own keys."""
 FILES = "/etc/prometheus/remote-write"
 QUEUE = {
     "capacity": 10000,
@@ -91,6 +124,44 @@ def test_receiver_with_all_fields_is_rendered(sections: dict[str, Any]) -> None:
         ],
         "queue_config": QUEUE | {"max_shards": 4},
     }
+
+
+def test_receivers_with_prometheus_keys_are_the_same(settings: Callable[..., Settings]) -> None:
+    older, translated = (
+        prometheus.spec(settings(secret_keys=["remoteWrite"], remoteWrite=receivers), {}).files
+        for receivers in (RECEIVERS, TRANSLATED)
+    )
+    assert translated == older
+
+
+def test_receiver_keeps_what_only_prometheus_knows(settings: Callable[..., Settings]) -> None:
+    own = {"send_exemplars": True, "sigv4": {"region": "eu-central-1"}, "round_robin_dns": True}
+    receiver = {"name": "amp", "url": "https://amp.example.com/write", **own}
+    (section,) = remote_write.rendered(settings(remoteWrite=[receiver]), "")["remote_write"]
+    assert section == receiver | {"queue_config": QUEUE}
+
+
+@pytest.mark.parametrize(
+    "login",
+    [
+        {"oauth2": {"client_id": "a", "client_secret": TOKEN, "token_url": "https://a.test"}},
+        {"tls_config": {"cert": "a", "key": TOKEN}},
+        {"google_iam": {"credentials": TOKEN}},
+    ],
+    ids=lambda login: next(iter(login)),
+)
+def test_receiver_secret_of_any_login_is_a_file_named_by_it(
+    login: dict[str, Any], settings: Callable[..., Settings]
+) -> None:
+    receiver = {"name": "mimir", "url": "https://mimir.example.com/api/v1/push", **login}
+    found = settings(secret_keys=["remoteWrite"], remoteWrite=[receiver])
+    ((path, secret),) = remote_write.secret_files(found).items()
+    (section,) = remote_write.rendered(found, "/etc")["remote_write"]
+    kind = next(iter(login))
+    [field] = [key for key in section[kind] if key.endswith("_file")]
+    assert (section[kind][field], secret) == (f"/etc/{path}", TOKEN)
+    assert path.startswith(f"remote-write/mimir/{kind}.{field.removesuffix('_file')}-")
+    assert TOKEN not in repr(found) + repr(section)
 
 
 def test_receiver_token_is_a_file(sections: dict[str, Any]) -> None:
