@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -15,8 +14,8 @@ from pydantic import SecretStr
 from pydantic.alias_generators import to_camel
 
 from components.settings.settings import Settings
+from ops.root import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "reference" / "settings.md"
 COMMAND = "make settings"
 _HEAD = f"""\

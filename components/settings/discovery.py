@@ -20,14 +20,17 @@ from components.common.problems import Problem
 from components.common.quantities import duration_seconds
 from components.settings.types import Duration, Port, service_address
 from components.user_files import paths as project_files
-from components.user_files.paths import PROJECT_DIR, ProjectFileError
+from components.user_files.paths import PROJECT_DIR, TARGETS_FOLDER, ProjectFileError
 
-FOLDER = "targets"
-"""Folder of the files, below Prometheus' own folder."""
 MAX_REFRESH_SECONDS = 300
 _FILE_NAME = re.compile(r"(?P<stem>[A-Za-z0-9][A-Za-z0-9_.-]*)\.(?P<kind>json|ya?ml)")
 _DNS_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+# What Prometheus scrapes by, of a group: all others that begin with __ are its own.
+_OF_SCRAPE = {
+    "__metrics_path__": (re.compile(r"/[^\s?#]*"), "a path, such as /metrics"),
+    "__scheme__": (re.compile(r"https?"), "http or https"),
+}
 _OURS = {
     "job": "by which the rules know a backend",
     "stack": "which every alert of this stack has by itself",
@@ -97,7 +100,7 @@ def file_problems(paths: Sequence[str], project: Path = PROJECT_DIR) -> list[Pro
             name = target_file(path)
             if name in names:
                 raise ProjectFileError(
-                    f"would be {FOLDER}/{name}, which {names[name]} is: rename one of them"
+                    f"would be {TARGETS_FOLDER}/{name}, which {names[name]} is: rename one of them"
                 )
             names[name] = path
             groups = groups_of(project, path)
@@ -198,5 +201,12 @@ def _label_problems(labels: Mapping[Any, Any], called: str, targets: int) -> Ite
             yield f"has {name} in its {called}, which is not a valid label name"
         elif not isinstance(value, str):
             yield f"has a label {name} in its {called} that is not text: put it in quotes"
+        elif name in _OF_SCRAPE:
+            valid, words = _OF_SCRAPE[name]
+            if not valid.fullmatch(value):
+                yield f"has {name} in its {called}, which is not {words}"
+        elif name.startswith("__"):
+            known = " and ".join(_OF_SCRAPE)
+            yield f"has {name} in its {called}: of the labels with __, {known} can be set"
     if "instance" in labels and targets > 1:
         yield f"gives all targets of its {called} one instance: their series would be the same"

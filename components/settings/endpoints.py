@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, StrictBool, ValidationInfo, field_validator
 
@@ -15,11 +16,13 @@ from components.catalog.services import DEFAULT_PORTS
 from components.common import certificates
 from components.common.model import known_service
 from components.common.problems import Problem, raise_if_any
+from components.settings import grafana as grafana_settings
 from components.settings import hosts
 from components.settings import tls as tls_settings
 from components.settings.hosts import HostSettings
+from components.settings.logins import Login
 from components.settings.passwords import WebPassword
-from components.settings.types import HostName, IpAddress, Login, Port, PublicUrl
+from components.settings.types import HostName, IpAddress, Port, PublicUrl
 
 PublishedService = Annotated[
     str, known_service(frozenset(DEFAULT_PORTS), "a published port", replicas.PUBLISHED)
@@ -72,6 +75,14 @@ class ReachSettings(HostSettings):
                 raise ValueError(f"has port {port} twice, for {' and '.join(services)}")
         return ports
 
+    @field_validator("public_urls")
+    @classmethod
+    def _validate_public_urls(cls, urls: dict[str, str]) -> dict[str, str]:
+        problem = "has a path: of the services only Grafana can be below one"
+        found = [(name,) for name, url in urls.items() if name != "grafana" and urlsplit(url).path]
+        raise_if_any([Problem(name, problem) for name in found])
+        return urls
+
     @field_validator("tls")
     @classmethod
     def _validate_tls(cls, tls: bool, info: ValidationInfo) -> bool:
@@ -87,6 +98,15 @@ class ReachSettings(HostSettings):
                     f"is off, and {' and '.join(public)} is in no private network: what the hosts "
                     "say to each other would pass it in clear text"
                 )
+        return tls
+
+    @field_validator("tls")
+    @classmethod
+    def _validate_anonymous_viewer(cls, tls: bool, info: ValidationInfo) -> bool:
+        if {"grafana", "bind_address", "hosts", "placement", "host_address"} <= info.data.keys():
+            address = cls.model_construct(**info.data).bind_address_of("grafana")
+            grafana = info.data["grafana"]
+            raise_if_any(list(grafana_settings.unsafe_viewer(grafana, address, tls=tls)))
         return tls
 
     @field_validator("tls_ca", "tls_certificate", "tls_key", "web_password")
@@ -107,11 +127,12 @@ class ReachSettings(HostSettings):
                 if replicas.base(name) == replicas.NODE_EXPORTER
             },
         }
+        in_clear_text = {one.service for one in EXPORTERS if self.tls and not one.serves_tls}
         return {
             name: port
             for name, port in ports.items()
             if replicas.base(name) not in exporters
-            or self.publish_exporters
+            or (self.publish_exporters and name not in in_clear_text)
             or self.reached_across_hosts(name)
         }
 
@@ -149,7 +170,13 @@ class ReachSettings(HostSettings):
         host = self._local_host(service)
         if self.tls and not certificates.covers(self.tls_certificate, host):
             host = self._public_host(service)
-        return self._published(service, host)
+        path = self.grafana_path if service == "grafana" else ""
+        return self._published(service, host) + path
+
+    @property
+    def grafana_path(self) -> str:
+        """Path below which Grafana serves, such as `/grafana`; empty at the root of its site."""
+        return urlsplit(self.public_urls.get("grafana", "")).path
 
     def server_name(self, service: str) -> str:
         """Return the server name that clients in the stack's network expect in the certificate."""

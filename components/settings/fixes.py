@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args, get_origin
 from urllib.parse import parse_qs
@@ -13,6 +13,7 @@ from urllib.parse import parse_qs
 from pydantic import TypeAdapter, ValidationError
 
 from components.catalog.networks import HOST_NAME
+from components.catalog.replicas import DEFAULT_SERVER
 from components.common.redaction import MASK, redact_value
 from components.settings import schema
 from components.settings.secrets import UPSTREAM, type_at
@@ -72,7 +73,9 @@ _FILLED = {
     ),
     "federation.*.target": _Fills(9090, "federation.*.username", secret="federation.*.password"),
     "remoteWrite.*.url": _Fills(
-        user="remoteWrite.*.username", secret="remoteWrite.*.password", form="url"
+        user="remoteWrite.*.basic_auth.username",
+        secret="remoteWrite.*.basic_auth.password",
+        form="url",
     ),
     "thanos.endpoint": _Fills(form="host"),
     "publicUrls.*": _Fills(form="url"),
@@ -89,19 +92,26 @@ def set_value(path: str, value: str, stack: str) -> str:
     return f"pulumi config set {path} {value} --stack {stack}"
 
 
-def set_secret(path: str, stack: str) -> str:
-    if "." in path:
-        return f"pulumi config set --secret --path '{schema.pulumi_path(path)}' --stack {stack}"
-    return f"pulumi config set --secret {path} --stack {stack}"
+def set_secret(path: str | Sequence[str], stack: str) -> str:
+    written = schema.pulumi_path(path)
+    option = "" if written.isalnum() else "--path "
+    quoted = f"'{written}'" if option else written
+    return f"pulumi config set --secret {option}{quoted} --stack {stack}"
 
 
 def of_pasted_url(path: tuple[str, ...], value: str, stack: str) -> tuple[str, str] | None:
-    """Return problem and fix for a URL with credentials that was pasted into an address setting.
+    """Return problem and fix for a URL with credentials, or of Redis over TLS, that was pasted
+    into an address setting.
 
-    None if the value has no credentials or the setting is not an address.
+    None if the value is neither or the setting is not an address.
     """
+    commands = []
+    tls = "redis" in path[0] + "".join(path[1:2]) and value.lower().startswith("rediss://")
+    if tls and len(path) == 1:
+        commands.append(f"pulumi config rm {path[0]} --stack {stack}")
+        path = ("servers", "redis", DEFAULT_SERVER, "address")
     fills = _fills(path)
-    if fills is None or redact_value(value) == value:
+    if fills is None or (redact_value(value) == value and not tls):
         return None
     scheme, _, rest = value.rpartition("://")
     user_info, _, rest = rest.rpartition("@")
@@ -113,7 +123,9 @@ def of_pasted_url(path: tuple[str, ...], value: str, stack: str) -> tuple[str, s
     # A user alone may be a token.
     known_user = user if password and _NAME.fullmatch(user) else "USER" if user else ""
     sslmode = parse_qs(query).get("sslmode", [""])[0]
-    commands = [set_value(".".join(path), _address(fills, scheme, address, host), stack)]
+    commands.append(set_value(".".join(path), _address(fills, scheme, address, host), stack))
+    if tls:
+        commands.append(set_value(_concrete("servers.redis.*.tls", path), "true", stack))
     for name, found in (
         (fills.user, known_user),
         (fills.database, database if _NAME.fullmatch(database) else ""),
@@ -123,6 +135,9 @@ def of_pasted_url(path: tuple[str, ...], value: str, stack: str) -> tuple[str, s
             commands.append(set_value(_concrete(name, path), found, stack))
     if fills.secret:
         commands.append(set_secret(_concrete(fills.secret, path), stack))
+    if tls:
+        takes = "takes no TLS" if commands[0].startswith("pulumi config rm") else "takes host:port"
+        return f"is a URL of Redis over TLS, and {takes}", " && ".join(commands)
     what = "a URL with a user or a password in it" if scheme else "an address with a login in it"
     takes = {"url": "a URL without one"}.get(fills.form, f"{fills.form} alone")
     return f"is {what}, and takes {takes}", " && ".join(commands)
@@ -199,9 +214,13 @@ def _candidates(path: tuple[str, ...], annotation: Any, value: Any) -> Iterator[
     if quantity := re.fullmatch(r"(\d+) ?([a-z]+?)s?", text.lower()):
         yield quantity[1] + _UNITS.get(quantity[2], quantity[2])
         yield quantity[1] + quantity[2].upper()
+    if path[0] == "dockerHost":
+        yield f"unix://{text}" if text.startswith("/") else schema.default_of(path[0])
     if in_brackets := re.search(r"<([^<>]+)>", text):
         yield in_brackets[1]
     if fills := _fills(path):
+        if re.match(r"(?:unix:)?/", text):
+            yield f"{HOST_NAME}:{fills.port}"
         scheme, _, rest = text.rpartition("://")
         address = rest.partition("/")[0]
         if _split(address)[0]:

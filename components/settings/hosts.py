@@ -27,7 +27,9 @@ from components.settings.types import (
 
 GOSSIP_PORT = 9094
 _ENDS_AT_DOCKER = re.compile(r"tcp://(?:127\.|localhost\b|\[::1\])")
-PLACED_EXPORTERS = tuple(found.service for found in EXPORTERS if found.service != NODE_EXPORTER)
+PLACED_EXPORTERS = tuple(
+    found.service for found in EXPORTERS if found.service != NODE_EXPORTER and found.serves_tls
+)
 
 
 def _host_key(text: str) -> str:
@@ -237,6 +239,8 @@ def _placement_problems(
 def _not_placed(name: str, base: str, replicas: set[str], *, several: bool) -> str | None:
     if base == NODE_EXPORTER:
         return "cannot be placed: every host has its own, which looks at that host"
+    if base in {found.service for found in EXPORTERS if not found.serves_tls}:
+        return "cannot be placed: it looks at dockerHost, and serves no TLS"
     if several and base in ("grafana", "grafana-lb"):
         return (
             "cannot be placed: several Grafanas and their balancer stay beside each other on "

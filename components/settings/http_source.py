@@ -7,8 +7,9 @@ from typing import Literal
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from components.common.model import Frozen
+from components.settings.logins import OptionalLogin
 from components.settings.passwords import OneLine
-from components.settings.types import Authorities, HostName, OptionalLogin
+from components.settings.types import Authorities, HostName
 
 
 class HttpSource(Frozen):

@@ -18,6 +18,7 @@ from pulumi.runtime import config as runtime_config
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
+from components.common import yaml_text
 from components.common.problems import Problem, Problems
 from components.settings import fixes, messages, schema
 from components.settings.messages import WrongSetting
@@ -86,7 +87,7 @@ def parse(
             WrongSetting(
                 (key, *path),
                 "is a secret: set it with --secret",
-                fix=fixes.set_secret(".".join((key, *path)), stack),
+                fix=fixes.set_secret((key, *path), stack),
             )
             for path, text in schema.secret_places(key, raw[key]).items()
             if key not in secrets or _is_clear(written, (key, *path), text)
@@ -122,7 +123,7 @@ def secret_values(values: Mapping[str, str]) -> dict[str, str]:
 def _written(stack: str) -> Mapping[str, Any]:
     """Return the stack file's values by key; empty if it is missing or unreadable."""
     try:
-        found = yaml.safe_load((PROJECT_DIR / f"Pulumi.{stack}.yaml").read_text())["config"]
+        found = yaml_text.load((PROJECT_DIR / f"Pulumi.{stack}.yaml").read_text())["config"]
         return {key.removeprefix(f"{schema.NAMESPACE}:"): value for key, value in found.items()}
     except (OSError, yaml.YAMLError, TypeError, KeyError, AttributeError):
         return {}

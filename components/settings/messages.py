@@ -86,7 +86,7 @@ def _fix(stack: str, wrong: WrongSetting) -> str:
     value = None if wrong.value is None or wrong.value.hidden else wrong.value.value
     # A secret is asked for at the prompt: on the command line it would stay in the shell's history.
     if is_secret(type_at(annotation, rest)):
-        return fixes.set_secret(path, stack)
+        return fixes.set_secret(wrong.path, stack)
     if by_hand or (not rest and schema.is_structure(key)):
         return f"edit {schema.NAMESPACE}:{key} in Pulumi.{stack}.yaml; Pulumi.yaml describes it"
     return fixes.set_value(path, fixes.own_value(wrong.path, value), stack)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from components.catalog.exporters import EXPORTERS
 from components.catalog.integration import Exporter
 from components.catalog.integrations import INTEGRATIONS
+from components.catalog.integrations.redis import EXPORTER as REDIS
 from components.catalog.monitored import ALL_MONITORED, DEFAULT_MONITORED, Monitored
 from components.catalog.networks import HOST_NAME
 from components.catalog.replicas import DEFAULT_SERVER, server_exporter
-from components.common.problems import raise_if_any
+from components.common.problems import Problem, raise_if_any
 from components.settings import backend_groups, discovery, federation, scrape_jobs
 from components.settings import probes as probe_settings
 from components.settings import servers as server_settings
@@ -21,11 +24,12 @@ from components.settings.backend_groups import BackendGroup, GroupName
 from components.settings.discovery import DnsSource
 from components.settings.endpoints import ReachSettings
 from components.settings.federation import FederationSource
+from components.settings.logins import OptionalLogin, PostgresDatabase, PostgresLogin
 from components.settings.passwords import OptionalServerPassword
 from components.settings.probes import Probe, ProbeName
 from components.settings.scrape_jobs import ScrapeJob
 from components.settings.servers import Server, ServerKind, ServerName, SslMode
-from components.settings.types import DatabaseName, Login, OptionalLogin, ServiceAddress
+from components.settings.types import ServiceAddress
 
 DEFAULT_BACKEND = ("backend:8000",)
 
@@ -48,8 +52,8 @@ class WatchSettings(ReachSettings):
         default=DEFAULT_BACKEND, validate_default=True
     )
     postgres_address: ServiceAddress = "postgres:5432"
-    postgres_database: DatabaseName = "postgres"
-    postgres_user: Login = "postgres_exporter"
+    postgres_database: PostgresDatabase = "postgres"
+    postgres_user: PostgresLogin = "postgres_exporter"
     postgres_sslmode: SslMode = "disable"
     # Checked also by default: it is required where PostgreSQL is watched.
     postgres_password: OptionalServerPassword = Field(default=SecretStr(""), validate_default=True)
@@ -78,6 +82,8 @@ class WatchSettings(ReachSettings):
                 raise ValueError(f"has {what} twice")
         if not watched and info.data.get("federation") == ():
             raise ValueError("is empty, and there is no federation: there is nothing to look at")
+        if {"tls", "prometheus", "placement"} <= info.data.keys():
+            raise_if_any(_in_clear_text(watched, info.data))
         # In our order, so that a different order in the stack file makes no diff.
         return tuple(what for what in ALL_MONITORED if what in watched)
 
@@ -182,6 +188,15 @@ class WatchSettings(ReachSettings):
         return {DEFAULT_SERVER: flat, **named} if flat else dict(named)
 
     @property
+    def sentinels(self) -> frozenset[str]:
+        """Return the exporters whose server is a Sentinel."""
+        return frozenset(
+            server_exporter(REDIS.service, name)
+            for name, server in self.servers_of("redis").items()
+            if "redis" in self.watch and server.sentinel
+        )
+
+    @property
     def _sets_redis(self) -> bool:
         default = WatchSettings.model_fields["redis_address"].default
         secret = self.redis_password.get_secret_value()
@@ -207,3 +222,20 @@ class WatchSettings(ReachSettings):
             if one not in self.exporters or one.service not in self.names_of(one)
         }
         return {name: port for name, port in super().published.items() if name not in left_out}
+
+
+def _in_clear_text(watched: Sequence[str], known: Mapping[str, Any]) -> list[Problem]:
+    """Return the kinds that another host's Prometheus would ask in clear text, in spite of TLS."""
+    spread = ReachSettings.model_construct(**known)
+    return [
+        Problem(
+            (str(place),),
+            f"is asked in clear text: {exporter.service} serves no TLS, and `placement` has a "
+            "Prometheus on another host",
+            remove=True,
+        )
+        for place, kind in enumerate(watched)
+        for exporter in [found.exporter for found in INTEGRATIONS if found.kind == kind]
+        if exporter and not exporter.serves_tls and spread.tls
+        if spread.reached_across_hosts(exporter.service)
+    ]

@@ -12,7 +12,7 @@ from components.settings.passwords import OneLine
 from components.settings.proxy import NoProxyHost, ProxyUrl
 from components.settings.receivers import Channel
 from components.settings.slack import SlackChannels, SlackWebhookUrls
-from components.settings.types import Authorities, MailAddress, OptionalHostPort, WebUrl
+from components.settings.types import Authorities, MailAddress, MailServer, WebUrl
 
 
 class DeliveryCa(Frozen):
@@ -30,7 +30,7 @@ class NotificationSettings(WatchSettings):
     slack_webhook_urls: SlackWebhookUrls = Field(default=SlackWebhookUrls(), validate_default=True)
     slack_channels: SlackChannels = SlackChannels()
 
-    mail_smarthost: OptionalHostPort = ""
+    mail_smarthost: MailServer = ""
     mail_from: MailAddress = "alertmanager@example.com"
     mail_to: tuple[MailAddress, ...] = Field(default=("ops-team@example.com",), min_length=1)
     mail_for: tuple[Channel, ...] = ()

@@ -37,9 +37,11 @@ def weakness(value: SecretStr) -> str | None:
 
 
 def _password(value: SecretStr) -> SecretStr:
-    if value.get_secret_value() and (problem := weakness(value)):
+    if not value.get_secret_value():
+        raise ValueError("is missing")
+    if problem := weakness(value):
         raise ValueError(problem)
-    return _of_server(value)
+    return one_line(value)
 
 
 def _of_server(value: SecretStr) -> SecretStr:
@@ -50,10 +52,11 @@ def _of_server(value: SecretStr) -> SecretStr:
     if " " in text.strip():
         # Seen: postgres_exporter 0.11 then logs "malformed dsn" with the password in clear.
         raise ValueError("has a space in it, which the exporters' connection strings do not carry")
-    return _one_line(value)
+    return one_line(value)
 
 
-def _one_line(value: SecretStr) -> SecretStr:
+def one_line(value: SecretStr) -> SecretStr:
+    """Check a secret that its reader takes from the first line of a file. Raises ValueError."""
     text = value.get_secret_value()
     if not text.isprintable():
         raise ValueError("has a line break or another control character in it")
@@ -67,6 +70,8 @@ def _optional_password(value: SecretStr) -> SecretStr:
 
 
 def _web_password(value: SecretStr) -> SecretStr:
+    if " " in value.get_secret_value():
+        raise ValueError("has a space in it, which not every client of a service carries")
     if len(value.get_secret_value().encode()) > MAX_WEB_PASSWORD_BYTES:
         raise ValueError(f"is longer than the {MAX_WEB_PASSWORD_BYTES} bytes that bcrypt takes")
     return value
@@ -80,4 +85,4 @@ OptionalServerPassword = Annotated[
 WebPassword = Annotated[
     SecretStr, AfterValidator(_optional_password), AfterValidator(_web_password)
 ]
-OneLine = Annotated[SecretStr, AfterValidator(_one_line)]
+OneLine = Annotated[SecretStr, AfterValidator(one_line)]

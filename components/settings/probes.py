@@ -16,8 +16,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StrictBo
 from components.common.model import Frozen
 from components.common.problems import Problem
 from components.settings import in_house
+from components.settings.logins import OptionalLogin
 from components.settings.passwords import OneLine
-from components.settings.types import Authorities, HostName, HostPort, OptionalLogin, number
+from components.settings.types import Authorities, HostName, HostPort, number
 
 KINDS = ("url", "tcp", "dns", "icmp")
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,38}[a-z0-9])?")

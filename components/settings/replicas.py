@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from components.catalog import replicas as replica_names
 from components.catalog.replicas import MOST
 from components.common.model import Frozen
-from components.common.problems import Problem, raise_if_any
-from components.settings.types import (
-    Authorities,
-    DatabaseName,
-    HostPort,
-    Login,
-    NetworkName,
-    number,
-)
+from components.common.problems import raise_if_any
+from components.settings import grafana as grafana_settings
+from components.settings.grafana import GrafanaSettings
+from components.settings.types import number
 
 # One stack's part of it is a /28, chosen by the stack's name.
 GOSSIP_RANGE = ipaddress.IPv4Network("10.216.0.0/16")
@@ -43,7 +37,6 @@ def _subnet(text: str) -> str:
 
 Prometheuses = Annotated[int, BeforeValidator(number), Field(ge=1, le=MOST["prometheus"])]
 Alertmanagers = Annotated[int, BeforeValidator(number), Field(ge=1, le=MOST["alertmanager"])]
-Grafanas = Annotated[int, BeforeValidator(number), Field(ge=1, le=MOST["grafana"])]
 Subnet = Annotated[str, AfterValidator(lambda text: _subnet(text) if text else text)]
 
 
@@ -54,22 +47,6 @@ class PrometheusSettings(Frozen):
 class AlertmanagerSettings(Frozen):
     replicas: Alertmanagers = 1
     gossip_subnet: Subnet = ""
-
-
-class GrafanaDatabase(Frozen):
-    """PostgreSQL that several Grafanas share; `network` is the Docker network it is in."""
-
-    address: HostPort
-    name: DatabaseName = "grafana"
-    user: Login = "grafana"
-    sslmode: Literal["disable", "require", "verify-ca", "verify-full"] = "disable"
-    ca: Authorities = ""
-    network: NetworkName | None = None
-
-
-class GrafanaSettings(Frozen):
-    replicas: Grafanas = 1
-    database: GrafanaDatabase | None = None
 
 
 class ReplicaSettings(Frozen):
@@ -84,7 +61,7 @@ class ReplicaSettings(Frozen):
     @field_validator("grafana")
     @classmethod
     def _validate_grafana(cls, grafana: GrafanaSettings) -> GrafanaSettings:
-        raise_if_any(list(_database_problems(grafana)))
+        raise_if_any(list(grafana_settings.problems(grafana)))
         return grafana
 
     def replicas(self, service: str) -> tuple[str, ...]:
@@ -126,12 +103,3 @@ class ReplicaSettings(Frozen):
         if len(peers) == 1:
             return {}
         return {name: str(self.gossip_subnet[FIRST_PEER + i]) for i, name in enumerate(peers)}
-
-
-def _database_problems(grafana: GrafanaSettings) -> Iterator[Problem]:
-    if grafana.replicas > 1 and grafana.database is None:
-        yield Problem(
-            ("database", "address"),
-            f"is missing: {grafana.replicas} Grafanas share one PostgreSQL, or each would have "
-            "users and dashboards of its own",
-        )

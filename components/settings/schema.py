@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import types
+from collections.abc import Sequence
 from functools import cache
 from typing import Annotated, Any, get_args, get_origin
 
@@ -67,11 +68,17 @@ def secret_places(key: str, value: Any) -> dict[tuple[str, ...], str]:
     return dict(find_secrets(type_of(key), value))
 
 
-def pulumi_path(path: str) -> str:
-    """`remoteWrite[0].password` for `remoteWrite.0.password`."""
+def pulumi_path(path: str | Sequence[str]) -> str:
+    """`remoteWrite[0].password` for `remoteWrite.0.password`; a part with a dot is quoted."""
     return "".join(
-        f"[{part}]" if part.isdigit() else f".{part}" if index else part
-        for index, part in enumerate(path.split("."))
+        f"[{part}]"
+        if part.isdigit()
+        else f'["{part}"]'
+        if "." in part
+        else f".{part}"
+        if index
+        else part
+        for index, part in enumerate(path.split(".") if isinstance(path, str) else path)
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 from components.catalog import thanos
@@ -17,7 +18,7 @@ from components.common.problems import Problem
 from components.common.quantities import duration_seconds
 from components.settings.secrets import SECRET_FIELDS, UPSTREAM, Path
 from components.settings.types import service_address
-from components.settings.upstream import file_name, file_problem, leaves
+from components.settings.upstream import NO_FILE, file_name, leaf_problem, leaves
 
 ScrapeJob = Annotated[dict[str, Any], UPSTREAM]
 BUILT_IN = (
@@ -29,29 +30,6 @@ MAX_INTERVAL_SECONDS = 120
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _./:-]{0,62}")
 _OURS = ("job", "stack")
 _DISCOVERIES = ("static_configs", "_sd_configs")
-_WITH_FILE = {
-    ("authorization", "credentials"),
-    ("basic_auth", "password"),
-    ("oauth2", "client_secret"),
-    ("tls_config", "key"),
-}
-_ALWAYS_WITH_FILE = ("auth_token", "bearer_token")
-_LOGIN = re.compile(r"[a-z0-9+.-]*://[^/\s]*@", re.IGNORECASE)
-
-
-def secret_leaves(job: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
-    """Yield the secrets that become files, by their paths."""
-    for path, value in leaves(job):
-        if _has_file(path) and isinstance(value, str | int) and value != "":
-            yield path, str(value)
-
-
-def _has_file(path: Path) -> bool:
-    field = path[-1]
-    if "labels" in path or "params" in path:
-        return False
-    of_scaleway = field == "secret_key" and path[0] == "scaleway_sd_configs"
-    return path[-2:] in _WITH_FILE or field in _ALWAYS_WITH_FILE or of_scaleway
 
 
 def problems(jobs: Sequence[Mapping[str, Any]]) -> Iterator[Problem]:
@@ -100,23 +78,13 @@ def _leaf_problems(path: Path, value: Any, place: Path) -> Iterator[Problem]:
             yield Problem(where, f"sets the label {field}, by which alerts know the job and stack")
     elif field == "target_label" and value in _OURS:
         yield Problem(where, "is a label by which alerts know the job and the stack")
-    elif (field in SECRET_FIELDS or "params" in path) and value and not _has_file(path):
-        if field in SECRET_FIELDS or path[-2] in SECRET_FIELDS:
-            yield Problem(
-                where,
-                "cannot be kept secret: Prometheus reads it from its configuration alone and may "
-                "show it; authorization, basic_auth and oauth2 take a secret, which becomes a file",
-                hidden=True,
-                remove=True,
-            )
-    elif field.endswith("_file"):
-        yield file_problem(where)
+    elif path[0] == "params" and path[1] in SECRET_FIELDS and value:
+        yield Problem(where, NO_FILE, hidden=True, remove=True)
     elif "file_sd_configs" in path or field == "kubeconfig_file":
         problem = "names files that are not in the container: static_configs, or dns_sd_configs"
         yield Problem(where, problem, remove=True)
-    elif isinstance(value, str) and _LOGIN.match(value):
-        problem = "has a login in it, which Prometheus shows: basic_auth or authorization"
-        yield Problem(where, problem, hidden=True)
+    elif found := leaf_problem(path, value):
+        yield replace(found, path=where)
     elif "static_configs" in path and "targets" in path:
         try:
             service_address(str(value))

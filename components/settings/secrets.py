@@ -6,6 +6,7 @@ A part is named by its path below the setting, as in `("0", "password")`.
 from __future__ import annotations
 
 import json
+import re
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -17,12 +18,19 @@ from components.common.redaction import redact_value
 Path = tuple[str, ...]
 UPSTREAM = "the schema of another program"
 """Marks, in `Annotated`, a part that is passed through: its secrets are known by their names."""
+SECTIONS = "sections of Grafana's configuration"
+"""Marks a section of grafana.ini, whose secrets are known by the ends of their names."""
+_MARKS = (UPSTREAM, SECTIONS)
+_SECRET_KEY = re.compile(
+    r"(?:pass(?:word|wd)|secret|token|(?:access|account|api|encryption|private|secret|signing)_key)$"
+)
 # Of Alertmanager's receivers, Prometheus' discoveries and the HTTP clients of both, without the
 # `_file` that most of them have.
 SECRET_FIELDS = frozenset(
     {
         "alert_source_token", "api_key", "api_secret", "app_token", "application_credential_secret",
         "application_secret", "auth_password", "auth_secret", "auth_token", "bearer_token",
+        "bearerToken",
         "bot_token", "client_secret", "consumer_key", "credentials", "password", "routing_key",
         "service_key", "token", "token_id", "user_key", "webhook_url", "secret_key", "secrets",
     }
@@ -32,10 +40,10 @@ FIELDS_WITHOUT_FILE = frozenset({"secret_key", "secrets"})
 
 def find_secrets(annotation: Any, value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
     """Yield path and text of each secret that is not empty, in a value of any shape."""
-    if value in ("", None):
+    if value in ("", None) or isinstance(value, bool):
         return
-    of_upstream = UPSTREAM in _options(annotation) and isinstance(value, str)
-    if is_secret(annotation) or (of_upstream and _shows_a_secret(value)):
+    passed_on = any(mark in _options(annotation) for mark in _MARKS) and isinstance(value, str)
+    if is_secret(annotation) or (passed_on and _shows_a_secret(value)):
         yield path, value if isinstance(value, str) else json.dumps(value)
     elif isinstance(value, Mapping):
         for key, item in value.items():
@@ -56,7 +64,7 @@ def is_secret(annotation: Any) -> bool:
 def contains_secret(annotation: Any) -> bool:
     """Return whether a type is, or contains, a secret."""
     return any(
-        option in (SecretStr, UPSTREAM) or any(map(contains_secret, _parts_of(option)))
+        option in (SecretStr, *_MARKS) or any(map(contains_secret, _parts_of(option)))
         for option in _options(annotation)
     )
 
@@ -70,11 +78,12 @@ def type_at(annotation: Any, path: Sequence[str]) -> Any:
 
 def _part(annotation: Any, key: str) -> Any:
     for option in _options(annotation):
-        if option is UPSTREAM:
+        if option in _MARKS:
             # The names of labels are the user's own.
             if key == "labels":
                 return None
-            return SecretStr if key in SECRET_FIELDS else UPSTREAM
+            hidden = key in SECRET_FIELDS if option is UPSTREAM else _SECRET_KEY.search(key)
+            return SecretStr if hidden else option
         if _is_model(option):
             for name, field in option.model_fields.items():
                 if key in (name, field.alias):
@@ -96,7 +105,7 @@ def _options(annotation: Any) -> list[Any]:
     """Return the members of a union, without the metadata of `Annotated`."""
     if get_origin(annotation) is Annotated:
         found, *marks = get_args(annotation)
-        return [UPSTREAM] if UPSTREAM in marks else _options(found)
+        return [mark for mark in _MARKS if mark in marks] or _options(found)
     if get_origin(annotation) in (types.UnionType, Union):
         return [option for found in get_args(annotation) for option in _options(found)]
     return [annotation]

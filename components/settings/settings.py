@@ -28,13 +28,13 @@ from components.rules.slo import SloObjective
 from components.settings import remote_write
 from components.settings import thanos as thanos_settings
 from components.settings.hosts import PLACED_EXPORTERS
+from components.settings.logins import AdminLogin
 from components.settings.network_pool import NetworkPool
 from components.settings.passwords import OneLine, Password
 from components.settings.remote_write import RemoteWrite
 from components.settings.routing import RoutingSettings
 from components.settings.thanos import ThanosSettings
 from components.settings.types import (
-    AdminLogin,
     BodySize,
     Cpus,
     DockerHost,
@@ -85,7 +85,7 @@ class Settings(RoutingSettings):
     # Replaced by keep_only_what_is_read, and read by nothing. Not in Pulumi.yaml: with a default
     # there the engine would pass it whether it is set or not.
     keep_all_metrics: StrictBool = True
-    remote_write: tuple[RemoteWrite, ...] = ()
+    remote_write: tuple[RemoteWrite, ...] = Field(default=(), repr=False)
 
     thanos: ThanosSettings = ThanosSettings()
     thanos_access_key: OneLine = SecretStr("")
@@ -164,8 +164,7 @@ class Settings(RoutingSettings):
     @field_validator("remote_write")
     @classmethod
     def _validate_remote_write(cls, receivers: tuple[RemoteWrite, ...]) -> tuple[RemoteWrite, ...]:
-        raise_if_any(remote_write.problems(receivers))
-        return receivers
+        return remote_write.checked(receivers)
 
     @field_validator("thanos")
     @classmethod
@@ -242,8 +241,9 @@ class Settings(RoutingSettings):
 
     @field_validator("dashboards_folder")
     @classmethod
-    def _validate_dashboards_folder(cls, folder: str) -> str:
-        raise_if_any(dashboards.problems(folder))
+    def _validate_dashboards_folder(cls, folder: str, info: ValidationInfo) -> str:
+        if grafana := info.data.get("grafana"):
+            raise_if_any(dashboards.problems(folder, sources=grafana.source_types))
         return folder
 
     @field_validator("slo_objective")

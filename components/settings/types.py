@@ -6,9 +6,11 @@ import ipaddress
 import re
 from typing import Annotated, Any
 
+import idna
 from cryptography import x509
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
+from components.catalog.networks import HOST_NAME
 from components.common import quantities
 from components.settings import in_house
 
@@ -21,7 +23,7 @@ _WEB_URL = re.compile(
     rf"https?://(?:[A-Za-z0-9._~!$&'()*+,;=:-]+@)?{_HOST}(?::[0-9]{{1,5}})?"
     r"(?:[/?#](?:[^\s%\"<>\\^`{|}]|%[0-9A-Fa-f]{2})*)?"
 )
-_PUBLIC_URL = re.compile(rf"https?://{_HOST}(?::[0-9]{{1,5}})?")
+_PUBLIC_URL = re.compile(rf"https?://{_HOST}(?::[0-9]{{1,5}})?(?:/[A-Za-z0-9_~][A-Za-z0-9._~-]*)*")
 _RUNBOOK_BASE = re.compile(rf"(?:https?://{_HOST}(?::[0-9]{{1,5}})?)?/(?:[A-Za-z0-9._~/-]*/)?")
 _ADDRESS = r"[^@\s<>,;:\"]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*"
 # Also with a name before it, as in a mail's header.
@@ -38,8 +40,7 @@ _IMAGE = re.compile(
 )
 _NETWORK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _DOCKER_HOST = re.compile(r"unix:///\S+|(?:tcp|ssh|https?)://[^/\s]+")
-_LOGIN = re.compile(r"[^\s:/?#@\\\"']+")
-_DATABASE = re.compile(r"[^\s/?#%&\\\"']+")
+_SOCKET = re.compile(r"(?:unix:(?://)?)?/\S*", re.IGNORECASE)
 
 
 def _duration(text: str) -> str:
@@ -95,18 +96,31 @@ def service_address(text: str) -> str:
 
     Raises ValueError.
     """
+    if _SOCKET.fullmatch(text):
+        raise ValueError(
+            "is a Unix socket, for which the exporter's container would need a folder of the host: "
+            "none is mounted; let the server listen on the Docker bridge as well, and write "
+            f"{HOST_NAME}:PORT"
+        )
     host_port(text)
     host, _, port = text.rpartition(":")
     if in_house.is_own_container(host.strip("[]")):
         raise ValueError(
             "is the asking container itself, and not this machine: write "
-            f"host.docker.internal:{port}, where the service listens on more than 127.0.0.1, or "
+            f"{HOST_NAME}:{port}, where the service listens on more than 127.0.0.1, or "
             f"the service's container (postgres:{port}, on one of applicationNetworks)"
         )
     return text
 
 
-def _optional_host_port(text: str) -> str:
+def _mail_server(text: str) -> str:
+    """Written as certificates and DNS have it: `smtp.xn--klinik-mnchen-dsb.example`."""
+    if text and not text.isascii():
+        host, _, port = text.rpartition(":")
+        try:
+            text = f"{idna.encode(host, uts46=True).decode()}:{port}"
+        except idna.IDNAError:
+            raise ValueError("is not host:port, with a host name that DNS can have") from None
     return host_port(text) if text else text
 
 
@@ -143,8 +157,8 @@ def web_url(value: SecretStr) -> SecretStr:
 def _public_url(text: str) -> str:
     if not _PUBLIC_URL.fullmatch(text):
         raise ValueError(
-            "is not the address of a site, such as https://grafana.example.com (no path: the "
-            "services are at the root of theirs)"
+            "is not the address of a site, such as https://grafana.example.com (Grafana's may have "
+            "a path, without / at the end: https://example.com/grafana)"
         )
     return text
 
@@ -166,6 +180,11 @@ def _network_name(text: str) -> str:
 
 
 def _docker_host(text: str) -> str:
+    if text.startswith("npipe:"):
+        raise ValueError(
+            "is a Windows pipe, which this program does not reach: run Pulumi in WSL 2, where "
+            "Docker Desktop has unix:///var/run/docker.sock, or name an engine by ssh://user@host"
+        )
     if not _DOCKER_HOST.fullmatch(text):
         raise ValueError(
             "is not a Docker host, such as unix:///var/run/docker.sock or ssh://user@host"
@@ -187,29 +206,8 @@ def _registry_prefix(text: str) -> str:
     return text
 
 
-def _login(text: str) -> str:
-    if not _LOGIN.fullmatch(text):
-        raise ValueError("is not a user name that fits into an address: no space and no : / ? # @")
-    return text
-
-
-def _optional_login(text: str) -> str:
-    return _login(text) if text else text
-
-
-def _admin(text: str) -> str:
-    if not re.fullmatch(r"[^\s:]+", text):
-        raise ValueError("is not a user name for Grafana's API: no space and no colon")
-    return text
-
-
-def _database(text: str) -> str:
-    if not _DATABASE.fullmatch(text):
-        raise ValueError("is not a database name that fits into an address: no space and no / ? #")
-    return text
-
-
-def _authorities(text: str) -> str:
+def authorities(text: str) -> str:
+    """Check the certificates of authorities, in PEM form. Raises ValueError."""
     if "PRIVATE KEY" in text:
         raise ValueError("has a private key in it: only the authority's certificate belongs here")
     if not text:
@@ -253,7 +251,7 @@ IpAddress = Annotated[str, AfterValidator(_ip_address)]
 OptionalIpAddress = Annotated[str, AfterValidator(_optional_ip_address)]
 HostPort = Annotated[str, AfterValidator(host_port)]
 ServiceAddress = Annotated[str, AfterValidator(service_address)]
-OptionalHostPort = Annotated[str, AfterValidator(_optional_host_port)]
+MailServer = Annotated[str, AfterValidator(_mail_server)]
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
 Image = Annotated[str, AfterValidator(_image)]
 WebUrl = Annotated[SecretStr, AfterValidator(web_url)]
@@ -261,9 +259,5 @@ PublicUrl = Annotated[str, AfterValidator(_public_url)]
 NetworkName = Annotated[str, AfterValidator(_network_name)]
 HostName = Annotated[str, AfterValidator(_host_name)]
 RegistryPrefix = Annotated[str, AfterValidator(_registry_prefix)]
-Login = Annotated[str, AfterValidator(_login)]
-OptionalLogin = Annotated[str, AfterValidator(_optional_login)]
-AdminLogin = Annotated[str, AfterValidator(_admin)]
-DatabaseName = Annotated[str, AfterValidator(_database)]
-Authorities = Annotated[str, AfterValidator(_authorities)]
+Authorities = Annotated[str, AfterValidator(authorities)]
 DockerHost = Annotated[str, AfterValidator(_docker_host)]

@@ -13,7 +13,7 @@ from components.common import certificates
 from components.common.redaction import redact
 from components.rules import selection
 from components.rules.rule_set import RuleSet
-from components.settings import notification_warnings
+from components.settings import grafana, notification_warnings
 from components.settings.discovery import groups_of
 from components.settings.instance_names import unknown_instances
 from components.settings.passwords import weakness
@@ -36,6 +36,7 @@ def _all(settings: Settings) -> Iterator[str]:
     yield from unverified_databases(settings)
     yield from weak_passwords(settings)
     yield from dashboards_that_stay_empty(settings)
+    yield from grafana.warnings(settings.grafana)
     yield from notification_warnings.missing_receivers(settings)
     yield from notification_warnings.plain_http(settings)
     yield from notification_warnings.unnoticed_in_prod(settings)
@@ -107,7 +108,11 @@ def weak_passwords(settings: Settings) -> Iterator[str]:
 
 def dashboards_that_stay_empty(settings: Settings) -> Iterator[str]:
     """Yield a warning for each own dashboard that needs what this Grafana does not have."""
-    for warning in dashboards.warnings(settings.dashboards_folder):
+    for warning in dashboards.warnings(
+        settings.dashboards_folder,
+        sources=settings.grafana.source_types,
+        plugins=settings.grafana.plugins,
+    ):
         yield f"vitalstream:dashboardsFolder: {warning}"
 
 

@@ -39,11 +39,18 @@ WRONG = [
     ("heartbeatUrl", "ftp://beats.example.com/canary", "is not an https URL"),
     ("mailPassword", "canary-of-mail", "is set without mailUsername"),
     ("mailPassword", "canary\nof-mail", "has a line break"),
+    ("webPassword", "correct horse battery", "has a space in it"),
     ("webPassword", "canary", "is weak: it has fewer than 12 characters"),
     ("webPassword", "canary-" * 11, "is longer than the 72 bytes that bcrypt takes"),
 ]
 IDS = [f"{key}={value!r}" for key, value, _ in WRONG]
 SHOWN = [(key, value) for key, value, _ in WRONG if value]
+
+
+def test_passphrase_with_spaces_is_accepted_for_grafana(settings: Callable[..., Any]) -> None:
+    phrase = "correct horse battery staple"
+    found = settings(grafanaAdminPassword=phrase).grafana_admin_password
+    assert found.get_secret_value() == phrase
 
 
 @pytest.mark.parametrize(("key", "value", "words"), WRONG, ids=IDS)

@@ -63,6 +63,7 @@ WRONG = [
     ("dockerHost", "/var/run/docker.sock", "is not a Docker host"),
     ("dockerHost", "unix:///", "is not a Docker host"),
     ("dockerHost", "", "is not a Docker host"),
+    ("dockerHost", "npipe:////./pipe/docker_engine", "is a Windows pipe"),
     ("applicationNetworks", "clinic", "is not of the type that Pulumi.yaml has"),
     ("applicationNetworks", ["clinic", "clinic"], "has clinic twice"),
     ("backendTargets", "backend:8000", "is not of the type that Pulumi.yaml has"),
@@ -76,6 +77,9 @@ WRONG = [
     ("postgresAddress", "postgres", "is not host:port"),
     ("postgresAddress", "postgres:70000", "is not host:port"),
     ("postgresAddress", "postgres:5432\n", "is not host:port"),
+    ("postgresAddress", "/var/run/postgresql", "is a Unix socket"),
+    ("redisAddress", "unix:///run/redis.sock", "is a Unix socket"),
+    ("postgresDatabase", " vitals", "is not a database name"),
     ("postgresDatabase", "", "is not a database name"),
     ("postgresDatabase", "vitals?sslmode=disable", "is not a database name"),
     ("postgresUser", "a user", "is not a user name"),
@@ -85,6 +89,7 @@ WRONG = [
     ("grafanaAdminUser", "a:b", "is not a user name"),
     ("slackChannels", {"critical": ""}, "is not a Slack channel"),
     ("mailSmarthost", "smtp.example.com", "is not host:port"),
+    ("mailSmarthost", "smtp.a\u00fc b.example:25", "that DNS can have"),
     ("mailFrom", "alertmanager", "is not a mail address"),
     ("mailFrom", "VitalStream <a@example.com", "is not a mail address"),
     ("mailFrom", "VitalStream, <a@example.com>", "is not a mail address"),
@@ -148,12 +153,17 @@ WRONG_INSIDE = [
         "is an unknown service",
     ),
     ("publicUrls", {"grafana": "g.example.com"}, "publicUrls.grafana", "is not the address"),
-    ("publicUrls", {"grafana": "https://a/b"}, "publicUrls.grafana", "is not the address"),
+    ("publicUrls", {"grafana": "https://a/b/"}, "publicUrls.grafana", "is not the address"),
     ("publicUrls", {"grafana": "ftp://a"}, "publicUrls.grafana", "is not the address"),
     ("applicationNetworks", ["a b"], "applicationNetworks.0", "is not a Docker network name"),
     ("backendTargets", ["http://backend:8000"], "backendTargets.0", "no scheme, no path"),
     ("backendTargets", ["a:1", "b"], "backendTargets.1", "is not host:port"),
-    ("watch", ["backend", "postgres"], "watch.1", "cannot be monitored; there are: backend, host"),
+    (
+        "watch",
+        ["backend", "postgres"],
+        "watch.1",
+        "cannot be monitored; there are: backend, containers, ",
+    ),
     ("federation", [{"target": "a:1"}], "federation.0.stack", "is missing"),
     ("federation", [{"stack": "a"}], "federation.0.target", "is missing"),
     ("federation", [{"stack": "a b", "target": "a:1"}], "federation.0.stack", "is not the name of"),
@@ -426,7 +436,7 @@ def test_settings_error_has_one_line_with_a_fix_for_each_problem(
         ("retentionTime", "30 days", "pulumi config set retentionTime 30d --stack prod"),
         ("retentionSize", "10 gb", "pulumi config set retentionSize 10GB --stack prod"),
         ("postgresAddress", "db.test", "pulumi config set postgresAddress db.test:5432 --stack"),
-        ("redisAddress", "rediss://c.test:6380", "pulumi config set redisAddress c.test:6380 --st"),
+        ("redisAddress", "rediss://c.test:6380", "pulumi config rm redisAddress --stack prod && "),
         ("mailSmarthost", "mail.test", "pulumi config set mailSmarthost mail.test:587 --stack"),
         ("postgresSslmode", "verify", "pulumi config set postgresSslmode verify-ca --stack prod"),
         ("postgresUser", "a user", "pulumi config set postgresUser VALUE --stack prod"),
@@ -502,3 +512,25 @@ def test_a_shared_database_without_its_password_is_told(refused: Callable[..., s
     said = refused({"grafana": {"database": {"address": "db:5432"}}})
     assert "vitalstream:grafanaDatabasePassword" in said
     assert "is missing: grafana.database is set" in said
+
+
+def test_mail_server_with_letters_beyond_ascii_is_written_as_dns_has_it(
+    settings: Callable[..., Any],
+) -> None:
+    found = settings(mailSmarthost="smtp.stra\u00dfe.example:587", mailTo=["a@example.com"])
+    assert found.mail_smarthost == "smtp.xn--strae-oqa.example:587"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "fixed"),
+    [
+        ("dockerHost", "/run/podman.sock", "dockerHost unix:///run/podman.sock"),
+        ("dockerHost", "npipe:////./pipe/docker_engine", "dockerHost unix:///var/run/docker.sock"),
+        ("postgresAddress", "/var/run/postgresql", "postgresAddress host.docker.internal:5432"),
+        ("redisAddress", "unix:///run/redis.sock", "redisAddress host.docker.internal:6379"),
+    ],
+)
+def test_fix_of_a_socket_has_what_to_write_instead(
+    key: str, value: str, fixed: str, refused: Refused
+) -> None:
+    assert f"fix: pulumi config set {fixed} --stack" in refused({key: value})

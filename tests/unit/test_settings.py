@@ -18,6 +18,7 @@ from components.catalog.services import SERVICES
 from components.settings import loader
 from components.settings.settings import Settings
 from ops.offline.program import SECRETS, StackConfig
+from tests.each import for_each
 from tests.unit.conftest import trace
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,7 +28,7 @@ REPLACED = {"keep_all_metrics"}
 FIELDS = {to_camel(n): f for n, f in Settings.model_fields.items() if n not in {"stack", *REPLACED}}
 SECRET_KEYS = {key for key, field in FIELDS.items() if field.annotation is SecretStr}
 
-every_key = pytest.mark.parametrize("key", FIELDS)
+every_key = for_each("key", FIELDS)
 
 
 def _pulumi_type(annotation: Any) -> str:
@@ -67,12 +68,12 @@ def test_a_knob_is_described_in_a_sentence(key: str) -> None:
     assert DECLARED[key]["description"].rstrip().endswith(".")
 
 
-@pytest.mark.parametrize("key", sorted(SECRET_KEYS))
+@for_each("key", sorted(SECRET_KEYS))
 def test_a_secret_is_described_as_one(key: str) -> None:
     assert "Secret" in DECLARED[key]["description"]
 
 
-@pytest.mark.parametrize("key", sorted(SECRET_KEYS))
+@for_each("key", sorted(SECRET_KEYS))
 def test_a_secret_is_not_declared_as_one_which_would_make_it_mandatory(key: str) -> None:
     assert "secret" not in DECLARED[key]
 
@@ -146,7 +147,7 @@ RIGHT = [
 ]
 
 
-@pytest.mark.parametrize(("key", "value"), RIGHT, ids=[f"{k}={v}" for k, v in RIGHT])
+@for_each("key, value", RIGHT)
 def test_a_right_value_is_taken(key: str, value: Any, settings: Callable[..., Settings]) -> None:
     assert settings(**{key: value}).stack == "test"
 

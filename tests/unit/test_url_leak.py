@@ -11,19 +11,20 @@ from typing import Any
 import pytest
 import yaml
 
-from components.docker import config_files_provider
-from components.docker.config_files_provider import ConfigFilesError
+from components.docker import config_files_apply
+from components.docker.connection import ConfigFilesError
 from components.settings.warnings import warnings
-from ops.offline.program import ROOT
 from ops.review.diff import command
-from ops.review.diff.command import Format, Options
+from ops.review.diff.command import Options
+from ops.review.diff.options import Format
+from ops.root import ROOT
 from tests.unit import diff_stacks
 
 PASSWORD = "Sup3rS3cretPw"
 URL = f"postgres://app:{PASSWORD}@db.example.com:5432/vitals"
 PROGRAM = (
     *("components", "templates", "rules", "__main__.py", "Pulumi.yaml"),
-    *("ops/__init__.py", "ops/errors.py", "ops/offline", "ops/certs"),
+    *("ops/__init__.py", "ops/errors.py", "ops/root.py", "ops/offline", "ops/certs"),
 )
 
 PASTED: list[tuple[str, Any]] = [
@@ -87,7 +88,11 @@ def test_settings_error_of_a_pasted_url_shows_no_credentials(
         (
             "redisAddress",
             f"rediss://:{PASSWORD}@cache.example.com",
-            ["redisAddress cache.example.com:6379", "--secret redisPassword"],
+            [
+                "--path 'servers.redis.default.address' cache.example.com:6379",
+                "--path 'servers.redis.default.tls' true",
+                "--secret --path 'servers.redis.default.password'",
+            ],
         ),
         (
             "mailSmarthost",
@@ -113,8 +118,8 @@ def test_settings_error_of_a_pasted_url_shows_no_credentials(
             [{"name": "a", "url": f"https://app:{PASSWORD}@m.example.com/push"}],
             [
                 "--path 'remoteWrite[0].url' https://m.example.com/push",
-                "--path 'remoteWrite[0].username' app",
-                "--secret --path 'remoteWrite[0].password'",
+                "--path 'remoteWrite[0].basic_auth.username' app",
+                "--secret --path 'remoteWrite[0].basic_auth.password'",
             ],
         ),
     ],
@@ -124,7 +129,19 @@ def test_settings_error_of_a_pasted_url_has_the_settings_to_fill_from_it(
 ) -> None:
     message = refused({key: value}, stack="prod")
     fix = " && ".join(f"pulumi config set {one} --stack prod" for one in commands)
-    assert f"fix: {fix}" in message
+    removed = "pulumi config rm redisAddress --stack prod && " if "tls" in fix else ""
+    assert f"fix: {removed}{fix}" in message
+
+
+def test_fix_of_redis_over_tls_proposes_a_server_with_tls(refused: Callable[..., str]) -> None:
+    message = refused({"redisAddress": "rediss://cache.example.com:6380"}, stack="prod")
+    assert "takes no TLS" in message
+    assert "--path 'servers.redis.default.address' cache.example.com:6380" in message
+    assert "--path 'servers.redis.default.tls' true" in message
+    named = refused({"servers": {"redis": {"a": {"address": "rediss://b:6380"}}}}, stack="prod")
+    assert "takes host:port" in named
+    assert "--path 'servers.redis.a.tls' true" in named
+    assert "config rm" not in named
 
 
 @pytest.mark.parametrize("format_", list(Format))
@@ -193,9 +210,9 @@ def test_checker_refusal_masks_credentials(monkeypatch: pytest.MonkeyPatch) -> N
         def check(self, *_arguments: Any) -> str:
             return f"FAILED: parsing {json.dumps(URL)}"
 
-    monkeypatch.setattr(config_files_provider, "_volume", lambda *_arguments: Judging())
+    monkeypatch.setattr(config_files_apply, "_volume", lambda *_arguments: Judging())
     props = {"checker": ["promtool"], "files": {}, "secret_files": {}}
-    refusal = config_files_provider._refusal(props, None)  # type: ignore[arg-type]
+    refusal = config_files_apply._refusal(props, None)  # type: ignore[arg-type]
     assert refusal is not None
     assert "FAILED" in refusal
     assert PASSWORD not in refusal

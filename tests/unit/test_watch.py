@@ -9,13 +9,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import yaml
 
 from components.catalog.monitored import ALL_MONITORED, DEFAULT_MONITORED
 from components.dashboards import DashboardSettings, render_all
 from components.rules import rule_set, selection
 from components.rules.rule_set import shipped_files
 from components.settings import warnings as setting_warnings
+from tests import yaml_text
 from tests.unit import diff_stacks as stacks
 
 SOURCE = {"stack": "clinic", "target": "192.0.2.7:9090"}
@@ -52,7 +52,7 @@ def host(run_program: Callable[..., Any]) -> Any:
 
 
 def _jobs(view: Any) -> set[str]:
-    config = yaml.safe_load(view.config("prometheus")["files"]["prometheus.yml"])
+    config = yaml_text.load(view.config("prometheus")["files"]["prometheus.yml"])
     return {job["job_name"] for job in config["scrape_configs"]}
 
 
@@ -116,7 +116,7 @@ def test_panels_read_only_loaded_recording_rules(some: list[Any]) -> None:
     recorded = {
         rule["record"]
         for name in selection.select(SHIPPED, some)
-        for group in yaml.safe_load(SHIPPED[name])["groups"]
+        for group in yaml_text.load(SHIPPED[name])["groups"]
         for rule in group["rules"]
         if "record" in rule
     }
@@ -176,7 +176,7 @@ def test_global_stacks_other_dashboards_read_its_own_series(nothing: Any) -> Non
 
 
 def test_federated_metrics_are_not_in_the_allowlist(nothing: Any) -> None:
-    config = yaml.safe_load(nothing.config("prometheus")["files"]["prometheus.yml"])
+    config = yaml_text.load(nothing.config("prometheus")["files"]["prometheus.yml"])
     keep = config["scrape_configs"][0]["metric_relabel_configs"][0]["regex"]
     assert ":" not in keep
 
