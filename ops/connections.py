@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import ssl
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from components.settings.loader import SettingsError
 from components.settings.settings import Settings
 from ops.demo import pulumi_cli
 from ops.offline import program
+from ops.root import ROOT
 
 
 class _Trusting(HTTPAdapter):
@@ -34,7 +34,7 @@ class _Trusting(HTTPAdapter):
         """Leave verification to the context: requests would replace its authorities."""
 
 
-def main_engine(stack: str, root: Path = program.ROOT) -> Engine:
+def main_engine(stack: str, root: Path = ROOT) -> Engine:
     """Return the engine of the stack's `dockerHost`; without a stack file, the local one."""
     known = (root / f"Pulumi.{stack}.yaml").is_file()
     values = program.committed_values(stack, root) if known else {}
@@ -44,7 +44,7 @@ def main_engine(stack: str, root: Path = program.ROOT) -> Engine:
     )
 
 
-def engines(stack: str, root: Path = program.ROOT) -> list[Engine]:
+def engines(stack: str, root: Path = ROOT) -> list[Engine]:
     """Return all engines of the stack's settings, `dockerHost` first."""
     return [
         main_engine(stack, root),
@@ -56,7 +56,7 @@ def engines(stack: str, root: Path = program.ROOT) -> list[Engine]:
     ]
 
 
-def placement(stack: str, root: Path = program.ROOT) -> dict[str, Any]:
+def placement(stack: str, root: Path = ROOT) -> dict[str, Any]:
     """Return the host by service, from the stack's settings."""
     return _structure(stack, "placement", root)
 
@@ -110,12 +110,11 @@ def _with_its_secrets(stack: str) -> program.StackConfig:
             f"Stack {stack} requires a password (vitalstream:tls), and there is no Pulumi CLI here "
             "to read it from the stack's configuration. fix: install the Pulumi CLI"
         )
-    command = [cli, "config", "--show-secrets", "--json", "--stack", stack, "--non-interactive"]
-    done = subprocess.run(command, cwd=program.ROOT, capture_output=True, text=True, check=False)
+    done = pulumi_cli.run(cli, "config", "--show-secrets", "--json", "--stack", stack)
     if done.returncode != 0:
         raise program.ProgramError(
             f"Stack {stack} requires a password (vitalstream:tls), which cannot be read from its "
-            f"configuration: {done.stderr.strip().removeprefix('error: ')}"
+            f"configuration: {pulumi_cli.error_of(done)}"
         )
     found: dict[str, Any] = json.loads(done.stdout)
     own = {

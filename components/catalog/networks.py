@@ -12,7 +12,7 @@ SUBNET_PREFIX = 28
 _PLACES = (
     "alertmanager", "grafana", "prometheus", "node-exporter", "postgres-exporter",
     "redis-exporter", "demo", "gossip", "thanos", "thanos-query", "thanos-storage",
-    "blackbox-exporter",
+    "blackbox-exporter", "cadvisor",
 )  # fmt: skip
 
 

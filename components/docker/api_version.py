@@ -6,7 +6,8 @@ import http.client
 import socket
 from functools import cache
 
-from components.docker.engines import Engine, is_local
+from components.docker.address import is_local
+from components.docker.engines import Engine
 
 Version = tuple[int, int]
 # Engine 25. https://docs.docker.com/reference/api/engine/version-history/#v144-api-changes

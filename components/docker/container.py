@@ -59,7 +59,8 @@ class ContainerSpec:
     published, if the settings publish it, at the address and port that they set for `published_as`,
     which differs from the service behind a balancer. `image` is its key in the table of images,
     where that is not the service's own name. With `knows_host` the Docker host has the name
-    `HOST_NAME` in the container.
+    `HOST_NAME` in the container. `added_capabilities` and `readable_devices` of the host are
+    exceptions of docs/decisions/0002-hardening.md.
     """
 
     service: str
@@ -74,6 +75,8 @@ class ContainerSpec:
     mounts: Sequence[docker.ContainerMountArgs] = ()
     tmpfs: Mapping[str, str] = field(default_factory=dict)
     pid_mode: str | None = None
+    added_capabilities: Sequence[str] = ()
+    readable_devices: Sequence[str] = ()
     dns_opts: Sequence[str] = ()
     knows_host: bool = False
     stop_seconds: int = 10
@@ -169,7 +172,14 @@ def hardened_container(
         # "1.0" and "0.25": other ways to write the number are a replacement at every preview.
         cpus=str(float(limit.cpus)),
         read_only=True,
-        capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"]),
+        capabilities=docker.ContainerCapabilitiesArgs(
+            drops=["ALL"], adds=list(spec.added_capabilities) or None
+        ),
+        devices=[
+            docker.ContainerDeviceArgs(host_path=path, container_path=path, permissions="r")
+            for path in spec.readable_devices
+        ]
+        or None,
         # Docker itself adds the first where the pid namespace is the host's.
         security_opts=[*(["label=disable"] if spec.pid_mode else []), "no-new-privileges:true"],
         pid_mode=spec.pid_mode,
@@ -193,6 +203,9 @@ def hardened_container(
             opts,
             pulumi.ResourceOptions(
                 replace_on_changes=NEVER_UPDATED_IN_PLACE,
+                # The provider asks for it where it replaces a container itself. For what the
+                # engine replaces it does not, and the new one would need the name of the old.
+                delete_before_replace=True,
                 hooks=health_report.hooks(spec.service, engine, name),
             ),
         ),

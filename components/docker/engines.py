@@ -49,8 +49,3 @@ def engine_of(settings: Settings, service: str) -> Engine:
     """Return the engine that a service, or one of its replicas, runs on."""
     host = settings.host_of(service)
     return next(engine for engine in engines(settings) if engine.host == host)
-
-
-def is_local(docker_host: str) -> bool:
-    """Return whether the engine is this machine's own."""
-    return docker_host.startswith("unix://")

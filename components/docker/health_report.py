@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+from functools import lru_cache
 from typing import Any
 
-import docker.errors
 import pulumi
 from pulumi.runtime import settings as runtime_settings
 from pulumi.runtime.proto import resource_pb2
 
 from components.common.redaction import redact
-from components.docker.config_files_provider import connect
 from components.docker.engines import Engine
 
 # One name for all containers, registered at every run: the engine calls a hook by the name in the
@@ -32,6 +31,11 @@ class HealthReport:
         self._containers[resource] = engine, container
 
     def _report(self, args: pulumi.ErrorHookArgs) -> bool:
+        # Only where a container failed: the Docker SDK takes 0.2 s to import.
+        import docker.errors  # noqa: PLC0415
+
+        from components.docker.connection import connect  # noqa: PLC0415
+
         known = self._containers.get(args.name)
         if known and args.failed_operation != "delete":
             engine, container = known
@@ -43,7 +47,10 @@ class HealthReport:
         return False
 
 
-_reports: list[tuple[Any, HealthReport]] = []
+@lru_cache(maxsize=1)
+def _report_of(_monitor: Any) -> HealthReport:
+    """Return the one report of a run; a test process has several runs."""
+    return HealthReport()
 
 
 def hooks(resource: str, engine: Engine, container: str) -> pulumi.ResourceHookBinding | None:
@@ -52,10 +59,7 @@ def hooks(resource: str, engine: Engine, container: str) -> pulumi.ResourceHookB
         resource_pb2.RESOURCE_MONITOR_FEATURE_ERROR_HOOKS
     ):
         return None
-    monitor = runtime_settings.get_monitor()
-    if not _reports or _reports[-1][0] is not monitor:
-        _reports[:] = [(monitor, HealthReport())]
-    _, report = _reports[-1]
+    report = _report_of(runtime_settings.get_monitor())
     report.add(resource, engine, container)
     return pulumi.ResourceHookBinding(on_error=[report.hook])
 

@@ -44,6 +44,7 @@ class StackNetworks(pulumi.ComponentResource):
         self._addresses = settings.gossip_addresses
         database = settings.grafana.database
         self._database = [Network(database.network)] if database and database.network else []
+        self._of_sources = [Network(name) for name in settings.grafana.networks]
         self.demo: Sequence[Network] = []
         if settings.demo and not host:
             self.demo = [self._bridge(settings, "demo", internal=True)]
@@ -106,8 +107,8 @@ class StackNetworks(pulumi.ComponentResource):
 
     @property
     def of_grafana(self) -> Sequence[Network]:
-        """Return its network, and that of its shared database, if that is a Docker network."""
-        return [*self.of("grafana"), *self._database]
+        """Return its network, and those of its shared database and of `grafana.networks`."""
+        return [*self.of("grafana"), *self._database, *self._of_sources]
 
     def of_exporter(self, exporter: Exporter) -> Sequence[Network]:
         """Return its network, and the application's if it monitors the application."""

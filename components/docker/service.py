@@ -113,6 +113,8 @@ class Service(pulumi.ComponentResource):
 
 def _names_host(spec: ServiceSpec) -> bool:
     """Return whether the service asks for something on the Docker host itself, by its name."""
+    if spec.container.knows_host:
+        return True
     texts = [*spec.container.command, *spec.container.envs]
     if spec.files:
         files = {**spec.files.files, **spec.files.secret_files}

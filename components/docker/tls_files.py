@@ -11,8 +11,8 @@ from functools import cache
 from typing import Any
 
 import bcrypt
-import yaml
 
+from components.common import yaml_text
 from components.settings.passwords import MAX_WEB_PASSWORD_BYTES
 from components.settings.settings import Settings
 
@@ -62,7 +62,7 @@ def server_files(settings: Settings, *, password: bool, service: str) -> dict[st
     }
     if password:
         config["basic_auth_users"] = {settings.web_user: _hashed(settings, service)}
-    return {**key_pair(settings), SERVER: yaml.safe_dump(config, sort_keys=False)}
+    return {**key_pair(settings), SERVER: yaml_text.dump(config)}
 
 
 def server_flags(settings: Settings, folder: str) -> list[str]:
@@ -88,7 +88,7 @@ def gossip_files(settings: Settings, folder: str, service: str) -> dict[str, str
             "server_name": settings.server_name(service),
         },
     }
-    return {GOSSIP: yaml.safe_dump(config, sort_keys=False)}
+    return {GOSSIP: yaml_text.dump(config)}
 
 
 def gossip_flags(settings: Settings, folder: str) -> list[str]:
@@ -112,7 +112,7 @@ def client_files(settings: Settings, folder: str, service: str) -> dict[str, str
     return {
         AUTHORITY: _lines(settings.tls_ca),
         PASSWORD: settings.web_password.get_secret_value(),
-        CLIENT: yaml.safe_dump(config, sort_keys=False),
+        CLIENT: yaml_text.dump(config),
     }
 
 

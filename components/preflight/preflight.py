@@ -55,8 +55,10 @@ def _wanted(settings: Settings, engine: Engine, services: Iterable[str]) -> dict
     here = [name for name in services if settings.host_of(name) == host]
     networks = {*(settings.hosts[host] if host else settings).application_networks}
     database = settings.grafana.database
-    if database and database.network and settings.host_of("grafana") == host:
-        networks.add(database.network)
+    if settings.host_of("grafana") == host:
+        networks.update(settings.grafana.networks)
+        if database and database.network:
+            networks.add(database.network)
     ports = {
         name: port for name, port in settings.published.items() if settings.host_of(name) == host
     }

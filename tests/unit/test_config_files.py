@@ -11,8 +11,9 @@ import pytest
 from pulumi.dynamic import CheckResult
 from pulumi.dynamic.dynamic import serialize_provider
 
-from components.docker import config_files_provider
-from components.docker.config_files_provider import ConfigFilesError, ConfigFilesProvider
+from components.docker import config_files_apply, connection
+from components.docker.config_files_provider import ConfigFilesProvider
+from components.docker.connection import ConfigFilesError
 from tests.unit.fake_docker import FakeDocker, Running, Stored
 
 SERVICE = "vitalstream-test-prometheus"
@@ -42,10 +43,10 @@ def _props(**changes: Any) -> dict[str, Any]:
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> FakeDocker:
     fake = FakeDocker(running={SERVICE: Running(SERVICE, answers=[TAKEN])})
-    monkeypatch.setattr(config_files_provider, "connect", lambda _host: fake)
-    monkeypatch.setattr(config_files_provider, "RELOAD_SECONDS", 0.3)
-    monkeypatch.setattr(config_files_provider, "RESTART_SECONDS", 0.3)
-    monkeypatch.setattr(config_files_provider, "APPLY_SECONDS", 0)
+    monkeypatch.setattr(connection, "connect", lambda _host: fake)
+    monkeypatch.setattr(config_files_apply, "RELOAD_SECONDS", 0.3)
+    monkeypatch.setattr(config_files_apply, "RESTART_SECONDS", 0.3)
+    monkeypatch.setattr(config_files_apply, "APPLY_SECONDS", 0)
     return fake
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from pulumi.dynamic import ConfigureRequest
 
-from components.docker import config_files_provider
-from components.docker.config_files_provider import ConfigFilesError, ConfigFilesProvider
+from components.docker import config_files_apply, connection
+from components.docker.config_files_provider import ConfigFilesProvider
+from components.docker.connection import ConfigFilesError
 from tests.unit.fake_docker import FakeDocker, Running
 
 SERVICE = "vitalstream-test-prometheus"
@@ -56,10 +57,10 @@ def service() -> Running:
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch, service: Running) -> FakeDocker:
     fake = FakeDocker(running={SERVICE: service})
-    monkeypatch.setattr(config_files_provider, "connect", lambda _host: fake)
-    monkeypatch.setattr(config_files_provider, "RELOAD_SECONDS", 0.3)
-    monkeypatch.setattr(config_files_provider, "RESTART_SECONDS", 0.3)
-    monkeypatch.setattr(config_files_provider, "APPLY_SECONDS", 0)
+    monkeypatch.setattr(connection, "connect", lambda _host: fake)
+    monkeypatch.setattr(config_files_apply, "RELOAD_SECONDS", 0.3)
+    monkeypatch.setattr(config_files_apply, "RESTART_SECONDS", 0.3)
+    monkeypatch.setattr(config_files_apply, "APPLY_SECONDS", 0)
     return fake
 
 

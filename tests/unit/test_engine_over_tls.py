@@ -12,7 +12,7 @@ from pathlib import Path
 import certifi
 import pytest
 
-from components.docker.config_files_provider import ConfigFilesError, connect
+from components.docker.connection import ConfigFilesError, connect
 from tests import certificates
 
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from components.docker.config_files_provider import ConfigFilesError
-from components.preflight import provider as preflight_provider
+from components.docker.connection import ConfigFilesError
+from components.preflight import checks
+from components.preflight.provider import PreflightProvider
 
 PORT = 9093
 
@@ -51,11 +52,8 @@ def props(**changes: Any) -> dict[str, Any]:
 
 
 def problems(monkeypatch: pytest.MonkeyPatch, engine: Engine, **changes: Any) -> list[str]:
-    monkeypatch.setattr(preflight_provider, "connect_to", lambda _host: engine)
-    return [
-        failure.reason
-        for failure in preflight_provider.PreflightProvider().check({}, props(**changes)).failures
-    ]
+    monkeypatch.setattr(checks, "connect_to", lambda _host: engine)
+    return [failure.reason for failure in PreflightProvider().check({}, props(**changes)).failures]
 
 
 def test_empty_host_passes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,19 +129,17 @@ def test_unreachable_engine_is_reported_with_fix(
     def refuse(_host: str) -> Engine:
         raise ConfigFilesError("No Docker Engine answers")
 
-    monkeypatch.setattr(preflight_provider, "connect_to", refuse)
-    [failure] = preflight_provider.PreflightProvider().check({}, props()).failures
+    monkeypatch.setattr(checks, "connect_to", refuse)
+    [failure] = PreflightProvider().check({}, props()).failures
     assert failure.reason == "No Docker Engine answers"
 
 
 def test_diff_of_unchanged_hosts_is_empty() -> None:
-    assert (
-        preflight_provider.PreflightProvider().diff("preflight", props(), props()).changes is False
-    )
+    assert PreflightProvider().diff("preflight", props(), props()).changes is False
 
 
 def test_update_stores_the_checked_inputs() -> None:
-    provider, changed = preflight_provider.PreflightProvider(), props(stack="prod")
+    provider, changed = PreflightProvider(), props(stack="prod")
     kept = provider.update("preflight", props(), changed).outs
     assert kept is not None
     assert provider.diff("preflight", kept, changed).changes is False
@@ -151,7 +147,7 @@ def test_update_stores_the_checked_inputs() -> None:
 
 def test_diff_of_removed_host_is_a_change() -> None:
     before = props(others=[{"host": "far"}])
-    assert preflight_provider.PreflightProvider().diff("preflight", before, props()).changes
+    assert PreflightProvider().diff("preflight", before, props()).changes
 
 
 def test_subnet_of_another_network_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from components.docker import ssh_tunnel
-from components.docker.config_files_provider import ConfigFilesError, connect
+from components.docker.connection import ConfigFilesError, connect
 from components.docker.ssh_tunnel import TunnelError, local_url
 
 Install = Callable[[str], Path]
