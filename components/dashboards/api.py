@@ -36,11 +36,11 @@ def sheet(alerts: AlertThresholds) -> Sheet:
             *_stats(alerts),
             *_requests(alerts),
             *_latency(alerts),
-            *slo.budget_panels(22, alerts),
-            *backend.user_panels(31, alerts, _BY_TARGET),
-            *backend.process_panels(40, _BY_TARGET),
-            *live_connections.panels_at(49, _BY_TARGET),
-            *faults.api(49 + live_connections.BANDS_HEIGHT, _BY_TARGET, _BY_ENDPOINT),
+            *slo.budget_panels(24, alerts),
+            *backend.user_panels(33, alerts, _BY_TARGET),
+            *backend.process_panels(42, _BY_TARGET),
+            *live_connections.panels_at(51, _BY_TARGET),
+            *faults.api(51 + live_connections.BANDS_HEIGHT, _BY_TARGET, _BY_ENDPOINT),
         ],
     )
 
@@ -68,7 +68,7 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             Face(
                 title="Backends Up",
                 description="Whether every backend can be scraped. Red: one cannot (BackendDown).",
-                at=At(0, 0, 4, 4),
+                at=At(0, 0, 8, 3),
                 unit="none",
                 empty="No target in the job",
             ),
@@ -81,7 +81,7 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             Face(
                 title="Requests per Second",
                 description="Requests a second. Bad: a fall to nothing (BackendNoTraffic).",
-                at=At(4, 0, 4, 4),
+                at=At(8, 0, 8, 3),
                 unit="reqps",
                 empty=panels.NO_REPORT,
             ),
@@ -94,7 +94,7 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
                     "The share of requests that the backend failed to answer. HighErrorRate is "
                     f"critical where all instances are above {failing.value:g}% over 5 minutes."
                 ),
-                at=At(8, 0, 4, 4),
+                at=At(16, 0, 8, 3),
                 unit="percent",
                 empty="No request",
             ),
@@ -109,7 +109,7 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
                     "The time within which 95% of requests are answered. HighResponseTime warns "
                     f"where an endpoint is above {slow.value:g} s over 5 minutes."
                 ),
-                at=At(12, 0, 4, 4),
+                at=At(0, 3, 8, 3),
                 unit="s",
                 empty="No request",
             ),
@@ -124,7 +124,7 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
                     "Requests being answered now. Bad: steady growth, which means that they "
                     "arrive faster than they are answered."
                 ),
-                at=At(16, 0, 4, 4),
+                at=At(8, 3, 8, 3),
                 unit="none",
                 empty=panels.NO_REPORT,
             ),
@@ -137,7 +137,7 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
                     "Sessions of logged-in users now, over all backends. A sudden fall logs people "
                     "out."
                 ),
-                at=At(20, 0, 4, 4),
+                at=At(16, 3, 8, 3),
                 unit="none",
                 empty=panels.NO_REPORT,
             ),
@@ -153,7 +153,7 @@ def _requests(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             Face(
                 title="Request Rate by endpoint",
                 description="Requests a second by endpoint. Bad: a fall to nothing, or a flood.",
-                at=At(0, 4, 8, 9),
+                at=At(0, 6, 8, 9),
                 unit="reqps",
                 empty=_DOWN,
             ),
@@ -167,7 +167,7 @@ def _requests(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
                     "The share of each endpoint's requests answered with a 5xx. The line: the "
                     f"{failing.value:g}% that HighErrorRate allows all together."
                 ),
-                at=At(8, 4, 8, 9),
+                at=At(8, 6, 8, 9),
                 unit="percent",
                 empty=_QUIET,
             ),
@@ -182,7 +182,7 @@ def _requests(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
                     "Requests being answered now, by endpoint. The one that grows is the one that "
                     "hangs."
                 ),
-                at=At(16, 4, 8, 9),
+                at=At(16, 6, 8, 9),
                 unit="none",
                 empty=_DOWN,
             ),
@@ -203,7 +203,7 @@ def _latency(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
                     "The time within which 95% of an endpoint's requests are answered. "
                     f"HighResponseTime warns above {slow.value:g} s, the dashed line."
                 ),
-                at=At(0, 13, 8, 9),
+                at=At(0, 15, 8, 9),
                 unit="s",
                 empty=_QUIET,
             ),
@@ -219,7 +219,7 @@ def _latency(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
                     "the others behind means that a few requests hang; all three rising, that the "
                     "whole service is slow."
                 ),
-                at=At(8, 13, 8, 9),
+                at=At(8, 15, 8, 9),
                 unit="s",
                 empty=_QUIET,
             ),
@@ -236,7 +236,7 @@ def _latency(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
                     "How many requests took how long. A second dark band above the first is a "
                     "group of requests that waits for something: a lock, a time-out, a retry."
                 ),
-                at=At(16, 13, 8, 9),
+                at=At(16, 15, 8, 9),
                 unit="s",
                 empty=_QUIET,
             ),

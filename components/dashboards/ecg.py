@@ -28,7 +28,7 @@ def sheet(_alerts: AlertThresholds) -> Sheet:
         variables=[
             Variable("backend_instance", "Instance", "instance:backend_up:min", "instance"),
         ],
-        panels=[*_stats(), *_anomalies(), *_processing(), *faults.ecg(31, _BY_TARGET)],
+        panels=[*_stats(), *_anomalies(), *_processing(), *faults.ecg(33, _BY_TARGET)],
     )
 
 
@@ -41,7 +41,7 @@ def _stats() -> Sequence[Builder[dashboard.Panel]]:
                     "Patients whose data are streamed now. A sudden fall is bad; zero means that "
                     "no data flow at all."
                 ),
-                at=At(0, 0, 5, 4),
+                at=At(0, 0, 8, 3),
                 unit="none",
                 empty=panels.NO_REPORT,
             ),
@@ -55,7 +55,7 @@ def _stats() -> Sequence[Builder[dashboard.Panel]]:
                     "ECG anomalies found in the last hour. A jump is either patients in trouble or "
                     "a detector gone wrong."
                 ),
-                at=At(5, 0, 5, 4),
+                at=At(8, 0, 8, 3),
                 unit="none",
                 empty="None recorded",
             ),
@@ -69,7 +69,7 @@ def _stats() -> Sequence[Builder[dashboard.Panel]]:
                     "The last hour's anomalies over the patients connected now. It sets a jump "
                     "against the number of patients: more of both is no cause for worry."
                 ),
-                at=At(10, 0, 5, 4),
+                at=At(16, 0, 8, 3),
                 unit="none",
                 empty="No patient",
             ),
@@ -86,7 +86,7 @@ def _stats() -> Sequence[Builder[dashboard.Panel]]:
                     "ECG segments analysed a second. Zero with patients connected: nobody looks at "
                     "their data."
                 ),
-                at=At(15, 0, 5, 4),
+                at=At(0, 3, 12, 3),
                 unit="ops",
                 empty=panels.NO_REPORT,
             ),
@@ -99,7 +99,7 @@ def _stats() -> Sequence[Builder[dashboard.Panel]]:
                     "The time within which 95% of the segments are analysed. Bad: steady growth; "
                     "an anomaly is reported that much later."
                 ),
-                at=At(20, 0, 4, 4),
+                at=At(12, 3, 12, 3),
                 unit="s",
                 empty="Idle",
             ),
@@ -119,7 +119,7 @@ def _anomalies() -> Sequence[Builder[dashboard.Panel]]:
                     "Anomalies a minute by the severity that the detector gave, stacked. The "
                     "severest matter, however few."
                 ),
-                at=At(8, 4, 8, 9),
+                at=At(8, 6, 8, 9),
                 unit="suffix:/min",
                 empty="None recorded",
             ),
@@ -133,9 +133,9 @@ def _anomalies() -> Sequence[Builder[dashboard.Panel]]:
         .override_by_name("low", [overrides.fixed_colour("blue")]),
         panels.table(
             Face(
-                title="Anomalies by type and severity (last hour)",
+                title="Anomalies by type and severity",
                 description="The last hour's anomalies, the most frequent kind first.",
-                at=At(16, 4, 8, 9),
+                at=At(16, 6, 8, 9),
                 unit="none",
                 empty="None recorded",
             ),
@@ -160,7 +160,7 @@ def _by_type() -> timeseries.Panel:
                 "Anomalies a minute by type, stacked. One type that suddenly makes up nearly "
                 "all of them points at a detector or a device rather than at patients."
             ),
-            at=At(0, 4, 8, 9),
+            at=At(0, 6, 8, 9),
             unit="suffix:/min",
             empty="None recorded",
         ),
@@ -176,9 +176,9 @@ def _by_type() -> timeseries.Panel:
 def _processing() -> Sequence[Builder[dashboard.Panel]]:
     found: list[Builder[dashboard.Panel]] = []
     for y, series, name, meaning in (
-        (13, _ECG, "ECG Processing", "the whole analysis of a segment"),
+        (15, _ECG, "ECG Processing", "the whole analysis of a segment"),
         (
-            22,
+            24,
             _WASM,
             "WASM Execution",
             "the WebAssembly detector alone, a part of the ECG processing",

@@ -19,7 +19,8 @@ def redis(y: int, inside: str) -> Panels:
         ),
         Lines(
             "Replication",
-            "Replicas of each master, and 1 where a replica has its master.",
+            "Replicas of each master, and 1 where a replica has its master; replicas that Sentinel "
+            "could make the master, and slots that Redis Cluster has lost.",
             (
                 (
                     f"max by (instance) (instance:redis_replicas:count{inside})",
@@ -28,6 +29,14 @@ def redis(y: int, inside: str) -> Panels:
                 (
                     f"min by (instance) (redis_master_link_up{inside})",
                     "has its master · {{instance}}",
+                ),
+                (
+                    f"max by (master_name) (redis_sentinel_master_ok_slaves{inside})",
+                    "could take over · {{master_name}}",
+                ),
+                (
+                    f"max by (instance) (instance:redis_cluster_slots_lost:count{inside})",
+                    "slots lost · {{instance}}",
                 ),
             ),
         ),

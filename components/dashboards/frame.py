@@ -103,11 +103,10 @@ def framed(sheet: Sheet, settings: DashboardSettings) -> str:
         built.with_panel(panel_builder)
     content = json.loads(json.dumps(built.build(), cls=JSONEncoder))
     _trim_links(content)
-    return json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    return json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 def _time_picker(settings: DashboardSettings) -> builders.TimePicker:
-    # Grafana reads quick_ranges from 11.5 on; an older one offers its own list whatever we say.
     return (
         builders.TimePicker()
         .refresh_intervals(list(_REFRESH_INTERVALS))
@@ -158,14 +157,12 @@ def _annotation(name: str, expr: str, colour: str) -> builders.AnnotationQuery:
         .range()
         .ref_id("Annotation")
     )
-    # Grafana before 10 reads `expr`, later ones `target`.
     return (
         builders.AnnotationQuery()
         .name(name)
         .datasource(DATASOURCE)
         .enable(True)
         .icon_color(colour)
-        .expr(expr)
         .target(target)
     )
 
@@ -225,7 +222,6 @@ def _trim_links(content: dict[str, Any]) -> None:
         control.pop("placement", None)
     for panel in content["panels"]:
         defaults = panel["fieldConfig"]["defaults"]
-        panel["links"] = list(_trimmed(panel["links"]))
         defaults["links"] = list(_trimmed(defaults["links"]))
 
 

@@ -75,7 +75,7 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
         ).decimals(1),
         panels.stat(
             Face(
-                title="Least Disk Space Available",
+                title="Least Disk Space",
                 description=(
                     "What is left on the fullest file system of all hosts. DiskSpaceLow warns "
                     f"below {disk.value:g}%."

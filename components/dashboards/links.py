@@ -27,9 +27,9 @@ class Link:
     def _url(self) -> str:
         return f"/d/{UID_PREFIX}{self.stem}?{_KEPT}"
 
-    def on_panel(self) -> dashboard.DashboardLink:
-        """The link in the panel's header."""
-        return dashboard.DashboardLink(title=self.title, url=self._url)
+    def in_text(self) -> str:
+        """The link in Markdown, for the panel's description."""
+        return f"[{self.title}](<{self._url}>)"
 
     def on_data(self) -> dashboard.DashboardLink:
         """The link at a click on a value."""

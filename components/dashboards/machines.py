@@ -30,7 +30,7 @@ def row(
     made = [(make, alerts[alert]) for watched, make, alert in makers if watched in watch]
     for place, (make, bound) in enumerate(made):
         width = 24 // len(made)
-        yield make(At(place * width, y, width, 7), bound)
+        yield make(At(place * width, y, width, 5), bound)
 
 
 def _cpu(at: At, bound: Threshold) -> timeseries.Panel:

@@ -31,8 +31,8 @@ def sheet(alerts: AlertThresholds) -> Sheet:
             *_stats(alerts),
             *_scrapes(alerts["ScrapesTooSlow"]),
             *_storage(alerts["PrometheusStorageNearLimit"]),
-            *delivery.panels_at(22, alerts),
-            *fault_machines.monitoring(40),
+            *delivery.panels_at(24, alerts),
+            *fault_machines.monitoring(42),
         ],
     )
 
@@ -46,7 +46,7 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
                 description=(
                     "Targets that Prometheus cannot scrape. Above zero: something is not watched."
                 ),
-                at=At(0, 0, 4, 4),
+                at=At(0, 0, 8, 3),
                 unit="none",
                 empty=panels.NO_REPORT,
             ),
@@ -58,7 +58,7 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             Face(
                 title="Alertmanager",
                 description="Whether every Alertmanager can be scraped (AlertmanagerDown).",
-                at=At(4, 0, 4, 4),
+                at=At(8, 0, 8, 3),
                 unit="none",
                 empty="No target in the job",
             ),
@@ -74,7 +74,7 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
                     "An alert that always fires. Red: alert rules are not evaluated, and no other "
                     "alert would fire."
                 ),
-                at=At(8, 0, 4, 4),
+                at=At(16, 0, 8, 3),
                 unit="none",
                 empty="Prometheus gave no answer",
             ),
@@ -92,7 +92,7 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
                     "Whether Prometheus and Alertmanager accepted their last configuration. Red: "
                     "one refused it and would not start again (ConfigReloadFailed)."
                 ),
-                at=At(12, 0, 4, 4),
+                at=At(0, 3, 8, 3),
                 unit="none",
                 empty=panels.NO_REPORT,
             ),
@@ -113,7 +113,7 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
                     f"PrometheusStorageNearLimit warns above {storage.value:g}%; at 100% the "
                     "oldest data go, even within the retention time."
                 ),
-                at=At(16, 0, 4, 4),
+                at=At(8, 3, 8, 3),
                 unit="percent",
                 empty="No limit",
             ),
@@ -128,7 +128,7 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
                     "How far back the stored data go. With time it reaches the retention time; "
                     "staying far below it, the size limit cuts data off."
                 ),
-                at=At(20, 0, 4, 4),
+                at=At(16, 3, 8, 3),
                 unit="s",
                 empty=panels.NO_REPORT,
             ),
@@ -145,7 +145,7 @@ def _scrapes(slow: Threshold) -> Sequence[Builder[dashboard.Panel]]:
             Face(
                 title="Targets",
                 description="Every target and whether its last scrape succeeded; down ones first.",
-                at=At(0, 4, 8, 9),
+                at=At(0, 6, 8, 9),
                 unit="none",
                 empty="No target",
             ),
@@ -161,7 +161,7 @@ def _scrapes(slow: Threshold) -> Sequence[Builder[dashboard.Panel]]:
                     f"How long a target takes to answer. ScrapesTooSlow warns above {slow.value:g} "
                     "s, the dashed line; at the scrape time-out the target counts as down."
                 ),
-                at=At(8, 4, 8, 9),
+                at=At(8, 6, 8, 9),
                 unit="s",
                 empty="No target",
             ),
@@ -179,7 +179,7 @@ def _scrapes(slow: Threshold) -> Sequence[Builder[dashboard.Panel]]:
                     "Samples in each scrape after relabelling. A jump is a label with too many "
                     "values; it costs memory and disk."
                 ),
-                at=At(16, 4, 8, 9),
+                at=At(16, 6, 8, 9),
                 unit="short",
                 empty="No target",
             ),
@@ -199,7 +199,7 @@ def _storage(full: Threshold) -> Sequence[Builder[dashboard.Panel]]:
             Face(
                 title="Samples Ingested",
                 description="Samples stored a second. Bad: a fall, or a jump nobody ordered.",
-                at=At(0, 13, 8, 9),
+                at=At(0, 15, 8, 9),
                 unit="cps",
                 empty=_DOWN,
             ),
@@ -217,7 +217,7 @@ def _storage(full: Threshold) -> Sequence[Builder[dashboard.Panel]]:
                     "Series in memory. Steady growth without new targets is a label with too many "
                     "values, and Prometheus runs out of memory some day."
                 ),
-                at=At(8, 13, 8, 9),
+                at=At(8, 15, 8, 9),
                 unit="short",
                 empty=_DOWN,
             ),
@@ -231,7 +231,7 @@ def _storage(full: Threshold) -> Sequence[Builder[dashboard.Panel]]:
                     "Bytes stored against the size limit (grey; absent where none is set) and the "
                     f"{full.value:g}% at which PrometheusStorageNearLimit warns."
                 ),
-                at=At(16, 13, 8, 9),
+                at=At(16, 15, 8, 9),
                 unit="bytes",
                 empty=_DOWN,
             ),

@@ -65,10 +65,15 @@ def data_link(link: Link) -> dashboard.DynamicConfigValue:
     return dashboard.DynamicConfigValue("links", [{"title": found.title, "url": found.url}])
 
 
+def least_width(pixels: int) -> dashboard.DynamicConfigValue:
+    """The override of a column that takes a share of the width, and at least `pixels`."""
+    return dashboard.DynamicConfigValue("custom.minWidth", pixels)
+
+
 def wide(pixels: int) -> list[dashboard.DynamicConfigValue]:
     """The overrides of a column of long words: they go on in the next line on a phone."""
     return [
-        dashboard.DynamicConfigValue("custom.minWidth", pixels),
+        least_width(pixels),
         dashboard.DynamicConfigValue("custom.wrapText", value=True),
     ]
 
@@ -113,10 +118,10 @@ def _dashed() -> list[dashboard.DynamicConfigValue]:
     ]
 
 
-def up_or_down_column() -> list[dashboard.DynamicConfigValue]:
+def up_or_down_column(width: int | None = 90) -> list[dashboard.DynamicConfigValue]:
     """The overrides of a column of 0 and 1: a red Down, a green Up."""
     mappings = dashboard.DynamicConfigValue("mappings", UP_OR_DOWN)
-    return [*column("none", width=90), mappings, *coloured_text(up_or_down())]
+    return [*column("none", width=width), mappings, *coloured_text(up_or_down())]
 
 
 def days_until_full() -> list[dashboard.DynamicConfigValue]:
@@ -140,7 +145,5 @@ def coloured_text(thresholds: builders.ThresholdsConfig) -> list[dashboard.Dynam
     return [
         dashboard.DynamicConfigValue("thresholds", thresholds.build()),
         dashboard.DynamicConfigValue("color", {"mode": "thresholds"}),
-        # Grafana before 10 knows displayMode, later ones cellOptions; each ignores the other.
-        dashboard.DynamicConfigValue("custom.displayMode", "color-text"),
         dashboard.DynamicConfigValue("custom.cellOptions", {"type": "color-text"}),
     ]

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from grafana_foundation_sdk.builders import piechart, stat, table, timeseries
 from grafana_foundation_sdk.cog.builder import Builder
-from grafana_foundation_sdk.models import dashboard
+from grafana_foundation_sdk.models import common, dashboard
 
 from components.catalog.monitored import DEFAULT_MONITORED, Monitored
 from components.dashboards import machines, overrides, panels
@@ -37,7 +37,7 @@ def sheet(
             alert_strip(At(0, 0, 14, 4)),
             alert_list(At(14, 0, 10, 4), names or {}),
             *(_service(alerts) if "backend" in watch else ()),
-            *machines.row(alerts, watch, y=17),
+            *machines.row(alerts, watch, y=19),
         ],
     )
 
@@ -62,7 +62,7 @@ def _active_patients() -> stat.Panel:
             "Patients whose vital signs are being streamed now, over all backends. A sudden fall "
             "means that streams break off; zero means that no data flow at all."
         ),
-        at=At(0, 4, 5, 6),
+        at=At(0, 4, 5, 9),
         unit="none",
         empty="No backend reports",
         links=[_ECG],
@@ -82,7 +82,7 @@ def _anomalies() -> stat.Panel:
             "in trouble or a detector gone wrong; zero for long with patients connected is "
             "suspicious too."
         ),
-        at=At(5, 4, 6, 6),
+        at=At(5, 4, 8, 4),
         unit="none",
         empty="None recorded",
         links=[_ECG],
@@ -98,7 +98,7 @@ def _anomalies_by_type() -> piechart.Panel:
             "The last hour's ECG anomalies by type. One type that suddenly makes up nearly all "
             "of them points at a detector or a device rather than at patients."
         ),
-        at=At(11, 4, 8, 6),
+        at=At(0, 13, 9, 6),
         unit="none",
         empty="No anomaly in the last hour",
         links=[_ECG],
@@ -118,7 +118,7 @@ def _uptime() -> stat.Panel:
             f"less than {_JUST_STARTED_SECONDS // 60} minutes. Unless somebody deployed just now, "
             "a short time means that it crashed."
         ),
-        at=At(19, 4, 5, 6),
+        at=At(13, 4, 5, 4),
         unit="s",
         empty="No backend is up",
         links=[_API],
@@ -143,7 +143,7 @@ def _request_rate() -> timeseries.Panel:
             "Requests a second by HTTP status, averaged over 5 minutes, stacked. Bad: red (5xx), "
             "a growing orange share (4xx), or a fall to nothing."
         ),
-        at=At(0, 10, 5, 7),
+        at=At(5, 8, 9, 5),
         unit="reqps",
         empty="No request in the last 5 minutes",
         links=[_API],
@@ -159,7 +159,7 @@ def _response_time(bound: Threshold) -> timeseries.Panel:
             "The time within which 95% of an endpoint's requests are answered, over 5 minutes. "
             f"HighResponseTime warns above {bound.value:g} s, the dashed line."
         ),
-        at=At(5, 10, 6, 7),
+        at=At(14, 8, 10, 5),
         unit="s",
         empty="No request in the last 5 minutes",
         links=[_API_ENDPOINT],
@@ -177,13 +177,15 @@ def _error_rate(bound: Threshold) -> timeseries.Panel:
             "The share of requests that the backend failed to answer (5xx), over 5 minutes. "
             f"HighErrorRate is critical above {bound.value:g}%, the dashed line."
         ),
-        at=At(11, 10, 5, 7),
+        at=At(18, 4, 6, 4),
         unit="percent",
         empty="No request in the last 5 minutes",
         links=[_API],
     )
     query = Query("max by (job) (100 * job:http_request_errors:ratio_rate5m)", "{{job}}")
-    return panels.timeseries(face, query, bound=bound)
+    # Below the lines, the legend would take half of their height.
+    right = common.LegendPlacement.RIGHT
+    return panels.timeseries(face, query, bound=bound, legend_placement=right)
 
 
 def _endpoints(slow: Threshold, failing: Threshold) -> table.Panel:
@@ -194,7 +196,7 @@ def _endpoints(slow: Threshold, failing: Threshold) -> table.Panel:
             f"response time (coloured above {slow.value:g} s) and share of 5xx answers (coloured "
             f"above {failing.value:g}%). The busiest stands first."
         ),
-        at=At(16, 10, 8, 7),
+        at=At(9, 13, 15, 6),
         unit="none",
         empty="No request in the last 5 minutes",
         links=[_API],

@@ -62,7 +62,8 @@ class Face:
     """What every panel has: name, meaning, place, unit and what to say when there is nothing.
 
     `description` says what the panel shows and what is bad. `empty` stands where Grafana would
-    write "No data". `links` lead to the dashboard that says more; they carry the time range.
+    write "No data". `links` lead to the dashboard that says more, from the description and from
+    each value; they carry the time range.
     """
 
     title: str
@@ -96,11 +97,11 @@ def _dress(
     panel = builder.build()
     panel.id_val = face.panel_id
     panel.title = face.title
-    panel.description = face.description
+    # Marks of links in the header would take the width of four letters each from the title.
+    panel.description = "\n\n".join([face.description, *(link.in_text() for link in face.links)])
     panel.datasource = DATASOURCE
     panel.grid_pos = dashboard.GridPos(x=face.at.x, y=face.at.y, w=face.at.w, h=face.at.h)
     panel.targets = [target.build() for target in targets]
-    panel.links = [link.on_panel() for link in face.links]
     panel.field_config = panel.field_config or dashboard.FieldConfigSource()
     defaults = panel.field_config.defaults or dashboard.FieldConfig()
     panel.field_config.defaults = defaults
@@ -115,6 +116,7 @@ def timeseries(
     *queries: Query,
     bound: Threshold | None = None,
     legend_calcs: Sequence[str] = (),
+    legend_placement: common.LegendPlacement = common.LegendPlacement.BOTTOM,
     stacked: bool = False,
 ) -> timeseries_builders.Panel:
     """Lines over time, from zero; the threshold of an alert is a dashed line, always in view.
@@ -126,7 +128,7 @@ def timeseries(
         .display_mode(
             common.LegendDisplayMode.TABLE if legend_calcs else common.LegendDisplayMode.LIST
         )
-        .placement(common.LegendPlacement.BOTTOM)
+        .placement(legend_placement)
         .show_legend(True)
         .calcs(list(legend_calcs))
     )

@@ -34,7 +34,7 @@ def sheet(alerts: AlertThresholds) -> Sheet:
             *_sessions(alerts),
             *_rows(alerts),
             *_backend_view(),
-            *fault_stores.postgresql(31, _IN),
+            *fault_stores.postgresql(33, _IN),
         ],
     )
 
@@ -50,7 +50,7 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
                     "Whether the exporter reaches PostgreSQL. Red: it does not, or the exporter "
                     "itself is gone (PostgreSQLDown)."
                 ),
-                at=At(0, 0, 4, 4),
+                at=At(0, 0, 8, 3),
                 unit="none",
                 empty="No target in the job",
             ),
@@ -66,7 +66,7 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
                     "Open connections of the instance that has most. PostgreSQLTooManyConnections "
                     f"warns above {many.value:g}."
                 ),
-                at=At(4, 0, 4, 4),
+                at=At(8, 0, 8, 3),
                 unit="none",
                 empty=panels.NO_REPORT,
             ),
@@ -80,7 +80,7 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
                     "The age of the oldest open transaction of a client. PostgreSQLSlowQueries "
                     f"warns above {slow.value:g} s; it holds locks and keeps vacuum from its work."
                 ),
-                at=At(8, 0, 4, 4),
+                at=At(16, 0, 8, 3),
                 unit="s",
                 empty=panels.NO_REPORT,
             ),
@@ -94,7 +94,7 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
                     "How far the latest replica is behind; 0 on a primary. "
                     f"PostgreSQLReplicationLag warns above {late.value:g} s (lost in a failover)."
                 ),
-                at=At(12, 0, 4, 4),
+                at=At(0, 3, 8, 3),
                 unit="s",
                 empty="No figure",
             ),
@@ -109,7 +109,7 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
                     "The share of blocks found in shared_buffers, over 5 minutes, the worst "
                     f"instance. PostgreSQLLowCacheHitRatio warns below {cold.value:g}% under load."
                 ),
-                at=At(16, 0, 4, 4),
+                at=At(8, 3, 8, 3),
                 unit="percent",
                 empty="No reads",
             ),
@@ -121,7 +121,7 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             Face(
                 title="Database Size",
                 description="All databases together. Bad: growth that the disk will not bear.",
-                at=At(20, 0, 4, 4),
+                at=At(16, 3, 8, 3),
                 unit="bytes",
                 empty=panels.NO_REPORT,
             ),
@@ -142,7 +142,7 @@ def _sessions(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
                     f"{many.value:g} at which PostgreSQLTooManyConnections warns. Bad: many "
                     "that are idle in transaction, which hold locks and do nothing."
                 ),
-                at=At(0, 4, 12, 9),
+                at=At(0, 6, 8, 9),
                 unit="none",
                 empty=_DOWN,
             ),
@@ -160,7 +160,7 @@ def _sessions(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
                     f"warns above {slow.value:g} s, the dashed line. A straight slope is one "
                     "transaction that does not end."
                 ),
-                at=At(12, 4, 6, 9),
+                at=At(8, 6, 8, 9),
                 unit="s",
                 empty=_DOWN,
             ),
@@ -174,7 +174,7 @@ def _sessions(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
                     "How far replicas are behind; 0 on a primary. PostgreSQLReplicationLag warns "
                     f"above {late.value:g} s, the dashed line."
                 ),
-                at=At(18, 4, 6, 9),
+                at=At(16, 6, 8, 9),
                 unit="s",
                 empty="No figure from the exporter",
             ),
@@ -193,12 +193,12 @@ def _rows(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
     return [
         panels.timeseries(
             Face(
-                title="Commits, rollbacks and deadlocks",
+                title="Transactions and deadlocks",
                 description=(
                     "Transactions a second by their end. Bad: rollbacks that rise against the "
                     "commits, and any deadlock."
                 ),
-                at=At(0, 13, 8, 9),
+                at=At(0, 15, 8, 9),
                 unit="ops",
                 empty=_DOWN,
             ),
@@ -219,7 +219,7 @@ def _rows(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
                     "Rows of all tables: live ones, and dead ones that vacuum has not yet removed. "
                     "Bad: dead rows that only grow; autovacuum does not keep up or is held back."
                 ),
-                at=At(8, 13, 8, 9),
+                at=At(8, 15, 8, 9),
                 unit="short",
                 empty="No table statistics",
             ),
@@ -234,7 +234,7 @@ def _rows(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
                     "Live and dead rows of the ten tables with most dead ones. "
                     f"PostgreSQLDeadTuples warns above {dead.value:g}% dead in a large table."
                 ),
-                at=At(16, 13, 8, 9),
+                at=At(16, 15, 8, 9),
                 unit="short",
                 empty="No table statistics",
             ),
@@ -264,7 +264,7 @@ def _backend_view() -> Sequence[Builder[dashboard.Panel]]:
                     "the backend measures it. A rise here without one in PostgreSQL's figures is "
                     "time spent waiting for a connection or the network."
                 ),
-                at=At(0, 22, 8, 9),
+                at=At(0, 24, 8, 9),
                 unit="s",
                 empty="The backend makes no query",
             ),
@@ -278,7 +278,7 @@ def _backend_view() -> Sequence[Builder[dashboard.Panel]]:
                     "Connections in use in the backends' pools against their size (grey). At the "
                     "grey line requests wait for a connection."
                 ),
-                at=At(8, 22, 8, 9),
+                at=At(8, 24, 8, 9),
                 unit="none",
                 empty="No backend reports",
             ),
@@ -290,7 +290,7 @@ def _backend_view() -> Sequence[Builder[dashboard.Panel]]:
             Face(
                 title="Size by database",
                 description="The size of each database. Bad: growth that the disk will not bear.",
-                at=At(16, 22, 8, 9),
+                at=At(16, 24, 8, 9),
                 unit="bytes",
                 empty=_DOWN,
             ),

@@ -86,16 +86,28 @@ def _over_time(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
         panels.table(
             Face(
                 title="Probes",
-                description="Every probe and whether it was answered as expected; failing first.",
+                description=(
+                    "Every probe, whether it was answered as expected, and for how many days its "
+                    "certificate is valid; failing first."
+                ),
                 at=At(0, 4, 12, 9),
                 unit="none",
                 empty=_NONE,
             ),
             Query(f"min by (instance, target) (instance:probe_success:min{_IN})", "State"),
+            Query(f"min by (instance, target) (instance:probe_certificate_left:days{_IN})", "Days"),
             keys={"instance": "Probe", "target": "Target"},
             sort_by="State",
             descending=False,
-        ).override_by_name("State", overrides.up_or_down_column()),
+        )
+        .override_by_name("State", overrides.up_or_down_column())
+        .override_by_name(
+            "Days",
+            [
+                *overrides.column("none", alerts["ProbeCertificateExpiring"], width=80),
+                dashboard.DynamicConfigValue("decimals", 0),
+            ],
+        ),
         panels.timeseries(
             Face(
                 title="Duration",
@@ -135,5 +147,25 @@ def _over_time(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
                 empty="No probe of a URL",
             ),
             Query(f"max by (instance) (probe_http_status_code{_RAW})", "{{instance}}"),
+        ),
+        panels.timeseries(
+            Face(
+                title="Phases of DNS and Ping",
+                description=(
+                    "Where the time of a DNS query and of a ping goes: look-up of the server's "
+                    "name, connecting or setup, the query (request), the way there and back (rtt)."
+                ),
+                at=At(0, 22, 24, 8),
+                unit="s",
+                empty="No probe of a DNS server or by ping",
+            ),
+            Query(
+                f"max by (instance, phase) (probe_dns_duration_seconds{_RAW})",
+                "{{instance}} · {{phase}}",
+            ),
+            Query(
+                f"max by (instance, phase) (probe_icmp_duration_seconds{_RAW})",
+                "{{instance}} · {{phase}}",
+            ),
         ),
     ]

@@ -18,6 +18,8 @@ from components.dashboards.thresholds import AlertThresholds, Threshold, colour_
 _SOURCES = 'up{job="federate", stack=~"$stack"}'
 # A stack's own series have no such label where they are stored.
 _IN = '{stack=~"$stack", stack!=""}'
+# Of a column in pixels, so that all of them are in view on a phone.
+_LEAST_WIDTH = 47
 
 
 def sheet(alerts: AlertThresholds, names: Mapping[str, str]) -> Sheet:
@@ -32,8 +34,8 @@ def sheet(alerts: AlertThresholds, names: Mapping[str, str]) -> Sheet:
         variables=[Variable("stack", "Stack", 'up{job="federate"}', "stack")],
         of_all_stacks=True,
         panels=[
-            alert_strip(At(0, 0, 17, 4)),
-            alert_list(At(17, 0, 7, 4), names),
+            alert_strip(At(0, 0, 16, 4)),
+            alert_list(At(16, 0, 8, 4), names),
             _silent(),
             _patients(),
             _stacks(alerts["HighErrorRate"], alerts["HighResponseTime"]),
@@ -50,7 +52,7 @@ def _silent() -> stat.Panel:
             "Stacks whose Prometheus this one cannot ask: their lines end, and nothing here is "
             "known of them. TargetDown fires for each."
         ),
-        at=At(0, 4, 5, 8),
+        at=At(0, 4, 8, 6),
         unit="none",
         empty="No stack is federated",
     )
@@ -71,7 +73,7 @@ def _patients() -> timeseries.Panel:
             "Patients whose vital signs are being streamed, over all backends of a stack. A sudden "
             "fall means that streams break off; a line that ends is a stack that does not answer."
         ),
-        at=At(5, 4, 7, 8),
+        at=At(8, 4, 16, 6),
         unit="none",
         empty=panels.NO_REPORT,
     )
@@ -86,11 +88,10 @@ def _stacks(failing: Threshold, slow: Threshold) -> table.Panel:
         description=(
             "Each stack now: whether it answers, its backends that are up, requests a second, the "
             f"share of 5xx answers (coloured above {failing.value:g}%), the slowest endpoint's "
-            f"95th percentile (coloured above {slow.value:g} s), and whether PostgreSQL and Redis "
-            "are up. "
-            "An empty cell is nothing known."
+            f"95th percentile (coloured above {slow.value:g} s), and whether all of its databases, "
+            "PostgreSQL and Redis, are up. An empty cell is nothing known."
         ),
-        at=At(12, 4, 12, 8),
+        at=At(0, 10, 24, 8),
         unit="none",
         empty="No stack is federated",
     )
@@ -101,22 +102,24 @@ def _stacks(failing: Threshold, slow: Threshold) -> table.Panel:
         Query(f"sum by (stack) (job:http_requests:rate5m{_IN})", "Rate"),
         Query(f"max by (stack) (100 * job:http_request_errors:ratio_rate5m{_IN})", "Errors"),
         Query(f"max by (stack) (endpoint:http_request_duration_seconds:p95_rate5m{_IN})", "p95"),
-        Query(f"min by (stack) (instance:pg_up:min{_IN})", "PostgreSQL"),
-        Query(f"min by (stack) (instance:redis_up:min{_IN})", "Redis"),
+        Query(
+            f"min by (stack) (instance:pg_up:min{_IN} or instance:redis_up:min{_IN})", "Databases"
+        ),
         keys={"stack": "Stack"},
         sort_by="Stack",
         descending=False,
     )
-    backends = [*overrides.column("none", width=80), *overrides.coloured_text(up_or_down())]
-    return (
-        panel.override_by_name("Answers", overrides.up_or_down_column())
-        .override_by_name("Backends", backends)
-        .override_by_name("Rate", overrides.column("reqps", width=100))
-        .override_by_name("Errors", overrides.column("percent", failing, width=80))
-        .override_by_name("p95", overrides.column("s", slow, width=80))
-        .override_by_name("PostgreSQL", overrides.up_or_down_column())
-        .override_by_name("Redis", overrides.up_or_down_column())
-    )
+    columns = {
+        "Answers": overrides.up_or_down_column(width=None),
+        "Backends": [*overrides.column("none"), *overrides.coloured_text(up_or_down())],
+        "Rate": overrides.column("reqps"),
+        "Errors": overrides.column("percent", failing),
+        "p95": overrides.column("s", slow),
+        "Databases": overrides.up_or_down_column(width=None),
+    }
+    for name, properties in columns.items():
+        panel.override_by_name(name, [*properties, overrides.least_width(_LEAST_WIDTH)])
+    return panel
 
 
 def _service(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
@@ -126,7 +129,7 @@ def _service(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             Face(
                 title="Request Rate by stack",
                 description="Requests a second, over 5 minutes. Bad: a fall to nothing.",
-                at=At(0, 12, 8, 7),
+                at=At(0, 18, 8, 7),
                 unit="reqps",
                 empty="No request in the last 5 minutes",
             ),
@@ -140,7 +143,7 @@ def _service(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
                     f"is critical above {failing.value:g}%, the dashed line, where the stack has "
                     "not set another."
                 ),
-                at=At(8, 12, 8, 7),
+                at=At(8, 18, 8, 7),
                 unit="percent",
                 empty="No request in the last 5 minutes",
             ),
@@ -154,7 +157,7 @@ def _service(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
                     "The slowest endpoint's 95th percentile. HighResponseTime warns above "
                     f"{slow.value:g} s, the dashed line, where the stack has not set another."
                 ),
-                at=At(16, 12, 8, 7),
+                at=At(16, 18, 8, 7),
                 unit="s",
                 empty="No request in the last 5 minutes",
             ),
@@ -176,7 +179,7 @@ def _machines(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
                     f"{meaning}. {alert} warns above {alerts[alert].value:g}%, the dashed line, "
                     "where the stack has not set another."
                 ),
-                at=At(8 * column, 19, 8, 7),
+                at=At(8 * column, 25, 8, 7),
                 unit="percent",
                 empty=panels.NO_REPORT,
             ),

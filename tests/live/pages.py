@@ -37,11 +37,9 @@ LOADING_SECONDS = 45
 # Chromium gives up a page's requests when the machine's network changes, and Docker changes it with
 # every container that starts or stops: Grafana then says that it has failed to load its files.
 ATTEMPTS = 4
-# Panels are found by the first up to Grafana 10, by the second from 11 on.
-PANEL = "[data-panelid], [data-viz-panel-key]"
-# Marks of a panel, old ones and new ones.
-ERROR = '.panel-info-corner--error, [data-testid="data-testid Panel status error"]'
-LOADING = '.panel-loading, [aria-label="Panel loading bar"]'
+PANEL = "[data-viz-panel-key]"
+ERROR = '[data-testid="data-testid Panel status error"]'
+LOADING = '[aria-label="Panel loading bar"]'
 _SEEN = f"""panels => panels.map(panel => {{
     const box = panel.getBoundingClientRect();
     return {{
@@ -75,11 +73,11 @@ class SeenPanel:
 
 @dataclass(frozen=True)
 class Grafana:
-    """Grafana in a browser, logged in."""
+    """Grafana in a browser, logged in; `session` is Playwright's storage state."""
 
     url: str
     browser: Browser
-    session: Any
+    session: dict[str, Any]
 
     @contextlib.contextmanager
     def window(self, width: int, height: int, **options: Any) -> Iterator[Page]:
@@ -93,6 +91,8 @@ class Grafana:
             screenshot(page, f"failed-{time.monotonic_ns()}")
             raise
         finally:
+            # Grafana changes the token of a login every 10 minutes, and then refuses the old one.
+            self.session["cookies"] = context.storage_state()["cookies"]
             context.close()
 
     def open(self, page: Page, path: str) -> list[SeenPanel]:

@@ -1,28 +1,27 @@
+import functools
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from components.dashboards import DashboardSettings, render_all
 from components.dashboards.thresholds import GREY, AlertThresholds, Threshold, steps
 from components.rules.overrides import AlertOverride, apply
 from components.rules.rule_set import RuleSet
+from tests import yaml_text
+from tests.each import for_each
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = DashboardSettings(stack="dev", retention_seconds=7 * 86400, scrape_interval="15s")
 DASHBOARDS: dict[str, dict[str, Any]] = {
     stem: json.loads(text) for stem, text in render_all(SETTINGS).items()
 }
-every_panel = pytest.mark.parametrize(
-    ("stem", "panel"),
-    [
-        pytest.param(stem, panel, id=f"{stem}: {panel['title']}")
-        for stem, board in DASHBOARDS.items()
-        for panel in board["panels"]
-    ],
+every_panel = for_each(
+    "stem, panel",
+    [(stem, panel) for stem, board in DASHBOARDS.items() for panel in board["panels"]],
+    lambda case: f"{case[0]}: {case[1]['title']}",
 )
 
 # Which alerts a panel's colours have to agree with.
@@ -59,7 +58,7 @@ ALERTS_SHOWN = {
     ("host", "CPU Usage by host"): ["HighCPUUsage"],
     ("host", "Memory Usage"): ["HighMemoryUsage"],
     ("host", "Memory Usage by host"): ["HighMemoryUsage"],
-    ("host", "Least Disk Space Available"): ["DiskSpaceLow"],
+    ("host", "Least Disk Space"): ["DiskSpaceLow"],
     ("host", "Disk Space Available"): ["DiskSpaceLow"],
     ("monitoring", "Scrape Duration"): ["ScrapesTooSlow"],
     ("monitoring", "Storage of Limit"): ["PrometheusStorageNearLimit"],
@@ -84,10 +83,11 @@ OWN_COLOURS = {
 
 def rules() -> Iterator[dict[str, Any]]:
     for path in sorted((ROOT / "rules").glob("*.yml")):
-        for group in yaml.safe_load(path.read_text())["groups"]:
+        for group in yaml_text.load(path.read_text())["groups"]:
             yield from group["rules"]
 
 
+@functools.cache
 def alert_numbers() -> dict[str, float]:
     ends = {rule["alert"]: rule["expr"].split()[-1] for rule in rules() if "alert" in rule}
     return {name: float(end) for name, end in ends.items()}

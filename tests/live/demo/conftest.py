@@ -19,7 +19,7 @@ def has_native_histograms(images: dict[str, str]) -> bool:
     return not images["prometheus"].rpartition(":")[2].startswith("2.")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def live(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterator[Stack]:
     """With the demo and a dashboard of the user's own; with Grafana where there is an image."""
     config = stacks.config(
@@ -33,7 +33,7 @@ def live(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterator
         yield Stack("live", docker_client, config, result)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def bare(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterator[Stack]:
     """Without the demo, and without an image of Grafana."""
     config = stacks.config({**images, "grafana": "vitalstream-local/grafana:none-of-that-tag"})
@@ -49,7 +49,7 @@ def scratch(docker_client: docker.DockerClient) -> Iterator[str]:
         yield "live-scratch"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def logins() -> dict[str, Any]:
     """Sessions of Grafana by its address: each browser need not log in again."""
     return {}

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from components.docker.config_files_provider import ConfigFilesError, ConfigFilesProvider
+from components.docker.config_files_provider import ConfigFilesProvider
+from components.docker.connection import ConfigFilesError
 from components.docker.volume_files import PUBLIC_MODE, File, Volume
 from tests.live.stack import SCRAPE_SECONDS, Stack, edited, eventually
 

@@ -1,0 +1,111 @@
+"""Dashboards in a browser with the menu open: titles and tables at each width of a screen."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+import requests
+from playwright.sync_api import Page
+
+from components.catalog.monitored import ALL_MONITORED
+from components.dashboards import DashboardSettings, render_all
+from tests.live import pages
+from tests.live.pages import Grafana
+from tests.live.stack import SECRETS, eventually
+
+OF_THE_DEMO = DashboardSettings(stack="live", retention_seconds=7 * 86400, scrape_interval="2s")
+OF_EVERY_KIND = replace(OF_THE_DEMO, watch=ALL_MONITORED, federates=True)
+MENU_OPEN = "localStorage.setItem('grafana.navigation.docked', 'true')"
+# Of each panel the title, and whether the heading that shows it hides a part of it.
+TITLES = """panels => panels.flatMap(panel => [...panel.querySelectorAll('h2')].map(title =>
+    [title.textContent, title.scrollWidth > title.clientWidth + 1]))"""
+# Of each table the title, and whether its columns are wider than its frame.
+TABLES = """panels => panels.flatMap(panel => [...panel.querySelectorAll('[role=grid]')].map(grid =>
+    [panel.innerText.split("\\n")[0], grid.scrollWidth > grid.clientWidth + 1]))"""
+DRAWN_SECONDS = 30
+PHONE: dict[str, Any] = {"device_scale_factor": 3, "is_mobile": True, "has_touch": True}
+WIDTHS: dict[str, tuple[int, int, dict[str, Any]]] = {
+    "laptop": (1366, 6000, {}),
+    "desk": (1920, 6000, {}),
+    "wall": (3840, 6000, {}),
+    # One panel below the other.
+    "phone": (390, 15000, PHONE),
+}
+
+
+@dataclass
+class Found:
+    """What is cut at a width, by dashboard and panel; `tables` counts the tables that were seen."""
+
+    titles: list[str] = field(default_factory=list)
+    columns: list[str] = field(default_factory=list)
+    tables: int = 0
+
+
+def _boards_of(settings: DashboardSettings) -> dict[str, dict[str, Any]]:
+    boards = [json.loads(text) for text in render_all(settings).values()]
+    return {board["uid"]: board for board in boards}
+
+
+DEMO = _boards_of(OF_THE_DEMO)
+
+
+@pytest.fixture(scope="module")
+def boards(site: Grafana) -> Iterator[list[dict[str, Any]]]:
+    """The demo's dashboards, and those of the kinds that it does not have, put there by API."""
+    others = [board for uid, board in _boards_of(OF_EVERY_KIND).items() if uid not in DEMO]
+    api = f"{site.url}/api/dashboards"
+    with requests.Session() as session:
+        session.auth = ("admin", SECRETS["grafanaAdminPassword"])
+        for board in others:
+            session.post(f"{api}/db", json={"dashboard": board}, timeout=10).raise_for_status()
+        yield [*DEMO.values(), *others]
+        for board in others:
+            session.delete(f"{api}/uid/{board['uid']}", timeout=10).raise_for_status()
+
+
+@pytest.fixture(scope="module", params=WIDTHS)
+def found(request: pytest.FixtureRequest, site: Grafana, boards: list[dict[str, Any]]) -> Found:
+    width, height, options = WIDTHS[request.param]
+    found = Found()
+    with site.window(width, height, **options) as page:
+        page.add_init_script(MENU_OPEN)
+        for board in boards:
+            site.open(page, f"/d/{board['uid']}?from=now-30m&to=now")
+            drawn = eventually(lambda board=board: _drawn(page, board), DRAWN_SECONDS)
+            assert drawn, f"{board['uid']} does not draw all of its panels"
+            titles, tables = drawn
+            found.titles += [f"{board['uid']}: {title}" for title, is_cut in titles if is_cut]
+            found.columns += [f"{board['uid']}: {title}" for title, is_cut in tables if is_cut]
+            found.tables += len(tables)
+    return found
+
+
+def _drawn(
+    page: Page, board: dict[str, Any]
+) -> tuple[list[tuple[str, bool]], list[tuple[str, bool]]] | None:
+    """Return the titles and the tables of a dashboard, once all of its panels are there.
+
+    The tables are not waited for on the dashboards put there by API: without data there are none.
+    """
+    panels = page.locator(pages.PANEL)
+    titles: list[tuple[str, bool]] = panels.evaluate_all(TITLES)
+    tables: list[tuple[str, bool]] = panels.evaluate_all(TABLES)
+    wanted = {panel["title"] for panel in board["panels"]}
+    filled = {panel["title"] for panel in board["panels"] if panel["type"] == "table"}
+    is_whole = wanted <= {title for title, _ in titles}
+    has_data = board["uid"] not in DEMO or filled == {title for title, _ in tables}
+    return (titles, tables) if is_whole and has_data else None
+
+
+def test_titles_at_each_width_are_whole(found: Found) -> None:
+    assert found.titles == []
+
+
+def test_tables_at_each_width_show_all_of_their_columns(found: Found) -> None:
+    assert found.tables > 5
+    assert found.columns == []
