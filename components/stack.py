@@ -47,6 +47,11 @@ def deploy(settings: Settings) -> dict[str, str]:
         checks.append(BucketCheck(settings))
     hosts = Hosts(settings, checks)
     content = _content(settings)
+    # The engine creates few resources at once, on small machines eight, in this order: first what
+    # takes long to start, or what others wait for.
+    if settings.demo:
+        Demo(settings, hosts.networks().demo, hosts.on())
+    grafanas = _deploy_grafana(settings, hosts)
     _deploy_prometheus(settings, hosts, content)
     create_sequentially(
         settings.replicas("alertmanager"),
@@ -55,9 +60,6 @@ def deploy(settings: Settings) -> dict[str, str]:
         ),
     )
     _deploy_exporters(settings, hosts)
-    if settings.demo:
-        Demo(settings, hosts.networks().demo, hosts.on())
-    grafanas = _deploy_grafana(settings, hosts)
     GrafanaObjects(settings, grafanas, content.dashboards, content.user_dashboards)
     return {service: settings.url(service) for service in settings.published}
 
@@ -67,7 +69,9 @@ def _content(settings: Settings) -> _Content:
     for warning in unscraped_jobs.warnings(settings, rules):
         pulumi.log.warn(warning)
     dashboards = render_all(DashboardSettings.of(settings), rules)
-    of_user = user_dashboards.load(settings.dashboards_folder)
+    of_user = user_dashboards.load(
+        settings.dashboards_folder, sources=settings.grafana.source_types
+    )
     # The dashboard of stacks reads what is federated, and no target of this stack exposes it.
     read = {name: text for name, text in dashboards.items() if name != STACKS}
     keep = KEEP_ALL

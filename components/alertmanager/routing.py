@@ -6,12 +6,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
 from components.alertmanager import receivers, routes, user_receivers
 from components.alertmanager.destinations import DESTINATIONS
 from components.alertmanager.receivers import CONFIG_DIR
 from components.catalog.integrations import with_defaults
+from components.common import yaml_text
 from components.settings.settings import Settings
 
 
@@ -117,4 +116,4 @@ def render_config(settings: Settings) -> str:
     }
     if settings.mute_times:
         config["time_intervals"] = routes.time_intervals(settings)
-    return yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
+    return yaml_text.dump(config)

@@ -10,11 +10,13 @@ import yaml
 from components.catalog import thanos
 from components.catalog.balancer import METRICS_PORT
 from components.catalog.exporters import EXPORTERS
+from components.catalog.integrations.containers import EXPORTER as CONTAINERS
 from components.catalog.integrations.probes import EXPORTER as PROBES
 from components.common.quantities import duration_seconds
 from components.docker import tls_files
 from components.prometheus import (
     backend_groups,
+    containers,
     discovery,
     federation,
     probes,
@@ -29,12 +31,14 @@ PORT = 9090
 CONFIG_DIR = "/etc/prometheus"
 # Label that distinguishes replicas; a global view drops it (Thanos: --query.replica-label).
 REPLICA_LABEL = "replica"
+# Label of the targets that are Sentinels: rules/redis.yml is not about them.
+SENTINEL_LABEL = "sentinel"
 # Prometheus' own default; a scrape cannot take longer than its interval.
 SCRAPE_TIMEOUT_SECONDS = 10
-# The services of the stack by their jobs.
+# The services of the stack by their jobs, those that serve TLS where the stack has it.
 SERVED_BY = {
     **{job: job for job in ("prometheus", "alertmanager", "grafana")},
-    **{exporter.job: exporter.service for exporter in EXPORTERS},
+    **{exporter.job: exporter.service for exporter in EXPORTERS if exporter.serves_tls},
     **{service: service for service in thanos.SERVICES},
 }
 
@@ -61,9 +65,13 @@ def jobs_of_stack(settings: Settings, name: str = "prometheus") -> dict[str, dic
         job: {"static_configs": _static_configs(settings, name, targets)}
         for job, targets in own.items()
     }
+    if settings.grafana_path:
+        jobs["grafana"]["metrics_path"] = f"{settings.grafana_path}/metrics"
     if "probes" in settings.watch:
         exporter = settings.reach(PROBES.service, from_=name)
         jobs[PROBES.job] = probes.scrape_config(settings.probes, exporter)
+    if "containers" in settings.watch:
+        jobs[CONTAINERS.job]["metric_relabel_configs"] = containers.relabelling()
     plain = settings.backend_targets or settings.backend_dns or settings.backend_target_files
     if "backend" in settings.watch and (plain or not settings.backend):
         jobs["backend"] = discovery.service_discovery(
@@ -161,8 +169,7 @@ def render_config(settings: Settings, keep: KeepList = KEEP_ALL, name: str = "pr
                     if settings.native_histograms and job == "backend"
                     else {}
                 ),
-                **found,
-                **relabelled,
+                **_merged(found, relabelled),
             }
             for job, found in jobs_of_stack(settings, name).items()
         ]
@@ -173,9 +180,18 @@ def render_config(settings: Settings, keep: KeepList = KEEP_ALL, name: str = "pr
         ]
         + scrape_jobs.rendered(settings, limits, CONFIG_DIR)
         + federation.scrape_configs(settings.federation, limits, CONFIG_DIR, REPLICA_LABEL),
-        **remote_write.rendered(settings.remote_write, CONFIG_DIR),
+        **remote_write.rendered(settings, CONFIG_DIR),
     }
     return yaml.dump(config, Dumper=_Dumper, sort_keys=False)
+
+
+def _merged(found: dict[str, Any], relabelled: dict[str, Any]) -> dict[str, Any]:
+    """Return the keys of a job, whose own relabelling of metrics comes first."""
+    own = found.get("metric_relabel_configs")
+    if not own:
+        return {**found, **relabelled}
+    keep = relabelled.get("metric_relabel_configs", [])
+    return {**found, "metric_relabel_configs": [*own, *keep]}
 
 
 def _static_configs(settings: Settings, name: str, targets: Sequence[str]) -> list[dict[str, Any]]:
@@ -184,13 +200,20 @@ def _static_configs(settings: Settings, name: str, targets: Sequence[str]) -> li
     The alerts of a pair would otherwise differ.
     """
     asked = {target: _asked(settings, name, target) for target in targets}
-    near = [target for target, address in asked.items() if address == target]
+    labels = {
+        target: {
+            **({"instance": target} if address != target else {}),
+            **({SENTINEL_LABEL: "true"} if target.partition(":")[0] in settings.sentinels else {}),
+        }
+        for target, address in asked.items()
+    }
+    near = [target for target in asked if not labels[target]]
     return [
         *([{"targets": near}] if near else []),
         *(
-            {"targets": [address], "labels": {"instance": target}}
-            for target, address in asked.items()
-            if address != target
+            {"targets": [asked[target]], "labels": found}
+            for target, found in labels.items()
+            if found
         ),
     ]
 

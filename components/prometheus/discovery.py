@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from components.settings.discovery import FOLDER, DnsSource, target_file
-from components.user_files.paths import PROJECT_DIR
+from components.settings.discovery import DnsSource, target_file
+from components.user_files.paths import PROJECT_DIR, TARGETS_FOLDER
 
 # The kernel notifies Prometheus of changes; this is for volume drivers that do not.
 FILE_REFRESH = "30s"
@@ -28,14 +28,17 @@ def service_discovery(
         found["dns_sd_configs"] = [_dns_sd_config(source) for source in dns]
     kinds = sorted({target_file(path).rpartition(".")[2] for path in files})
     if kinds:
-        patterns = [f"{folder}/{FOLDER}/*.{kind}" for kind in kinds]
+        patterns = [f"{folder}/{TARGETS_FOLDER}/*.{kind}" for kind in kinds]
         found["file_sd_configs"] = [{"files": patterns, "refresh_interval": FILE_REFRESH}]
     return found
 
 
 def load(paths: Sequence[str], project: Path = PROJECT_DIR) -> dict[str, str]:
     """Return the files' texts unchanged, by their paths below Prometheus' folder."""
-    return {f"{FOLDER}/{target_file(path)}": (project / path).read_text("utf-8") for path in paths}
+    return {
+        f"{TARGETS_FOLDER}/{target_file(path)}": (project / path).read_text("utf-8")
+        for path in paths
+    }
 
 
 def _dns_sd_config(source: DnsSource) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from components.docker.service import Service, ServiceFiles, ServiceSpec
 from components.prometheus import backend_groups, discovery, federation, remote_write, scrape_jobs
 from components.prometheus.config import CONFIG_DIR, PORT, render_config
 from components.promql.metric_allowlist import KEEP_ALL, KeepList
-from components.settings.discovery import FOLDER as TARGETS_FOLDER
 from components.settings.settings import Settings
+from components.user_files.paths import TARGETS_FOLDER
 
 DATA_DIR = "/prometheus"
 
@@ -54,7 +54,7 @@ def spec(
                 "prometheus.yml": render_config(settings, keep, name),
                 **{f"rules/{name}": text for name, text in rules.items()},
                 **federation.files(settings.federation),
-                **remote_write.files(settings.remote_write),
+                **remote_write.files(settings),
                 **backend_groups.files(settings.backend),
                 **discovery.load(settings.backend_target_files),
             },
@@ -62,7 +62,7 @@ def spec(
                 **tls_files.server_files(settings, service=name, password=True),
                 **tls_files.client_files(settings, CONFIG_DIR, "prometheus"),
                 **tls_files.versioned_password(settings),
-                **remote_write.secret_files(settings.remote_write),
+                **remote_write.secret_files(settings),
                 **federation.secret_files(settings.federation),
                 **backend_groups.secret_files(settings),
                 **scrape_jobs.secret_files(settings),

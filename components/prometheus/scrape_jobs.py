@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from components.docker import tls_files
 from components.settings import upstream
-from components.settings.scrape_jobs import secret_leaves
 from components.settings.settings import Settings
+from components.settings.upstream import secret_leaves
 
 FOLDER: Final = "scrape-jobs"
 """Folder of the secrets, below Prometheus' own folder."""

@@ -105,7 +105,8 @@ def _metric(text: str) -> str:
     return text
 
 
-def _written_metric(text: str) -> str:
+def written_metric(text: str) -> str:
+    """Check the name, or the regular expression, of metrics to send. Raises ValueError."""
     _check_form(text)
     if _matches_everything(text):
         raise ValueError("matches every metric name, so it selects nothing")
@@ -137,4 +138,3 @@ def _matches_everything(pattern: str) -> bool:
 
 
 KeptMetric = Annotated[str, AfterValidator(_metric)]
-WrittenMetric = Annotated[str, AfterValidator(_written_metric)]

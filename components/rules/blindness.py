@@ -11,8 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-import yaml
-
+from components.common import yaml_text
 from components.promql.metrics import read_by
 from components.rules.rule_set import RULES_DIR, shipped_files
 
@@ -28,7 +27,7 @@ class Job:
     `prefix` is what its metrics begin with; a job without one has all metrics of `files` that no
     other job's prefix claims. `required` are the metrics that every version has from the first
     scrape on: they are missed even if they were never there. Of the others, one is missed that was
-    there within the last 6 hours.
+    there within the last 6 hours. `only` is a matcher of the targets that have them.
     """
 
     name: str
@@ -39,6 +38,7 @@ class Job:
     required: tuple[str, ...]
     prefix: str = ""
     files: tuple[str, ...] = ()
+    only: str = ""
 
 
 JOBS: Final = (
@@ -68,6 +68,7 @@ JOBS: Final = (
         "vitalstream-redis",
         ("redis_up", "redis_memory_used_bytes"),
         prefix="redis_",
+        only='sentinel=""',
     ),
     Job(
         "node",
@@ -119,6 +120,16 @@ EXEMPTIONS: Final[Mapping[str, str]] = {
     "pg_stat_archiver_failed_count": "a replica has none, so it goes with a switchover",
     "redis_master_link_up": "a replica that becomes the master has none",
     "redis_uptime_in_seconds": "missing while Redis is down, which is RedisDown's",
+    **dict.fromkeys(
+        (
+            "redis_sentinel_master_ok_sentinels",
+            "redis_sentinel_master_ok_slaves",
+            "redis_sentinel_master_sentinels",
+            "redis_sentinel_master_setting_ckquorum",
+            "redis_sentinel_master_status",
+        ),
+        "only a Sentinel has it, and RedisSentinelDown says when it does not answer",
+    ),
     "node_md_disks": _WITH_WHAT_IT_COUNTS,
     "node_md_disks_required": _WITH_WHAT_IT_COUNTS,
     "node_nf_conntrack_entries": "comes with the kernel's module, at the first rule of a firewall",
@@ -130,7 +141,7 @@ EXEMPTIONS: Final[Mapping[str, str]] = {
 
 def read_metrics(texts: Mapping[str, str]) -> dict[str, set[str]]:
     """The scraped metrics that the rules of each file's text read, by the file's name."""
-    groups = {name: yaml.safe_load(text)["groups"] for name, text in texts.items()}
+    groups = {name: yaml_text.load(text)["groups"] for name, text in texts.items()}
     rules = [(name, rule) for name, found in groups.items() for g in found for rule in g["rules"]]
     recorded = {str(rule["record"]) for _, rule in rules if "record" in rule}
     reads: dict[str, set[str]] = defaultdict(set)
@@ -170,7 +181,7 @@ def _lines(jobs: Iterable[Job], reads: Mapping[str, set[str]]) -> Iterator[str]:
 
 def _of_job(job: Job, metrics: list[str]) -> str:
     series = f"instance_metric:{job.name}_metrics_present:bool"
-    of_job = f'{{job="{job.name}"}}'
+    of_job = "{" + ",".join(filter(None, (f'job="{job.name}"', job.only))) + "}"
     present = [_named(f"group by (job, instance) ({name}{of_job})", name) for name in metrics]
     required = [_named(f"up{of_job}", name) for name in job.required]
     return f"""\

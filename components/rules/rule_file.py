@@ -14,8 +14,8 @@ from typing import Any, Final, NamedTuple
 
 import yaml
 
-# libyaml's parser where PyYAML has it: every `pulumi up` reads the rules. Its marks are the same.
-_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+from components.common.yaml_text import LOADER
+
 # `|`, or `>-`, up to the block's first word.
 _BLOCK: Final = re.compile(r"[|>][-+0-9]*[ ]*\n\s*")
 # An alert's expression ends with its comparison: `100 * job:...:ratio_rate5m > 5`.
@@ -157,7 +157,7 @@ def parse(text: str) -> RuleFile:
     Raises yaml.YAMLError, and RuleFileError where a part has another type than a rule file's. Empty
     parts are no error, and whether expressions are right is for promtool to say.
     """
-    root = yaml.compose(text, Loader=_LOADER)
+    root = yaml.compose(text, Loader=LOADER)
     if root is None:
         return RuleFile(text, ())
     try:

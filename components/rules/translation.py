@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-import yaml
-
+from components.common import yaml_text
 from components.rules import rule_file
 from components.rules.rule_file import Edit, Rule, Span
 from components.rules.rule_set import RULES_DIR, RuleSet
@@ -39,7 +38,7 @@ def apply(rules: RuleSet, language: str) -> RuleSet:
 
 def translations(language: str) -> dict[str, dict[str, str]]:
     """Return the annotations of a language, by alert."""
-    found: dict[str, dict[str, str]] = yaml.safe_load(
+    found: dict[str, dict[str, str]] = yaml_text.load(
         (FOLDER / f"{language}.yml").read_text("utf-8")
     )
     return found

@@ -13,7 +13,7 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from components.docker.engines import is_local
+from components.docker.address import is_local
 from components.thanos.bucket_probe import (
     Bucket,
     BucketError,

@@ -7,8 +7,8 @@ from typing import Any
 
 import pulumi
 import pulumi_docker as docker
-import yaml
 
+from components.common import yaml_text
 from components.docker.container import container_name, volume_mount
 from components.docker.service import data_volume
 from components.settings.settings import Settings
@@ -72,4 +72,4 @@ def _volume_name(settings: Settings) -> str:
 
 
 def _rendered(config: dict[str, Any]) -> str:
-    return yaml.safe_dump(config, sort_keys=False)
+    return yaml_text.dump(config)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import yaml
-
 from components.catalog.thanos import (
     GRPC_PORT,
     QUERIER,
     STORE,
 )
+from components.common import yaml_text
 from components.docker import tls_files
 from components.docker.service import ServiceSpec
 from components.prometheus.config import REPLICA_LABEL
@@ -45,7 +44,7 @@ def render_endpoints(settings: Settings) -> str:
         {"address": f"dns+{name}:{GRPC_PORT}"} for name in (*settings.thanos_sidecars, STORE)
     ]
     config = {**_client_config(settings), "endpoints": endpoints}
-    return yaml.safe_dump(config, sort_keys=False)
+    return yaml_text.dump(config)
 
 
 def _client_config(settings: Settings) -> dict[str, Any]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import yaml
-
+from components.common import yaml_text
 from components.docker import tls_files
 from components.docker.container import container_name, volume_mount
 from components.docker.service import DATA_SUFFIX, ServiceSpec
@@ -51,5 +50,5 @@ def _client_files(settings: Settings) -> dict[str, str]:
     return {
         tls_files.AUTHORITY: f"{settings.tls_ca.strip()}\n",
         tls_files.PASSWORD: settings.web_password.get_secret_value(),
-        CLIENT: yaml.safe_dump(config, sort_keys=False),
+        CLIENT: yaml_text.dump(config),
     }
