@@ -1,4 +1,7 @@
-"""`python -m ops`: operate a stack, besides `pulumi up`."""
+"""`python -m ops`: operate a stack, besides `pulumi up`.
+
+Each command imports what it needs: importing everything takes half a second of CPU time.
+"""
 
 from __future__ import annotations
 
@@ -10,26 +13,17 @@ from typing import Annotated
 import typer
 
 from components.common.redaction import redact
-from ops import backup as backup_
-from ops import connections, containers, dev_machine
-from ops import drill as drill_
-from ops import silence as silence_
-from ops import size as size_
-from ops.certs import certs as certs_
-from ops.demo import demo as demo_
 from ops.errors import OpsError
-from ops.offline import render as render_
-from ops.review import comment as comment_
-from ops.review import policy as policy_
-from ops.review import preview as preview_
-from ops.review.diff import command as diff_
-from ops.review.github import GitHub
+from ops.review import commands as review
+from ops.silence import command as silence
+from ops.size.measured import SAMPLE_BYTES
+from ops.size.options import Format as SizeFormat
+from ops.stack_option import Stack
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
-app.add_typer(silence_.app, name="silence")
-
-Stack = Annotated[str, typer.Option(help="The stack, as in Pulumi.STACK.yaml.")]
+app.add_typer(silence.app, name="silence")
+app.add_typer(review.app)
 
 
 @app.callback()
@@ -43,100 +37,19 @@ def render(
     out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("build/render"),
 ) -> None:
     """Write all files and resources of a stack: no engine and no Docker needed."""
-    files = render_.render(stack)
-    render_.write(files, out)
+    from ops.offline import render
+
+    files = render.render(stack)
+    render.write(files, out)
     typer.echo(f"{len(files)} files of stack {stack} in {out}")
-
-
-@app.command()
-def policy(
-    stack: Stack = "dev",
-    results: Annotated[
-        Path | None, typer.Option("--json", help="A file for the results, as a JSON list.")
-    ] = None,
-) -> None:
-    """Check a stack against `policy/`: no engine needed. Exit code 2: violations."""
-    found = policy_.check(stack)
-    if results:
-        results.write_text(policy_.as_json(found))
-    typer.echo(redact(policy_.as_text(stack, found)))
-    raise typer.Exit(2 if found else 0)
-
-
-@app.command()
-def preview(
-    stack: Stack = "dev",
-    base: Annotated[str, typer.Option(help="Git revision to compare with.")] = "origin/main",
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for the report in Markdown; without it, print it.")
-    ] = None,
-    engine: Annotated[bool, typer.Option(help="Preview with the engine if available.")] = True,
-) -> None:
-    """Write the report posted on the pull request. Exit code 2: something changes."""
-    raise typer.Exit(preview_.preview(stack, base, out, typer.echo, engine=engine))
-
-
-@app.command()
-def comment(
-    file: Annotated[Path, typer.Option(help="Markdown report of `ops diff`.")],
-    repository: Annotated[str, typer.Option(help="Repository, as owner/name.")],
-    pull_request: Annotated[int, typer.Option(min=1, help="Number of the pull request.")],
-    stack: Annotated[str | None, typer.Option(help="Stack that the report must be about.")] = None,
-    head_sha: Annotated[
-        str | None, typer.Option(help="Commit of the report: post only while it is the head.")
-    ] = None,
-    head_repository: Annotated[
-        str | None, typer.Option(help="Repository of the head, with --head-sha.")
-    ] = None,
-) -> None:
-    """Post a report on a pull request with `gh`: one comment per stack, updated in place.
-
-    Reads GITHUB_TOKEN, GITHUB_API_URL and GITHUB_GRAPHQL_URL from the environment.
-    """
-    target = comment_.target(repository, pull_request, head_sha, head_repository)
-    typer.echo(comment_.post(GitHub.from_environment(), target, comment_.Report.read(file, stack)))
-
-
-@app.command()
-def diff(
-    base: Annotated[str, typer.Option(help="Commit to compare the work tree with.")] = "",
-    preview: Annotated[
-        list[Path], typer.Option(help="Output of `pulumi preview --json --show-sames`.")
-    ] = [],  # noqa: B006
-    stack: Annotated[list[str], typer.Option(help="Stack to compare; without it, all.")] = [],  # noqa: B006
-    format_: Annotated[diff_.Format, typer.Option("--format")] = diff_.Format.TEXT,
-    out: Annotated[Path | None, typer.Option(help="Folder for one file per stack.")] = None,
-    details: Annotated[Path | None, typer.Option(help="File for the Markdown in full.")] = None,
-    max_bytes: Annotated[
-        int, typer.Option(min=diff_.LEAST_BYTES, help="Maximum size of the Markdown.")
-    ] = diff_.COMMENT_BYTES,
-    policy: Annotated[Path | None, typer.Option(help="JSON list of policy violations.")] = None,
-    fail_on: Annotated[list[diff_.FailOn], typer.Option(help="Exit with code 3 on this.")] = [],  # noqa: B006
-    clean: Annotated[bool, typer.Option("--clean", help="Refuse a dirty work tree.")] = False,
-) -> None:
-    """Report what a change does. Exit code: 0 nothing, 2 changes, 1 error, 3 --fail-on."""
-    outcome = diff_.run(
-        diff_.Options(
-            base=base,
-            previews=tuple(preview),
-            stacks=tuple(stack),
-            format=format_,
-            out=out,
-            details=details,
-            most_bytes=max_bytes,
-            policy=policy,
-            fail_on=tuple(fail_on),
-            clean=clean,
-        )
-    )
-    typer.echo(outcome.printed, nl=False)
-    raise typer.Exit(outcome.status)
 
 
 @app.command()
 def demo() -> None:
     """Bring the dev stack up on this machine, with demo traffic."""
-    demo_.up()
+    from ops.demo import demo
+
+    demo.up()
 
 
 @app.command()
@@ -144,6 +57,8 @@ def down(
     volumes: Annotated[bool, typer.Option(help="Remove the data volumes too.")] = False,
 ) -> None:
     """Remove the dev stack from this machine."""
+    from ops import containers
+
     containers.down(volumes=volumes)
 
 
@@ -156,6 +71,8 @@ def clear(
 
     For recovery after a killed `up` or a lost state: docs/operations/failure-modes.md.
     """
+    from ops import containers
+
     if not yes:
         typer.confirm(
             f"{stack} has no monitoring and no alerts until the next up. Go on?", abort=True
@@ -168,6 +85,8 @@ def clear(
 @app.command()
 def ps() -> None:
     """List the running containers."""
+    from ops import containers
+
     containers.show()
 
 
@@ -176,6 +95,8 @@ def logs(
     service: Annotated[str, typer.Argument(help="Service, such as prometheus.")] = "",
 ) -> None:
     """Follow a service's log."""
+    from ops import containers
+
     containers.logs(service)
 
 
@@ -193,8 +114,11 @@ def drill(
     ] = False,
 ) -> None:
     """Send a test alert to every receiver of a running stack and report the deliveries."""
+    from ops import connections
+    from ops.drill import run
+
     settings = connections.settings_of(stack)
-    if not drill_.run(settings, url, patience, until_resolved=until_resolved):
+    if not run(settings, url, patience, until_resolved=until_resolved):
         raise typer.Exit(1)
 
 
@@ -208,7 +132,9 @@ def certs(
     ] = False,
 ) -> None:
     """Create a private certificate authority and a certificate for a stack."""
-    certs_.run(stack, typer.echo, renew=renew, set_=set_)
+    from ops.certs import certs
+
+    certs.run(stack, typer.echo, renew=renew, set_=set_)
 
 
 @app.command()
@@ -220,8 +146,11 @@ def backup(
     ] = None,
 ) -> None:
     """Back up a stack's samples, dashboards, users and silences into one archive."""
+    from ops import backup
+    from ops.demo.demo import console
+
     _end_as_if_interrupted()
-    backup_.backup(backup_.engine(stack), stack, to, keep, backup_.Progress(demo_.console))
+    backup.backup(backup.engine(stack), stack, to, keep, backup.Progress(console))
 
 
 @app.command()
@@ -237,14 +166,17 @@ def restore(
     ] = False,
 ) -> None:
     """Replace a stack's data with the data of an archive."""
+    from ops import backup
+    from ops.demo.demo import console
+
     _end_as_if_interrupted()
     if not (yes or dry_run or sys.stdin.isatty()):
         raise OpsError("No terminal to confirm on. Nothing was touched. fix: add --yes")
-    backup_.restore(
-        backup_.engine(stack),
+    backup.restore(
+        backup.engine(stack),
         archive,
         stack,
-        backup_.Progress(demo_.console),
+        backup.Progress(console),
         lambda question: yes or typer.confirm(question),
         force_stack=force_stack,
         dry_run=dry_run,
@@ -263,20 +195,24 @@ def size(
     churn: Annotated[float, typer.Option(help="Percent of the series replaced per hour.")] = 0,
     sample_bytes: Annotated[
         float, typer.Option(help="Measured bytes per sample on disk.")
-    ] = size_.SAMPLE_BYTES,
+    ] = SAMPLE_BYTES,
     stack: Annotated[
         str | None, typer.Option(help="Stack to compare with; without it, the defaults.")
     ] = None,
-    format_: Annotated[size_.Format, typer.Option("--format")] = size_.Format.TEXT,
+    format_: Annotated[SizeFormat, typer.Option("--format")] = SizeFormat.TEXT,
 ) -> None:
     """Estimate memory, CPU and disk of Prometheus for so many series, and the settings."""
-    asked = size_.Asked(series, interval, retention, churn, sample_bytes, stack)
-    typer.echo(size_.run(asked, format_), nl=False)
+    from ops.size import command
+
+    text = command.run(series, interval, retention, churn, sample_bytes, stack, format_)
+    typer.echo(text, nl=False)
 
 
 @app.command("machine")
 def prepare_machine() -> None:
     """Install and start the tools of the tests: Docker Engine, Prometheus, promtool, amtool, gh."""
+    from ops import dev_machine
+
     dev_machine.ensure_docker(typer.echo)
     dev_machine.ensure_tools(typer.echo)
     dev_machine.ensure_github_cli(typer.echo)

@@ -7,7 +7,6 @@ compared under Pulumi's mocks.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping
@@ -16,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from ops.demo import pulumi_cli
-from ops.dev_machine import ROOT
 from ops.errors import OpsError
 from ops.review import policy
 from ops.review.diff import command as diff
+from ops.review.diff.options import Format
+from ops.root import ROOT
 from policy.rules import LEVEL, Violation
 
 PACK = "policy"
@@ -72,9 +72,7 @@ def _diff(stack: str, source: dict[str, Any], results: Path, out: Path | None) -
     if out:
         # In CI: the report is about a commit.
         details = out / f"{stack}.details.md"
-        options = replace(
-            options, format=diff.Format.MARKDOWN, out=out, details=details, clean=True
-        )
+        options = replace(options, format=Format.MARKDOWN, out=out, details=details, clean=True)
     outcome = diff.run(options)
     print(outcome.printed, end="")
     return outcome.status
@@ -86,7 +84,7 @@ def _cli(stack: str, report: Report) -> str | None:
     if cli is None:
         report("No Pulumi CLI is on PATH: the program is compared without an engine.")
         return None
-    done = _run([cli, "stack", "--stack", stack, "--show-name", "--non-interactive"])
+    done = pulumi_cli.run(cli, "stack", "--stack", stack, "--show-name")
     if done.returncode != 0:
         why = (done.stderr.strip().splitlines() or ["no reason given"])[-1].removeprefix("error: ")
         report(f"The engine does not preview ({why}): the program is compared without it.")
@@ -98,14 +96,12 @@ def by_engine(cli: str, stack: str, root: Path = ROOT) -> Engine:
     """Preview with the policy pack. Raises OpsError with the engine's message."""
     with tempfile.TemporaryDirectory() as folder:
         events = Path(folder) / "events"
-        done = _run(
-            [
-                *(cli, "preview", "--stack", stack, "--non-interactive", "--json"),
-                *("--policy-pack", PACK, "--event-log", str(events)),
-            ],
-            root,
+        done = pulumi_cli.run(
+            *(cli, "preview", "--stack", stack, "--json"),
+            *("--policy-pack", PACK, "--event-log", str(events)),
+            root=root,
             # Enables `--event-log`: the JSON does not contain policy violations.
-            {"PULUMI_DEBUG_COMMANDS": "true"},
+            environment={"PULUMI_DEBUG_COMMANDS": "true"},
         )
         lines = events.read_text().splitlines() if events.exists() else []
     violations = tuple(_violations(lines))
@@ -143,17 +139,3 @@ def _errors(done: subprocess.CompletedProcess[str]) -> str:
         return done.stderr.strip() or done.stdout.strip()
     errors = [str(one["message"]).strip() for one in found if one.get("severity") == "error"]
     return "\n".join(errors) or done.stderr.strip()
-
-
-def _run(
-    command: list[str], root: Path = ROOT, environment: Mapping[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command,
-        cwd=root,
-        env={**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true", **(environment or {})},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )

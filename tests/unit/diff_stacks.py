@@ -11,7 +11,6 @@ from typing import Any
 
 import yaml
 
-from ops.offline.program import ROOT
 from ops.review.diff import (
     base,
     compose,
@@ -30,6 +29,7 @@ from ops.review.diff.snapshot import (
     Setting,
     Snapshot,
 )
+from ops.root import ROOT
 from tests.unit.conftest import stack_config
 
 Inputs = dict[str, Any]

@@ -11,11 +11,14 @@ import pytest
 import yaml
 
 from ops import errors
+from ops import root as root_
 from ops.certs import ca
 from ops.offline import placeholders, program
 from ops.review.diff import command
-from ops.review.diff.command import Exit, Format, Options
+from ops.review.diff.command import Exit, Options
 from ops.review.diff.comparison import DiffError
+from ops.review.diff.options import Format
+from ops.root import ROOT
 
 PROJECT = {
     "name": "vitalstream",
@@ -44,11 +47,11 @@ class Repository:
         (root / "ops" / "certs").mkdir()
         for package in ("", "offline", "certs"):
             (root / "ops" / package / "__init__.py").touch()
-        for module in (errors, program, placeholders, ca):
+        for module in (errors, program, placeholders, ca, root_):
             name = str(module.__name__).replace(".", "/")
             shutil.copy(str(module.__file__), root / f"{name}.py")
         ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(program.ROOT / "components", root / "components", ignore=ignored)
+        shutil.copytree(ROOT / "components", root / "components", ignore=ignored)
         self.git("init", "--quiet")
         self.write("Pulumi.yaml", yaml.safe_dump(PROJECT))
         self.write("__main__.py", MAIN)

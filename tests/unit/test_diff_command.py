@@ -11,12 +11,8 @@ from typer.testing import CliRunner
 
 from ops.__main__ import app
 from ops.review.diff import command
-from ops.review.diff.command import (
-    Exit,
-    FailOn,
-    Format,
-    Options,
-)
+from ops.review.diff.command import Exit, Options
+from ops.review.diff.options import FailOn, Format
 from ops.review.diff.report import (
     Check,
     Fault,

@@ -11,6 +11,7 @@ from markdown_it import MarkdownIt
 
 from ops.review.diff import markdown, safe, text
 from ops.review.diff.comparison import DiffError
+from ops.review.diff.options import LEAST_BYTES
 from ops.review.diff.report import (
     Check,
     Fault,
@@ -141,7 +142,7 @@ def test_code_span_fence_is_longer_than_its_backticks(words: str, span: str) -> 
 
 
 @settings(FEW, max_examples=25)
-@given(HOSTILE, st.integers(1, 400), st.integers(markdown.LEAST_BYTES, 70_000))
+@given(HOSTILE, st.integers(1, 400), st.integers(LEAST_BYTES, 70_000))
 def test_markdown_is_never_longer_than_its_limit(words: str, items: int, most: int) -> None:
     document = markdown.render(report(words, items), most)
     assert len(document.encode()) <= most

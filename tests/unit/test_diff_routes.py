@@ -171,7 +171,7 @@ def escalated(after: str | None, receiver: str = "head") -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "expected"),
     [
         (None, "30m", [("escalation to head added", "")]),
         ("30m", None, [("escalation to head removed", "weaker")]),
@@ -181,10 +181,10 @@ def escalated(after: str | None, receiver: str = "head") -> dict[str, Any]:
     ],
 )
 def test_escalation_that_goes_or_comes_later_is_weaker(
-    old: str | None, new: str | None, told: list[tuple[str, str]]
+    old: str | None, new: str | None, expected: list[tuple[str, str]]
 ) -> None:
     found = routing_parts.items(escalated(old), escalated(new))
-    assert [(plain(item.line), item.mark) for item in found] == told
+    assert [(plain(item.line), item.mark) for item in found] == expected
 
 
 def test_mute_time_that_no_route_names_is_not_weaker() -> None:

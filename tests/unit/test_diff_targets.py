@@ -14,7 +14,7 @@ from tests.unit import diff_stacks as stacks
 BEFORE = [{"targets": ["api-1:8000", "api-2:8000"]}]
 
 
-def _told(folder: Path, after: str) -> str:
+def _printed(folder: Path, after: str) -> str:
     (folder / "backend.json").write_text(json.dumps(BEFORE))
     path = os.path.relpath(folder / "backend.json", PROJECT_DIR)
     before = stacks.with_settings(backendTargetFiles=[path])
@@ -36,16 +36,16 @@ def _told(folder: Path, after: str) -> str:
 def test_target_files_report_added_and_removed_backends(
     after: object, says: str, tmp_path: Path
 ) -> None:
-    assert says in _told(tmp_path, json.dumps(after))
+    assert says in _printed(tmp_path, json.dumps(after))
 
 
 def test_target_files_with_added_backend_are_not_weaker(tmp_path: Path) -> None:
     after = json.dumps([*BEFORE, {"targets": ["api-3:8000"]}])
-    assert "WEAKER" not in _told(tmp_path, after)
+    assert "WEAKER" not in _printed(tmp_path, after)
 
 
 def test_target_file_unreadable_is_reported_as_changed(tmp_path: Path) -> None:
-    assert "file of backends targets/backend.json changed" in _told(tmp_path, "[{targets: ")
+    assert "file of backends targets/backend.json changed" in _printed(tmp_path, "[{targets: ")
 
 
 def test_target_moved_from_list_to_file_is_not_weaker(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ops.offline.program import ROOT
 from ops.review.diff.command import Exit
+from ops.root import ROOT
 
 # CPU of the whole command, in those of rendering one stack: both are measured here, since machines
 # differ by more than a factor of two. Two stacks of two versions are four renderings.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ops.review.diff import dashboards, promql, rules, watched_metrics
@@ -17,26 +16,6 @@ from ops.review.diff.values import changes
 
 _CONSTANT = re.compile(r"vector\((\d+(?:\.\d+)?)\)")
 _SEVERITIES = {"critical": 3, "warning": 2, "info": 1, "none": 0}
-
-
-@dataclass(frozen=True)
-class Readers:
-    """Alerts and panels that read a series, directly or through recording rules."""
-
-    alerts: tuple[str, ...]
-    panels: tuple[str, ...]
-
-    @property
-    def line(self) -> Line:
-        if not self.alerts and not self.panels:
-            return ("read by no alert and no panel",)
-        parts: list[str | Quote] = ["read by "]
-        if self.alerts:
-            parts += [f"alert{'s' * (len(self.alerts) > 1)} ", *quoted(self.alerts)]
-        if self.panels:
-            parts += [" and " if self.alerts else "", f"panel{'s' * (len(self.panels) > 1)} "]
-            parts += quoted(self.panels, most=6)
-        return tuple(parts)
 
 
 def read(snapshot: Snapshot) -> VersionRules:
@@ -71,7 +50,7 @@ def _alert_item(
             return None
         weaker += _narrowed(comparison, new.name)
         line: Line = ("alert ", Quote(new.name), " changed")
-        why = [(word,) for word in weaker] + _unwatched(old, new, after)
+        why = [(word,) for word in weaker] + watched_metrics.unwatched(old, new, after)
         mark = Mark.WEAKER if why else Mark.NONE
         return Item(Kind.CHANGED, new.name, line, mark, (*why, *_held(old, new)), fields)
     if new:
@@ -84,22 +63,14 @@ def _alert_item(
     return Item(Kind.REMOVED, old.name, line, Mark.WEAKER, (gone,), fields)
 
 
-def _unwatched(old: Rule, new: Rule, after: VersionRules) -> list[Line]:
-    found = watched_metrics.unwatched(old, new, after)
-    return [found] if found else []
-
-
 def _held(old: Rule, new: Rule) -> Iterator[Line]:
     """Yield what a change of `keep_firing_for` means; it makes no alert weaker."""
     was, now = (rules.seconds(rule.hold) or 0 for rule in (old, new))
+    when = "after its condition is over, so one that comes and goes"
     if now > was:
-        yield (
-            "it fires longer after its condition is over, so one that comes and goes is one page",
-        )
+        yield (f"it fires longer {when} is one page",)
     elif now < was:
-        yield (
-            "it ends sooner after its condition is over, so one that comes and goes pages again",
-        )
+        yield (f"it ends sooner {when} pages again",)
 
 
 def _disabled(after: Snapshot, name: str) -> Line | None:
@@ -142,7 +113,7 @@ def _summary(rule: Rule, kind: Kind) -> Iterator[Field]:
         "place": rule.place,
     }
     for name, text in parts.items():
-        yield Field(name, *((None, text) if kind is Kind.ADDED else (text, None)))
+        yield Field.of(kind, name, text)
 
 
 def _compared(old: Rule, new: Rule) -> tuple[tuple[Field, ...], list[str]]:
@@ -202,46 +173,45 @@ def _record_item(
 ) -> Item | None:
     rule = new or old
     assert rule is not None
-    kind = Kind.CHANGED if old and new else Kind.ADDED if new else Kind.REMOVED
-    readers = readers_of(rule.name, after, comparison.after)
-    line: Line = ("recording rule ", Quote(rule.name), f" {kind}, ", *readers.line)
+    fields = _compared(old, new)[0] if old and new else []
+    if old and new and not fields:
+        return None
+    kind = Kind.of(old, new)
+    alerts, panels = _readers(rule.name, after, comparison.after)
+    line: Line = ("recording rule ", Quote(rule.name), f" {kind}, ", *_read_by(alerts, panels))
     if old and new:
-        fields = _compared(old, new)[0]
-        rarer = _rarer(old, new) or next(
-            (
+        rarer = [
+            *_rarer(old, new),
+            *(
                 ("alert ", Quote(alert), f": {why}")
-                for alert in readers.alerts
+                for alert in alerts
                 for why in _narrowed(comparison, alert)
             ),
-            None,
-        )
-        reasons = [*([rarer] if rarer else []), *_unwatched(old, new, after)]
-        mark = Mark.WEAKER if reasons else Mark.NONE
-        return Item(kind, rule.name, line, mark, tuple(reasons), fields) if fields else None
-    text = promql.pretty(rule.expr)
-    field = Field("expression", *((None, text) if new else (text, None)))
+        ]
+        reasons = [*rarer[:1], *watched_metrics.unwatched(old, new, after)]
+        return Item.judged(kind, rule.name, line, reasons, fields)
+    field = Field.of(kind, "expression", promql.pretty(rule.expr))
     recorded = any(other.name == rule.name for other in after.records)
-    if old and not recorded and (readers.alerts or readers.panels):
-        gone: Line = ("they read a series that nothing records any more",)
-        return Item(kind, rule.name, line, Mark.WEAKER, (gone,), (field,))
-    return Item(kind, rule.name, line, fields=(field,))
+    gone = old and not recorded and (alerts or panels)
+    why: list[Line] = [("they read a series that nothing records any more",)] if gone else []
+    return Item.judged(kind, rule.name, line, why, [field])
 
 
-def _rarer(old: Rule, new: Rule) -> Line | None:
-    """Return why alerts fire less often after a change of a constant in rules/slo.yml."""
+def _rarer(old: Rule, new: Rule) -> Iterator[Line]:
+    """Yield why alerts fire less often after a change of a constant in rules/slo.yml."""
     values = [_CONSTANT.fullmatch(rule.expr.strip()) for rule in (old, new)]
     if None in values:
-        return None
+        return
     was, now = (float(found[1]) for found in values if found)
     match new.name:
         case "slo:objective:ratio" if now < was:
-            return ("more requests may fail before a budget alert fires",)
+            yield ("more requests may fail before a budget alert fires",)
         case "slo:traffic_floor:rate" if now > was:
-            return ("more traffic is needed for a budget alert to fire",)
-    return None
+            yield ("more traffic is needed for a budget alert to fire",)
 
 
-def readers_of(series: str, found: VersionRules, snapshot: Snapshot) -> Readers:
+def _readers(series: str, found: VersionRules, snapshot: Snapshot) -> tuple[list[str], list[str]]:
+    """Return the alerts and panels that read a series, directly or through recording rules."""
     reached, left = {series}, {series}
     while left:
         left = {rule.name for rule in found.records if promql.metrics(rule.expr) & left} - reached
@@ -253,7 +223,18 @@ def readers_of(series: str, found: VersionRules, snapshot: Snapshot) -> Readers:
         for panel in board.panels
         if any(promql.metrics(query) & reached for query in panel.queries)
     }
-    return Readers(tuple(sorted(alerts)), tuple(sorted(panels)))
+    return sorted(alerts), sorted(panels)
+
+
+def _read_by(alerts: list[str], panels: list[str]) -> Line:
+    parts: list[Line] = [
+        (f"{what}{'s' * (len(names) > 1)} ", *quoted(names, most))
+        for what, names, most in (("alert", alerts, 12), ("panel", panels, 6))
+        if names
+    ]
+    if not parts:
+        return ("read by no alert and no panel",)
+    return ("read by ", *parts[0], *(part for more in parts[1:] for part in (" and ", *more)))
 
 
 def _group_items(before: VersionRules, after: VersionRules) -> Iterator[Item]:

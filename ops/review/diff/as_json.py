@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 from ops.review.diff.report import Item, Report, plain
@@ -34,25 +35,11 @@ def document(report: Report) -> dict[str, Any]:
             section.name.lower(): [_item(item) for item in items]
             for section, items in report.sections.items()
         },
-        "checks": [
-            {"name": check.name, "status": str(check.status), "words": check.words}
-            for check in report.checks
-        ],
+        "checks": [asdict(check) for check in report.checks],
         "faults": [{"which": fault.which, "words": fault.words} for fault in report.faults],
         "notes": [plain(note) for note in report.notes],
     }
 
 
 def _item(item: Item) -> dict[str, Any]:
-    return {
-        "kind": str(item.kind),
-        "subject": item.subject,
-        "line": plain(item.line),
-        "mark": str(item.mark),
-        "why": [plain(why) for why in item.why],
-        "fields": [
-            {"name": field.name, "old": field.old, "new": field.new} for field in item.fields
-        ],
-        "diff": item.diff,
-        "layout": item.layout,
-    }
+    return {**asdict(item), "line": plain(item.line), "why": [plain(why) for why in item.why]}

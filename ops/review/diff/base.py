@@ -32,17 +32,31 @@ _FILES_NAMED = 5
 
 
 @dataclass(frozen=True)
+class _Rendering:
+    snapshot: Snapshot
+    error: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class _Side:
     """Version of the program: `which` names it in the report, `root` has its files."""
 
     which: str
     root: Path
+    fate: str
 
+    @property
+    def stacks(self) -> set[str]:
+        paths = self.root.glob("Pulumi.*.yaml")
+        return {found["stack"] for path in paths if (found := _STACK_FILE.fullmatch(path.name))}
 
-@dataclass(frozen=True)
-class _Rendering:
-    snapshot: Snapshot
-    error: str = ""
+    def render(self, stacks: Sequence[str], key: bytes) -> dict[str, _Rendering]:
+        """Return the renderings by stack."""
+        note = f"{self.which} has no such stack: {self.fate}."
+        missing = {stack: _Rendering(Snapshot(), note=note) for stack in stacks}
+        there = [stack for stack in stacks if stack in self.stacks]
+        return missing | (_rendered(self.root, there, key) if there else {})
 
 
 def compare(
@@ -60,18 +74,24 @@ def compare(
             f"The work tree differs from its last commit: {named}. fix: commit or stash that, or "
             "leave --clean out to compare the work tree as it is"
         )
-    after = _Side("the work tree with uncommitted changes" if dirty else "the work tree", root)
+    which = "the work tree with uncommitted changes" if dirty else "the work tree"
+    after = _Side(which, root, "all of it would go")
     with ExitStack() as cleanup:
         folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="vitalstream-")))
         _extract(root, commit, folder)
-        before = _Side(f"{ref} ({commit[:12]})" if ref != commit else commit[:12], folder)
-        there = _stacks(before.root), _stacks(after.root)
-        chosen = list(stacks) or sorted({*there[0], *there[1]})
-        for stack in chosen:
-            if stack not in there[0] and stack not in there[1]:
-                known = ", ".join(sorted({*there[0], *there[1]})) or "none"
-                raise DiffError(f"There is no stack {stack}; there are: {known}.")
-        return _compared(before, after, chosen, there)
+        named = f"{ref} ({commit[:12]})" if ref != commit else commit[:12]
+        before = _Side(named, folder, "all of it is new")
+        known = before.stacks | after.stacks
+        for stack in stacks:
+            if stack not in known:
+                there = ", ".join(sorted(known)) or "none"
+                raise DiffError(f"There is no stack {stack}; there are: {there}.")
+        # The fingerprints of one comparison are of no use to another.
+        key = secrets.token_bytes(16)
+        wanted = stacks or sorted(known)
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            old, new = pool.map(lambda side: side.render(wanted, key), (before, after))
+        return [_comparison(before, after, stack, old[stack], new[stack]) for stack in wanted]
 
 
 def commit_of(root: Path, ref: str) -> str:
@@ -98,42 +118,14 @@ def settings(
     with tempfile.TemporaryDirectory(prefix="vitalstream-") as folder:
         _extract(root, commit, Path(folder))
         sides = (Path(folder), root)
-        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            before, after = pool.map(lambda side: _rendered(side, stack, key).snapshot, sides)
-    return before.settings, after.settings
-
-
-def _compared(
-    before: _Side, after: _Side, stacks: Sequence[str], there: tuple[set[str], set[str]]
-) -> list[Comparison]:
-    # The fingerprints of one comparison are of no use to another.
-    key = secrets.token_bytes(16)
-    wanted = [
-        (side, stack)
-        for stack in stacks
-        for side, known in ((before, there[0]), (after, there[1]))
-        if stack in known
-    ]
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        done = pool.map(lambda one: _rendered(one[0].root, one[1], key), wanted)
-        found = {
-            (side.which, stack): rendering
-            for (side, stack), rendering in zip(wanted, done, strict=True)
-        }
-    return [_comparison(before, after, stack, found) for stack in stacks]
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            before, after = pool.map(lambda side: _rendered(side, [stack], key)[stack], sides)
+    return before.snapshot.settings, after.snapshot.settings
 
 
 def _comparison(
-    before: _Side, after: _Side, stack: str, found: dict[tuple[str, str], _Rendering]
+    before: _Side, after: _Side, stack: str, old: _Rendering, new: _Rendering
 ) -> Comparison:
-    none = _Rendering(Snapshot())
-    old, new = found.get((before.which, stack)), found.get((after.which, stack))
-    notes = []
-    if old is None:
-        notes.append(f"{before.which} has no such stack: all of it is new.")
-    if new is None:
-        notes.append(f"{after.which} has no such stack: all of it would go.")
-    old, new = old or none, new or none
     broken = tuple(
         Fault(side.which, rendering.error)
         for side, rendering in ((before, old), (after, new))
@@ -146,14 +138,14 @@ def _comparison(
         after=new.snapshot,
         steps={} if broken else plan.steps(old.snapshot, new.snapshot),
         broken=broken,
-        notes=tuple(notes),
+        notes=tuple(one.note for one in (old, new) if one.note),
     )
 
 
-def _rendered(root: Path, stack: str, key: bytes) -> _Rendering:
+def _rendered(root: Path, stacks: Sequence[str], key: bytes) -> dict[str, _Rendering]:
     try:
         done = subprocess.run(
-            [sys.executable, "-P", str(RECORDER), str(root), stack],
+            [sys.executable, "-P", str(RECORDER), str(root), *stacks],
             input=key,
             capture_output=True,
             cwd=root,
@@ -163,11 +155,13 @@ def _rendered(root: Path, stack: str, key: bytes) -> _Rendering:
         )
         found = json.loads(done.stdout)
     except subprocess.TimeoutExpired:
-        return _Rendering(Snapshot(), f"It did not come to an end in {RENDER_SECONDS} s.")
+        error = f"It did not come to an end in {RENDER_SECONDS} s."
+        return dict.fromkeys(stacks, _Rendering(Snapshot(), error))
     except ValueError:
         words = done.stderr.decode(errors="replace").strip().replace(f"{root}/", "")
-        return _Rendering(Snapshot(), words[-2000:] or f"It ended with status {done.returncode}.")
-    return _Rendering(snapshot(found), found.get("error", ""))
+        error = words[-2000:] or f"It ended with status {done.returncode}."
+        return dict.fromkeys(stacks, _Rendering(Snapshot(), error))
+    return {stack: _Rendering(snapshot(one), one.get("error", "")) for stack, one in found.items()}
 
 
 def snapshot(found: dict[str, Any]) -> Snapshot:
@@ -197,14 +191,6 @@ def _resource(found: dict[str, Any]) -> Resource:
     )
 
 
-def _stacks(root: Path) -> set[str]:
-    return {
-        match["stack"]
-        for path in root.glob("Pulumi.*.yaml")
-        if (match := _STACK_FILE.fullmatch(path.name))
-    }
-
-
 def _dirty(root: Path) -> list[str]:
     """Return modified and new files, without those that Git ignores."""
     found = _git(root, "status", "--porcelain", "-z", "--untracked-files=normal", "--", ".")
@@ -214,7 +200,9 @@ def _dirty(root: Path) -> list[str]:
 
 
 def _extract(root: Path, commit: str, folder: Path) -> None:
-    found = _git(root, "archive", "--format=tar", commit)
+    # Without the modules of the tests: a third of the files, none of which the program imports.
+    modules = ":(exclude,glob)tests/**/*.py"
+    found = _git(root, "archive", "--format=tar", commit, "--", ".", modules)
     if found.returncode != 0:
         raise DiffError(f"git archive: {found.stderr.decode(errors='replace').strip()}")
     with tarfile.open(fileobj=io.BytesIO(found.stdout)) as archive:

@@ -7,22 +7,19 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import yaml
-
 from components.common.quantities import duration_seconds, size_bytes
 from ops.review.diff import targets
 from ops.review.diff.comparison import Comparison
 from ops.review.diff.dashboards import field_of
 from ops.review.diff.report import Field, Item, Kind, Line, Mark, Quote, quoted
 from ops.review.diff.snapshot import CONTAINER, DATA_SOURCE, PROMETHEUS_FILE, Resource, Snapshot
-from ops.review.diff.values import ABSENT, Change, changes
+from ops.review.diff.values import ABSENT, Change, changes, load_yaml
 
 _TIME, _SIZE = "--storage.tsdb.retention.time=", "--storage.tsdb.retention.size="
 # Prometheus, "Storage": "on average, Prometheus stores 1 to 2 bytes per sample".
 _BYTES_PER_SAMPLE = (1, 2)
 _SERIES = 1000
 _DAY = 86400
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DEFAULT_INTERVAL = "1m"
 # In a list of names to keep, each name is in a line of its own behind this: it matches the line
 # break, and nothing in a metric's name.
@@ -113,11 +110,7 @@ def _interval(snapshot: Snapshot) -> float:
 
 
 def _config(snapshot: Snapshot) -> dict[str, Any] | None:
-    text = snapshot.file(PROMETHEUS_FILE)
-    try:
-        found = None if text is None else yaml.load(text, Loader=_LOADER)
-    except yaml.YAMLError:
-        return None
+    found = load_yaml(snapshot.file(PROMETHEUS_FILE))
     return found if isinstance(found, dict) else None
 
 
@@ -143,9 +136,8 @@ def _scraping(before: Snapshot, after: Snapshot) -> Iterator[Item]:
         alike[tuple(_job_fields(found)), lost].append(job)
     for (fields, lost), names in alike.items():
         line: Line = (f"scrape job{'s' * (len(names) > 1)} ", *quoted(names), " changed")
-        why: tuple[Line, ...] = (("no alert covers any more ", *quoted(lost)),) if lost else ()
-        mark = Mark.WEAKER if lost else Mark.NONE
-        yield Item(Kind.CHANGED, ", ".join(names), line, mark, why, fields)
+        why: list[Line] = [("no alert covers any more ", *quoted(lost))] if lost else []
+        yield Item.judged(Kind.CHANGED, ", ".join(names), line, why, fields)
 
 
 def _keyed(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -202,25 +194,20 @@ def _scrape_item(change: Change, before: Snapshot, after: Snapshot) -> Item:
     match change.path:
         case ("scrape_configs", str(job)):
             kind = Kind.ADDED if change.old is ABSENT else Kind.REMOVED
-            gone: tuple[Line, ...] = (("its targets are no longer scraped",),)
-            removed = kind is Kind.REMOVED
-            mark = Mark.WEAKER if removed else Mark.NONE
+            why: list[Line] = [("its targets are no longer scraped",)]
             listed = field_of(Change((), _targets(change.old), _targets(change.new)), "targets")
             line: Line = ("scrape job ", Quote(job), f" {kind}")
-            return Item(kind, job, line, mark, gone if removed else (), (listed,))
-        case ("global", "scrape_interval"):
+            return Item.judged(kind, job, line, why if kind is Kind.REMOVED else [], [listed])
+        case ("global", ("scrape_interval" | "evaluation_interval") as key):
+            scraped = key == "scrape_interval"
+            name = key.replace("_", " ")
             later = tuple(_later(change))
-            why = (*later, *_samples(change), *_disk(before, after))
-            line = ("targets are scraped at another interval",)
-            fields = (field_of(change, "scrape interval"),)
+            what = "targets are scraped" if scraped else "rules are evaluated"
+            why = [*later, *(_samples(change) if scraped else ())]
+            why += _disk(before, after) if scraped else ()
             mark = Mark.WEAKER if later else Mark.NONE
-            return Item(Kind.CHANGED, "scrape interval", line, mark, why, fields)
-        case ("global", "evaluation_interval"):
-            later = tuple(_later(change))
-            line = ("rules are evaluated at another interval",)
-            fields = (field_of(change, "evaluation interval"),)
-            mark = Mark.WEAKER if later else Mark.NONE
-            return Item(Kind.CHANGED, "evaluation interval", line, mark, later, fields)
+            line = (f"{what} at another interval",)
+            return Item(Kind.CHANGED, name, line, mark, tuple(why), (field_of(change, name),))
     line = ("prometheus.yml: ", Quote(change.where), " changed")
     return Item(Kind.CHANGED, change.where, line, fields=(field_of(change, change.where),))
 
@@ -264,7 +251,7 @@ def _samples(change: Change) -> Iterator[Line]:
 def _data_sources(comparison: Comparison) -> Iterator[Item]:
     for address, _ in comparison.of_type(DATA_SOURCE):
         old, new = comparison.both(address)
-        kind = Kind.CHANGED if old and new else Kind.ADDED if new else Kind.REMOVED
+        kind = Kind.of(old, new)
         name = str(((new or old) or Resource(address, {})).inputs.get("name", address.name))
         fields = [
             field_of(change, change.where)

@@ -4,27 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from pathlib import Path
 
-from ops.offline.program import ROOT
 from ops.review.diff import as_json, base, checks, compose, markdown, preview, text
 from ops.review.diff.comparison import Comparison, DiffError
+from ops.review.diff.options import COMMENT_BYTES, FailOn, Format
 from ops.review.diff.report import Check, Report
-
-COMMENT_BYTES = markdown.COMMENT_BYTES
-LEAST_BYTES = markdown.LEAST_BYTES
-
-
-class Format(StrEnum):
-    TEXT = "text"
-    MARKDOWN = "markdown"
-    JSON = "json"
-
-
-class FailOn(StrEnum):
-    INTERRUPTION = "interruption"
-    WEAKENED = "weakened"
+from ops.root import ROOT
 
 
 class Exit:

@@ -8,15 +8,13 @@ from ops.review.diff import (
     alerts,
     collection,
     dashboards,
-    drift,
     images,
     interruptions,
-    inventory,
     resources,
     routing,
     settings,
 )
-from ops.review.diff.comparison import Comparison
+from ops.review.diff.comparison import Comparison, Op
 from ops.review.diff.report import (
     Check,
     Item,
@@ -30,10 +28,25 @@ from ops.review.diff.report import (
     count,
     quoted,
 )
+from ops.review.diff.snapshot import CONTAINER, IMAGE, Snapshot, service_of
+
+
+def _drift(comparison: Comparison) -> list[Item]:
+    """Return the manual changes of running resources, which only an engine's preview knows."""
+    found = []
+    for address, step in sorted(comparison.steps.items()):
+        if step.drift:
+            made = step.op is Op.CREATE
+            words: Line = (" was removed; it is recreated",)
+            line = words if made else (" was changed: ", *quoted(step.drift))
+            what = (f"{address.kind} ", Quote(address.name), *line)
+            found.append(Item(Kind.ADDED if made else Kind.CHANGED, address.name, what))
+    return found
+
 
 _SECTIONS: dict[Section, Callable[[Comparison], list[Item]]] = {
     Section.INTERRUPTIONS: interruptions.items,
-    Section.DRIFT: drift.items,
+    Section.DRIFT: _drift,
     Section.ALERTS: alerts.items,
     Section.ROUTES: routing.items,
     Section.DASHBOARDS: dashboards.items,
@@ -52,7 +65,7 @@ def report(comparison: Comparison, checks: tuple[Check, ...] = ()) -> Report:
     if faults:
         which = [part for one in faults for part in (Quote(one.which), f" {one.how}", ", ")]
         verdict: Line = ("cannot be compared: ", *which[:-1])
-        shown = tuple(inventory.lines(comparison))
+        shown = tuple(_inventory(comparison))
         return Report(
             comparison.stack, comparison.origin, verdict, {}, checks, faults, shown, notes
         )
@@ -126,3 +139,24 @@ def _kinds(items: tuple[Item, ...]) -> str:
         f"{number} {kind}" for kind in Kind if (number := sum(item.kind is kind for item in items))
     ]
     return ", ".join(found)
+
+
+def _inventory(comparison: Comparison) -> Iterator[Line]:
+    """Return the inventory of each version that renders."""
+    for name, side in (("before", comparison.before), ("after", comparison.after)):
+        if side.resources:
+            yield (f"The version {name} renders:",)
+            yield from _listed(side)
+
+
+def _listed(side: Snapshot) -> Iterator[Line]:
+    services = sorted(service_of(container) for container in side.of_type(CONTAINER))
+    yield (f"{count(len(services), 'container')}: ", *quoted(services, most=20))
+    names = sorted({rule.name for rule in alerts.read(side).alerts})
+    yield (f"{count(len(names), 'alert')}: ", *quoted(names, most=60))
+    boards = [board.title for board in dashboards.all_of(side)]
+    yield (f"{count(len(boards), 'dashboard')}: ", *quoted(boards, most=20))
+    kept = [part for part in collection.retention(side) if part]
+    yield ("retention: ", *quoted(kept or ["not set"]))
+    images = sorted(str(image.inputs.get("name")) for image in side.of_type(IMAGE))
+    yield (f"{count(len(images), 'image')}: ", *quoted(images, most=20))

@@ -167,9 +167,7 @@ def _item(kind: Kind, dashboard: str, title: str, fields: tuple[Field, ...]) -> 
 
 def _queries(panel: Panel, kind: Kind) -> Iterator[Field]:
     for query in panel.queries:
-        text = promql.pretty(query)
-        added = kind is Kind.ADDED
-        yield Field("query", None if added else text, text if added else None)
+        yield Field.of(kind, "query", promql.pretty(query))
 
 
 def _fields(old: Panel, new: Panel) -> Iterator[Field]:

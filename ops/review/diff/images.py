@@ -51,12 +51,11 @@ def _name(resource: Resource | None) -> str | None:
 
 
 def _item(service: str, was: str | None, now: str | None) -> Item:
-    kind = Kind.CHANGED if was and now else Kind.ADDED if now else Kind.REMOVED
-    notes = list(_notes(Reference.parse(was), Reference.parse(now))) if was and now else []
-    line: list[str | Quote] = ["image of ", Quote(service), f" {kind}"]
-    mark = Mark.CAUTION if notes else Mark.NONE
-    why: tuple[Line, ...] = tuple((note,) for note in notes)
-    return Item(kind, service, tuple(line), mark, why, (Field("image", was, now),))
+    kind = Kind.of(was, now)
+    notes = _notes(Reference.parse(was), Reference.parse(now)) if was and now else ()
+    why: list[Line] = [(note,) for note in notes]
+    line = ("image of ", Quote(service), f" {kind}")
+    return Item.judged(kind, service, line, why, [Field("image", was, now)], Mark.CAUTION)
 
 
 def _notes(old: Reference, new: Reference) -> Iterator[str]:

@@ -46,8 +46,7 @@ def items(comparison: Comparison) -> list[Item]:
         *_each(comparison, CONFIG_FILES, file_changes.items),
         *_each(comparison, GRAFANA_PROVIDER, _grafana),
     ]
-    order = list(_LOUDEST)
-    return sorted(found, key=lambda item: order.index(item.mark))
+    return sorted(found, key=lambda item: _LOUDEST.index(item.mark))
 
 
 _LOUDEST = (Mark.DANGER, Mark.INTERRUPTS, Mark.WEAKER, Mark.CAUTION, Mark.NONE)
@@ -66,17 +65,15 @@ def _volume(comparison: Comparison, address: Address, step: Step) -> Iterator[It
     name = str(old.inputs.get("name", address.name))
     users = [service_of(found) for found in _mounting(comparison, name)]
     kept_by = ("mounted by ", *quoted(users)) if users else ("mounted by nothing here",)
-    if old.protect:
-        why: tuple[Line, ...] = (("it is protected: `up` refuses, and changes nothing",),)
-    else:
-        why = (("all that is in it is lost",),)
+    lost = "it is protected: `up` refuses, and changes nothing"
+    why: tuple[Line, ...] = ((lost if old.protect else "all that is in it is lost",),)
     verb = "deleted" if step.op is Op.DELETE else "deleted and recreated"
     new = comparison.after.resources.get(address)
     if new and moved(old, new):
         verb = f"deleted on {old.host} and recreated, empty, on {new.host}"
         why = (*why, ("what is in it does not move with its service",))
     line: Line = ("volume ", Quote(name), f" would be {verb}" if old.protect else f" is {verb}")
-    fields = tuple(_fields(comparison, address)) if step.op is Op.REPLACE else ()
+    fields = _fields(comparison, address) if step.op is Op.REPLACE else ()
     yield Item(Kind.REMOVED, name, (*line, ", ", *kept_by), Mark.DANGER, why, fields)
 
 
@@ -93,16 +90,15 @@ def _protection(comparison: Comparison) -> Iterator[Item]:
         if old is None or old.protect == new.protect:
             continue
         what: Line = (f"{address.kind.lower()} ", Quote(address.name))
-        if old.protect:
-            why: tuple[Line, ...] = (("from then on a preview or a destroy may delete it",),)
-            line: Line = (*what, " loses its protection")
-            yield Item(Kind.CHANGED, address.name, line, Mark.DANGER, why)
-        else:
-            yield Item(Kind.CHANGED, address.name, (*what, " is now protected"))
+        line = (*what, " loses its protection" if old.protect else " is now protected")
+        why: Line = ("from then on a preview or a destroy may delete it",)
+        yield Item.judged(
+            Kind.CHANGED, address.name, line, [why] if old.protect else [], mark=Mark.DANGER
+        )
 
 
 def _docker(comparison: Comparison, address: Address, step: Step) -> Iterator[Item]:
-    fields = tuple(_fields(comparison, address))
+    fields = _fields(comparison, address)
     if step.op is not Op.UPDATE or not any(field.name == "host" for field in fields):
         return
     why: Line = ("containers and data on the old one stay there, unmanaged",)
@@ -118,7 +114,7 @@ def _folder(comparison: Comparison, address: Address, step: Step) -> Iterator[It
     if step.op in (Op.DELETE, Op.REPLACE):
         why: Line = ("every dashboard in it is deleted too, also manually created ones",)
         line: Line = ("Grafana's folder ", Quote(address.name), f" is {step.op}d")
-        fields = tuple(_fields(comparison, address)) if step.op is Op.REPLACE else ()
+        fields = _fields(comparison, address) if step.op is Op.REPLACE else ()
         yield Item(Kind.REMOVED, address.name, line, Mark.DANGER, (why,), fields)
 
 
@@ -159,33 +155,24 @@ def _replaced(comparison: Comparison, address: Address, step: Step, service: str
     if beside:
         why.append(("meanwhile ", *quoted(beside), " go on" if len(beside) > 1 else " goes on"))
     else:
-        why += [(words,) for words in _meaning(service)]
-    if step.drift:
-        why.append(("it was changed manually: ", *quoted(step.drift)))
+        why += [(words,) for name, words in _ABSENT.items() if service.endswith(name)]
+    why += [("it was changed manually: ", *quoted(step.drift))] if step.drift else []
     why += [("it reads other secret files",)] if _secrets_change(comparison, new) else []
     return Item(
         Kind.CHANGED, service, tuple(line), Mark.CAUTION if beside else Mark.INTERRUPTS,
         (*why, *_exposed(comparison, address)),
-        tuple(_fields(comparison, address)),
+        _fields(comparison, address),
     )  # fmt: skip
 
 
 def _updated(comparison: Comparison, address: Address, step: Step, service: str) -> Item:
-    fields = tuple(_fields(comparison, address))
+    fields = _fields(comparison, address)
     names = {change.path[0] for change in comparison.input_changes(address)} | set(step.drift)
     kept = sorted(str(name) for name in names & NEVER_APPLIED)
     line: Line = ("container ", Quote(service), " is changed while it runs: no restart")
-    why: list[Line] = []
-    if kept:
-        why.append(
-            (
-                *quoted(kept),
-                ": reported as changed and never applied; it keeps the old value until it is "
-                "replaced",
-            )
-        )
-    if step.drift:
-        why.append(("it was changed manually: ", *quoted(step.drift)))
+    never = ": reported as changed and never applied; it keeps the old value until it is replaced"
+    why: list[Line] = [(*quoted(kept), never)] if kept else []
+    why += [("it was changed manually: ", *quoted(step.drift))] if step.drift else []
     mark = Mark.CAUTION if kept else Mark.NONE
     return Item(Kind.CHANGED, service, line, mark, tuple(why), fields)
 
@@ -201,12 +188,6 @@ def _beside(comparison: Comparison, service: str) -> set[str]:
     if same not in replicas.MOST:
         return set()
     return {name for name in before & after if replicas.base(name) == same} - {service}
-
-
-def _meaning(service: str) -> Iterator[str]:
-    for name, words in _ABSENT.items():
-        if service == name or (name.startswith("-") and service.endswith(name)):
-            yield words
 
 
 def _exposed(comparison: Comparison, address: Address) -> Iterator[Line]:
@@ -231,11 +212,10 @@ def _secrets_change(comparison: Comparison, container: Resource) -> bool:
 
 
 def _grafana(comparison: Comparison, address: Address, step: Step) -> Iterator[Item]:
-    if step.op is Op.UPDATE and (fields := tuple(_fields(comparison, address))):
+    if step.op is Op.UPDATE and (fields := _fields(comparison, address)):
         line: Line = ("Grafana's objects are made by another address or login",)
         yield Item(Kind.CHANGED, "grafana", line, fields=fields)
 
 
-def _fields(comparison: Comparison, address: Address) -> Iterator[Field]:
-    for change in comparison.input_changes(address):
-        yield field_of(change, change.where)
+def _fields(comparison: Comparison, address: Address) -> tuple[Field, ...]:
+    return tuple(field_of(one, one.where) for one in comparison.input_changes(address))

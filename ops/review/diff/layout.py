@@ -5,13 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import yaml
-
 from ops.review.diff import rules
 from ops.review.diff.snapshot import RULES_FOLDER
-from ops.review.diff.values import Change, same
-
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+from ops.review.diff.values import Change, load_yaml, same
 
 
 def is_formatting_only(change: Change) -> bool:
@@ -29,10 +25,8 @@ def is_formatting_only(change: Change) -> bool:
 
 
 def _parsed_same(old: str, new: str) -> bool:
-    try:
-        return same(_load(old), _load(new))
-    except (yaml.YAMLError, ValueError):
-        return False
+    before, after = _load(old), _load(new)
+    return None not in (before, after) and same(before, after)
 
 
 def _load(text: str) -> Any:
@@ -40,4 +34,4 @@ def _load(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:
-        return yaml.load(text, Loader=_LOADER)
+        return load_yaml(text)

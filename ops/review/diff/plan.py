@@ -13,8 +13,6 @@ from ops.review.diff.comparison import Op, Step
 from ops.review.diff.snapshot import (
     CONFIG_FILES,
     CONTAINER,
-    DASHBOARD,
-    DATA_SOURCE,
     FOLDER,
     IMAGE,
     NETWORK,
@@ -26,14 +24,13 @@ from ops.review.diff.snapshot import (
 )
 from ops.review.diff.values import ABSENT, Change, changes, same
 
-# A container runs on while these change.
+# Of the inputs that this program sets: a container runs on while these change. Any other input
+# is taken for one that replaces it.
 IN_PLACE = frozenset(
     {
-        "attach", "containerReadRefreshTimeoutMilliseconds", "cpuPeriod", "cpuQuota", "cpuSet",
-        "cpuShares", "destroyGraceSeconds", "deviceReadBps", "deviceReadIops", "deviceWriteBps",
-        "deviceWriteIops", "healthcheck", "init", "logs", "maxRetryCount", "memory",
-        "memoryReservation", "memorySwap", "mustRun", "removeVolumes", "restart", "rm", "start",
-        "tmpfs", "wait", "waitTimeout",
+        "cpuShares", "destroyGraceSeconds", "healthcheck", "init", "logs", "maxRetryCount",
+        "memory", "memoryReservation", "memorySwap", "mustRun", "restart", "tmpfs", "wait",
+        "waitTimeout",
     }
 )  # fmt: skip
 # Planned as updates in place, reported as done, and never carried out: a container keeps its old
@@ -41,11 +38,9 @@ IN_PLACE = frozenset(
 # less is a replacement.
 NEVER_APPLIED = frozenset({"healthcheck", "init", "mounts", "tmpfs"})
 
-# All other inputs of these types are updated in place.
+# Of what loses data or connections when it is replaced; all other inputs are updated in place.
 REPLACED_FOR = {
     CONFIG_FILES: frozenset({"docker_host", "target", "volume"}),
-    DASHBOARD: frozenset({"orgId"}),
-    DATA_SOURCE: frozenset({"orgId", "uid"}),
     FOLDER: frozenset({"orgId", "uid"}),
     IMAGE: frozenset({"name", "platform", "pullTriggers", "triggers"}),
     VOLUME: frozenset({"driver", "driverOpts", "labels", "name"}),

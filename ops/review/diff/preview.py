@@ -145,10 +145,10 @@ def _stack(document: Mapping[str, Any], path: Path) -> str:
 
 
 def _errors(document: Mapping[str, Any]) -> str:
-    return "" if _stopped(document) else "\n".join(_told(document))
+    return "" if _stopped(document) else "\n".join(_error_messages(document))
 
 
-def _told(document: Mapping[str, Any]) -> list[str]:
+def _error_messages(document: Mapping[str, Any]) -> list[str]:
     return [
         _ESCAPES.sub("", str(one.get("message", ""))).strip().removeprefix("error: ")
         for one in document.get("diagnostics") or ()
@@ -163,7 +163,7 @@ def _stopped(document: Mapping[str, Any]) -> list[str]:
     enough; it says the same of one that crashed, but then it fails, with another error or without a
     `changeSummary`. (Each was tried: a plugin held by SIGSTOP at the end, one killed in between.)
     """
-    found = [_EXITED.match(words) for words in _told(document)]
+    found = [_EXITED.match(words) for words in _error_messages(document)]
     if "changeSummary" not in document or not all(found):
         return []
     return sorted({one[1] for one in found if one})

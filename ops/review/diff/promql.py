@@ -22,7 +22,8 @@ _MIRRORED = {">": "<", ">=": "<=", "<": ">", "<=": ">=", "==": "==", "!=": "!="}
 _GRAFANA_DURATION = re.compile(
     r"\$(?:__rate_interval|__interval|__range|\{__(?:rate_interval|interval|range)\})"
 )
-_STAND_IN = {"rate_interval": "91y", "interval": "92y", "range": "93y"}
+_NAMED = ("__name__", str(promql.MatchOp.Equal))
+_DURATIONS = {"rate_interval": "91y", "interval": "92y", "range": "93y"}
 
 Node = tuple[Any, ...]
 
@@ -65,7 +66,14 @@ def metrics(text: str) -> frozenset[str]:
     tree = _parsed(text)
     if tree is None:
         return frozenset(re.findall(r"[A-Za-z_:][A-Za-z0-9_:]*", text))
-    return frozenset(_names(_node(tree)))
+    found: set[str] = set()
+
+    def visit(node: promql.Expr) -> None:
+        if isinstance(node, promql.VectorSelector):
+            found.update(name for *key, name in _matchers(node) if tuple(key) == _NAMED)
+
+    promql.walk(tree, visit)
+    return frozenset(found)
 
 
 def thresholds(old: str, new: str) -> list[Threshold] | None:
@@ -76,13 +84,13 @@ def thresholds(old: str, new: str) -> list[Threshold] | None:
 
 def _parsed(text: str) -> Any:
     try:
-        return promql.parse(_GRAFANA_DURATION.sub(_stand_in, text))
+        return promql.parse(_GRAFANA_DURATION.sub(_duration, text))
     except ValueError:
         return None
 
 
-def _stand_in(found: re.Match[str]) -> str:
-    return _STAND_IN[re.sub(r"[^a-z_]", "", found[0]).strip("_")]
+def _duration(found: re.Match[str]) -> str:
+    return _DURATIONS[re.sub(r"[^a-z_]", "", found[0]).strip("_")]
 
 
 def _node(tree: Any) -> Node:  # noqa: PLR0911 - one for each kind of expression
@@ -91,85 +99,55 @@ def _node(tree: Any) -> Node:  # noqa: PLR0911 - one for each kind of expression
             return _node(tree.expr)
         case promql.NumberLiteral():
             return ("number", repr(float(tree.val)))
-        case promql.StringLiteral():
-            return ("string", tree.val)
         case promql.UnaryExpr():
             inner = _node(tree.expr)
             return ("number", repr(-float(inner[1]))) if inner[0] == "number" else ("-", inner)
         case promql.VectorSelector():
-            return ("series", *_selector(tree))
+            return _selector(tree)
         case promql.MatrixSelector():
             return ("range", str(tree.range), _node(tree.vector_selector))
         case promql.SubqueryExpr():
-            return (
-                "subquery", str(tree.range), str(tree.step), str(tree.offset), _at(tree.at),
-                _node(tree.expr),
-            )  # fmt: skip
+            window = f"{tree.range} {tree.step} {tree.offset} {_at(tree)}"
+            return ("subquery", window, _node(tree.expr))
         case promql.Call():
             return ("call", tree.func.name, *map(_node, tree.args))
         case promql.AggregateExpr():
-            return ("aggregate", str(tree.op), _labels(tree.modifier), _param(tree.param),
-                    _node(tree.expr))  # fmt: skip
+            parameter = _node(tree.param) if tree.param else ()
+            labels = _labels(tree.modifier)
+            return ("aggregate", str(tree.op), labels, parameter, _node(tree.expr))
         case promql.BinaryExpr():
-            return ("binary", _OPERATORS.get(str(tree.op), str(tree.op)), _matching(tree.modifier),
-                    _node(tree.lhs), _node(tree.rhs))  # fmt: skip
-    return ("text", tree.prettify())
+            sign = _OPERATORS.get(str(tree.op), str(tree.op))
+            return ("binary", sign, _labels(tree.modifier), _node(tree.lhs), _node(tree.rhs))
+    return ("text", str(tree))
+
+
+def _matchers(selector: Any) -> set[tuple[str, str, str]]:
+    """Return a selector's matchers, that of the metric's name among them."""
+    found = {(one.name, str(one.op), one.value) for one in selector.matchers.matchers}
+    return found | ({(*_NAMED, selector.name)} if selector.name else set())
 
 
 def _selector(tree: Any) -> Node:
-    matchers = [(m.name, str(m.op), m.value) for m in tree.matchers.matchers]
-    equal = str(promql.MatchOp.Equal)
-    name = tree.name
-    for matcher in matchers:
-        if name is None and matcher[:2] == ("__name__", equal):
-            name = matcher[2]
-            matchers.remove(matcher)
-            break
-    either = [[(m.name, str(m.op), m.value) for m in some] for some in tree.matchers.or_matchers]
-    return (
-        name, tuple(sorted(set(matchers))), tuple(sorted(tuple(sorted(some)) for some in either)),
-        str(tree.offset), _at(tree.at),
-    )  # fmt: skip
+    either = [
+        tuple(sorted((one.name, str(one.op), one.value) for one in some))
+        for some in tree.matchers.or_matchers
+    ]
+    matchers = tuple(sorted(_matchers(tree)))
+    return ("series", matchers, tuple(sorted(either)), str(tree.offset), _at(tree))
 
 
-def _at(modifier: Any) -> str:
-    return "" if modifier is None else f"{modifier.type} {modifier.at}"
+def _at(tree: Any) -> str:
+    return f"{tree.at.type} {tree.at.at}" if tree.at else ""
 
 
-def _labels(modifier: Any) -> Node:
-    if modifier is None:
-        return ()
-    kind, labels = str(modifier.type), tuple(sorted(set(modifier.labels)))
-    # `sum by () (x)` is `sum(x)`, and `a + ignoring () b` is `a + b`.
-    return () if kind.endswith(("By", "Exclude")) and not labels else (kind, labels)
+def _labels(modifier: Any) -> str:
+    """Return grouping or matching with sorted labels, less what changes nothing."""
+    found = re.sub(r"\((.*?)\)", _sorted, str(modifier or ""))
+    return re.sub(r"(by|ignoring) \(\)", "", found).strip()
 
 
-def _param(param: Any) -> Any:
-    if param is None:
-        return ()
-    return _node(param) if hasattr(param, "prettify") else str(param)
-
-
-def _matching(modifier: Any) -> Node:
-    if modifier is None:
-        return ()
-    fill = modifier.fill_values
-    return (
-        str(modifier.card),
-        _labels(modifier.matching),
-        tuple(sorted(modifier.group_labels or ())),
-        (fill.lhs, fill.rhs),
-        modifier.return_bool,
-    )
-
-
-def _names(node: Any) -> Iterator[str]:
-    if not isinstance(node, tuple) or not node:
-        return
-    if node[0] == "series" and node[1]:
-        yield node[1]
-    for part in node[1:]:
-        yield from _names(part)
+def _sorted(labels: re.Match[str]) -> str:
+    return f"({', '.join(sorted(set(labels[1].split(', '))))})"
 
 
 def _thresholds(old: Node, new: Node, *, strict: bool) -> Iterator[Threshold | None]:
@@ -197,7 +175,7 @@ def _comparison(node: Node) -> tuple[Node, str, str] | None:
     """Return compared expression, operator and number, with the number on the right."""
     sign, left, right = node[1], node[3], node[4]
     # With `bool` it does not filter: nothing becomes rarer.
-    if sign not in _COMPARISONS or (node[2] and node[2][4]):
+    if sign not in _COMPARISONS or "bool" in node[2]:
         return None
     if right[0] == "number":
         return left, sign, number(right[1])

@@ -1,6 +1,8 @@
 """Writes what one version of the program registers, as JSON: run as a script, in that version.
 
-    python -P recorder.py FOLDER STACK < KEY
+    python -P recorder.py FOLDER STACK... < KEY
+
+The JSON has a key for each stack: one process renders all, since the imports take longer than that.
 
 Uses that version's own `ops.offline.program` (`ops.program` before the packages of 2026-11):
 `StackConfig.of_stack`, `SECRETS`, `run`, `unwrap`, the fields of a `Registration`, and
@@ -18,6 +20,7 @@ import json
 import os
 import sys
 import traceback
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +38,16 @@ class Recorder:
         self.stack = stack
         self.key = key
         self.parents: dict[tuple[str, str], tuple[str, ...]] = {}
+
+    @cached_property
+    def program(self) -> Any:
+        """Return the version's own module that runs it under Pulumi's mocks."""
+        try:
+            return importlib.import_module("ops.offline.program")
+        except ModuleNotFoundError as error:
+            if error.name not in ("ops.offline", "ops.offline.program"):
+                raise
+            return importlib.import_module("ops.program")
 
     def record(self) -> dict[str, Any]:
         """Return `settings` and `resources`, or `settings` and `error`."""
@@ -57,7 +70,7 @@ class Recorder:
         values = {key: (about.get("default"), False) for key, about in declared.items()}
         for key, value in committed.items():
             values[key.removeprefix(prefix)] = (value, True)
-        secret = self._secret_keys()
+        secret = tuple(self.program.SECRETS)
         return {
             key: {
                 "value": self._readable(key, value)
@@ -68,18 +81,10 @@ class Recorder:
             for key, (value, ours) in values.items()
         }
 
-    def _secret_keys(self) -> tuple[str, ...]:
-        program = _program()
-
-        return tuple(program.SECRETS)
-
     def _readable(self, key: str, value: Any) -> Any:
         """Mask the secret parts: encrypted ones, and secrets in clear text."""
-        program = _program()
-
-        places = getattr(program, "secret_places", None)
-        hidden = set(places(key, value)) if places else set()
-        return self._without(value, hidden, ())
+        places = getattr(self.program, "secret_places", None)
+        return self._without(value, set(places(key, value)) if places else set(), ())
 
     def _without(self, value: Any, hidden: set[tuple[str, ...]], path: tuple[str, ...]) -> Any:
         if path in hidden or (isinstance(value, dict) and set(value) == {"secure"}):
@@ -97,9 +102,7 @@ class Recorder:
         return value if value in ("", None) else self._sealed(value)
 
     def resources(self) -> list[dict[str, Any]]:
-        program = _program()
-
-        config = program.StackConfig.of_stack(self.stack)
+        config = self.program.StackConfig.of_stack(self.stack)
         # A placeholder that changes with what is encrypted: what reads it then changes as well.
         committed = self.settings()
         values = {
@@ -110,9 +113,7 @@ class Recorder:
 
     def registered(self, config: Any) -> list[dict[str, Any]]:
         """Return the resources that the program registers."""
-        program = _program()
-
-        registrations = program.run(self.stack, config, self._create)
+        registrations = self.program.run(self.stack, config, self._create)
         for found in registrations:
             self.parents[found.type, found.name] = _last_of(found.parent)
         return [
@@ -161,17 +162,15 @@ class Recorder:
     def _plain(self, value: Any, config: Any) -> Any:
         from pulumi.runtime import rpc
 
-        program = _program()
-
         if rpc.is_rpc_secret(value):
-            return self._sealed(program.unwrap(value), config)
+            return self._sealed(self.program.unwrap(value), config)
         if isinstance(value, dict):
             return {key: self._plain(item, config) for key, item in value.items()}
         if isinstance(value, list):
             return [self._plain(item, config) for item in value]
         if isinstance(value, str):
             return value.replace(str(self.root), ".")
-        return program.unwrap(value)
+        return self.program.unwrap(value)
 
     def _sealed(self, value: Any, config: Any = None, name: str = "") -> Any:
         """Replace secrets by fingerprints; names of secret files stay."""
@@ -194,16 +193,6 @@ class Recorder:
         else:
             words = "".join(traceback.format_exception_only(error)).strip()
         return words.replace(f"{self.root}/", "")
-
-
-def _program() -> Any:
-    """Return the version's own module that runs it under Pulumi's mocks."""
-    try:
-        return importlib.import_module("ops.offline.program")
-    except ModuleNotFoundError as error:
-        if error.name not in ("ops.offline", "ops.offline.program"):
-            raise
-        return importlib.import_module("ops.program")
 
 
 def _marked(placeholder: str, committed: Any) -> str:
@@ -242,7 +231,7 @@ def _last_of(urn: str) -> tuple[str, ...]:
 
 
 def main() -> None:
-    root, stack = Path(sys.argv[1]).resolve(), sys.argv[2]
+    root, stacks = Path(sys.argv[1]).resolve(), sys.argv[2:]
     key = sys.stdin.buffer.read()
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     # What the program prints is not what is asked for here.
@@ -250,7 +239,7 @@ def main() -> None:
     os.chdir(root)
     sys.path.insert(0, str(root))
     with out:
-        json.dump(Recorder(root, stack, key).record(), out)
+        json.dump({stack: Recorder(root, stack, key).record() for stack in stacks}, out)
 
 
 if __name__ == "__main__":

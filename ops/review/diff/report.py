@@ -46,6 +46,11 @@ class Kind(StrEnum):
     REMOVED = "removed"
     CHANGED = "changed"
 
+    @classmethod
+    def of(cls, old: object, new: object) -> Kind:
+        """Return the kind of a change; None is what was or is not there."""
+        return cls.ADDED if old is None else cls.REMOVED if new is None else cls.CHANGED
+
 
 @dataclass(frozen=True)
 class Field:
@@ -57,6 +62,11 @@ class Field:
 
     def __post_init__(self) -> None:
         _redact(self, "name", "old", "new")
+
+    @classmethod
+    def of(cls, kind: Kind, name: str, text: str) -> Field:
+        """Return a part that was added or removed."""
+        return cls(name, *((None, text) if kind is Kind.ADDED else (text, None)))
 
 
 @dataclass(frozen=True)
@@ -78,6 +88,20 @@ class Item:
 
     def __post_init__(self) -> None:
         _redact(self, "subject", "diff")
+
+    @classmethod
+    def judged(
+        cls,
+        kind: Kind,
+        subject: str,
+        line: Line,
+        why: Iterable[Line],
+        fields: Iterable[Field] = (),
+        mark: Mark = Mark.WEAKER,
+    ) -> Item:
+        """Return a change that has the mark if there is a reason for it."""
+        why = tuple(why)
+        return cls(kind, subject, line, mark if why else Mark.NONE, why, tuple(fields))
 
 
 class Section(StrEnum):

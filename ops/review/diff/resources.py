@@ -44,12 +44,8 @@ _CONTEXT_LINES = 2
 
 def details(comparison: Comparison) -> list[Item]:
     """Return one item per resource, with unified diffs of its files."""
-    found = []
-    for address in sorted({*comparison.steps, *comparison.after.resources}):
-        item = _item(comparison, address)
-        if item:
-            found.append(item)
-    return found
+    addresses = sorted({*comparison.steps, *comparison.after.resources})
+    return [item for address in addresses if (item := _item(comparison, address))]
 
 
 def others(comparison: Comparison) -> list[Item]:
@@ -69,7 +65,8 @@ def others(comparison: Comparison) -> list[Item]:
             fields = [Field(c.where, _brief(c.old), _brief(c.new)) for c in rest]
             if all_changes and not fields:
                 continue
-        found.append(_resource_item(address, step, tuple(fields)))
+        line = _line(address, step, only_layout=False)
+        found.append(Item(_KINDS[step.op], address.name, line, fields=tuple(fields)))
     return [*found, *_options(comparison)]
 
 
@@ -81,7 +78,7 @@ def _options(comparison: Comparison) -> Iterator[Item]:
         fields = [
             field_of(change, change.where)
             for change in (options_changed(old, new) if old else [])
-            # Told with the interruptions; and the order in which things are made.
+            # Reported with the interruptions; and the order in which things are made.
             if change.path[0] not in ("protect", "depends_on", "provider")
         ]
         if fields:
@@ -148,11 +145,8 @@ class _Reported:
         """Return whether a replica's change adds nothing to the first Prometheus' change, which is
         reported. On another host only the addresses of targets differ.
         """
-        first = (
-            self.comparison.before.file(PROMETHEUS_FILE),
-            self.comparison.after.file(PROMETHEUS_FILE),
-        )
-        return _lines(change.old, change.new) <= _lines(*first)
+        sides = self.comparison.before, self.comparison.after
+        return _lines(change.old, change.new) <= _lines(*(x.file(PROMETHEUS_FILE) for x in sides))
 
     def _file(self, part: str, path: str, change: Change) -> bool:
         if path == ALERTMANAGER_FILE:
@@ -198,21 +192,17 @@ def _item(comparison: Comparison, address: Address) -> Item | None:
     return Item(
         _KINDS[step.op] if step else Kind.CHANGED,
         address.name,
-        _line(address, step, only_layout),
+        _line(address, step, only_layout=only_layout),
         fields=tuple(fields),
         diff="\n".join(texts),
         layout=only_layout,
     )
 
 
-def _line(address: Address, step: Step | None, only_layout: bool) -> Line:
+def _line(address: Address, step: Step | None, *, only_layout: bool) -> Line:
     words = _WORDS[step.op] if step else "options changed"
     layout_words = ": comments, order or formatting alone" if only_layout else ""
     return (f"{address.kind} ", Quote(address.name), f" {words}{layout_words}")
-
-
-def _resource_item(address: Address, step: Step, fields: tuple[Field, ...]) -> Item:
-    return Item(_KINDS[step.op], address.name, _line(address, step, False), fields=fields)
 
 
 def _parts(change: Change) -> Iterator[Field]:

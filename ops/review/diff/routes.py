@@ -157,19 +157,18 @@ def holds(inhibitions: list[Any], alerts: Mapping[str, list[dict[str, str]]]) ->
     for rule in inhibitions:
         sources, targets = matchers_of(rule, "source_"), matchers_of(rule, "target_")
         equal = rule.get("equal") or ()
-        for source_name, source_kinds in alerts.items():
-            for source in source_kinds:
-                if all_match(sources, source) is Ternary.NO:
-                    continue
-                both = all_match(targets, source) is Ternary.YES
-                for target_name, target_kinds in alerts.items():
-                    for target in target_kinds:
-                        if all_match(targets, target) is Ternary.NO:
-                            continue
-                        if both and all_match(sources, target) is Ternary.YES:
-                            continue
-                        if _agree(source, target, equal):
-                            found.add(InhibitedBy(source_name, target_name))
+        kinds = [(name, labels) for name, found_kinds in alerts.items() for labels in found_kinds]
+        matched = [
+            (*kind, all_match(sources, kind[1]), all_match(targets, kind[1])) for kind in kinds
+        ]
+        possible = [one for one in matched if one[3] is not Ternary.NO]
+        for source_name, source, as_source, also_target in matched:
+            if as_source is Ternary.NO:
+                continue
+            for target_name, target, also_source, _ in possible:
+                both = also_target is Ternary.YES and also_source is Ternary.YES
+                if not both and _agree(source, target, equal):
+                    found.add(InhibitedBy(source_name, target_name))
     return found
 
 

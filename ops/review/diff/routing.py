@@ -7,17 +7,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
 from ops.review.diff import alerts, routes, routing_parts
 from ops.review.diff.comparison import Comparison
 from ops.review.diff.dashboards import field_of
 from ops.review.diff.report import Field, Item, Kind, Line, Mark, Quote, count, quoted
 from ops.review.diff.routes import Delivery, InhibitedBy
 from ops.review.diff.snapshot import ALERTMANAGER_FILE, PROMETHEUS_FILE, Snapshot
-from ops.review.diff.values import Change, changes
+from ops.review.diff.values import Change, changes, load_yaml
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 NOBODY = "nobody"
 # How people name a channel, and the key of a receiver's entry that says which.
 _CHANNELS = {
@@ -73,10 +70,10 @@ def _channel(kind: str, entry: Mapping[str, Any]) -> str:
 
 def read(snapshot: Snapshot) -> Routing | None:
     """Parse the file; None if it is missing, secret or invalid."""
-    content = _yaml(snapshot.file(ALERTMANAGER_FILE))
+    content = load_yaml(snapshot.file(ALERTMANAGER_FILE))
     if not isinstance(content, Mapping):
         return None
-    prometheus = _yaml(snapshot.file(PROMETHEUS_FILE)) or {}
+    prometheus = load_yaml(snapshot.file(PROMETHEUS_FILE)) or {}
     external = (prometheus.get("global") or {}).get("external_labels") or {}
     labels: dict[str, list[dict[str, str]]] = defaultdict(list)
     for rule in alerts.read(snapshot).alerts:
@@ -115,14 +112,12 @@ def _channel_items(before: Routing, after: Routing) -> Iterator[Item]:
             moved[old, new].append(name)
     for (old, new), names in moved.items():
         lost = sorted(old - new - {NOBODY})
-        why: tuple[Line, ...] = (("no longer: ", *quoted(lost)),) if lost else ()
-        yield Item(
+        yield Item.judged(
             Kind.CHANGED,
             ", ".join(names),
             (_of(names), *quoted(names), " now notifies other channels"),
-            Mark.WEAKER if lost else Mark.NONE,
-            why,
-            (Field("notifies", ", ".join(sorted(old)), ", ".join(sorted(new))),),
+            [("no longer: ", *quoted(lost))] if lost else [],
+            [Field("notifies", ", ".join(sorted(old)), ", ".join(sorted(new)))],
         )
     for name in sorted(set(after.labels) - set(before.labels)):
         heard = after.channels(name)
@@ -154,10 +149,8 @@ def _timing_items(before: Routing, after: Routing) -> Iterator[Item]:
                 moved[receiver, "silent", _text(was), _text(now)].append(name)
     for (receiver, key, was, now), names in moved.items():
         line: Line = ("receiver ", Quote(receiver), f" for {_of(names)}", *quoted(names))
-        weaker = key == "silent" and now != ""
-        why: tuple[Line, ...] = (("no notification at these times",),) if weaker else ()
-        mark = Mark.WEAKER if weaker else Mark.NONE
-        yield Item(Kind.CHANGED, receiver, line, mark, why, (Field(key, was, now),))
+        why: list[Line] = [("no notification at these times",)] if key == "silent" and now else []
+        yield Item.judged(Kind.CHANGED, receiver, line, why, [Field(key, was, now)])
 
 
 def _text(value: Any) -> str:
@@ -175,10 +168,8 @@ def _hold_items(before: Routing, after: Routing) -> Iterator[Item]:
         for held_by, targets in sorted(sources.items()):
             verb = "may now be inhibited" if kind is Kind.ADDED else "no longer inhibited"
             line: Line = (_of(targets), *quoted(targets), f" {verb} while one of these fires: ")
-            added = kind is Kind.ADDED
-            why: tuple[Line, ...] = (("an inhibition newly covers it",),) if added else ()
-            mark = Mark.WEAKER if added else Mark.NONE
-            yield Item(kind, ", ".join(targets), (*line, *quoted(held_by)), mark, why)
+            why: list[Line] = [("an inhibition newly covers it",)] if kind is Kind.ADDED else []
+            yield Item.judged(kind, ", ".join(targets), (*line, *quoted(held_by)), why)
 
 
 def _by_target(found: set[InhibitedBy], common: set[str]) -> dict[str, list[str]]:
@@ -207,10 +198,3 @@ def _part(change: Change) -> tuple[str, Line]:
         case ("inhibit_rules", *_):
             return "inhibitions", ("the inhibitions changed",)
     return change.where, (Quote(change.where), " changed")
-
-
-def _yaml(text: str | None) -> Any:
-    try:
-        return None if text is None else yaml.load(text, Loader=_LOADER)
-    except yaml.YAMLError:
-        return None

@@ -8,7 +8,7 @@ from typing import Any
 
 from components.common.quantities import duration_seconds
 from ops.review.diff.dashboards import field_of
-from ops.review.diff.report import Field, Item, Kind, Line, Mark, Quote
+from ops.review.diff.report import Field, Item, Kind, Line, Quote
 from ops.review.diff.values import changes, shown
 
 Content = Mapping[str, Any]
@@ -33,12 +33,8 @@ def items(before: Content, after: Content) -> Iterator[Item]:
     for part in _PARTS:
         old, new = part.read(before), part.read(after)
         for name in sorted({*old, *new}):
-            if name not in old:
-                yield _item(part, Kind.ADDED, name, None, new[name])
-            elif name not in new:
-                yield _item(part, Kind.REMOVED, name, old[name], None)
-            elif old[name] != new[name]:
-                yield _item(part, Kind.CHANGED, name, old[name], new[name])
+            if old.get(name) != new.get(name):
+                yield _item(part, name, old.get(name), new.get(name))
 
 
 def without_parts(content: Content) -> dict[str, Any]:
@@ -48,16 +44,13 @@ def without_parts(content: Content) -> dict[str, Any]:
     return {**left, "route": route}
 
 
-def _item(part: Part, kind: Kind, name: str, old: Any, new: Any) -> Item:
-    why = part.weaker(old, new)
+def _item(part: Part, name: str, old: Any, new: Any) -> Item:
+    kind, why = Kind.of(old, new), part.weaker(old, new)
     if kind is Kind.CHANGED:
-        fields = tuple(field_of(change, change.where or name) for change in changes(old, new))
+        fields = [field_of(change, change.where or name) for change in changes(old, new)]
     else:
-        has = new if kind is Kind.ADDED else old
-        values = (None, shown(has)) if kind is Kind.ADDED else (shown(has), None)
-        fields = (Field("is", *values),)
-    mark = Mark.WEAKER if why else Mark.NONE
-    return Item(kind, name, (*part.name(name), f" {kind}"), mark, ((why,),) if why else (), fields)
+        fields = [Field.of(kind, "is", shown(new if old is None else old))]
+    return Item.judged(kind, name, (*part.name(name), f" {kind}"), [(why,)] if why else [], fields)
 
 
 def _receivers(content: Content) -> Parts:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from collections.abc import Collection, Iterator
 
-import yaml
-
-from components.settings.discovery import FOLDER
-from ops.review.diff.report import Field, Item, Kind, Line, Mark, Quote, quoted
+from components.user_files.paths import TARGETS_FOLDER
+from ops.review.diff.report import Field, Item, Kind, Line, Quote, quoted
 from ops.review.diff.snapshot import Snapshot
+from ops.review.diff.values import load_yaml
 
-_TARGETS = f"{FOLDER}/"
+_TARGETS = f"{TARGETS_FOLDER}/"
 
 
 def in_files(snapshot: Snapshot) -> set[str]:
@@ -27,37 +25,29 @@ def items(before: Snapshot, after: Snapshot, listed: Collection[str]) -> Iterato
     for path in sorted({*old, *new}):
         if old.get(path) == new.get(path):
             continue
-        was, now = _targets(old.get(path, "")), _targets(new.get(path, ""))
-        lost = [target for target in was if target not in left]
-        fields = (
-            *_field("targets added", now, was),
-            *_field("targets removed", was, now),
+        was, now = _targets(old.get(path)), _targets(new.get(path))
+        added, removed = (
+            [one for one in part if one not in other] for part, other in ((now, was), (was, now))
+        )
+        fields = [
+            *([Field.of(Kind.ADDED, "targets added", ", ".join(added))] if added else []),
+            *([Field.of(Kind.REMOVED, "targets removed", ", ".join(removed))] if removed else []),
             *(
                 Field(f"labels of {target}", was[target], now[target])
                 for target in was
                 if target in now and was[target] != now[target]
             ),
-        )
-        why: tuple[Line, ...] = (("no alert covers any more ", *quoted(lost)),) if lost else ()
-        kind = Kind.CHANGED if path in old and path in new else Kind.ADDED
-        kind = Kind.REMOVED if path not in new else kind
+        ]
+        lost = [target for target in removed if target not in left]
+        why: list[Line] = [("no alert covers any more ", *quoted(lost))] if lost else []
+        kind = Kind.of(old.get(path), new.get(path))
         line: Line = ("file of backends ", Quote(path), f" {kind}")
-        yield Item(kind, path, line, Mark.WEAKER if lost else Mark.NONE, why, fields)
+        yield Item.judged(kind, path, line, why, fields)
 
 
-def _field(name: str, those: Mapping[str, str], without: Mapping[str, str]) -> Iterator[Field]:
-    if found := [target for target in those if target not in without]:
-        added = name.endswith("added")
-        listed = ", ".join(found)
-        yield Field(name, None if added else listed, listed if added else None)
-
-
-def _targets(text: str) -> dict[str, str]:
-    """Return the labels by target; empty if the file is invalid."""
-    try:
-        groups: Any = yaml.safe_load(text) or []
-    except yaml.YAMLError:
-        return {}
+def _targets(text: str | None) -> dict[str, str]:
+    """Return the labels by target; empty if the file is missing or invalid."""
+    groups = load_yaml(text)
     return {
         str(target): json.dumps(group.get("labels") or {}, sort_keys=True)
         for group in (groups if isinstance(groups, list) else [])

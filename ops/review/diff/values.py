@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any, Final
 
+import yaml
+
+from components.common import yaml_text
 from ops.review.diff.snapshot import UNKNOWN, is_secret
 
 Path = tuple[str | int, ...]
-
 
 _SECRET_IN_TEXT = re.compile(r"\[secret [0-9a-f]{16}\]")
 
@@ -45,6 +47,14 @@ def changes(old: Any, new: Any, path: Path = ()) -> list[Change]:
 
 def same(old: Any, new: Any) -> bool:
     return next(_changes(old, new, ()), None) is None
+
+
+def load_yaml(text: str | None) -> Any:
+    """Return the content of a YAML text; None if there is none or it is invalid."""
+    try:
+        return None if text is None else yaml_text.load(text)
+    except yaml.YAMLError:
+        return None
 
 
 def path_text(path: Path) -> str:

@@ -31,8 +31,8 @@ def fields(old: Rule, new: Rule) -> Iterator[Field] | None:
     return _fields(watched(old), watched(new))
 
 
-def unwatched(old: Rule, new: Rule, after: VersionRules) -> Line | None:
-    """Return that metrics left the list although a rule still reads them."""
+def unwatched(old: Rule, new: Rule, after: VersionRules) -> list[Line]:
+    """Return which metrics left the list although a rule still reads them."""
     read = {
         name
         for rule in after.rules
@@ -41,8 +41,8 @@ def unwatched(old: Rule, new: Rule, after: VersionRules) -> Line | None:
     }
     left = sorted((watched(old) - watched(new)) & read)
     if not left or not watched(new):
-        return None
-    return ("rules still read ", *quoted(left), ", and nothing reports that they are missing")
+        return []
+    return [("rules still read ", *quoted(left), ", and nothing reports that they are missing")]
 
 
 def _fields(old: frozenset[str], new: frozenset[str]) -> Iterator[Field]:
