@@ -8,7 +8,7 @@ import docker
 from docker.models.containers import Container
 from rich.table import Table
 
-from components.docker.config_files_provider import ConfigFilesError, connect_to
+from components.docker.connection import ConfigFilesError, connect_to
 from ops import connections
 from ops.demo import pulumi_cli
 from ops.demo.demo import STACK, DemoError, console, say

@@ -23,10 +23,10 @@ from components.catalog.images import IMAGES
 from ops.errors import OpsError
 from ops.offline.images.debian import SUITES, Apt, suite
 from ops.offline.images.errors import LocalImagesError
+from ops.root import ROOT
 
 Report = Callable[[str], None]
 
-ROOT = Path(__file__).resolve().parent.parent
 PRIVATE = ROOT / ".vitalstream"
 ENGINE_START_SECONDS = 30
 

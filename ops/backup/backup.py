@@ -28,7 +28,6 @@ from ops.backup.writer import ArchiveWriter, PartWriter
 # A service that is being replaced may become healthy in time.
 HEALTHY_SECONDS = 60
 FOLDER_MODE = 0o700
-SPARE_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True)
@@ -54,20 +53,16 @@ class _Backup:
 
     def _refuse_without_room(self, folder: Path, sizes: Mapping[str, int]) -> None:
         # Upper limit: nothing can be compressed.
-        wanted, free = sum(sizes.values()) + SPARE_BYTES, shutil.disk_usage(folder).free
+        wanted, free = sum(sizes.values()) + lock.SPARE_BYTES, shutil.disk_usage(folder).free
         if wanted > free:
             raise BackupError(
                 f"The archive may need {human(wanted)}, and {folder} has {human(free)} left. fix: "
                 "name another folder with --to, or keep fewer archives with --keep"
             )
         for service, size in sizes.items():
-            wanted = min(size, snapshot.MOST_COPIED_BYTES) + SPARE_BYTES
-            free = self.helper.free_bytes(f"{lock.ROOT}/{service}")
-            if wanted > free:
-                raise BackupError(
-                    f"The Docker host has {human(free)} left where {service}'s volume is, and "
-                    f"copying its changing files may need {human(wanted)}. fix: free space there"
-                )
+            copied = min(size, snapshot.MOST_COPIED_BYTES)
+            what = f"Copying the changing files of {service}"
+            self.helper.require_room(service, copied, what, "fix: free space there")
 
     def _part(self, archive: ArchiveWriter, member: Member, size: int) -> Part:
         service = member.service

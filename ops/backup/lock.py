@@ -21,9 +21,11 @@ from components.docker.container import container_name
 from components.docker.volume_files import HELPER_LABEL
 from ops.backup import shell
 from ops.backup.errors import BackupError
+from ops.backup.progress import human
 
 OWNER_LABEL = "vitalstream.backup.owner"
 ROOT = "/volumes"
+SPARE_BYTES = 64 * 2**20
 # The container ends by itself if the command is killed.
 SECONDS_TO_LIVE = 2 * 24 * 3600
 SCRIPTS = Path(__file__).parent / "scripts"
@@ -58,6 +60,15 @@ class VolumeHelper:
     def free_bytes(self, path: str) -> int:
         blocks, size = self.run('stat -f -c "%a %S" "$1"', path).split()
         return int(blocks) * int(size)
+
+    def require_room(self, service: str, size: int, purpose: str, fix: str) -> None:
+        """Raise BackupError unless a service's volume has room for this much and some spare."""
+        wanted, free = size + SPARE_BYTES, self.free_bytes(f"{ROOT}/{service}")
+        if wanted > free:
+            raise BackupError(
+                f"{purpose} may need {human(wanted)}, and the Docker host has {human(free)} left "
+                f"where {service}'s volume is. {fix}"
+            )
 
 
 @contextlib.contextmanager

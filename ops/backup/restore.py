@@ -15,15 +15,12 @@ import docker
 from components.grafana import grafana
 from ops.backup import lock, stack
 from ops.backup.errors import BackupError
-from ops.backup.lock import VolumeHelper
 from ops.backup.manifest import Manifest
 from ops.backup.progress import Progress, human
 from ops.backup.reader import ArchiveReader
 from ops.backup.recover import recover
 from ops.backup.stack import Member, Version
 from ops.backup.staging import Staging
-
-SPARE_BYTES = 64 * 2**20
 
 # Called with the question before anything is changed.
 Confirm = Callable[[str], bool]
@@ -59,7 +56,14 @@ def restore(
         with lock.backup_lock(client, name, image, volumes) as helper:
             if not dry_run:
                 recover(found, helper, progress)
-            _refuse_without_room(helper, found, manifest)
+            for member in found:
+                # Old and new data are side by side; the volumes may all be on one file system.
+                helper.require_room(
+                    member.service,
+                    manifest.content_bytes,
+                    "Keeping old and new data side by side",
+                    "Nothing was touched. fix: free space there",
+                )
             if dry_run:
                 progress.log(f"{path} can be restored to {name}. Nothing was touched.")
                 return
@@ -162,21 +166,6 @@ def _refuse_newer(
                 f"The archive has data of {member.service} {kept}, and the stack runs {runs}, "
                 "which may not read it. Nothing was touched. fix: upgrade the stack to that "
                 "version first (docs/operations/upgrades.md)"
-            )
-
-
-def _refuse_without_room(
-    helper: VolumeHelper, members: Sequence[Member], manifest: Manifest
-) -> None:
-    # The volumes may all be on one file system.
-    wanted = manifest.content_bytes + SPARE_BYTES
-    for member in members:
-        free = helper.free_bytes(f"{lock.ROOT}/{member.service}")
-        if wanted > free:
-            raise BackupError(
-                f"Old and new data are stored side by side, which needs {human(wanted)}, and the "
-                f"Docker host has {human(free)} left where {member.service}'s volume is. Nothing "
-                "was touched. fix: free space there"
             )
 
 

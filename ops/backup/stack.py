@@ -10,7 +10,7 @@ import docker
 import docker.errors
 from docker.models.containers import Container
 
-from components.docker.config_files_provider import ConfigFilesError, connect
+from components.docker.connection import ConfigFilesError, connect
 from components.docker.container import container_name
 from ops import connections
 from ops.backup import shell

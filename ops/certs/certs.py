@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,9 +12,10 @@ from components.common import certificates
 from components.settings.tls import served_by
 from ops.certs import ca
 from ops.demo import pulumi_cli
-from ops.dev_machine import PRIVATE, ROOT, Report
+from ops.dev_machine import PRIVATE, Report
 from ops.errors import OpsError
 from ops.offline import program
+from ops.root import ROOT
 
 AUTHORITY_DAYS = 3650
 # What every browser still takes, also of a private authority.
@@ -129,16 +129,9 @@ def _set(folder: Folder, report: Report) -> None:
         raise OpsError("There is no Pulumi CLI here to set the stack's configuration with.")
     for key, name in FILES.items():
         command = _command(folder.stack, key)
-        done = subprocess.run(
-            [cli, *shlex.split(command)[1:], "--non-interactive"],
-            cwd=ROOT,
-            input=folder.text(name),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = pulumi_cli.run(cli, *shlex.split(command)[1:], stdin=folder.text(name))
         if done.returncode != 0:
-            raise OpsError(f"`{command}` failed: {done.stderr.strip().removeprefix('error: ')}")
+            raise OpsError(f"`{command}` failed: {pulumi_cli.error_of(done)}")
     report(
         f"{', '.join(FILES)} are set in Pulumi.{folder.stack}.yaml; `pulumi up` puts them to use."
     )

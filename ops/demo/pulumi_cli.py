@@ -1,17 +1,19 @@
-"""Pulumi CLI: the one on PATH, else one from the official installer in .vitalstream."""
+"""Pulumi CLI: the one on PATH, else one that Pulumi's SDK installs in .vitalstream; its calls."""
 
 from __future__ import annotations
 
-import importlib.metadata
+import os
 import shutil
+import socket
 import subprocess
+from collections.abc import Mapping
+from pathlib import Path
 
-from ops.dev_machine import PRIVATE, ROOT, Report
+from ops.dev_machine import PRIVATE, Report
+from ops.root import ROOT
 
-INSTALLER = "https://get.pulumi.com"
 INSTALL_ROOT = PRIVATE / "pulumi"
 REACH_SECONDS = 5
-INSTALL_SECONDS = 300
 
 
 def find() -> str | None:
@@ -21,35 +23,44 @@ def find() -> str | None:
 
 
 def ensure(report: Report) -> str | None:
-    """Return the CLI's path, installing it if possible; else None."""
-    found = find()
-    if found or not shutil.which("curl"):
+    """Return the CLI's path, installing the SDK's own version if possible; else None."""
+    if found := find():
         return found
-    script = _installer()
-    if script is None:
-        return None
-    version = pinned_version()
-    report(f"installing the Pulumi CLI {version} into {INSTALL_ROOT.relative_to(ROOT)}")
+    # It takes half a second to import, and few need it.
+    from pulumi.automation import PulumiCommand  # noqa: PLC0415
+
+    report("no Pulumi CLI is on PATH: asking get.pulumi.com for one")
     PRIVATE.mkdir(mode=0o700, exist_ok=True)
-    subprocess.run(
-        [
-            *("sh", "-s", "--", "--version", version),
-            *("--install-root", str(INSTALL_ROOT), "--no-edit-path"),
-        ],
-        input=script,
-        capture_output=True,
-        timeout=INSTALL_SECONDS,
-        check=False,
-    )
+    before = socket.getdefaulttimeout()
+    # The SDK asks without a time limit of its own, and some networks drop packets silently.
+    socket.setdefaulttimeout(REACH_SECONDS)
+    try:
+        PulumiCommand.install(str(INSTALL_ROOT))
+    except (OSError, subprocess.CalledProcessError) as error:
+        report(f"it cannot be installed: {error}")
+    finally:
+        socket.setdefaulttimeout(before)
     return find()
 
 
-def pinned_version() -> str:
-    """Return the SDK's version, which the lock file pins."""
-    return importlib.metadata.version("pulumi")
+def run(
+    cli: str,
+    *arguments: str,
+    stdin: str = "",
+    root: Path = ROOT,
+    environment: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run the CLI without questions and return its output, whatever its exit code."""
+    return subprocess.run(
+        [cli, *arguments, "--non-interactive"],
+        cwd=root,
+        env={**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true", **(environment or {})},
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
-def _installer() -> bytes | None:
-    command = ["curl", "-fsSL", "--connect-timeout", str(REACH_SECONDS), INSTALLER]
-    done = subprocess.run(command, capture_output=True, check=False)
-    return done.stdout if done.returncode == 0 else None
+def error_of(done: subprocess.CompletedProcess[str]) -> str:
+    return done.stderr.strip().removeprefix("error: ")

@@ -19,9 +19,10 @@ from typing import Any
 
 import yaml
 
-from ops.dev_machine import PRIVATE, ROOT
+from ops.dev_machine import PRIVATE
 from ops.errors import OpsError
 from ops.offline.program import PROJECT
+from ops.root import ROOT
 
 SECRET_KEYS = ("grafanaAdminPassword", "postgresPassword", "redisPassword")
 

@@ -15,10 +15,9 @@ from components.alertmanager.receivers import HEARTBEAT_RECEIVER
 from components.settings.settings import Settings
 from ops import connections
 from ops.drill.alertmanager import Alertmanager, Receiver
-from ops.drill.log import Log
+from ops.drill.log import Log, with_fix
 from ops.drill.plan import DrillAlert, plan
 from ops.drill.runner import Delivery, Drill, Reasons
-from ops.drill.slack_errors import with_fix
 from ops.review.diff.routes import deliveries, matchers_of
 
 console = Console(highlight=False)

@@ -42,11 +42,19 @@ def has_encrypted(value: Any) -> bool:
 
 
 def filled(value: Any, path: str) -> Any:
-    """Return the value at a Pulumi path, with a placeholder for each encrypted part."""
+    """Return the value at a Pulumi path, with a placeholder for each encrypted part.
+
+    A certificate beside an encrypted `key` is replaced too: without its key it could not be
+    checked.
+    """
     if is_encrypted(value):
         return secret(path)
     if isinstance(value, Mapping):
-        return {key: filled(item, f"{path}.{key}") for key, item in value.items()}
+        found = {key: filled(item, f"{path}.{key}") for key, item in value.items()}
+        if value.get("certificate") and is_encrypted(value.get("key")):
+            _, client = _made(("client",))
+            found |= {"certificate": client.certificate, "key": client.key}
+        return found
     if isinstance(value, list):
         return [filled(item, f"{path}[{index}]") for index, item in enumerate(value)]
     return value

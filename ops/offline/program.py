@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
 import pulumi
-import yaml
 from pulumi.runtime import mocks, rpc, set_all_config
 
+from components.common import yaml_text
 from components.settings import loader, schema
 from components.settings.settings import Settings
 from ops.errors import OpsError
 from ops.offline import placeholders
+from ops.root import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 PROJECT = "vitalstream"
 SECRET_MASK = "[secret]"
 # Taken as set where a stack file does not have them: a secret may come from elsewhere, and what
@@ -82,8 +82,8 @@ def committed_values(stack: str, root: Path = ROOT) -> dict[str, Any]:
         raise ProgramError(
             f"There is no stack file {path.name}; there are: {', '.join(known) or 'none'}."
         )
-    declared = yaml.safe_load((root / "Pulumi.yaml").read_text())["config"]
-    settings = (yaml.safe_load(path.read_text()) or {}).get("config") or {}
+    declared = yaml_text.load((root / "Pulumi.yaml").read_text())["config"]
+    settings = (yaml_text.load(path.read_text()) or {}).get("config") or {}
     return {
         **{key: declaration["default"] for key, declaration in declared.items()},
         **{key.removeprefix(f"{PROJECT}:"): value for key, value in settings.items()},

@@ -8,6 +8,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from pydantic_core import from_json, to_json
+
 from ops.offline import program
 
 CONFIG_FILES = "pulumi-python:dynamic/vitalstream:ConfigFiles"
@@ -34,7 +36,8 @@ def render(stack: str, config: program.StackConfig | None = None) -> dict[str, s
             if routes := inputs["secret_files"].get("alertmanager.yml"):
                 files["alertmanager.yml"] = config.without_secrets(routes)
         elif found.type == DASHBOARD:
-            files[f"dashboards/{found.name}.json"] = found.inputs["configJson"]
+            board = from_json(found.inputs["configJson"])
+            files[f"dashboards/{found.name}.json"] = to_json(board, indent=2).decode() + "\n"
     resources = [
         {"type": found.type, "name": found.name, "inputs": program.mask(found.inputs)}
         for found in sorted(registrations, key=lambda found: (found.type, found.name))

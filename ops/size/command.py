@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
-from enum import StrEnum
 
 from components.common.quantities import duration_seconds
 from components.settings.settings import (
@@ -16,38 +14,29 @@ from components.settings.settings import (
 from ops.errors import OpsError
 from ops.size.current import current
 from ops.size.demand import Demand, Load
-from ops.size.measured import SAMPLE_BYTES
+from ops.size.options import Format
 from ops.size.report import as_json, as_text
 
 MOST = 1_000_000_000
 
 
-class Format(StrEnum):
-    TEXT = "text"
-    JSON = "json"
+def run(
+    series: int,
+    interval: str | None,
+    retention: str | None,
+    churn: float,
+    sample_bytes: float,
+    stack: str | None,
+    format_: Format,
+) -> str:
+    """Return the output; an interval or retention of None is the stack's or the default.
 
-
-@dataclass(frozen=True)
-class Asked:
-    """Options; an interval or retention of None is the stack's or the default.
-
-    `churn` in percent of the series per hour.
+    `churn` in percent of the series per hour. Raises OpsError.
     """
-
-    series: int
-    interval: str | None = None
-    retention: str | None = None
-    churn: float = 0.0
-    sample_bytes: float = SAMPLE_BYTES
-    stack: str | None = None
-
-
-def run(asked: Asked, format_: Format = Format.TEXT) -> str:
-    """Return the output. Raises OpsError."""
-    now = current(asked.stack)
-    interval = now.interval if asked.interval is None else asked.interval
-    retention = now.retention if asked.retention is None else asked.retention
-    demand = Demand(load(asked.series, interval, retention, asked.churn, asked.sample_bytes))
+    now = current(stack)
+    interval = now.interval if interval is None else interval
+    retention = now.retention if retention is None else retention
+    demand = Demand(load(series, interval, retention, churn, sample_bytes))
     if format_ is Format.JSON:
         return json.dumps(as_json(demand, now), indent=2) + "\n"
     return as_text(demand, now, interval, retention)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.catalog.services import SERVICES
 from components.settings.loader import SettingsError
 from components.settings.settings import Settings
 from ops.offline import program
+from ops.root import ROOT
 
 
 @dataclass(frozen=True)
@@ -29,30 +29,23 @@ class Current:
         return f"stack {self.stack}" if self.stack else "the defaults"
 
 
-def current(stack: str | None, root: Path = program.ROOT) -> Current:
+def current(stack: str | None, root: Path = ROOT) -> Current:
     """Raises ProgramError, also where the stack's settings are wrong."""
-    if stack is None:
-        fields = {name: field.default for name, field in Settings.model_fields.items()}
-        return Current(
-            None,
-            fields["scrape_interval"],
-            fields["retention_time"],
-            SERVICES["prometheus"].limit.memory,
-            SERVICES["prometheus"].limit.cpus,
-            fields["retention_size"],
-            fields["sample_limit"],
-            fields["prometheus"].replicas,
-        )
     try:
-        settings = program.StackConfig.of_stack(stack, root).settings(stack)
+        settings = (
+            program.StackConfig.of_stack(stack, root).settings(stack)
+            if stack
+            else Settings.model_construct()
+        )
     except SettingsError as error:
         raise program.ProgramError(str(error)) from None
+    limit = settings.limit("prometheus")
     return Current(
         stack,
         settings.scrape_interval,
         settings.retention_time,
-        settings.limit("prometheus").memory,
-        settings.limit("prometheus").cpus,
+        limit.memory,
+        limit.cpus,
         settings.retention_size,
         settings.sample_limit,
         settings.prometheus.replicas,

@@ -3,21 +3,21 @@
 #   back.sh ROOT ASIDE
 set -eu
 cd "$1"
-aside=$2
+staging=$2
 
 phase() {
-    echo "$1" >"$aside/phase.next"
-    mv -f "$aside/phase.next" "$aside/phase"
+    echo "$1" >"$staging/phase.next"
+    mv -f "$staging/phase.next" "$staging/phase"
 }
 
 ours() {
     case ${1##*/} in
-    "$aside" | lost+found) return 1 ;;
+    "$staging" | lost+found) return 1 ;;
     esac
     [ -e "$1" ] || [ -L "$1" ]
 }
 
-reached=$(cat "$aside/phase" 2>/dev/null || :)
+reached=$(cat "$staging/phase" 2>/dev/null || :)
 if [ "$reached" = in ]; then
     for path in ./* ./.[!.]*; do
         if ours "$path"; then
@@ -28,10 +28,10 @@ if [ "$reached" = in ]; then
     phase out
 fi
 if [ -n "$reached" ]; then
-    for path in "$aside"/old/* "$aside"/old/.[!.]*; do
+    for path in "$staging"/old/* "$staging"/old/.[!.]*; do
         if [ -e "$path" ] || [ -L "$path" ]; then
             mv -f "$path" .
         fi
     done
 fi
-rm -rf "$aside"
+rm -rf "$staging"

@@ -6,17 +6,17 @@
 #   swap.sh ROOT ASIDE
 set -eu
 cd "$1"
-aside=$2
+staging=$2
 
 phase() {
-    echo "$1" >"$aside/phase.next"
-    mv -f "$aside/phase.next" "$aside/phase"
+    echo "$1" >"$staging/phase.next"
+    mv -f "$staging/phase.next" "$staging/phase"
 }
 
 move() {
     for path in "$1"/* "$1"/.[!.]*; do
         case ${path##*/} in
-        "$aside" | lost+found) continue ;;
+        "$staging" | lost+found) continue ;;
         esac
         if [ -e "$path" ] || [ -L "$path" ]; then
             mv -f "$path" "$2/"
@@ -24,9 +24,9 @@ move() {
     done
 }
 
-[ -d "$aside/new" ]
-mkdir "$aside/old"
+[ -d "$staging/new" ]
+mkdir "$staging/old"
 phase out
-move . "$aside/old"
+move . "$staging/old"
 phase in
-move "$aside/new" .
+move "$staging/new" .

@@ -20,21 +20,9 @@ import docker
 import docker.errors
 
 from ops.offline.images import rootfs, wheels
-from ops.offline.images.debian import (
-    Apt,
-    Package,
-    architecture,
-    upstream_version,
-)
+from ops.offline.images.debian import Apt, Package, architecture, upstream_version
 from ops.offline.images.errors import LocalImagesError
-from ops.offline.images.recipes import (
-    LABEL,
-    LEFT_OUT,
-    PATH,
-    RECIPES,
-    REPOSITORY_PREFIX,
-    Recipe,
-)
+from ops.offline.images.recipes import LABEL, LEFT_OUT, PATH, RECIPES, REPOSITORY_PREFIX, Recipe
 
 BUILDERS = 2  # unpacking keeps a core busy, and the smallest machines have two
 BYTES_PER_MB = 1_000_000

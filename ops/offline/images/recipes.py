@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 REPOSITORY_PREFIX = "vitalstream-local"
 LABEL = "vitalstream.local-image"
@@ -86,16 +87,17 @@ class Recipe:
         return (*BASE_PACKAGES, *self.tools.packages, *self.packages)
 
 
+def _of_prometheus(package: str, **more: Any) -> Recipe:
+    """Return the recipe of an image like those of the Prometheus project."""
+    return Recipe((package,), package, Tools.BUSYBOX, user="nobody", uid=65534, **more)
+
+
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 # A dict: tests of further services add their own.
 RECIPES: dict[str, Recipe] = {
-    "prometheus": Recipe(
-        packages=("prometheus",),
-        tag_package="prometheus",
-        tools=Tools.BUSYBOX,
-        user="nobody",
-        uid=65534,
+    "prometheus": _of_prometheus(
+        "prometheus",
         entrypoint=("/bin/prometheus",),
         command=(
             "--config.file=/etc/prometheus/prometheus.yml",
@@ -104,12 +106,8 @@ RECIPES: dict[str, Recipe] = {
         workdir="/prometheus",
         directories=(OwnedDirectory("/etc/prometheus"), OwnedDirectory("/prometheus")),
     ),
-    "alertmanager": Recipe(
-        packages=("prometheus-alertmanager",),
-        tag_package="prometheus-alertmanager",
-        tools=Tools.BUSYBOX,
-        user="nobody",
-        uid=65534,
+    "alertmanager": _of_prometheus(
+        "prometheus-alertmanager",
         entrypoint=("/bin/alertmanager",),
         command=(
             "--config.file=/etc/alertmanager/alertmanager.yml",
@@ -130,21 +128,13 @@ RECIPES: dict[str, Recipe] = {
         links={"/usr/local/sbin/haproxy": "/usr/sbin/haproxy"},
         stop_signal="SIGUSR1",
     ),
-    "node-exporter": Recipe(
-        packages=("prometheus-node-exporter",),
-        tag_package="prometheus-node-exporter",
-        tools=Tools.BUSYBOX,
-        user="nobody",
-        uid=65534,
+    "node-exporter": _of_prometheus(
+        "prometheus-node-exporter",
         entrypoint=("/bin/node_exporter",),
         links={"/usr/bin/node_exporter": "prometheus-node-exporter"},
     ),
-    "postgres-exporter": Recipe(
-        packages=("prometheus-postgres-exporter",),
-        tag_package="prometheus-postgres-exporter",
-        tools=Tools.BUSYBOX,
-        user="nobody",
-        uid=65534,
+    "postgres-exporter": _of_prometheus(
+        "prometheus-postgres-exporter",
         entrypoint=("/bin/postgres_exporter",),
         links={"/usr/bin/postgres_exporter": "prometheus-postgres-exporter"},
     ),
@@ -157,12 +147,8 @@ RECIPES: dict[str, Recipe] = {
         entrypoint=("/redis_exporter",),
         links={"/redis_exporter": "usr/bin/prometheus-redis-exporter"},
     ),
-    "blackbox-exporter": Recipe(
-        packages=("prometheus-blackbox-exporter",),
-        tag_package="prometheus-blackbox-exporter",
-        tools=Tools.BUSYBOX,
-        user="nobody",
-        uid=65534,
+    "blackbox-exporter": _of_prometheus(
+        "prometheus-blackbox-exporter",
         entrypoint=("/bin/blackbox_exporter",),
         command=("--config.file=/etc/blackbox_exporter/config.yml",),
         links={

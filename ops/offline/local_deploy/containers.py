@@ -12,8 +12,8 @@ import docker
 import docker.errors
 from docker.types import LogConfig, Mount, Ulimit
 
-from ops.offline.local_deploy import ownership
 from ops.offline.local_deploy.errors import LocalDeployError, StoppedError, docker_message
+from ops.offline.local_deploy.resources import labels
 
 MEBIBYTE = 2**20
 UNLIMITED_SWAP = -1
@@ -23,17 +23,8 @@ LOG_LINES = 15
 # A service that cannot start is restarted at once: no need to wait for the time limit.
 RESTARTS_TO_GIVE_UP = 3
 
-# What `arguments` translates; anything else is refused, so that nothing is left out in silence.
-KNOWN = frozenset(
-    (
-        *("capabilities", "command", "cpus", "destroyGraceSeconds", "dnsOpts", "entrypoints"),
-        *("healthcheck", "hosts", "image", "init", "labels", "logDriver", "logOpts"),
-        *("maxRetryCount", "memory", "memorySwap", "mounts", "name", "networksAdvanced"),
-        *("pidMode", "ports", "readOnly", "restart", "securityOpts", "shmSize", "stopSignal"),
-        *("stopTimeout", "tmpfs", "ulimits", "user", "wait", "waitTimeout", "workingDir"),
-        *("envs", "groupAdds"),
-    )
-)
+# Options of the provider itself, which the engine never sees.
+_PROVIDERS_OWN = ("destroyGraceSeconds", "wait", "waitTimeout")
 _KNOWN_NETWORK = frozenset(("aliases", "ipv4Address", "name"))
 _KNOWN_MOUNT = frozenset(("bindOptions", "readOnly", "source", "target", "type"))
 
@@ -75,10 +66,14 @@ def create(
 
 def arguments(client: docker.DockerClient, inputs: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of the Docker API. Raises LocalDeployError for an unknown input."""
-    _refuse_unknown("container", inputs, KNOWN)
-    capabilities = inputs.get("capabilities") or {}
-    ports = inputs.get("ports") or []
-    networks = inputs.get("networksAdvanced") or []
+    left = {key: value for key, value in inputs.items() if key not in _PROVIDERS_OWN}
+
+    def take(name: str) -> Any:
+        return left.pop(name, None)
+
+    capabilities = take("capabilities") or {}
+    ports = take("ports") or []
+    networks = take("networksAdvanced") or []
     first_network: Any = {
         network["name"]: client.api.create_endpoint_config(**_endpoint(network))
         for network in networks[:1]
@@ -86,48 +81,52 @@ def arguments(client: docker.DockerClient, inputs: Mapping[str, Any]) -> dict[st
     host_config = client.api.create_host_config(
         cap_add=capabilities.get("adds"),
         cap_drop=capabilities.get("drops"),
-        dns_opt=inputs.get("dnsOpts"),
-        extra_hosts={entry["host"]: entry["ip"] for entry in inputs.get("hosts") or []},
-        group_add=inputs.get("groupAdds"),
-        init=inputs.get("init"),
-        log_config=LogConfig(
-            type=inputs.get("logDriver") or "json-file", config=inputs.get("logOpts") or {}
-        ),
-        mem_limit=_bytes(inputs.get("memory")),
-        memswap_limit=_bytes(inputs.get("memorySwap")),
-        mounts=[_mount(entry) for entry in inputs.get("mounts") or []],
-        nano_cpus=round(float(inputs["cpus"]) * 1e9) if inputs.get("cpus") else None,
+        devices=[
+            f"{entry['hostPath']}:{entry['containerPath']}:{entry['permissions']}"
+            for entry in take("devices") or []
+        ],
+        dns_opt=take("dnsOpts"),
+        extra_hosts={entry["host"]: entry["ip"] for entry in take("hosts") or []},
+        group_add=take("groupAdds"),
+        init=take("init"),
+        log_config=LogConfig(type=take("logDriver") or "json-file", config=take("logOpts") or {}),
+        mem_limit=_bytes(take("memory")),
+        memswap_limit=_bytes(take("memorySwap")),
+        mounts=[_mount(entry) for entry in take("mounts") or []],
+        nano_cpus=round(float(take("cpus") or 0) * 1e9) or None,
         network_mode=networks[0]["name"] if networks else None,
-        pid_mode=inputs.get("pidMode"),
+        pid_mode=take("pidMode"),
         port_bindings=_port_bindings(ports),
-        read_only=inputs.get("readOnly"),
+        read_only=take("readOnly"),
         restart_policy={
-            "Name": inputs.get("restart") or "no",
-            "MaximumRetryCount": inputs.get("maxRetryCount") or 0,
+            "Name": take("restart") or "no",
+            "MaximumRetryCount": take("maxRetryCount") or 0,
         },
-        security_opt=inputs.get("securityOpts"),
-        shm_size=_bytes(inputs.get("shmSize")),
-        tmpfs=inputs.get("tmpfs"),
-        ulimits=[Ulimit(**entry) for entry in inputs.get("ulimits") or []],
+        security_opt=take("securityOpts"),
+        shm_size=_bytes(take("shmSize")),
+        tmpfs=take("tmpfs"),
+        ulimits=[Ulimit(**entry) for entry in take("ulimits") or []],
     )
-    return {
-        "image": inputs["image"],
-        "name": inputs["name"],
-        "command": inputs.get("command"),
-        "entrypoint": inputs.get("entrypoints"),
-        "environment": inputs.get("envs"),
-        "healthcheck": _health_check(inputs.get("healthcheck")),
+    made = {
+        "image": take("image"),
+        "name": take("name"),
+        "command": take("command"),
+        "entrypoint": take("entrypoints"),
+        "environment": take("envs"),
+        "healthcheck": _health_check(take("healthcheck")),
         "host_config": host_config,
-        "labels": ownership.labels(inputs),
+        "labels": labels({"labels": take("labels")}),
         "networking_config": client.api.create_networking_config(first_network),
         "ports": [(port["internal"], port.get("protocol") or "tcp") for port in ports],
-        "stop_signal": inputs.get("stopSignal"),
-        "stop_timeout": inputs.get("stopTimeout"),
-        "user": inputs.get("user"),
-        "working_dir": inputs.get("workingDir"),
+        "stop_signal": take("stopSignal"),
+        "stop_timeout": take("stopTimeout"),
+        "user": take("user"),
+        "working_dir": take("workingDir"),
         # Docker's client settings of this user do not belong into the stack.
         "use_config_proxy": False,
     }
+    _refuse_unknown("container", left)
+    return made
 
 
 def nanoseconds(duration: str) -> int:
@@ -143,7 +142,9 @@ def _endpoint(network: Mapping[str, Any]) -> dict[str, Any]:
     return {"aliases": network.get("aliases"), "ipv4_address": network.get("ipv4Address")}
 
 
-def _refuse_unknown(what: str, inputs: Mapping[str, Any], known: frozenset[str]) -> None:
+def _refuse_unknown(
+    what: str, inputs: Mapping[str, Any], known: frozenset[str] = frozenset()
+) -> None:
     if unknown := sorted(set(inputs) - known):
         raise LocalDeployError(
             f"The local deploy does not support the {what} property {', '.join(unknown)}."

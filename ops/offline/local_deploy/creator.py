@@ -9,7 +9,8 @@ from typing import Any
 import docker
 import docker.errors
 
-from components.docker.config_files_provider import ConfigFilesError, ConfigFilesProvider
+from components.docker.config_files_provider import ConfigFilesProvider
+from components.docker.connection import ConfigFilesError
 from ops.offline.local_deploy import containers, resources
 from ops.offline.local_deploy.errors import LocalDeployError, StoppedError, docker_message
 from ops.offline.local_deploy.grafana_api import GrafanaApi
@@ -32,6 +33,8 @@ GRAFANA_PROVIDER = "pulumi:providers:grafana"
 FOLDER = "grafana:oss/folder:Folder"
 DATA_SOURCE = "grafana:oss/dataSource:DataSource"
 DASHBOARD = "grafana:oss/dashboard:Dashboard"
+FOLDER_PERMISSION = "grafana:oss/folderPermission:FolderPermission"
+TEAM = "grafana:oss/team:Team"
 
 Outputs = dict[str, Any]
 Clients = Mapping[str, docker.DockerClient]
@@ -57,17 +60,22 @@ class LocalCreator:
         self._active = 0
         self._makers: dict[str, Callable[[dict[str, Any]], Made]] = {
             CONFIG_FILES: self._config_files,
-            DASHBOARD: self._dashboard,
-            DATA_SOURCE: self._data_source,
+            DASHBOARD: lambda inputs: (self._grafana_there.create_dashboard(inputs), inputs),
+            DATA_SOURCE: lambda inputs: (self._grafana_there.create_data_source(inputs), inputs),
             DOCKER_PROVIDER: lambda inputs: ("docker", inputs),
-            FOLDER: self._folder,
+            FOLDER: lambda inputs: (self._grafana_there.create_folder(inputs), inputs),
+            FOLDER_PERMISSION: lambda inputs: (self._grafana_there.set_permissions(inputs), inputs),
+            TEAM: lambda inputs: (self._grafana_there.create_team(inputs), inputs),
             GRAFANA_PROVIDER: self._grafana_provider,
             # The local deploy has its own, stricter preflight.
             PREFLIGHT: lambda inputs: ("preflight", inputs),
             BUCKET_CHECK: lambda inputs: ("bucket", inputs),
         }
         self._by_engine: dict[str, Callable[[docker.DockerClient, dict[str, Any]], Made]] = {
-            CONTAINER: self._container,
+            CONTAINER: lambda client, inputs: (
+                containers.create(client, inputs, self._stop, self._report),
+                inputs,
+            ),
             IMAGE: self._image,
             NETWORK: lambda client, inputs: (resources.create_network(client, inputs), inputs),
             VOLUME: lambda client, inputs: (resources.create_volume(client, inputs), inputs),
@@ -126,9 +134,6 @@ class LocalCreator:
         made = ConfigFilesProvider().create(props)
         return str(made.id), dict(made.outs or {})
 
-    def _container(self, client: docker.DockerClient, inputs: dict[str, Any]) -> Made:
-        return containers.create(client, inputs, self._stop, self._report), inputs
-
     def _image(self, client: docker.DockerClient, inputs: dict[str, Any]) -> Made:
         image = resources.find_image(client, inputs, self._report)
         return image, {**inputs, "imageId": image}
@@ -136,15 +141,6 @@ class LocalCreator:
     def _grafana_provider(self, inputs: dict[str, Any]) -> tuple[str, Outputs]:
         self._grafana = GrafanaApi(inputs["url"], inputs["auth"], inputs.get("caCert") or "")
         return "grafana", inputs
-
-    def _folder(self, inputs: dict[str, Any]) -> tuple[str, Outputs]:
-        return self._grafana_there.create_folder(inputs), inputs
-
-    def _data_source(self, inputs: dict[str, Any]) -> tuple[str, Outputs]:
-        return self._grafana_there.create_data_source(inputs), inputs
-
-    def _dashboard(self, inputs: dict[str, Any]) -> tuple[str, Outputs]:
-        return self._grafana_there.create_dashboard(inputs), inputs
 
     @property
     def _grafana_there(self) -> GrafanaApi:

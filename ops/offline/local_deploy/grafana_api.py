@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
 import requests
 
@@ -19,8 +20,10 @@ _KNOWN_DATA_SOURCE = frozenset(
     (
         *("accessMode", "basicAuthEnabled", "basicAuthUsername", "isDefault", "jsonDataEncoded"),
         *("name", "secureJsonDataEncoded", "type", "uid", "url"),
+        *("databaseName", "httpHeaders", "username"),
     )
 )
+_PERMISSIONS = {"View": 1, "Edit": 2, "Admin": 4}
 
 
 class GrafanaApi:
@@ -49,17 +52,22 @@ class GrafanaApi:
                 f"The local deploy does not support the data source property {', '.join(unknown)}."
             )
         uid = str(inputs["uid"])
+        headers = [*enumerate((inputs.get("httpHeaders") or {}).items(), start=1)]
         body = {
             "uid": uid,
             "name": inputs["name"],
             "type": inputs["type"],
-            "url": inputs["url"],
+            "url": inputs.get("url", ""),
+            "database": inputs.get("databaseName", ""),
+            "user": inputs.get("username", ""),
             "access": inputs["accessMode"],
             "isDefault": inputs.get("isDefault", False),
             "basicAuth": inputs.get("basicAuthEnabled", False),
             "basicAuthUser": inputs.get("basicAuthUsername", ""),
-            "jsonData": json.loads(inputs.get("jsonDataEncoded") or "{}"),
-            "secureJsonData": json.loads(inputs.get("secureJsonDataEncoded") or "{}"),
+            "jsonData": json.loads(inputs.get("jsonDataEncoded") or "{}")
+            | {f"httpHeaderName{number}": name for number, (name, _) in headers},
+            "secureJsonData": json.loads(inputs.get("secureJsonDataEncoded") or "{}")
+            | {f"httpHeaderValue{number}": value for number, (_, value) in headers},
         }
         path = f"/api/datasources/uid/{uid}"
         found = self._call("GET", path, allow=(HTTPStatus.NOT_FOUND,))
@@ -67,6 +75,27 @@ class GrafanaApi:
             self._call("POST", "/api/datasources", body)
         else:
             self._call("PUT", path, body)
+        return uid
+
+    def create_team(self, inputs: Mapping[str, Any]) -> str:
+        """Create a team of users that Grafana knows already, by their mail addresses."""
+        name, members = str(inputs["name"]), inputs.get("members") or []
+        found = self._call("GET", f"/api/teams/search?{urlencode({'name': name})}").json()["teams"]
+        team = found[0]["id"] if found else None
+        if team is None:
+            team = self._call("POST", "/api/teams", {"name": name}).json()["teamId"]
+        self._call("PUT", f"/api/teams/{team}/members", {"admins": [], "members": members})
+        return str(team)
+
+    def set_permissions(self, inputs: Mapping[str, Any]) -> str:
+        """Replace the permissions on a folder."""
+        uid = str(inputs["folderUid"])
+        items = [
+            {"permission": _PERMISSIONS[one["permission"]]}
+            | ({"role": one["role"]} if one.get("role") else {"teamId": int(one["teamId"])})
+            for one in inputs["permissions"]
+        ]
+        self._call("POST", f"/api/folders/{uid}/permissions", {"items": items})
         return uid
 
     def create_dashboard(self, inputs: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ from ops.offline.images.recipes import REPOSITORY_PREFIX
 # A stack needs an image of these only for several Grafanas, or for probes.
 UNCOMMON = frozenset(("haproxy", "blackbox-exporter"))
 # Debian has no package of these.
-NOT_MADE = ("grafana", "thanos")
+NOT_MADE = ("grafana", "thanos", "cadvisor")
 # What the program calls the images of the demo, which are any PostgreSQL, Redis and Python.
 DEMO_KEYS = {name: f"demo-{name}" for name in ("postgres", "redis", "python")}
 
@@ -26,7 +26,7 @@ def local_images(
     demo: bool = True,
     uncommon: bool = False,
 ) -> dict[str, str]:
-    """Makes the images that are missing; of Grafana and Thanos only where there are some already.
+    """Makes the images that are missing; of `NOT_MADE` only where there are some already.
 
     Raises LocalImagesError.
     """

@@ -9,13 +9,12 @@ import docker
 import docker.errors
 from docker.models.containers import Container
 
-from components.docker.engines import is_local
+from components.docker.address import is_local
 from components.preflight import conflicts
 from components.thanos.bucket_check_provider import refused
 from ops.offline.local_deploy.errors import LocalDeployError
-from ops.offline.local_deploy.ownership import made_here
 from ops.offline.local_deploy.plan import BUCKET_CHECK, CONTAINER, IMAGE, NETWORK, VOLUME, Plan
-from ops.offline.local_deploy.resources import missing_image
+from ops.offline.local_deploy.resources import made_here, missing_image
 
 
 def check(client: docker.DockerClient, plan: Plan) -> None:

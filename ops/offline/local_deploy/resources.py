@@ -9,11 +9,22 @@ import docker
 import docker.errors
 from docker.types import IPAMConfig, IPAMPool
 
-from ops.dev_machine import ROOT
-from ops.offline.local_deploy import ownership
 from ops.offline.local_deploy.errors import LocalDeployError, docker_message
+from ops.root import ROOT
 
 BUILD_LOG_LINES = 15
+MADE_BY_LABEL = "vitalstream.made-by"
+REHEARSAL = "rehearsal"
+
+
+def labels(inputs: Mapping[str, Any]) -> dict[str, str]:
+    """Return a resource's labels with the mark of the local deploy."""
+    given = {entry["label"]: entry["value"] for entry in inputs.get("labels") or []}
+    return {**given, MADE_BY_LABEL: REHEARSAL}
+
+
+def made_here(found: Mapping[str, str] | None) -> bool:
+    return (found or {}).get(MADE_BY_LABEL) == REHEARSAL
 
 
 def create_network(client: docker.DockerClient, inputs: Mapping[str, Any]) -> str:
@@ -21,7 +32,7 @@ def create_network(client: docker.DockerClient, inputs: Mapping[str, Any]) -> st
         inputs["name"],
         driver=inputs.get("driver") or "bridge",
         internal=inputs.get("internal") or False,
-        labels=ownership.labels(inputs),
+        labels=labels(inputs),
         ipam=_ipam(inputs.get("ipamConfigs") or []),
         check_duplicate=True,
     )
@@ -40,7 +51,7 @@ def create_volume(client: docker.DockerClient, inputs: Mapping[str, Any]) -> str
     try:
         return str(client.volumes.get(inputs["name"]).id)
     except docker.errors.NotFound:
-        made = client.volumes.create(inputs["name"], labels=ownership.labels(inputs))
+        made = client.volumes.create(inputs["name"], labels=labels(inputs))
         return str(made.id)
 
 
@@ -76,7 +87,7 @@ def _build(
             dockerfile=build.get("dockerfile"),
             buildargs=build.get("buildArgs"),
             tag=name,
-            labels={ownership.MADE_BY_LABEL: ownership.REHEARSAL},
+            labels={MADE_BY_LABEL: REHEARSAL},
             rm=True,
             forcerm=True,
         )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import docker
 import docker.errors
 
-from components.docker.config_files_provider import ConfigFilesError, connect_to
+from components.docker.connection import ConfigFilesError, connect_to
 from components.docker.engines import Engine
 from ops.offline import program
 from ops.offline.local_deploy import preflight
