@@ -6,7 +6,7 @@ removed by their label at the end, also after a failure or an interrupt.
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
 import signal
 import tempfile
@@ -20,14 +20,21 @@ import docker.errors
 import typer
 from rich.console import Console
 
-from benchmarks import environment, instrumentation, measurements, overview, stack
-from benchmarks.figures import Report
+from benchmarks import (
+    commits,
+    environment,
+    instrumentation,
+    measurements,
+    overview,
+    program,
+    stack,
+)
+from benchmarks.figures import OTHER, Report
 from benchmarks.measurements import Bench
 from ops import dev_machine
 from ops.demo import demo
 from ops.errors import OpsError
 
-FILE_WIDTH = 160
 # A container that somebody else removed is a DockerException.
 FAILURES = (OpsError, docker.errors.DockerException, OSError)
 
@@ -37,6 +44,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 class Measurement(StrEnum):
     instrumentation = "instrumentation"
+    program = "program"
     up = "up"
     second_up = "second-up"
     memory = "memory"
@@ -58,44 +66,59 @@ def main(
     only: Annotated[
         list[Measurement] | None, typer.Option(help="Measure only this; may be repeated.")
     ] = None,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write the report to this file too.")
-    ] = None,
-    markdown: Annotated[
-        bool, typer.Option("--markdown", help="Print Markdown for docs/reference/performance.md.")
-    ] = False,
+    against: Annotated[
+        str, typer.Option(metavar="COMMIT", help="Measure this commit too, in the same rounds.")
+    ] = "",
 ) -> None:
-    """Measure the stack and its instrumentation, and print the figures."""
+    """Measure the stack and its instrumentation, and print the figures as Markdown."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     report = Report({})
+    wanted = frozenset(only or Measurement)
     try:
-        complete = measure(frozenset(only or Measurement), rounds, report)
+        with commits.work_tree(against) if against else contextlib.nullcontext() as other:
+            complete = measure(wanted, rounds, report, other)
     except KeyboardInterrupt:
         progress.print("interrupted; the measured stacks are removed")
         raise SystemExit(130) from None
-    if json_file:
-        json_file.write_text(json.dumps(report.as_json(), indent=2) + "\n")
-    show(report, markdown=markdown)
+    except OpsError as error:
+        progress.print(f"error: {error}")
+        raise SystemExit(1) from None
+    if against:
+        report.environment[OTHER] = against
+    print(report.as_markdown(), end="")
     if not complete:
         raise SystemExit(1)
 
 
-def measure(wanted: frozenset[Measurement], rounds: int, report: Report) -> bool:
-    """Fill the report and return whether nothing failed; what is unavailable here is a note."""
+def measure(
+    wanted: frozenset[Measurement], rounds: int, report: Report, other: Path | None
+) -> bool:
+    """Fill the report and return whether nothing failed; what is unavailable here is a note.
+
+    `other` is the work tree of the commit that this one is measured against.
+    """
     load = os.getloadavg()[0]
     if Measurement.instrumentation in wanted:
         progress.print("overhead of the instrumentation")
         instrumentation.measure(report)
+    complete = True
+    if Measurement.program in wanted:
+        progress.print("CPU time of `ops render` and `ops diff`")
+        try:
+            program.measure(report, rounds, other)
+        except OpsError as error:
+            report.notes.append(f"failed: {Measurement.program}: {error}")
+            complete = False
     steps = [step for step in STEPS if step in wanted]
     client = dev_machine.docker_client() if steps else None
-    plan, complete = None, True
+    plan = None
     try:
         plan = demo.make_plan(client) if client else None
         reason = "no Docker Engine answers"
     except OpsError as error:
         reason = str(error)
     if client and plan:
-        complete = measure_stacks(client, plan, steps, rounds, report)
+        complete = measure_stacks(client, plan, steps, rounds, report, other) and complete
     elif steps:
         report.notes.append(f"not measured: {', '.join(steps)}: {reason}")
     report.environment |= environment.describe(
@@ -110,12 +133,14 @@ def measure_stacks(
     steps: list[Measurement],
     rounds: int,
     report: Report,
+    other: Path | None,
 ) -> bool:
     """Return whether nothing failed; a failure is a note, and the other measurements go on."""
     progress.print(plan.why, soft_wrap=True)
     complete = True
     with tempfile.TemporaryDirectory(prefix="vitalstream-bench-") as folder:
-        bench = Bench(client, plan.cli, plan.images, Path(folder), rounds, report, progress.print)
+        at = Path(folder)
+        bench = Bench(client, plan.cli, plan.images, at, rounds, report, progress.print, other)
         for step in steps:
             if step is NEEDS_ENGINE and not plan.cli:
                 report.notes.append(f"not measured: {step}: no Pulumi engine.")
@@ -129,22 +154,6 @@ def measure_stacks(
             finally:
                 stack.remove(client, *stack.STACKS)
     return complete
-
-
-def show(report: Report, *, markdown: bool) -> None:
-    if markdown:
-        print(report.as_markdown(), end="")
-        return
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = FILE_WIDTH
-    for name, value in report.environment.items():
-        console.print(f"{name}: {value}", soft_wrap=True)
-    console.print()
-    if report.figures:
-        console.print(report.as_table())
-    for note in report.notes:
-        console.print(f"\n{note}", soft_wrap=True, markup=False)
 
 
 if __name__ == "__main__":

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from statistics import median
-from typing import Any
 
-from rich.table import Table
-
+OTHER = "the other commit"
 COLUMNS = ("measured", "median", "range", "baseline", "its median", "ratio", "target", "verdict")
 
 
@@ -50,9 +48,6 @@ class Figure:
         value = self.median if self.ratio is None else self.ratio
         return None if self.target is None else value <= self.target
 
-    def as_json(self) -> dict[str, Any]:
-        return {**asdict(self), "median": self.median, "ratio": self.ratio, "met": self.met}
-
     def cells(self) -> tuple[str, ...]:
         """Return one cell for each of `COLUMNS`."""
         ratio, samples = self.ratio, self.samples
@@ -77,21 +72,6 @@ class Report:
     environment: dict[str, str]
     figures: list[Figure] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "environment": self.environment,
-            "figures": [figure.as_json() for figure in self.figures],
-            "notes": self.notes,
-        }
-
-    def as_table(self) -> Table:
-        table = Table(box=None, pad_edge=False)
-        for column in COLUMNS:
-            table.add_column(column, justify="right" if column in COLUMNS[1:3] else "left")
-        for figure in self.figures:
-            table.add_row(*figure.cells())
-        return table
 
     def as_markdown(self) -> str:
         """Return environment, table and notes as docs/reference/performance.md has them."""

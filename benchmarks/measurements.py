@@ -16,11 +16,22 @@ from docker.models.containers import Container
 
 from benchmarks import compose_project, stack
 from benchmarks.compose_project import ComposeProject
-from benchmarks.figures import Figure, Report
+from benchmarks.figures import OTHER, Figure, Report
 from benchmarks.projects import Project, copy_of_program, empty_program
 from benchmarks.rule_edit import RuleEdits
-from benchmarks.stack import COMPOSE, DEV, LOCAL, PROD, Configuration, configuration
+from benchmarks.stack import (
+    COMPOSE,
+    DEV,
+    LOCAL,
+    OTHER_DEV,
+    OTHER_PROD,
+    PROD,
+    Configuration,
+    configuration,
+)
+from components.docker.api_version import START_INTERVAL
 from ops.offline import local_deploy
+from ops.root import ROOT
 
 UP_TARGET, SECOND_UP_TARGET, MEMORY_TARGET = 1.3, 1.6, 700
 # An `up` that changes little takes seconds: more rounds give a steadier median.
@@ -30,11 +41,22 @@ PROD_SCRAPE_SECONDS = 3
 TRAFFIC_SECONDS, SAMPLE_SECONDS = 60, 5
 MEGABYTE = 1e6
 EMPTY = "an empty program"
+# Against the other commit.
+OTHER_UP_TARGET = 0.7
+OTHER_TARGETS = {"second up": 0.55, "second up, with preview": 0.55, "rule edit": 0.6}
+PROD_VALUES: dict[str, Any] = {
+    "scrapeInterval": f"{PROD_SCRAPE_SECONDS}s",
+    # In clear text: certificates of one's own are no part of what is measured.
+    "tls": False,
+}
 
 
 @dataclass(frozen=True)
 class Bench:
-    """`cli` is the Pulumi command, None without an engine; `folder` is for temporary files."""
+    """`cli` is the Pulumi command, None without an engine; `folder` is for temporary files.
+
+    `other` is the work tree of the commit that this one is measured against.
+    """
 
     client: docker.DockerClient
     cli: str | None
@@ -43,6 +65,7 @@ class Bench:
     rounds: int
     report: Report
     log: Callable[[str], None]
+    other: Path | None = None
 
     def add(self, name: str, samples: tuple[float, ...], unit: str = "s", **more: Any) -> None:
         """Add a figure to the report."""
@@ -71,20 +94,39 @@ def up_from_nothing(bench: Bench) -> None:
         bench.log("a first up that does not count, for what Docker has to build")
         _up_and_remove(bench, project)
         measures["pulumi"] = lambda: _up_and_remove(bench, project)
+        if bench.other:
+            other = _other(bench, "dev", OTHER_DEV)
+            _up_and_remove(bench, other)
+            measures["other"] = lambda: _up_and_remove(bench, other)
     what = "up from nothing, dev stack with demo"
     if absent := compose_project.missing():
         bench.report.notes.append(f"{what}: {absent}, so its target is not judged.")
     else:
-        compose = ComposeProject(bench.folder / "compose", COMPOSE, config.for_mocks())
+        compose = ComposeProject(
+            bench.folder / "compose",
+            COMPOSE,
+            config.for_mocks(),
+            start_interval=_api_version(bench.client) >= START_INTERVAL,
+        )
         measures["compose"] = compose.up_and_remove
     found = interleaved(bench, bench.rounds, measures)
-    baselines = {"compose": "docker compose up --wait", "local": "deploy without engine"}
+    baselines = {
+        "compose": "docker compose up --wait",
+        "other": OTHER,
+        "local": "deploy without engine",
+    }
+    targets = {"compose": UP_TARGET, "other": OTHER_UP_TARGET} if bench.cli else {}
     if not bench.cli:
         what, found["pulumi"] = f"{what}, without engine", found.pop("local")
     for key, name in baselines.items():
         if key in found:
-            target = UP_TARGET if bench.cli and key == "compose" else None
-            bench.add(what, found["pulumi"], target=target, baseline=found[key], baseline_name=name)
+            bench.add(
+                what,
+                found["pulumi"],
+                target=targets.get(key),
+                baseline=found[key],
+                baseline_name=name,
+            )
     if not bench.cli and absent:
         bench.add(what, found["pulumi"])
 
@@ -92,35 +134,31 @@ def up_from_nothing(bench: Bench) -> None:
 def second_up_and_rule_edit(bench: Bench) -> None:
     """Measure an unchanged prod stack and a rule edit beside a program without resources."""
     assert bench.cli is not None
-    config = configuration(
-        "prod",
-        bench.images,
-        scrapeInterval=f"{PROD_SCRAPE_SECONDS}s",
-        # In clear text: certificates of one's own are no part of what is measured.
-        tls=False,
-    )
     empty = empty_program(bench.cli, bench.folder / "empty")
+    config = configuration("prod", bench.images, **PROD_VALUES)
     project = _copy(bench, "prod", PROD, config)
-    bench.log("the prod stack comes up")
-    project.up()
-    stack.check_healthy(bench.client, PROD)
-    # The first of them compiles the copied modules.
-    project.up("--expect-no-changes")
-    url = f"http://127.0.0.1:{config.ports['prometheus']}"
-    edits = RuleEdits(project, bench.client, url, PROD_SCRAPE_SECONDS)
-    found = interleaved(
-        bench,
-        SHORT_ROUNDS_A_ROUND * bench.rounds,
-        {
-            "empty": empty.up,
-            "second up": lambda: project.up("--expect-no-changes"),
-            "empty, with preview": lambda: empty.up(preview=True),
-            "second up, with preview": lambda: project.up("--expect-no-changes", preview=True),
-            "rule edit": edits.edit,
-        },
-    )
+    edits = _unchanged(bench, project, config)
+    measures = {
+        "empty": empty.up,
+        "second up": lambda: project.up("--expect-no-changes"),
+        "empty, with preview": lambda: empty.up(preview=True),
+        "second up, with preview": lambda: project.up("--expect-no-changes", preview=True),
+        "rule edit": edits.edit,
+    }
+    if bench.other:
+        theirs = configuration("prod", bench.images, bench.other, **PROD_VALUES)
+        other = _copy(bench, "other-prod", OTHER_PROD, theirs, bench.other)
+        measures |= {
+            "second up, other": lambda: other.up("--expect-no-changes"),
+            "second up, with preview, other": lambda: other.up("--expect-no-changes", preview=True),
+            "rule edit, other": _unchanged(bench, other, theirs).edit,
+        }
+    found = interleaved(bench, SHORT_ROUNDS_A_ROUND * bench.rounds, measures)
     fault, observed = edits.fault()
-    bench.report.notes.append(f"{observed}.")
+    bench.report.notes += [
+        f"{observed}.",
+        f"state of the prod stack: {project.state_bytes()} bytes.",
+    ]
     plain: dict[str, Any] = {"baseline": found["empty"], "baseline_name": EMPTY}
     previewed: dict[str, Any] = {
         "baseline": found["empty, with preview"],
@@ -130,13 +168,51 @@ def second_up_and_rule_edit(bench: Bench) -> None:
     bench.add("second up, prod stack, with preview", found["second up, with preview"], **previewed)
     bench.add("rule edit, until live", found["rule edit"], fault=fault, **plain)
     bench.add("rule edit, until `pulumi up` ends", tuple(edits.up_seconds), **plain)
+    for name, target in OTHER_TARGETS.items():
+        if baseline := found.get(f"{name}, other"):
+            bench.add(
+                f"{name}, prod stack",
+                found[name],
+                target=target,
+                baseline=baseline,
+                baseline_name=OTHER,
+            )
+
+
+def _unchanged(bench: Bench, project: Project, config: Configuration) -> RuleEdits:
+    """Bring the stack up twice, and return the edits of its rules."""
+    bench.log(f"{project.stack} comes up")
+    project.up()
+    stack.check_healthy(bench.client, project.stack)
+    # The first of them compiles the copied modules.
+    project.up("--expect-no-changes")
+    url = f"http://127.0.0.1:{config.ports['prometheus']}"
+    return RuleEdits(project, bench.client, url, PROD_SCRAPE_SECONDS)
 
 
 def resident_memory(bench: Bench) -> None:
     """Measure the dev stack under the demo's traffic for a minute."""
-    bench.log("the dev stack comes up")
     name = bring_up(bench, "memory", configuration("dev", bench.images))
-    bench.log(f"its memory is sampled for {TRAFFIC_SECONDS} s")
+    samples = _memory(bench, name)
+    sums = _sums(samples)
+    what = "resident memory, dev stack with demo"
+    bench.add(what, sums, "MB", target=MEMORY_TARGET)
+    if bench.other and bench.cli:
+        stack.remove(bench.client, name)
+        other = _other(bench, "memory-other", OTHER_DEV)
+        other.up()
+        theirs = _sums(_memory(bench, OTHER_DEV))
+        both = min(len(sums), len(theirs))
+        bench.add(what, sums[:both], "MB", target=1, baseline=theirs[:both], baseline_name=OTHER)
+    medians = {service: median(sample[service] for sample in samples) for service in samples[0]}
+    largest_first = sorted(medians.items(), key=lambda found: -found[1])
+    shares = ", ".join(f"{service} {size:.1f}" for service, size in largest_first)
+    bench.report.notes.append(f"resident memory by container, MB: {shares}.")
+
+
+def _memory(bench: Bench, name: str) -> list[dict[str, float]]:
+    """Return the megabytes of each service, every 5 s for a minute."""
+    bench.log(f"the memory of {name} is sampled for {TRAFFIC_SECONDS} s")
     found = stack.containers(bench.client, name)
     samples: list[dict[str, float]] = []
     deadline = time.monotonic() + TRAFFIC_SECONDS
@@ -146,12 +222,11 @@ def resident_memory(bench: Bench) -> None:
             services = (container.labels["vitalstream.service"] for container in found)
             samples.append(dict(zip(services, sizes, strict=True)))
             time.sleep(SAMPLE_SECONDS)
-    sums = tuple(sum(sample.values()) for sample in samples)
-    bench.add("resident memory, dev stack with demo", sums, "MB", target=MEMORY_TARGET)
-    medians = {service: median(sample[service] for sample in samples) for service in samples[0]}
-    largest_first = sorted(medians.items(), key=lambda found: -found[1])
-    shares = ", ".join(f"{service} {size:.1f}" for service, size in largest_first)
-    bench.report.notes.append(f"resident memory by container, MB: {shares}.")
+    return samples
+
+
+def _sums(samples: list[dict[str, float]]) -> tuple[float, ...]:
+    return tuple(sum(sample.values()) for sample in samples)
 
 
 def without_file_cache(stats: Mapping[str, Any]) -> int:
@@ -178,9 +253,19 @@ def _resident_megabytes(container: Container) -> float:
     return without_file_cache(stats["memory_stats"]) / MEGABYTE
 
 
-def _copy(bench: Bench, folder: str, name: str, config: Configuration) -> Project:
+def _copy(
+    bench: Bench, folder: str, name: str, config: Configuration, root: Path = ROOT
+) -> Project:
     assert bench.cli is not None
-    return copy_of_program(bench.cli, bench.folder / folder, name, config.values, config.secrets)
+    at = bench.folder / folder
+    return copy_of_program(bench.cli, at, name, config.values, config.secrets, root)
+
+
+def _other(bench: Bench, folder: str, name: str) -> Project:
+    """Return the other commit's dev stack, not up yet."""
+    assert bench.other is not None
+    config = configuration("dev", bench.images, bench.other)
+    return _copy(bench, f"other-{folder}", name, config, bench.other)
 
 
 def _up_and_remove(bench: Bench, project: Project) -> float:
@@ -189,6 +274,10 @@ def _up_and_remove(bench: Bench, project: Project) -> float:
     stack.check_healthy(bench.client, project.stack)
     stack.remove(bench.client, project.stack)
     return seconds
+
+
+def _api_version(client: docker.DockerClient) -> tuple[int, ...]:
+    return tuple(map(int, str(client.version()["ApiVersion"]).split(".")))
 
 
 def _local_up(bench: Bench, config: Configuration) -> float:

@@ -108,7 +108,7 @@ def queries(dashboard: str, rules: Mapping[str, str]) -> list[Query]:
     ]
     # Grafana uses the window's width for annotations.
     asked += [
-        (entry["name"], entry["expr"], False, SCREEN_PIXELS)
+        (entry["name"], entry["target"]["expr"], False, SCREEN_PIXELS)
         for entry in board["annotations"]["list"]
     ]
     return [

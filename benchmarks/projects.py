@@ -21,7 +21,8 @@ from typing import Any
 import yaml
 
 from ops.errors import OpsError
-from ops.offline.program import PROJECT, ROOT
+from ops.offline.program import PROJECT
+from ops.root import ROOT
 
 PROGRAM = ("__main__.py", "Pulumi.yaml", ".dockerignore")
 FOLDERS = ("app", "components", "demo", "metrics", "rules", "templates")
@@ -85,6 +86,11 @@ class Project:
             last = "\n".join(output.strip().splitlines()[-LAST_LINES:])
             raise BenchmarkError(f"`pulumi {arguments[0]}` of {self.stack} failed:\n{last}")
 
+    def state_bytes(self) -> int:
+        """Return the size of the stack's state, without its history and backups."""
+        [file] = (self.folder / "state" / ".pulumi" / "stacks").rglob(f"{self.stack}.json")
+        return file.stat().st_size
+
     def save_state(self) -> None:
         """Save the state for `reset_state`."""
         shutil.copytree(self.folder / "state", self.folder / "state.new")
@@ -96,17 +102,25 @@ class Project:
 
 
 def copy_of_program(
-    cli: str, folder: Path, stack: str, values: Mapping[str, Any], secrets: Mapping[str, str]
+    cli: str,
+    folder: Path,
+    stack: str,
+    values: Mapping[str, Any],
+    secrets: Mapping[str, str],
+    root: Path = ROOT,
 ) -> Project:
-    """Copy this program into a new project with a stack that is not up yet.
+    """Copy the program in `root` into a new project with a stack that is not up yet.
 
     `values` are the config values by key, `secrets` those that are encrypted.
     """
     folder.mkdir()
     for file in PROGRAM:
-        shutil.copy(ROOT / file, folder / file)
+        shutil.copy(root / file, folder / file)
     for part in FOLDERS:
-        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+        # An older commit has fewer folders.
+        if (root / part).is_dir():
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(root / part, folder / part, ignore=ignored)
     project = yaml.safe_load((folder / "Pulumi.yaml").read_text())
     project["runtime"]["options"]["virtualenv"] = sys.prefix
     (folder / "Pulumi.yaml").write_text(yaml.safe_dump(project))

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import docker
+import requests
 from docker.models.containers import Container
 from docker.types import Mount
 
@@ -42,20 +39,21 @@ class Prometheus:
 
         Raises BenchmarkError.
         """
-        body = urllib.parse.urlencode(parameters).encode() or None
-        return json.loads(self.get(path, body))["data"]
+        return self._call(path, parameters).json()["data"]
 
-    def get(self, path: str, body: bytes | None = None) -> str:
+    def get(self, path: str) -> str:
         """Return the answer's text. Raises BenchmarkError with the server's message."""
-        url = f"{self.url}{path}"
+        return self._call(path, {}).text
+
+    def _call(self, path: str, parameters: Mapping[str, Any]) -> requests.Response:
+        url, method = f"{self.url}{path}", "POST" if parameters else "GET"
         try:
-            with urllib.request.urlopen(url, body, timeout=QUERY_SECONDS) as response:
-                return str(response.read().decode())
-        except urllib.error.HTTPError as error:
-            message = error.read().decode(errors="replace")
-            raise BenchmarkError(f"Prometheus refuses {url}: {message}") from None
-        except OSError as error:
+            answer = requests.request(method, url, data=parameters, timeout=QUERY_SECONDS)
+        except requests.RequestException as error:
             raise BenchmarkError(f"Prometheus does not answer {url}: {error}") from None
+        if not answer.ok:
+            raise BenchmarkError(f"Prometheus refuses {url}: {answer.text}")
+        return answer
 
     def blocks(self) -> int:
         """Return the number of blocks that are loaded."""

@@ -1,29 +1,29 @@
 """Scrape of several workers: what it costs the event loop of the worker that answers.
 
-    python -m benchmarks.scrape [--workers 8] [--series 1000] [--rounds 20]
+    python -m benchmarks.scrape
 
-Makes the files of `workers` processes with `series` label sets each, half counters, half gauges,
+Makes the files of `WORKERS` processes with `SERIES` label sets each, half counters, half gauges,
 beside the library's own metrics. Then an event loop serves a scrape by the library and one by
 prometheus-client's own application, alternately. Two figures each: the CPU time of the loop's
 thread, and the longest time that the loop did not run, measured by a task that wakes up every
 millisecond. The second one is wall time: other work on the machine lengthens it.
 """
 
-import argparse
 import asyncio
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 from statistics import median
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
+from ops.root import ROOT
+
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 AIM_MILLISECONDS = 20.0
+WORKERS, SERIES, ROUNDS = 8, 1000, 20
 
 WORKER = """
 import sys
@@ -80,7 +80,7 @@ async def _longest_pause(app: App) -> tuple[float, float]:
     return took * 1000, longest * 1000
 
 
-async def _measure(rounds: int) -> None:
+async def _measure() -> None:
     from prometheus_client import CollectorRegistry, make_asgi_app  # noqa: PLC0415
     from prometheus_client.multiprocess import MultiProcessCollector  # noqa: PLC0415
 
@@ -91,7 +91,7 @@ async def _measure(rounds: int) -> None:
     apps: dict[str, App] = {"app.metrics": metrics_app, "on the loop": make_asgi_app(registry)}
     print({name: await _scrape(app) for name, app in apps.items()}, "bytes")
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in apps}
-    for _ in range(rounds):
+    for _ in range(ROUNDS):
         for name, app in apps.items():
             found[name].append(await _longest_pause(app))
     for name, pairs in found.items():
@@ -102,28 +102,17 @@ async def _measure(rounds: int) -> None:
     print(f"aim of {AIM_MILLISECONDS:.0f} ms {verdict}")
 
 
-def main(arguments: Sequence[str]) -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.scrape")
-    parser.add_argument("--workers", type=int, default=8)
-    parser.add_argument("--series", type=int, default=1000)
-    parser.add_argument("--rounds", type=int, default=20)
-    options = parser.parse_args(arguments)
+def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ[VARIABLE] = folder
-        workers = [
-            subprocess.Popen(
-                [sys.executable, "-c", WORKER, str(options.series)],
-                cwd=ROOT,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-            )
-            for _ in range(options.workers)
-        ]
+        command = [sys.executable, "-c", WORKER, str(SERIES)]
+        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        workers = [subprocess.Popen(command, cwd=ROOT, **pipes) for _ in range(WORKERS)]
         try:
             for worker in workers:
                 assert worker.stdout
                 worker.stdout.readline()
-            asyncio.run(_measure(options.rounds))
+            asyncio.run(_measure())
         finally:
             for worker in workers:
                 worker.kill()
@@ -131,4 +120,4 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

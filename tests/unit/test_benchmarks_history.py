@@ -123,7 +123,7 @@ def test_step_is_rounded_as_in_grafana(seconds: int, points: int, found: int) ->
 def test_queries_returns_every_query_of_the_overview() -> None:
     board = json.loads(OVERVIEW)
     wanted = [t["expr"] for panel in board["panels"] for t in panel["targets"]]
-    wanted += [entry["expr"] for entry in board["annotations"]["list"]]
+    wanted += [entry["target"]["expr"] for entry in board["annotations"]["list"]]
     assert [query.recorded for query in queries(OVERVIEW, RULES)] == wanted
 
 
