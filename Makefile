@@ -41,7 +41,7 @@ render: setup ## Everything a stack is made of, as files: make render STACK=prod
 dashboards: render ## The dashboards as JSON for Grafana's Import page
 	@ls build/$(STACK)/dashboards/*.json
 
-preview: check ## What a pull request is told of a stack: make preview STACK=prod BASE=origin/main
+preview: check ## The report on a pull request: make preview STACK=prod BASE=origin/main
 	@PATH="$(TOOLS):$$PATH" $(RUN) -m ops preview --stack $(STACK) --base $(BASE) || \
 		{ code=$$?; [ $$code = 2 ] || exit $$code; }
 
@@ -74,13 +74,13 @@ lock: ## Pin the newest versions that the .in files allow
 settings: setup ## Write docs/reference/settings.md anew
 	@$(RUN) -m ops.settings_page
 
-check: setup ## Lint, format, direction of imports, types, links between pages, the page of the settings
+check: setup ## Lint, format, imports, types, links between pages, Pulumi.yaml and the page of the settings
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/lint-imports
 	@$(VENV)/bin/mypy
 	@$(RUN) -m ops.settings_page --check
-	@$(PYTEST) -q -n 0 tests/unit/test_docs.py
+	@$(PYTEST) -q -n 0 tests/unit/test_docs.py tests/unit/test_settings.py
 
 unit: setup ## The tests that need neither Docker nor the engine: make unit FILTER=routing
 	@$(PYTEST) -n 2 tests/unit $(if $(FILTER),-k $(FILTER))
@@ -96,8 +96,8 @@ test: check ## Everything that this machine can run: make test WORKERS=1 one aft
 	@$(RUN) -m ops machine
 	@$(PYTEST) -n $(WORKERS) $(TESTS)
 
-bench: setup ## The figures of docs/reference/performance.md
-	@$(RUN) -m benchmarks
+bench: setup ## The figures of docs/reference/performance.md: make bench BENCH="--only program"
+	@$(RUN) -m benchmarks $(BENCH)
 
 wheel: setup ## The backend's metrics as a wheel, in dist/
 	@$(VENV)/bin/pip wheel --quiet --disable-pip-version-check --no-deps --no-index --no-build-isolation \

@@ -10,8 +10,12 @@ DECISION = "docs/decisions/0002-hardening.md"
 DOCKER_SOCKET = "docker.sock"
 NAMESPACES = {"networkMode": "network", "pidMode": "PID", "ipcMode": "IPC", "usernsMode": "user"}
 READ_ONLY_ROOT = "the host's / (read-only)"
-# Access that decision 2 allows, by container.
-ALLOWED = {"node-exporter": frozenset({"the host's PID namespace", READ_ONLY_ROOT})}
+# Access and capabilities that decisions 2 and 21 allow, by container.
+ALLOWED = {
+    "node-exporter": frozenset({"the host's PID namespace", READ_ONLY_ROOT}),
+    "cadvisor": frozenset({"the device /dev/kmsg (r)", "the host's /sys/fs/cgroup (read-only)"}),
+}
+ALLOWED_CAPABILITIES = {"cadvisor": frozenset({"CAP_SYSLOG"})}
 
 
 def not_privileged(subject: Subject) -> Iterator[str]:
@@ -20,7 +24,8 @@ def not_privileged(subject: Subject) -> Iterator[str]:
     props = subject.props
     if props.get("privileged"):
         yield f"`privileged` is on, which is root on the host: leave it out ({DECISION})."
-    added = (props.get("capabilities") or {}).get("adds") or ()
+    adds = (props.get("capabilities") or {}).get("adds") or ()
+    added = sorted(set(adds) - ALLOWED_CAPABILITIES.get(subject.name, frozenset()))
     if added:
         yield (
             f"Capabilities are added ({', '.join(added)}): drop ALL and add none. A service that "
@@ -52,7 +57,8 @@ def _accesses(subject: Subject) -> Iterator[tuple[str, str]]:
             whose = "the host's" if mode == "host" else "another container's"
             yield f"{whose} {namespace} namespace", f"leave `{key}` out ({DECISION})."
     for device in props.get("devices") or ():
-        yield f"the device {device.get('hostPath')}", "leave `devices` out."
+        permissions = device.get("permissions") or "rwm"
+        yield f"the device {device.get('hostPath')} ({permissions})", "leave `devices` out."
     for source, read_only in _bind_mounts(subject):
         if DOCKER_SOCKET in source:
             yield (

@@ -83,6 +83,25 @@ REFUSED: list[tuple[str, str, Subject]] = [
     ("isolated-from-host", "IPC", container(ipcMode="host")),
     ("isolated-from-host", "user", container(usernsMode="host")),
     ("isolated-from-host", "/dev/kmsg", container(devices=[{"hostPath": "/dev/kmsg"}])),
+    (
+        "isolated-from-host",
+        "/dev/kmsg (rwm)",
+        subject(name="cadvisor", props={"devices": [{"hostPath": "/dev/kmsg"}]}),
+    ),
+    (
+        "isolated-from-host",
+        "(writable)",
+        mounts("cadvisor", type="bind", source="/sys/fs/cgroup"),
+    ),
+    (
+        "not-privileged",
+        "added (CAP_SYS_ADMIN)",
+        subject(
+            name="cadvisor",
+            props={"capabilities": {"adds": ["CAP_SYSLOG", "CAP_SYS_ADMIN"]}},
+        ),
+    ),
+    ("not-privileged", "CAP_SYSLOG", container(capabilities={"adds": ["CAP_SYSLOG"]})),
     ("isolated-from-host", "socket", mounts(type="bind", source="/var/run/docker.sock")),
     ("isolated-from-host", "/etc", mounts(type="bind", source="/etc", readOnly=True)),
     ("isolated-from-host", "/srv", container(volumes=[{"hostPath": "/srv"}])),
@@ -144,6 +163,16 @@ PASSED: dict[str, Subject] = {
     "a network mode of its own": container(networkMode="bridge"),
     "node_exporter's root": mounts("node-exporter", type="bind", source="/", readOnly=True),
     "node_exporter's processes": subject(name="node-exporter", props={"pidMode": "host"}),
+    "cAdvisor's control groups": mounts(
+        "cadvisor", type="bind", source="/sys/fs/cgroup", readOnly=True
+    ),
+    "cAdvisor's kernel log": subject(
+        name="cadvisor",
+        props={
+            "capabilities": {"drops": ["ALL"], "adds": ["CAP_SYSLOG"]},
+            "devices": [{"hostPath": "/dev/kmsg", "permissions": "r"}],
+        },
+    ),
     "another host's": subject(name="node-exporter-monitor-2", props={"pidMode": "host"}),
     "one address": published(ip="192.0.2.7"),
     "loopback in IPv6": published(ip="::1"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import shlex
@@ -52,6 +53,14 @@ def steps(name: str) -> list[dict[str, Any]]:
 
 def scripts(name: str) -> list[str]:
     return [step["run"] for step in steps(name) if "run" in step]
+
+
+@every_file
+def test_python_imports_of_scripts_exist(name: str) -> None:
+    """A moved module broke two actions before anybody ran them."""
+    for script in scripts(name):
+        for module, imported in re.findall(r"from (\S+) import (\w+)", script):
+            assert hasattr(importlib.import_module(module), imported), module
 
 
 def step(name: str, title: str) -> dict[str, Any]:
