@@ -45,7 +45,7 @@ class Authority:
     def client(self) -> tuple[str, str]:
         """Return a client's certificate and key, in PEM."""
         key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a client under test")])
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "client-under-test")])
         certificate = (
             _builder(name, self.certificate.subject, key)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)

@@ -35,6 +35,8 @@ def _found(client: docker.DockerClient | None) -> Iterator[tuple[str, str]]:
         if missing := sorted(IMAGES.keys() - images.keys() - {*local.NOT_MADE}):
             yield f"made of Debian {suite()} when a test needs them", ", ".join(missing)
         yield "Grafana", grafana
+    # What tests/live/own_engine.py starts is this one, whatever engine answers above.
+    yield "engines of a test's own", _version(_first_line(["dockerd", "--version"])).rstrip(",")
     yield "Pulumi engine", _first_line([pulumi_cli.find() or "pulumi", "version"])
     tools = (f"{tool} {_version(_first_line([tool, '--version']))}" for tool in dev_machine.TOOLS)
     yield "tools", f"{', '.join(tools)}, Python {platform.python_version()}"
@@ -42,9 +44,12 @@ def _found(client: docker.DockerClient | None) -> Iterator[tuple[str, str]]:
 
 def _docker(client: docker.DockerClient) -> str:
     version, info = client.version(), client.info()
+    # Named from API 1.49 on.
+    firewall = (info.get("FirewallBackend") or {}).get("Driver", "iptables")
     return (
         f"{version['Version']} (API {version['ApiVersion']}), storage {info['Driver']}, "
-        f"cgroup v{info.get('CgroupVersion', '1')}, kernel {info['KernelVersion']}"
+        f"firewall {firewall}, cgroup v{info.get('CgroupVersion', '1')}, "
+        f"kernel {info['KernelVersion']}"
     )
 
 

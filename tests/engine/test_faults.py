@@ -95,6 +95,20 @@ def test_container_that_never_gets_healthy_fails_the_up_with_what_it_printed(
     assert up.preview(refresh=True) == {}
 
 
+def test_up_health_check_edited_replaces_every_container(up: EngineStack) -> None:
+    """By `replace_on_changes` alone: the provider itself would plan an update, and not do it."""
+    before = {found.name: found.id for found in up.containers()}
+    file = up.folder / "components" / "docker" / "container.py"
+    text = file.read_text()
+    assert "retries=3" in text
+    file.write_text(text.replace("retries=3", "retries=4"))
+    up.up()
+    after = {found.name: found.id for found in up.containers()}
+    assert {name for name in after if after[name] != before[name]} == set(before)
+    assert {found.health for found in up.containers()} == {"healthy"}
+    assert up.preview(refresh=True) == {}
+
+
 def test_unreachable_docker_host_fails_before_any_change(up: EngineStack) -> None:
     before = up.started()
     up.configure(dockerHost="tcp://127.0.0.1:1")

@@ -67,10 +67,11 @@ class Spread:
 def without_grafana(folder: Path) -> Path:
     """Copy the program without Grafana: not every machine has an image."""
     program = folder / "components/stack.py"
-    before, _, rest = program.read_text().partition("    grafanas = _deploy_grafana(")
-    _, end, exports = rest.partition("    return {service: settings.url(")
-    assert end
-    program.write_text(before + end + exports)
+    text = program.read_text()
+    for call in ("    grafanas = _deploy_grafana(", "    GrafanaObjects(settings, "):
+        [line] = [one for one in text.splitlines(keepends=True) if one.startswith(call)]
+        text = text.replace(line, "")
+    program.write_text(text)
     return folder
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -286,7 +285,7 @@ def test_restore_without_disk_space_is_refused(
 def test_backup_without_disk_space_is_refused(
     stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys.modules["ops.backup.backup"], "SPARE_BYTES", 10**18)
+    monkeypatch.setattr("ops.backup.lock.SPARE_BYTES", 10**18)
     with pytest.raises(backup.BackupError, match=r"may need 1\.0 EB"):
         backup.backup(stack.client, NAME, tmp_path, None, PROGRESS)
     assert list(tmp_path.iterdir()) == []

@@ -6,9 +6,7 @@ has in a network of the test, which the exporter's container is put into.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +17,10 @@ from docker.models.containers import Container
 
 from components.catalog.images import IMAGES
 from components.catalog.integrations.probes import EXPORTER
-from components.promql.metrics import read_by
-from components.rules.rule_set import RuleSet
 from ops.offline import local_deploy
 from tests import panels
 from tests.certificates import authority
-from tests.contract.recording import Recording, load, metrics_in
+from tests.live import recorded
 from tests.live import stack as stacks
 from tests.live.stack import Stack, eventually
 from tests.local_images import local_images
@@ -79,6 +75,14 @@ def stack(
         "port": {"tcp": f"{address}:8443", "tls": True, "ca": ca, "serverName": SERVER_NAME},
         "closed": {"tcp": f"{address}:81", "severity": "warning"},
         "ping": {"icmp": address},
+        "name": {"dns": "portal.example.com", "server": address, "text": "192.0.2.80"},
+        "moved": {
+            "dns": "portal.example.com",
+            "server": address,
+            "text": "192.0.2.81",
+            "severity": "warning",
+        },
+        "unknown": {"dns": "gone.example.com", "server": address, "severity": "warning"},
     }
     with stacks.alone(STACK, docker_client):
         config = stacks.config(
@@ -102,7 +106,11 @@ def _success(stack: Stack) -> dict[str, float]:
 
 
 def test_probes_find_what_is_right_and_what_is_wrong(stack: Stack) -> None:
-    wanted = {"page": 1, "encrypted": 1, "stranger": 0, "port": 1, "closed": 0, "ping": 1}
+    wanted = {
+        "page": 1, "encrypted": 1, "stranger": 0,
+        "port": 1, "closed": 0, "ping": 1,
+        "name": 1, "moved": 0, "unknown": 0,
+    }  # fmt: skip
     assert eventually(lambda: _success(stack) == wanted, WAIT_SECONDS), _success(stack)
 
 
@@ -114,7 +122,7 @@ def test_end_of_a_certificate_is_seen(stack: Stack) -> None:
 
 def test_every_panel_has_data(stack: Stack) -> None:
     targets = [t for t in panels.targets(panels.boards("2s")) if t.dashboard == "probes"]
-    assert len(targets) == 7
+    assert len(targets) == 10
     for target in targets:
         assert eventually(lambda expr=target.expr: stack.query(expr), WAIT_SECONDS), target.panel
 
@@ -125,24 +133,14 @@ def test_the_exporter_exposes_what_is_recorded(stack: Stack) -> None:
     asked = [
         {"module": name, "target": probe.target} for name, probe in stack.settings.probes.items()
     ]
-    exposed = metrics_in([requests.get(url, params=one, timeout=30).text for one in asked])
-    image = stack.settings.image("blackbox-exporter")
-    if os.environ.get("RECORD") == "1":
-        about = {
-            "origin": f"Debian's package, in the image {image}",
-            "against": "a site by http and https, a port, a ping",
-            "recorded": datetime.now(UTC).date().isoformat(),
-        }
-        path = Recording("blackbox-exporter", image.rpartition(":")[2], about, exposed).write()
-        command = "`python -m tests.contract.record`"
-        path.write_text(path.read_text().replace(command, "RECORD=1 and tests/live/test_probes.py"))
-    read = RuleSet.shipped().metrics_read.reads.names.union(
-        *(read_by(found.expr).names for found in panels.targets(panels.boards("2s")))
+    recorded.compare(
+        stack,
+        "blackbox-exporter",
+        [requests.get(url, params=one, timeout=30).text for one in asked],
+        prefix="probe_",
+        against="a site by http and https, a port, a ping, a DNS server",
+        test="tests/live/test_probes.py",
     )
-    names = {name for name in read if name.startswith("probe_")}
-    recorded = next(found for found in load() if found.service == "blackbox-exporter").metrics
-    assert names
-    assert {name: exposed[name] for name in names} == {name: recorded[name] for name in names}
 
 
 @pytest.mark.parametrize("state", ["503 Sign in", "200 Under construction"])

@@ -18,6 +18,7 @@ from components.docker.config_files_provider import ConfigFilesProvider
 from components.settings.settings import Settings
 from ops.offline import local_deploy, program
 from ops.offline.local_deploy.plan import CONTAINER
+from ops.root import ROOT
 from tests.certificates import authority
 from tests.figures import ReportFigure
 from tests.issued import issued
@@ -39,7 +40,7 @@ BACK_SECONDS = 60
 FAILED_SCRAPES = 5
 SERVED = issued(HOSTS)
 WEB_PASSWORD = "live-web-Password-6"
-DOCS = program.ROOT / "docs" / "guides" / "production.md"
+DOCS = ROOT / "docs" / "guides" / "production.md"
 
 
 READS_THE_BUCKET = frozenset({"thanos-sidecar", "thanos-store", "thanos-compact"})
@@ -65,7 +66,7 @@ BESIDE: dict[str, dict[str, Any]] = {
     "deliveryProxy": {"deliveryProxy": "http://live:proxy-Password-7@proxy.example.com:3128"},
 }
 # Settings that contain secrets and that no test rotates.
-INSIDE = {"backend", "federation", "probes", "remoteWrite", "servers", "slackWebhookUrls"}
+INSIDE = {"backend", "federation", "grafana", "probes", "servers", "slackWebhookUrls"}
 RESTARTED = {
     **{rotation.keys: rotation.restarted for rotation in ROTATIONS},
     **{(key,): restarted for key, restarted in BY_FILES.items()},

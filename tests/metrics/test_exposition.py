@@ -84,7 +84,7 @@ def test_counters_are_exposed_with_total_and_without_created(scraped: dict[str, 
     assert not any(name.endswith("_created") for name in names)
 
 
-def test_the_start_time_that_uptime_is_told_from_is_exposed(scraped: dict[str, Any]) -> None:
+def test_process_start_time_is_exposed(scraped: dict[str, Any]) -> None:
     assert "process_start_time_seconds" in scraped
 
 

@@ -24,7 +24,7 @@ def test_record_anomaly_counts_by_type_and_severity() -> None:
         (metrics.update_active_sessions, "active_sessions_total"),
     ],
 )
-def test_a_gauge_is_set_to_what_it_is_told(update: Callable[[float], None], name: str) -> None:
+def test_gauge_is_set_to_the_given_value(update: Callable[[float], None], name: str) -> None:
     update(42)
     update(41)
     assert value(name) == 41

@@ -8,10 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import pytest
-import yaml
-
 from components.promql.metrics import read_by
+from tests import yaml_text
+from tests.each import for_each
 from tests.rules.test_rules import ALERTS, TEST_FILES, _rules
 
 # `0+6x40`, `1x5`, `_x12`, `stale`, as promtool has them.
@@ -95,7 +94,7 @@ def _read(expr: str) -> set[str]:
 def _given() -> list[Given]:
     found = []
     for file in TEST_FILES:
-        for test in yaml.safe_load(file.read_text())["tests"]:
+        for test in yaml_text.load(file.read_text())["tests"]:
             names, _, cases = test["name"].partition(": ")
             if names == "records":
                 continue
@@ -131,7 +130,7 @@ MADE_OF: dict[str, Callable[[Given], bool]] = {
 GIVEN = [given for given in _given() if given.case in MADE_OF]
 
 
-@pytest.mark.parametrize("given", GIVEN, ids=lambda given: f"{given.name} ({given.case})")
+@for_each("given", GIVEN, lambda given: f"{given.name} ({given.case})")
 def test_a_group_has_the_series_of_its_case(given: Given) -> None:
     assert MADE_OF[given.case](given)
 

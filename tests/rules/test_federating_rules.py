@@ -11,6 +11,7 @@ import yaml
 
 from components.rules import federation_labels, selection
 from components.rules.rule_set import shipped_files
+from tests.rules.narrowed import RuleTests, judged
 
 TESTS = Path(__file__).resolve().parent
 UP = {f'up{{job="{job}",instance="{job}:1"}}': "1x60" for job in ("alertmanager", "grafana")}
@@ -46,17 +47,14 @@ def test_they_do_with_its_own_series_what_they_do_elsewhere(
     name: str, promtool: str, tmp_path: Path
 ) -> None:
     """A label more in a selector can only leave series out: faults and recordings show it."""
-    _written(tmp_path, narrowed=True)
-    content = yaml.load((TESTS / name).read_text(), Loader=yaml.CSafeLoader)
-    content["tests"] = [
+    rules = {name: federation_labels.of_rules(text) for name, text in shipped_files().items()}
+    tests = RuleTests.read(TESTS / name, rules)
+    tests.content["tests"] = [
         test
-        for test in content["tests"]
+        for test in tests.content["tests"]
         if any(part in test["name"] for part in (": fault", "records:"))
     ]
-    copied = tmp_path / "tests" / "rules" / name
-    copied.parent.mkdir(parents=True)
-    copied.write_text(yaml.dump(content, Dumper=yaml.CSafeDumper))
-    assert _judged(promtool, copied) == ""
+    assert judged(promtool, tests, tmp_path) == ""
 
 
 def _broken_elsewhere(folder: Path, *, narrowed: bool) -> Path:

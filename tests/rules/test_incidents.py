@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.each import for_each
 from tests.rules import incidents
 from tests.rules.incidents import Alert, Case
 
@@ -18,14 +19,14 @@ def fired(promtool: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     return incidents.firing(promtool, CASES, tmp_path_factory.mktemp("incidents"))
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@for_each("case", CASES, lambda case: case.name)
 def test_an_incident_is_seen_and_a_harmless_event_is_not(
     case: Case, fired: dict[str, set[Alert]]
 ) -> None:
     assert incidents.unseen(case, fired) == ""
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@for_each("case", CASES, lambda case: case.name)
 def test_a_healthy_world_has_no_alert_but_the_watchdog(
     case: Case, fired: dict[str, set[Alert]]
 ) -> None:

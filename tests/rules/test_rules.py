@@ -10,14 +10,17 @@ import re
 import subprocess
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from components.catalog.integrations import INTEGRATIONS
 from components.user_files.rules import RUNBOOKS_URL
+from tests import yaml_text
+from tests.each import for_each
+from tests.rules.narrowed import RuleTests, judged
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / "rules"
@@ -80,7 +83,7 @@ def _rules() -> list[dict[str, Any]]:
     return [
         rule
         for file in RULE_FILES
-        for group in yaml.safe_load(file.read_text())["groups"]
+        for group in yaml_text.load(file.read_text())["groups"]
         for rule in group["rules"]
     ]
 
@@ -121,7 +124,7 @@ def _seconds(duration: str) -> int:
 def _groups() -> list[Group]:
     found = []
     for file in TEST_FILES:
-        for test in yaml.safe_load(file.read_text())["tests"]:
+        for test in yaml_text.load(file.read_text())["tests"]:
             alerts, _, cases = test["name"].partition(": ")
             if alerts == "records":
                 continue
@@ -138,11 +141,12 @@ def _groups() -> list[Group]:
 GROUPS = _groups()
 
 
+@cache
 def _exemptions() -> dict[str, set[str]]:
     exempt: dict[str, set[str]] = defaultdict(set)
     # One file for all, or one beside the test file of a service that was added later.
     for path in sorted(TESTS.glob("*exemptions.yml")):
-        for entry in yaml.safe_load(path.read_text()):
+        for entry in yaml_text.load(path.read_text()):
             assert entry["reason"].strip(), f"an exemption of {entry['cases']} has no reason"
             for alert in entry["alerts"]:
                 exempt[alert].update(entry["cases"])
@@ -167,15 +171,16 @@ def test_promtool_accepts_the_rules(promtool: str, file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", TEST_FILES, ids=lambda file: file.name)
-def test_alerts_fire_and_keep_silent_as_intended(promtool: str, file: Path) -> None:
-    _run(promtool, "test", "rules", file)
+def test_alerts_fire_and_keep_silent_as_intended(promtool: str, file: Path, tmp_path: Path) -> None:
+    tests = RuleTests.read(file, {path.name: path.read_text() for path in RULE_FILES})
+    assert judged(promtool, tests, tmp_path) == ""
 
 
 def test_every_rule_file_has_its_test_file() -> None:
     assert [f"{file.stem}.test.yml" for file in RULE_FILES] == [file.name for file in TEST_FILES]
 
 
-@pytest.mark.parametrize("alert", ISSUED_ALERTS)
+@for_each("alert", ISSUED_ALERTS)
 def test_the_promised_alerts_have_exactly_their_severity_threshold_and_for(alert: str) -> None:
     rule = ALERTS[alert]
     operator_and_threshold = " ".join(rule["expr"].split()[-2:])
@@ -245,7 +250,7 @@ def test_every_recorded_name_in_an_expression_is_recorded() -> None:
 
 
 def test_rules_read_what_is_recorded_before_or_is_listed_as_harmless() -> None:
-    groups = [g for file in RULE_FILES for g in yaml.safe_load(file.read_text())["groups"]]
+    groups = [g for file in RULE_FILES for g in yaml_text.load(file.read_text())["groups"]]
     places = {
         rule["record"]: (group["name"], place)
         for group in groups
@@ -271,7 +276,7 @@ def test_rules_read_what_is_recorded_before_or_is_listed_as_harmless() -> None:
     assert elsewhere == listed
 
 
-@pytest.mark.parametrize("alert", ALERTS)
+@for_each("alert", ALERTS)
 def test_an_alert_is_routable_by_severity_and_service(alert: str) -> None:
     labels = ALERTS[alert]["labels"]
     severities = {"none"} if alert == "Watchdog" else SEVERITIES
@@ -280,7 +285,7 @@ def test_an_alert_is_routable_by_severity_and_service(alert: str) -> None:
     assert labels["service"] in SERVICES
 
 
-@pytest.mark.parametrize("alert", ALERTS)
+@for_each("alert", ALERTS)
 def test_an_alert_says_what_where_how_much_and_what_to_do(alert: str) -> None:
     annotations = ALERTS[alert]["annotations"]
     assert set(annotations) == {
@@ -319,14 +324,14 @@ def _description(alert: str) -> str:
     return str(ALERTS[alert]["annotations"]["description"])
 
 
-@pytest.mark.parametrize("alert", ALERTS)
+@for_each("alert", ALERTS)
 def test_the_first_step_of_an_alert_is_one_short_sentence_and_on_its_runbook(alert: str) -> None:
     step = ALERTS[alert]["annotations"]["first_step"]
     assert re.fullmatch(r"[A-Z].{10,120}[.?]", step)
     assert f"\n**First step:** {step}\n" in (RUNBOOKS / f"{alert}.md").read_text()
 
 
-@pytest.mark.parametrize("alert", ALERTS)
+@for_each("alert", ALERTS)
 def test_an_alert_ends_with_a_comparison_to_one_number(alert: str) -> None:
     assert TRAILING_THRESHOLD.search(ALERTS[alert]["expr"].strip())
 
@@ -336,7 +341,7 @@ def test_every_alert_has_a_runbook_page_and_every_page_an_alert() -> None:
     assert pages == set(ALERTS)
 
 
-@pytest.mark.parametrize("alert", ALERTS)
+@for_each("alert", ALERTS)
 def test_the_runbook_index_repeats_the_rule(alert: str) -> None:
     rule = ALERTS[alert]
     labels = rule["labels"]
@@ -345,7 +350,7 @@ def test_the_runbook_index_repeats_the_rule(alert: str) -> None:
     assert row in (RUNBOOKS / "README.md").read_text()
 
 
-@pytest.mark.parametrize("alert", ALERTS)
+@for_each("alert", ALERTS)
 def test_an_alert_has_every_case_or_a_reason_why_not(alert: str) -> None:
     missing = set(CASES) - _proven(alert) - _exemptions()[alert]
     assert missing == set()
@@ -359,20 +364,20 @@ def test_no_exemption_is_left_over() -> None:
     }
 
 
-@pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.name)
+@for_each("group", GROUPS, lambda group: group.name)
 def test_a_group_looks_at_the_alerts_and_cases_of_its_name(group: Group) -> None:
     assert set(group.alerts) <= set(ALERTS)
     assert set(group.cases) <= set(CASES)
     assert set(group.alerts) <= {look.alert for look in group.looks}
 
 
-@pytest.mark.parametrize("alert", ALERTS)
+@for_each("alert", ALERTS)
 def test_a_fault_makes_the_alert_fire(alert: str) -> None:
     groups = [g for g in GROUPS if alert in g.alerts and "fault" in g.cases]
     assert [g.name for g in groups if not g.firing(alert)] == []
 
 
-@pytest.mark.parametrize("alert", ALERTS)
+@for_each("alert", ALERTS)
 def test_health_ends_in_silence(alert: str) -> None:
     groups = [g for g in GROUPS if alert in g.alerts and "healthy" in g.cases]
     assert [
@@ -382,7 +387,7 @@ def test_health_ends_in_silence(alert: str) -> None:
     ] == []
 
 
-@pytest.mark.parametrize("alert", sorted(set(ALERTS) - {"Watchdog"}))
+@for_each("alert", sorted(set(ALERTS) - {"Watchdog"}))
 def test_an_alert_is_looked_at_just_before_and_just_after_its_for(alert: str) -> None:
     hold = _seconds(ALERTS[alert]["for"])
     groups = [g for g in GROUPS if alert in g.alerts and "at_for_not_before" in g.cases]

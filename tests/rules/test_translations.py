@@ -9,16 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from components.prometheus.rules import stack_rules
 from components.rules import translation
 from components.rules.rule_set import RuleSet
 from components.settings import loader
+from tests import yaml_text
+from tests.each import for_each
+from tests.rules.narrowed import RuleTests, judged
 from tests.rules.test_rules import ISSUED_ALERTS, TESTS
 
 ENGLISH = RuleSet.shipped()
 TURKISH = translation.translations("tr")
+TRANSLATED = translation.apply(ENGLISH, "tr")
 # The first alert of each English test of a fault, as Turkish has it.
 SUMMARIES = {
     "BackendDown": "Backend'e ulaşılamıyor: backend:8000 (2 backend'den 1 tanesi)",
@@ -47,7 +50,7 @@ def test_alerts_of_the_mission_are_translated() -> None:
     assert set(ISSUED_ALERTS) <= set(TURKISH)
 
 
-@pytest.mark.parametrize("alert", TURKISH)
+@for_each("alert", TURKISH)
 def test_translation_has_every_placeholder_of_the_english_text(alert: str) -> None:
     english = ENGLISH.alerts[alert].annotations
     assert set(TURKISH[alert]) == {"summary", "description", "first_step"}
@@ -57,9 +60,8 @@ def test_translation_has_every_placeholder_of_the_english_text(alert: str) -> No
 
 
 def test_translation_changes_nothing_but_annotations() -> None:
-    translated = translation.apply(ENGLISH, "tr")
     for name, file in ENGLISH.files.items():
-        assert _without_annotations(translated.files[name]) == _without_annotations(file)
+        assert _without_annotations(TRANSLATED.files[name]) == _without_annotations(file)
 
 
 def test_translated_rules_of_a_federating_stack_are_accepted(promtool: str, tmp_path: Path) -> None:
@@ -81,39 +83,35 @@ def test_translated_rules_of_a_federating_stack_are_accepted(promtool: str, tmp_
 @pytest.mark.parametrize("alert", TURKISH)
 def test_promtool_renders_the_translation(alert: str, promtool: str, tmp_path: Path) -> None:
     file = ENGLISH.alerts[alert].file
-    (tmp_path / file).write_text(translation.apply(ENGLISH, "tr").files[file])
-    tests = _expecting_nothing(alert, file)
-    (tmp_path / "test.yml").write_text(yaml.safe_dump(tests))
-    done = subprocess.run(
-        [promtool, "test", "rules", tmp_path / "test.yml"],
-        capture_output=True, text=True, check=False, timeout=300,
-    )  # fmt: skip
-    rendered = re.findall(r"Annotations:\{(.*)\}", done.stdout + done.stderr)
+    tests = RuleTests.read(TESTS / file.replace(".yml", ".test.yml"), TRANSLATED.files)
+    tests.content["tests"] = _expecting_nothing(alert, tests.content["tests"])
+    rendered = re.findall(r"Annotations:\{(.*)\}", judged(promtool, tests, tmp_path))
     assert rendered
     assert any(SUMMARIES[alert] in one for one in rendered), rendered
     for one in rendered:
         assert re.search(r"\{\{|<error|<no value>", one) is None
 
 
-def _expecting_nothing(alert: str, file: str) -> dict[str, Any]:
+def _expecting_nothing(alert: str, tests: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The English tests of an alert's faults, which then say what they got."""
-    content = yaml.safe_load((TESTS / file.replace(".yml", ".test.yml")).read_text())
-    faults = []
-    for test in content["tests"]:
-        if re.match(rf"{alert}: fault", test["name"]):
-            looks = [
+    return [
+        {
+            **test,
+            "alert_rule_test": [
                 {**look, "exp_alerts": []}
                 for look in test["alert_rule_test"]
                 if look["alertname"] == alert
-            ]
-            faults.append({**test, "alert_rule_test": looks})
-    return {**content, "rule_files": [file], "tests": faults}
+            ],
+        }
+        for test in tests
+        if re.match(rf"{alert}: fault", test["name"])
+    ]
 
 
 def _without_annotations(text: str) -> list[dict[str, Any]]:
     return [
         {key: value for key, value in rule.items() if key != "annotations"}
-        for group in yaml.safe_load(text)["groups"]
+        for group in yaml_text.load(text)["groups"]
         for rule in group["rules"]
     ]
 

@@ -15,7 +15,6 @@ from typing import Any
 
 import pulumi
 import pytest
-import yaml
 from pydantic import ValidationError
 
 from components.catalog.monitored import DEFAULT_MONITORED
@@ -24,6 +23,8 @@ from components.rules import exclusions, selection
 from components.rules.overrides import AlertOverride, apply, number
 from components.rules.rule_set import RuleSet, shipped_files
 from components.settings.settings import Settings
+from tests import yaml_text
+from tests.each import for_each
 
 Make = Callable[..., Settings]
 Refused = Callable[..., str]
@@ -34,16 +35,16 @@ SHIPPED = {name: EVERY_FILE[name] for name in selection.select(EVERY_FILE, DEFAU
 FILE_OF = {
     rule["alert"]: file
     for file, text in EVERY_FILE.items()
-    for group in yaml.safe_load(text)["groups"]
+    for group in yaml_text.load(text)["groups"]
     for rule in group["rules"]
     if "alert" in rule
 }
 BOUNDED = [n for n, alert in RuleSet.shipped().alerts.items() if alert.threshold is not None]
-every_alert = pytest.mark.parametrize("alert", FILE_OF)
+every_alert = for_each("alert", FILE_OF)
 
 
 def _rule(text: str, alert: str) -> dict[str, Any]:
-    rules = [rule for group in yaml.safe_load(text)["groups"] for rule in group["rules"]]
+    rules = [rule for group in yaml_text.load(text)["groups"] for rule in group["rules"]]
     found: dict[str, Any] = next(rule for rule in rules if rule.get("alert") == alert)
     return found
 
@@ -55,7 +56,7 @@ def _overridden(alert: str, **fields: Any) -> str:
 
 def _with_rule(alert: str, change: Callable[[dict[str, Any]], None]) -> Any:
     """The shipped file's content with one rule changed."""
-    content = copy.deepcopy(yaml.safe_load(EVERY_FILE[FILE_OF[alert]]))
+    content = copy.deepcopy(yaml_text.load(EVERY_FILE[FILE_OF[alert]]))
     for group in content["groups"]:
         for rule in group["rules"]:
             if rule.get("alert") == alert:
@@ -92,16 +93,16 @@ def test_an_override_that_sets_nothing_changes_nothing(settings: Make) -> None:
     assert rendered == SHIPPED
 
 
-@pytest.mark.parametrize("alert", BOUNDED)
+@for_each("alert", BOUNDED)
 def test_a_threshold_replaces_the_number_that_the_expression_ends_with(alert: str) -> None:
     def change(rule: dict[str, Any]) -> None:
         body, _, bound = rule["expr"].rstrip().rpartition(" ")
         rule["expr"] = rule["expr"].replace(f"{body} {bound}", f"{body} 42.5")
 
-    assert yaml.safe_load(_overridden(alert, threshold=42.5)) == _with_rule(alert, change)
+    assert yaml_text.load(_overridden(alert, threshold=42.5)) == _with_rule(alert, change)
 
 
-@pytest.mark.parametrize("alert", BOUNDED)
+@for_each("alert", BOUNDED)
 def test_a_threshold_changes_one_line(alert: str) -> None:
     signs = [line[0] for line in _changed_lines(alert, _overridden(alert, threshold=42.5))]
     assert signs == ["-", "+"]
@@ -113,7 +114,7 @@ def test_for_is_replaced_or_put_where_there_is_none(alert: str) -> None:
         rule["for"] = "17m"
 
     changed = _overridden(alert, **{"for": "17m"})
-    assert yaml.safe_load(changed) == _with_rule(alert, change)
+    assert yaml_text.load(changed) == _with_rule(alert, change)
 
 
 @every_alert
@@ -128,15 +129,15 @@ def test_a_severity_is_replaced(alert: str) -> None:
         rule["labels"]["severity"] = "warning"
 
     changed = _overridden(alert, severity="warning")
-    assert yaml.safe_load(changed) == _with_rule(alert, change)
+    assert yaml_text.load(changed) == _with_rule(alert, change)
 
 
 @every_alert
 def test_a_disabled_alert_is_gone_and_nothing_else(alert: str) -> None:
-    content = copy.deepcopy(yaml.safe_load(EVERY_FILE[FILE_OF[alert]]))
+    content = copy.deepcopy(yaml_text.load(EVERY_FILE[FILE_OF[alert]]))
     for group in content["groups"]:
         group["rules"] = [rule for rule in group["rules"] if rule.get("alert") != alert]
-    assert yaml.safe_load(_overridden(alert, enabled=False)) == content
+    assert yaml_text.load(_overridden(alert, enabled=False)) == content
 
 
 @every_alert
@@ -194,8 +195,8 @@ def test_an_override_leaves_the_other_files_as_they_are(settings: Make) -> None:
     assert {file for file in rendered if rendered[file] != SHIPPED[file]} == {"backend.yml"}
 
 
-@pytest.mark.parametrize(
-    ("value", "text"),
+@for_each(
+    "value, text",
     [(3, "3"), (2.5, "2.5"), (100, "100"), (0, "0"), (1e-7, "0.0000001"), (14.4, "14.4")],
 )
 def test_a_number_is_written_as_a_person_writes_it(value: float, text: str) -> None:
@@ -275,9 +276,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("alerts", "path", "words"), WRONG, ids=[json.dumps(alerts) for alerts, *_ in WRONG]
-)
+@for_each("alerts, path, words", WRONG)
 def test_a_wrong_override_is_refused_by_its_path(
     alerts: dict[str, Any], path: str, words: str, refused: Refused
 ) -> None:
@@ -300,7 +299,7 @@ RIGHT = [
 ]
 
 
-@pytest.mark.parametrize("alerts", RIGHT, ids=json.dumps)
+@for_each("alerts", RIGHT, json.dumps)
 def test_a_right_override_is_taken(alerts: dict[str, Any], settings: Make) -> None:
     assert set(settings(alerts=alerts).alerts) == set(alerts)
 

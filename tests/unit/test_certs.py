@@ -14,7 +14,7 @@ from components.common import certificates
 from components.settings import loader
 from ops.certs import certs
 from ops.errors import OpsError
-from ops.offline import program
+from ops.root import ROOT
 from tests.unit.conftest import SECRETS
 
 FILES = {"ca.key", "ca.pem", "certificate.pem", "key.pem"}
@@ -59,7 +59,7 @@ def test_files_are_readable_only_by_their_owner(make: Callable[..., None], folde
 def test_files_are_ignored_by_git() -> None:
     ignored = subprocess.run(
         ["git", "check-ignore", "-q", ".vitalstream/certs/prod/ca.key"],
-        cwd=program.ROOT,
+        cwd=ROOT,
         check=False,
     )
     assert ignored.returncode == 0

@@ -150,6 +150,9 @@ NONSENSE = [
     ("a.yml", "- {targets: [a:1], labels: {job: api}}", "sets the label job in its group 1"),
     ("a.yml", "- {targets: [a:1], labels: {stack: x}}", "sets the label stack in its group 1"),
     ("a.yml", "- {targets: [a:1, b:1], labels: {instance: x}}", "one instance"),
+    ("a.yml", "- {targets: [a:1], labels: {__address__: b:1}}", "of the labels with __, __metr"),
+    ("a.yml", "- {targets: [a:1], labels: {__metrics_path__: m}}", "is not a path"),
+    ("a.yml", "- {targets: [a:1], labels: {__scheme__: tls}}", "is not http or https"),
 ]
 
 
@@ -157,6 +160,11 @@ NONSENSE = [
 def test_nonsense_is_refused(name: str, text: str, words: str, tmp_path: Path) -> None:
     (problem,) = _problems(tmp_path, text, name)
     assert words in problem
+
+
+def test_path_and_scheme_of_a_group_are_accepted(tmp_path: Path) -> None:
+    labels = "{__metrics_path__: /internal/metrics, __scheme__: https}"
+    assert _problems(tmp_path, f"- {{targets: [a:1], labels: {labels}}}", "a.yml") == []
 
 
 def test_one_backend_in_two_files_is_refused(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from components.alertmanager.destinations import DESTINATIONS, Destination
 from components.settings.slack import SlackChannels
 from ops.drill import plan
+from tests.each import for_each
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -24,7 +25,7 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@for_each("page", PAGES, lambda page: str(page.relative_to(ROOT)))
 def test_page_links_have_existing_targets(page: Path) -> None:
     wrong = []
     for link in _LINK.finditer(_CODE.sub("", page.read_text())):

@@ -122,14 +122,14 @@ def test_what_does_not_arrive_is_reported(
     )
 
 
-def test_where_receivers_are_told_apart_a_failure_of_one_is_its_own(
+def test_failure_with_counters_by_receiver_is_of_that_receiver_only(
     alertmanager: Callable[..., FakeAlertmanager], run: Callable[..., Outcome]
 ) -> None:
     found = run(alertmanager(outcome={"critical": "retried"}, by_receiver=True))
     assert found.lines["database", "Slack"].endswith("1 0")
 
 
-def test_where_they_are_not_what_still_fails_is_not_taken_for_the_next(
+def test_failure_with_shared_counters_is_not_taken_for_the_next_receivers(
     alertmanager: Callable[..., FakeAlertmanager], run: Callable[..., Outcome]
 ) -> None:
     found = run(alertmanager(outcome={"critical": "retried"}))
@@ -167,7 +167,7 @@ def test_mute_time_is_reported_by_its_name(
     assert found.lines["warnings", "Slack"].endswith("0 0 muted by the time interval night")
 
 
-def test_a_silence_is_told_with_its_author(
+def test_silence_is_reported_with_its_author(
     alertmanager: Callable[..., FakeAlertmanager], run: Callable[..., Outcome]
 ) -> None:
     found = run(alertmanager(silenced={"backend"}))

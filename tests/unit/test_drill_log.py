@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ops.drill.log import errors_in
-from ops.drill.slack_errors import with_fix
+from ops.drill.log import errors_in, with_fix
 
 FIRST = r'err="Post \"https://hooks.example/services/SECRET\": dial tcp: refused"'
 LAST = (
@@ -51,7 +50,7 @@ def test_log_line_leaves_out_the_webhooks_secret(log: str) -> None:
     assert "SECRET" not in str(errors_in(log, "backend", "slack"))
 
 
-def test_a_reason_that_repeats_is_told_once() -> None:
+def test_repeated_reason_is_returned_once() -> None:
     assert len(errors_in(LOGFMT + LOGFMT, "critical", "email")) == 1
 
 

@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from components.common import certificates
-from components.docker.config_files_provider import ConfigFilesError
-from components.preflight import provider as preflight_provider
+from components.docker.connection import ConfigFilesError
+from components.preflight import checks
 from components.preflight.provider import PreflightProvider
 from components.settings import warnings as setting_warnings
 from components.settings.settings import Settings
@@ -346,7 +346,7 @@ def engine(name: str) -> Any:
 def preflight_failures(
     monkeypatch: pytest.MonkeyPatch, view: Any, connect: Callable[[dict[str, Any]], Any]
 ) -> list[str]:
-    monkeypatch.setattr(preflight_provider, "connect_to", connect)
+    monkeypatch.setattr(checks, "connect_to", connect)
     props = view.inputs("Preflight")["preflight"]
     return [failure.reason for failure in PreflightProvider().check({}, props).failures]
 
@@ -377,7 +377,7 @@ def test_preflight_reports_only_unreachable_hosts(
 
 def test_preflight_with_silent_host_times_out(monkeypatch: pytest.MonkeyPatch, spread: Any) -> None:
     over = threading.Event()
-    monkeypatch.setattr(preflight_provider, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(checks, "PATIENCE_SECONDS", 0.2)
 
     def swallow(props: dict[str, Any]) -> Any:
         if props.get("host") == FAR:

@@ -121,7 +121,7 @@ def test_four_kinds_are_monitored_by_default() -> None:
 
 def test_mysql_is_unknown_without_its_files(refused: Callable[..., str]) -> None:
     message = refused({"watch": ["mysql"], "servers": {"mysql": {}}}, secret_keys=["servers"])
-    assert 'watch.0 = "mysql" cannot be monitored; there are: backend, host' in message
+    assert 'watch.0 = "mysql" cannot be monitored; there are: backend, containers, host' in message
     assert "is not a kind of service whose servers are set here" in message
 
 
@@ -139,8 +139,8 @@ def test_mysql_takes_at_most_eight_files_of_which_three_are_python() -> None:
 
 
 def test_mysql_is_known_and_off_once_its_files_are_there(with_mysql: dict[str, Any]) -> None:
-    known = ["backend", "host", "mysql", "postgresql", "probes", "redis"]
-    on = [kind for kind in known if kind not in ("mysql", "probes")]
+    known = ["backend", "containers", "host", "mysql", "postgresql", "probes", "redis"]
+    on = [kind for kind in known if kind not in ("containers", "mysql", "probes")]
     assert with_mysql["kinds"] == [known, on]
 
 

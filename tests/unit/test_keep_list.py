@@ -19,7 +19,9 @@ from components.promql.metric_allowlist import KeepList, keep_list
 from components.promql.rule_metrics import RuleMetrics
 from components.rules.rule_set import RuleSet
 from components.settings.warnings import warnings
-from ops.offline import program, render
+from ops.offline import render
+from ops.root import ROOT
+from tests import yaml_text
 from tests.unit.conftest import STACKS, stack_config
 
 MADE_BY_PROMETHEUS = re.compile("up|scrape_.*|ALERTS|ALERTS_FOR_STATE")
@@ -45,7 +47,7 @@ def kept(found: KeepList, name: str) -> bool:
 
 
 def of_job(text: str) -> dict[str, list[dict[str, Any]]]:
-    jobs = yaml.safe_load(text)["scrape_configs"]
+    jobs = yaml_text.load(text)["scrape_configs"]
     return {job["job_name"]: job.get("metric_relabel_configs", []) for job in jobs}
 
 
@@ -116,10 +118,10 @@ def own_rules(tmp_path: Path) -> Callable[[str], list[str]]:
     """A setting `extraRules` with one alert on the expression."""
 
     def write(expr: str) -> list[str]:
-        content = yaml.safe_load(rule_file(expr))
+        content = yaml_text.load(rule_file(expr))
         content["groups"][0]["rules"][0]["labels"] = {"severity": "warning", "service": "ward"}
         (tmp_path / "ward.yml").write_text(yaml.safe_dump(content))
-        return [os.path.relpath(tmp_path / "ward.yml", program.ROOT)]
+        return [os.path.relpath(tmp_path / "ward.yml", ROOT)]
 
     return write
 

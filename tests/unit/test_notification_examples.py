@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from components.alertmanager import alertmanager
-from ops.offline.program import ROOT, StackConfig
+from ops.offline.program import StackConfig
+from ops.root import ROOT
 
 PAGE = ROOT / "docs" / "operations" / "notifications.md"
 # By the last heading above it.

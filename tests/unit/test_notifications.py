@@ -232,7 +232,7 @@ def test_the_title_says_how_many(written: Written) -> None:
         ("resolved", "critical", "good"),
     ],
 )
-def test_the_color_tells_the_severity(
+def test_color_follows_the_severity(
     status: str, severity: str, color: str, written: Written
 ) -> None:
     assert written("vitalstream.color", status=status, severity=severity) == color
@@ -318,7 +318,7 @@ def test_an_alert_without_links_or_instance_has_no_empty_ones(
 
 
 @pytest.mark.parametrize("template", MESSAGES)
-def test_an_alert_without_words_is_told_by_its_name(template: str, written: Written) -> None:
+def test_alert_without_annotations_is_named(template: str, written: Written) -> None:
     """As one of `extraRules` may be."""
     text = written(template, _alert(labels={"alertname": "BedsFull"}, annotations={}))
     assert re.search(r"(^\*?|<strong>)BedsFull(\*?|</strong><br>)\n(Where|Since): ", text, re.M)

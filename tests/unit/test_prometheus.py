@@ -151,7 +151,7 @@ def test_rule_files_are_delivered_unchanged(run_program: Callable[..., Any]) -> 
     files = view.config("prometheus")["files"]
     rules = {name: text for name, text in files.items() if name.startswith("rules/")}
     shipped = {f"rules/{name}": text for name, text in shipped_files().items()}
-    for name in ("probes", "scrape_jobs", "thanos"):
+    for name in ("containers", "probes", "scrape_jobs", "thanos"):
         del shipped[f"rules/{name}.yml"]
     assert rules == shipped
 

@@ -34,7 +34,9 @@ def test_lines_without_an_engine_say_so(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_lines_name_the_engine_s_version_storage_and_cgroups(engine: None) -> None:
-    expected = "Docker: 28.5.2 (API 1.51), storage overlayfs, cgroup v2, kernel 6.1"
+    expected = (
+        "Docker: 28.5.2 (API 1.51), storage overlayfs, firewall iptables, cgroup v2, kernel 6.1"
+    )
     assert ran_on.lines()[0] == expected
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from components.alertmanager import routing
 from components.alertmanager.destinations import DESTINATIONS, Destination
@@ -18,6 +17,8 @@ from components.catalog.monitored import ALL_MONITORED
 from components.common.quantities import duration_seconds
 from components.settings import notification_warnings
 from components.settings.settings import Settings
+from tests import yaml_text
+from tests.each import for_each
 
 ROOT = Path(__file__).resolve().parents[2]
 HOOK = "https://canary-slack_webhook_url.example/hook"
@@ -27,7 +28,7 @@ SERVICES = {"monitoring", *(found.service for found in INTEGRATIONS if found.def
 ALERTS = [
     (rule["alert"], rule["labels"]["severity"], rule["labels"]["service"])
     for path in sorted((ROOT / "rules").glob("*.yml"))
-    for group in yaml.safe_load(path.read_text())["groups"]
+    for group in yaml_text.load(path.read_text())["groups"]
     for rule in group["rules"]
     if "alert" in rule and rule["labels"]["service"] in SERVICES
 ]
@@ -36,7 +37,7 @@ SettingsOf = Callable[..., Settings]
 
 
 def _config(settings: Settings) -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load(routing.render_config(settings))
+    loaded: dict[str, Any] = yaml_text.load(routing.render_config(settings))
     return loaded
 
 
@@ -98,10 +99,8 @@ def test_an_alert_goes_to_exactly_those_who_shall_hear_of_it(
     assert routed(alertname="Any", severity=severity, service=service) == receivers
 
 
-@pytest.mark.parametrize("severity", ["critical", "warning"])
-@pytest.mark.parametrize(
-    ("alert", "service"), [(a, service) for a, _, service in ALERTS if a != "Watchdog"]
-)
+@for_each("severity", ["critical", "warning"])
+@for_each("alert, service", [(a, service) for a, _, service in ALERTS if a != "Watchdog"])
 def test_each_alert_of_each_severity_goes_where_its_labels_say(
     alert: str, service: str, severity: str, routed: Any
 ) -> None:
@@ -109,7 +108,7 @@ def test_each_alert_of_each_severity_goes_where_its_labels_say(
     assert routed(alertname=alert, severity=severity, service=service, stack="prod") == expected
 
 
-@pytest.mark.parametrize("destination", DESTINATIONS, ids=lambda found: found.receiver)
+@for_each("destination", DESTINATIONS, lambda found: found.receiver)
 def test_no_route_is_one_that_no_alert_can_reach(destination: Destination) -> None:
     assert any(
         _matches(destination.matcher, alertname=alert, severity=severity, service=service)
@@ -117,8 +116,8 @@ def test_no_route_is_one_that_no_alert_can_reach(destination: Destination) -> No
     )
 
 
-@pytest.mark.parametrize("rule", routing.inhibitions(()), ids=str)
-@pytest.mark.parametrize("side", ["source", "target"])
+@for_each("rule", routing.inhibitions(()))
+@for_each("side", ["source", "target"])
 def test_no_inhibition_is_of_alerts_that_are_not_there(side: str, rule: routing.Inhibition) -> None:
     assert any(
         all(
@@ -182,7 +181,7 @@ def test_the_default_receiver_reaches_somebody(config: dict[str, Any]) -> None:
     assert {"slack_configs", "email_configs"} <= set(default)
 
 
-def test_every_receiver_tells_that_an_alert_is_over(config: dict[str, Any]) -> None:
+def test_every_receiver_sends_resolved(config: dict[str, Any]) -> None:
     silent = [
         name
         for name, receiver in _receivers(config).items()
@@ -193,7 +192,7 @@ def test_every_receiver_tells_that_an_alert_is_over(config: dict[str, Any]) -> N
     assert silent == []
 
 
-def test_critical_alerts_are_told_soonest_and_again_most_often(config: dict[str, Any]) -> None:
+def test_critical_alerts_are_sent_soonest_and_repeated_most_often(config: dict[str, Any]) -> None:
     routes = {route["receiver"]: route for route in config["route"]["routes"]}
     critical, warnings = routes["critical"], routes["warnings"]
     assert (critical["group_wait"], critical["repeat_interval"]) == ("5s", "1h")
@@ -302,7 +301,7 @@ def test_what_is_not_set_up_is_in_no_receiver(
 @pytest.mark.parametrize(
     ("missing", "words"), [("slackWebhookUrl", "no Slack: "), ("mailSmarthost", "no mail")]
 )
-def test_what_is_not_set_up_is_told(missing: str, words: str, settings: SettingsOf) -> None:
+def test_missing_receiver_is_a_warning(missing: str, words: str, settings: SettingsOf) -> None:
     assert [
         text[: len(words)]
         for text in notification_warnings.missing_receivers(_without(missing, settings))
@@ -310,13 +309,11 @@ def test_what_is_not_set_up_is_told(missing: str, words: str, settings: Settings
 
 
 @pytest.mark.parametrize("missing", ["slackWebhookUrl", "mailSmarthost"])
-def test_what_is_not_set_up_is_told_with_the_setting_that_does_it(
-    missing: str, settings: SettingsOf
-) -> None:
+def test_missing_receiver_warning_names_its_setting(missing: str, settings: SettingsOf) -> None:
     assert missing in notification_warnings.missing_receivers(_without(missing, settings))[0]
 
 
-def test_nothing_is_told_where_everybody_can_be_reached(settings: SettingsOf) -> None:
+def test_warnings_with_all_receivers_set_are_empty(settings: SettingsOf) -> None:
     assert notification_warnings.missing_receivers(settings(**REACHABLE)) == []
 
 
@@ -340,7 +337,7 @@ def test_without_a_heartbeat_address_the_beat_goes_nowhere(config: dict[str, Any
     assert _receivers(config)["heartbeat"] == {"name": "heartbeat"}
 
 
-def test_the_placeholder_of_prods_mail_server_is_told(settings: SettingsOf) -> None:
+def test_placeholder_mail_server_of_prod_is_a_warning(settings: SettingsOf) -> None:
     placeholder = {
         **REACHABLE,
         "mailSmarthost": f"{notification_warnings.PLACEHOLDER_SMARTHOST}:587",

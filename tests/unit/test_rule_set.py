@@ -15,6 +15,7 @@ from components.rules import overrides, rule_file, rule_set
 from components.rules.overrides import AlertOverride
 from components.rules.rule_set import RuleSet, shipped_files
 from components.settings.settings import Settings
+from tests.each import for_each
 
 Make = Callable[..., Settings]
 ALERTS = RuleSet.shipped().alerts
@@ -79,7 +80,7 @@ def test_rule_file_has_the_same_places_with_both_yaml_loaders(
     text: str, loader: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = rule_file.parse(text)
-    monkeypatch.setattr(rule_file, "_LOADER", loader)
+    monkeypatch.setattr(rule_file, "LOADER", loader)
     again = rule_file.parse.__wrapped__(text)
     assert _places(found) == _places(again)
 
@@ -110,7 +111,7 @@ def test_overrides_of_a_text_with_others_than_ascii_change_their_places_alone() 
     )
 
 
-@pytest.mark.parametrize("name", ALERTS)
+@for_each("name", ALERTS)
 def test_an_overridden_alert_is_what_its_file_says(name: str) -> None:
     shipped = ALERTS[name]
     override = AlertOverride.model_validate(

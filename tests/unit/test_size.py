@@ -12,8 +12,7 @@ from typer.testing import CliRunner, Result
 from components.common.quantities import memory_mebibytes, size_bytes
 from components.settings.settings import Settings
 from ops import __main__ as ops_main
-from ops import size
-from ops.offline.program import ROOT
+from ops.root import ROOT
 from ops.size import command, measured
 from ops.size.current import current
 from ops.size.demand import GIBIBYTE, MEBIBYTE, Demand, Load
@@ -41,7 +40,7 @@ def test_samples_a_second_are_series_per_interval() -> None:
 
 
 def test_disk_follows_prometheus_formula() -> None:
-    assert demand(30_000).needed_disk_space == 30 * DAY * 2000 * size.SAMPLE_BYTES
+    assert demand(30_000).needed_disk_space == 30 * DAY * 2000 * measured.SAMPLE_BYTES
 
 
 def test_oldest_block_is_a_tenth_of_the_retention() -> None:
@@ -49,7 +48,9 @@ def test_oldest_block_is_a_tenth_of_the_retention() -> None:
 
 
 def test_oldest_block_spans_at_most_31_days() -> None:
-    assert demand(retention=1000 * DAY).oldest_block_bytes == 31 * DAY * 2000 * size.SAMPLE_BYTES
+    assert (
+        demand(retention=1000 * DAY).oldest_block_bytes == 31 * DAY * 2000 * measured.SAMPLE_BYTES
+    )
 
 
 def test_head_disk_is_independent_of_the_retention() -> None:

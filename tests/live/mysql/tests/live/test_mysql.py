@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import docker
@@ -14,12 +12,9 @@ import requests
 from components.catalog.integrations.mysql import EXPORTER
 from docker.models.containers import Container
 
-from components.promql.metrics import read_by
-from components.rules.rule_set import RuleSet
 from ops.offline import local_deploy, program
 from tests import panels
-from tests.contract.recording import Recording, load, metrics_in
-from tests.live import mysql_images
+from tests.live import mysql_images, recorded
 from tests.live import stack as stacks
 from tests.live.stack import Stack, eventually, say
 
@@ -110,24 +105,14 @@ def test_every_panel_of_mysql_has_data(stack: Stack) -> None:
 def test_the_exporter_exposes_what_is_recorded(stack: Stack) -> None:
     """With RECORD=1 it is recorded."""
     url = f"http://{stack.address('mysqld-exporter')}:{EXPORTER.port}/metrics"
-    exposed = metrics_in([requests.get(url, timeout=30).text])
-    image = stack.settings.image("mysqld-exporter")
-    if os.environ.get("RECORD") == "1":
-        about = {
-            "origin": f"Debian's package, in the image {image}",
-            "against": "mariadb 10.11",
-            "recorded": datetime.now(UTC).date().isoformat(),
-        }
-        path = Recording("mysqld-exporter", image.rpartition(":")[2], about, exposed).write()
-        command = "`python -m tests.contract.record`"
-        path.write_text(path.read_text().replace(command, "RECORD=1 and tests/live/test_mysql.py"))
-    read = RuleSet.shipped().metrics_read.reads.names.union(
-        *(read_by(found.expr).names for found in panels.targets(panels.boards("2s")))
+    recorded.compare(
+        stack,
+        "mysqld-exporter",
+        [requests.get(url, timeout=30).text],
+        prefix="mysql_",
+        against="mariadb 10.11",
+        test="tests/live/test_mysql.py",
     )
-    names = {name for name in read if name.startswith("mysql_")}
-    recorded = next(found for found in load() if found.service == "mysqld-exporter").metrics
-    assert names
-    assert {name: exposed[name] for name in names} == {name: recorded[name] for name in names}
 
 
 def test_the_password_is_in_no_environment_and_no_command(stack: Stack) -> None:
