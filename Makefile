@@ -15,7 +15,7 @@ PYTEST = PATH="$(TOOLS):$$PATH" $(RUN) -m pytest
 # One environment has all of them: what the program and the policy pack pin must be the same.
 UV_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help demo down clean ps logs render dashboards certs preview setup lock settings test unit rules live check bench wheel
+.PHONY: help demo down clean ps logs render dashboards certs preview setup lock settings machine test unit rules live check bench wheel
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -88,12 +88,13 @@ unit: setup ## The tests that need neither Docker nor the engine: make unit FILT
 rules: setup ## The tests of the rule files: make rules FILTER=redis
 	@$(PYTEST) -n 2 tests/rules $(if $(FILTER),-k $(FILTER))
 
-live: setup ## The tests on real containers: make live FILTER=backup
+machine: setup ## The tools and the Docker Engine that tests need; as root on Debian they are installed
 	@$(RUN) -m ops machine
+
+live: machine ## The tests on real containers: make live FILTER=backup
 	@$(PYTEST) -n $(WORKERS) tests/live $(if $(FILTER),-k $(FILTER))
 
-test: check ## Everything that this machine can run: make test WORKERS=1 one after the other
-	@$(RUN) -m ops machine
+test: check machine ## Everything that this machine can run: make test WORKERS=1 one after the other
 	@$(PYTEST) -n $(WORKERS) $(TESTS)
 
 bench: setup ## The figures of docs/reference/performance.md: make bench BENCH="--only program"

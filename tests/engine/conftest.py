@@ -16,6 +16,7 @@ from pulumi import automation
 
 from components.catalog.images import IMAGES
 from tests.engine.program import ROOT, SECRETS, EngineStack
+from tests.live.stack import alone
 from tests.local_images import local_images
 from tests.pools import free_pool
 from tests.ports import free_ports
@@ -83,10 +84,9 @@ def engine(
     stack = EngineStack(make_stack(folder, name), folder, docker_client, values)
     for key, value in {**SECRETS, **getattr(request.module, "MORE_SECRETS", {})}.items():
         stack.set_secret(key, value)
-    try:
+    # The preflight does not report the networks that a killed run left: they are the stack's own.
+    with alone(name, docker_client):
         yield stack
-    finally:
-        stack.remove()
 
 
 def copy_program(folder: Path) -> Path:

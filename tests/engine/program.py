@@ -16,7 +16,6 @@ from pulumi import automation
 
 from components.settings.settings import Settings
 from ops import connections
-from ops.offline import local_deploy
 from ops.offline.program import StackConfig
 from tests import through_grafana
 
@@ -65,10 +64,6 @@ class EngineStack:
 
     def destroy(self, **options: Any) -> None:
         self.stack.destroy(on_output=print, **options)
-
-    def remove(self) -> None:
-        """Whatever a test left: by the stack's label, so nothing of anybody else's."""
-        local_deploy.down(self.client, self.stack.name, volumes=True)
 
     def container(self, service: str) -> Container:
         return self.client.containers.get(f"vitalstream-{self.stack.name}-{service}")
