@@ -70,7 +70,7 @@ def spec(settings: Settings, name: str = "alertmanager") -> ServiceSpec:
             files=files,
             secret_files={
                 **secret_files,
-                **tls_files.server_files(settings, service=name, password=True),
+                **tls_files.server_files(settings, password=True),
                 **tls_files.client_files(settings, receivers.CONFIG_DIR, "alertmanager"),
                 **(
                     tls_files.gossip_files(settings, receivers.CONFIG_DIR, "alertmanager")

@@ -28,6 +28,8 @@ WITH_PASSWORD = ("prometheus", "alertmanager", "grafana", "thanos-query")
 """Services that require `webPassword`: Grafana only on `/metrics`, it has its own login."""
 # 2**10 rounds, about 0.1 s: once per client, since the servers cache the result.
 BCRYPT_COST = 10
+# In the salt of its hash. Another name would change the file of every stack that is up.
+_WEB_PASSWORD = "prometheus"
 
 
 def key_pair(settings: Settings) -> dict[str, str]:
@@ -45,7 +47,7 @@ def authority(settings: Settings) -> dict[str, str]:
     return {AUTHORITY: _lines(settings.tls_ca)} if settings.tls else {}
 
 
-def server_files(settings: Settings, *, password: bool, service: str) -> dict[str, str]:
+def server_files(settings: Settings, *, password: bool) -> dict[str, str]:
     """Return the files of a server that reads a `web.config.file`; nothing without TLS.
 
     Format: https://prometheus.io/docs/prometheus/latest/configuration/https/. Paths in it are
@@ -61,7 +63,7 @@ def server_files(settings: Settings, *, password: bool, service: str) -> dict[st
         }
     }
     if password:
-        config["basic_auth_users"] = {settings.web_user: _hashed(settings, service)}
+        config["basic_auth_users"] = {settings.web_user: _hashed(settings)}
     return {**key_pair(settings), SERVER: yaml_text.dump(config)}
 
 
@@ -126,7 +128,7 @@ def versioned_password(settings: Settings) -> dict[str, str]:
     if not settings.tls:
         return {}
     password = settings.web_password.get_secret_value()
-    return {f"{PASSWORD}-{secret_version(settings, 'prometheus', password)}": password}
+    return {f"{PASSWORD}-{secret_version(settings, _WEB_PASSWORD, password)}": password}
 
 
 def secret_version(settings: Settings, name: str, secret: str) -> str:
@@ -161,23 +163,23 @@ def client_config(
     return config
 
 
-def _hashed(settings: Settings, service: str) -> str:
+def _hashed(settings: Settings) -> str:
     """Return the password as the server keeps it."""
     password = settings.web_password.get_secret_value()
-    return _hash(password, settings.tls_certificate, settings.stack, service)
+    return _hash(password, settings.tls_certificate, settings.stack, _WEB_PASSWORD)
 
 
 @cache
-def _hash(password: str, certificate: str, stack: str, service: str) -> str:
-    """Return the password's hash as the server stores it.
+def _hash(secret: str, certificate: str, stack: str, name: str) -> str:
+    """Return a secret's hash as a server stores it.
 
     The salt is not random, or the file would change in every preview. It is derived from the
-    certificate, which no other installation has, and from the names of stack and service. It is not
-    derived from the password, whose fast hash must not be in the file.
+    certificate, which no other installation has, and from the names of stack and secret. It is not
+    derived from the secret, whose fast hash must not be in the file.
     """
-    digest = hashlib.sha256("\0".join((certificate, stack, service)).encode()).digest()[:16]
+    digest = hashlib.sha256("\0".join((certificate, stack, name)).encode()).digest()[:16]
     salt = f"$2b${BCRYPT_COST:02}$".encode() + _bcrypt_base64(digest)
-    return bcrypt.hashpw(password.encode(), salt).decode()
+    return bcrypt.hashpw(secret.encode(), salt).decode()
 
 
 def _bcrypt_base64(digest: bytes) -> bytes:

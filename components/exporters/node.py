@@ -46,7 +46,7 @@ LINK_PROC = (
 def spec(settings: Settings, host: str = MAIN) -> ServiceSpec:
     """Return the exporter of a host of `vitalstream:hosts`, or of the main host."""
     service = replicas.node_exporter(host)
-    files = tls_files.server_files(settings, service=service, password=False)
+    files = tls_files.server_files(settings, password=False)
     return ServiceSpec(
         ContainerSpec(
             service=service,

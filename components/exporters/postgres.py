@@ -81,7 +81,7 @@ def spec(settings: Settings, server: str = MAIN) -> ServiceSpec:
             secret_files={
                 "password": asked.password.get_secret_value(),
                 **key_file(asked),
-                **tls_files.server_files(settings, service=EXPORTER.service, password=False),
+                **tls_files.server_files(settings, password=False),
             },
             on_change=RestartOnChange(),
             on_change_below={tls_files.FOLDER: NoticesItself()},

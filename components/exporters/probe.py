@@ -47,7 +47,7 @@ def spec(settings: Settings, _host: str = MAIN) -> ServiceSpec:
             },
             secret_files={
                 **_secrets(settings.probes),
-                **tls_files.server_files(settings, service=EXPORTER.service, password=False),
+                **tls_files.server_files(settings, password=False),
             },
             checker=("blackbox_exporter", "--config.check", f"--config.file={CONFIG}"),
             on_change=ReloadOnChange(),

@@ -59,7 +59,7 @@ def spec(
                 **discovery.load(settings.backend_target_files),
             },
             secret_files={
-                **tls_files.server_files(settings, service=name, password=True),
+                **tls_files.server_files(settings, password=True),
                 **tls_files.client_files(settings, CONFIG_DIR, "prometheus"),
                 **tls_files.versioned_password(settings),
                 **remote_write.secret_files(settings),

@@ -59,7 +59,7 @@ def spec(
             files=files or {},
             secret_files={
                 **(secret_files or {}),
-                **tls_files.server_files(settings, service=service, password=password),
+                **tls_files.server_files(settings, password=password),
             },
             on_change=RestartOnChange(),
             on_change_below={tls_files.FOLDER: NoticesItself()},

@@ -92,9 +92,7 @@ def test_web_password_is_a_bcrypt_hash_of_cost_10(service: str, everything_set: 
 
 
 def test_web_password_hash_is_deterministic(over_tls: Callable[..., Settings]) -> None:
-    files = [
-        tls_files.server_files(over_tls(), service="prometheus", password=True) for _ in range(2)
-    ]
+    files = [tls_files.server_files(over_tls(), password=True) for _ in range(2)]
     assert files[0] == files[1]
 
 
@@ -103,13 +101,15 @@ def test_exporters_require_no_password(service: str, everything_set: Any) -> Non
     assert "basic_auth_users" not in _yaml(everything_set, service, "web.yml")
 
 
-def test_web_password_hash_differs_between_services(everything_set: Any) -> None:
-    hashes = {
+def test_web_password_two_services_have_one_hash_of_it(everything_set: Any) -> None:
+    """Each hash costs a tenth of a second of every `up`."""
+    hashes = [
         hashed
         for service in WITH_PASSWORD
         for hashed in _yaml(everything_set, service, "web.yml")["basic_auth_users"].values()
-    }
-    assert len(hashes) == 2
+    ]
+    assert len(hashes) > 1
+    assert len(set(hashes)) == 1
 
 
 def test_redis_exporter_with_tls_has_its_own_flags(everything_set: Any) -> None:

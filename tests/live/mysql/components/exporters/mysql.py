@@ -33,7 +33,7 @@ def spec(settings: Settings, _host: str = MAIN) -> ServiceSpec:
             target=CONFIG_DIR,
             secret_files={
                 "my.cnf": _client(settings.server("mysql")),
-                **tls_files.server_files(settings, service=EXPORTER.service, password=False),
+                **tls_files.server_files(settings, password=False),
             },
             on_change=RestartOnChange(),
             on_change_below={tls_files.FOLDER: NoticesItself()},
