@@ -35,7 +35,7 @@ class Integration:
 
     `service` is the label of its alerts. While `down_alert` fires, its other alerts are inhibited.
     `rule_files` are names in `rules/`, `dashboards` modules of `components/dashboards` with a
-    function `sheet(alerts)`; the first one explains its alerts. `destination` is the receiver, by
+    function `spec(alerts)`; the first one explains its alerts. `destination` is the receiver, by
     name, that gets its alerts in addition to those of their severity. `default`: stacks that do not
     set `watch` monitor it. `has_servers`: `vitalstream:servers` says where it is; with
     `several_servers` there may be several, each with an exporter of its own.

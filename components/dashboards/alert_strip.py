@@ -16,7 +16,7 @@ from grafana_foundation_sdk.models import common, dashboard
 from components.catalog.integrations import INTEGRATIONS
 from components.dashboards.links import Link
 from components.dashboards.overrides import coloured_text, column, data_link, wide
-from components.dashboards.panels import NO_ANSWER, At, Face, Query, stat, table
+from components.dashboards.panels import NO_ANSWER, GridPos, PanelOptions, Query, stat, table
 from components.dashboards.thresholds import colour_steps
 
 # The dashboard that explains a service's alerts, where it is not named like the service.
@@ -49,9 +49,9 @@ _OR_NONE: Final = ' or on() label_replace(vector(0), "alertname", "None", "", ""
 _TILES: Final = 4
 
 
-def alert_strip(at: At) -> stat_builders.Panel:
-    """The strip at the place `at`; a click on a tile opens the dashboard of the alert's service."""
-    face = Face(
+def alert_strip(grid_pos: GridPos) -> stat_builders.Panel:
+    """Return the strip; a click on a tile opens the dashboard of the alert's service."""
+    options = PanelOptions(
         title="Firing Alerts",
         description=(
             f"The {_TILES} worst alerts that fire now: red is critical, orange a warning. Green "
@@ -59,12 +59,12 @@ def alert_strip(at: At) -> stat_builders.Panel:
             "is silent, rules are not evaluated and the other panels' calm means nothing. A click "
             "on a tile opens the dashboard of its service."
         ),
-        at=at,
+        grid_pos=grid_pos,
         unit="none",
         empty=NO_ANSWER,
     )
     panel = stat(
-        face,
+        options,
         Query(f"topk({_TILES}, {_firing_by_dashboard()})", "{{alertname}}"),
         Query(
             'absent(ALERTS{alertstate="firing", severity=~"critical|warning"}) - 1',
@@ -88,8 +88,8 @@ def alert_strip(at: At) -> stat_builders.Panel:
     )
 
 
-def alert_list(at: At, names: Mapping[str, str]) -> table_builders.Panel:
-    """All firing alerts at the place `at`, with their severity and for how long they fire.
+def alert_list(grid_pos: GridPos, names: Mapping[str, str]) -> table_builders.Panel:
+    """Return the list of all firing alerts, with their severity and for how long they fire.
 
     `names` are what people call an instance.
     """
@@ -98,13 +98,13 @@ def alert_list(at: At, names: Mapping[str, str]) -> table_builders.Panel:
         f"min by (alertname, {', '.join(_TELLING)}) "
         '(ALERTS_FOR_STATE{severity=~"critical|warning"})'
     )
-    face = Face(
+    options = PanelOptions(
         title="Firing Alerts, all",
         description=(
             "Every alert that fires now, what it is about, its severity and how long its condition "
             "has held. What the tiles have no room for is here."
         ),
-        at=at,
+        grid_pos=grid_pos,
         unit="none",
         empty=NO_ANSWER,
         links=[Link("monitoring", "Monitoring itself")],
@@ -116,7 +116,7 @@ def alert_list(at: At, names: Mapping[str, str]) -> table_builders.Panel:
         }
     )
     panel = table(
-        face,
+        options,
         Query(f"{firing}{_OR_NONE}", "Severity"),
         Query(f"time() - {since} and on (alertname, where) {firing}{_OR_NONE}", "For"),
         keys={"alertname": "Alert", "where": "About"},

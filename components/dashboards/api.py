@@ -6,8 +6,8 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard
 
 from components.dashboards import backend, faults, live_connections, overrides, panels, slo
-from components.dashboards.frame import Sheet, Variable
-from components.dashboards.panels import At, Face, Query
+from components.dashboards.frame import DashboardSpec, Variable
+from components.dashboards.panels import GridPos, PanelOptions, Query
 from components.dashboards.thresholds import AlertThresholds, steps, up_or_down
 
 # Not the recorded series that the alerts read: those are summed over all instances.
@@ -22,9 +22,9 @@ _QUIET = "No request"
 _DOWN = "No backend reports"
 
 
-def sheet(alerts: AlertThresholds) -> Sheet:
+def spec(alerts: AlertThresholds) -> DashboardSpec:
     """How the API answers, from all requests down to one endpoint and one process."""
-    return Sheet(
+    return DashboardSpec(
         stem="api",
         title="VitalStream API",
         description="How the API answers: load, latency and errors by endpoint.",
@@ -65,10 +65,10 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
     failing, slow = alerts["HighErrorRate"], alerts["HighResponseTime"]
     return [
         panels.stat(
-            Face(
+            PanelOptions(
                 title="Backends Up",
                 description="Whether every backend can be scraped. Red: one cannot (BackendDown).",
-                at=At(0, 0, 8, 3),
+                grid_pos=GridPos(0, 0, 8, 3),
                 unit="none",
                 empty="No target in the job",
             ),
@@ -78,23 +78,23 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             missing=None,
         ).mappings(overrides.UP_OR_DOWN),
         panels.stat(
-            Face(
+            PanelOptions(
                 title="Requests per Second",
                 description="Requests a second. Bad: a fall to nothing (BackendNoTraffic).",
-                at=At(8, 0, 8, 3),
+                grid_pos=GridPos(8, 0, 8, 3),
                 unit="reqps",
                 empty=panels.NO_REPORT,
             ),
             Query(_rate("http_requests_total"), "requests"),
         ),
         panels.stat(
-            Face(
+            PanelOptions(
                 title="Error Rate (5xx %)",
                 description=(
                     "The share of requests that the backend failed to answer. HighErrorRate is "
                     f"critical where all instances are above {failing.value:g}% over 5 minutes."
                 ),
-                at=At(16, 0, 8, 3),
+                grid_pos=GridPos(16, 0, 8, 3),
                 unit="percent",
                 empty="No request",
             ),
@@ -103,13 +103,13 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             missing="orange",
         ).decimals(2),
         panels.stat(
-            Face(
+            PanelOptions(
                 title="Response Time p95",
                 description=(
                     "The time within which 95% of requests are answered. HighResponseTime warns "
                     f"where an endpoint is above {slow.value:g} s over 5 minutes."
                 ),
-                at=At(0, 3, 8, 3),
+                grid_pos=GridPos(0, 3, 8, 3),
                 unit="s",
                 empty="No request",
             ),
@@ -118,26 +118,26 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             missing="orange",
         ),
         panels.stat(
-            Face(
+            PanelOptions(
                 title="Requests in Progress",
                 description=(
                     "Requests being answered now. Bad: steady growth, which means that they "
                     "arrive faster than they are answered."
                 ),
-                at=At(8, 3, 8, 3),
+                grid_pos=GridPos(8, 3, 8, 3),
                 unit="none",
                 empty=panels.NO_REPORT,
             ),
             Query(f"sum(http_requests_in_progress{_BY_TARGET})", "in progress"),
         ),
         panels.stat(
-            Face(
+            PanelOptions(
                 title="Active Sessions",
                 description=(
                     "Sessions of logged-in users now, over all backends. A sudden fall logs people "
                     "out."
                 ),
-                at=At(16, 3, 8, 3),
+                grid_pos=GridPos(16, 3, 8, 3),
                 unit="none",
                 empty=panels.NO_REPORT,
             ),
@@ -150,10 +150,10 @@ def _requests(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
     failing = alerts["HighErrorRate"]
     return [
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Request Rate by endpoint",
                 description="Requests a second by endpoint. Bad: a fall to nothing, or a flood.",
-                at=At(0, 6, 8, 9),
+                grid_pos=GridPos(0, 6, 8, 9),
                 unit="reqps",
                 empty=_DOWN,
             ),
@@ -161,13 +161,13 @@ def _requests(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             legend_calcs=_TABLE,
         ),
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Errors by endpoint",
                 description=(
                     "The share of each endpoint's requests answered with a 5xx. The line: the "
                     f"{failing.value:g}% that HighErrorRate allows all together."
                 ),
-                at=At(8, 6, 8, 9),
+                grid_pos=GridPos(8, 6, 8, 9),
                 unit="percent",
                 empty=_QUIET,
             ),
@@ -176,13 +176,13 @@ def _requests(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             legend_calcs=_TABLE,
         ),
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="In Progress by endpoint",
                 description=(
                     "Requests being answered now, by endpoint. The one that grows is the one that "
                     "hangs."
                 ),
-                at=At(16, 6, 8, 9),
+                grid_pos=GridPos(16, 6, 8, 9),
                 unit="none",
                 empty=_DOWN,
             ),
@@ -197,13 +197,13 @@ def _latency(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
     buckets = _rate("http_request_duration_seconds_bucket", " by (le)", _ENDPOINTS)
     return [
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Response Time p95 by endpoint",
                 description=(
                     "The time within which 95% of an endpoint's requests are answered. "
                     f"HighResponseTime warns above {slow.value:g} s, the dashed line."
                 ),
-                at=At(0, 15, 8, 9),
+                grid_pos=GridPos(0, 15, 8, 9),
                 unit="s",
                 empty=_QUIET,
             ),
@@ -212,14 +212,14 @@ def _latency(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             legend_calcs=_TABLE,
         ),
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Response Time Percentiles",
                 description=(
                     "Median, 95th and 99th percentile over the chosen endpoints. A p99 that leaves "
                     "the others behind means that a few requests hang; all three rising, that the "
                     "whole service is slow."
                 ),
-                at=At(8, 15, 8, 9),
+                grid_pos=GridPos(8, 15, 8, 9),
                 unit="s",
                 empty=_QUIET,
             ),
@@ -230,13 +230,13 @@ def _latency(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             legend_calcs=_TABLE,
         ),
         panels.heatmap(
-            Face(
+            PanelOptions(
                 title="Response Time Heatmap",
                 description=(
                     "How many requests took how long. A second dark band above the first is a "
                     "group of requests that waits for something: a lock, a time-out, a retry."
                 ),
-                at=At(16, 15, 8, 9),
+                grid_pos=GridPos(16, 15, 8, 9),
                 unit="s",
                 empty=_QUIET,
             ),

@@ -6,7 +6,7 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard
 
 from components.dashboards import overrides, panels
-from components.dashboards.panels import At, Face, Query
+from components.dashboards.panels import GridPos, PanelOptions, Query
 from components.dashboards.thresholds import AlertThresholds, plain
 
 _TABLE = ("lastNotNull", "max")
@@ -24,13 +24,13 @@ def user_panels(
     )
     return [
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Logins by result",
                 description=(
                     "Attempts to log in a minute. Failures that rise alone: somebody is guessing "
                     "passwords, or a client has a wrong one."
                 ),
-                at=At(0, y, 8, 9),
+                grid_pos=GridPos(0, y, 8, 9),
                 unit="suffix:/min",
                 empty="No attempt yet",
             ),
@@ -43,13 +43,13 @@ def user_panels(
         .override_by_name("success", [overrides.fixed_colour("green")])
         .override_by_name("failure", [overrides.fixed_colour("orange")]),
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Failed Logins (last 5 minutes)",
                 description=(
                     "Logins of all backends that did not succeed. HighFailedLogins warns above "
                     f"{guessing.value:g}, the dashed line."
                 ),
-                at=At(8, y, 8, 9),
+                grid_pos=GridPos(8, y, 8, 9),
                 unit="none",
                 empty="No attempt yet",
             ),
@@ -58,13 +58,13 @@ def user_panels(
             legend_calcs=_TABLE,
         ),
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Cache Hit Ratio by type",
                 description=(
                     "The share of the backend's look-ups in its caches that found something. A "
                     "fall sends the load on to PostgreSQL."
                 ),
-                at=At(16, y, 8, 9),
+                grid_pos=GridPos(16, y, 8, 9),
                 unit="percent",
                 empty="No look-up now",
             ),
@@ -78,13 +78,13 @@ def process_panels(y: int, by_target: str) -> Sequence[Builder[dashboard.Panel]]
     """CPU, memory and age of each process, a band of 9 rows at row `y`."""
     return [
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Backend CPU",
                 description=(
                     "CPU time of each backend process, 100% being one core. A Python process "
                     "cannot use much more than one: near 100% it is the bottleneck."
                 ),
-                at=At(0, y, 8, 9),
+                grid_pos=GridPos(0, y, 8, 9),
                 unit="percent",
                 empty=_DOWN,
             ),
@@ -96,10 +96,10 @@ def process_panels(y: int, by_target: str) -> Sequence[Builder[dashboard.Panel]]
             legend_calcs=_TABLE,
         ),
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Backend Memory",
                 description="Resident memory of each backend process. Endless growth is a leak.",
-                at=At(8, y, 8, 9),
+                grid_pos=GridPos(8, y, 8, 9),
                 unit="bytes",
                 empty=_DOWN,
             ),
@@ -107,10 +107,10 @@ def process_panels(y: int, by_target: str) -> Sequence[Builder[dashboard.Panel]]
             legend_calcs=_TABLE,
         ),
         panels.stat(
-            Face(
+            PanelOptions(
                 title="Backend Uptime",
                 description="How long each backend has run. A short time nobody ordered: a crash.",
-                at=At(16, y, 8, 9),
+                grid_pos=GridPos(16, y, 8, 9),
                 unit="s",
                 empty=panels.NO_REPORT,
             ),

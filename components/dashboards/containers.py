@@ -6,8 +6,8 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard
 
 from components.dashboards import panels
-from components.dashboards.frame import Sheet, Variable
-from components.dashboards.panels import At, Face, Query
+from components.dashboards.frame import DashboardSpec, Variable
+from components.dashboards.panels import GridPos, PanelOptions, Query
 from components.dashboards.thresholds import AlertThresholds, steps
 
 _IN = '{container=~"$container"}'
@@ -16,9 +16,9 @@ _NONE = "No container is seen"
 _UNLIMITED = "No container has a limit"
 
 
-def sheet(alerts: AlertThresholds) -> Sheet:
+def spec(alerts: AlertThresholds) -> DashboardSpec:
     """Return the dashboard of the Docker host's containers."""
-    return Sheet(
+    return DashboardSpec(
         stem="containers",
         title="VitalStream Containers",
         description=(
@@ -35,13 +35,13 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
     restarts, kills = alerts["ContainerRestarting"], alerts["ContainerOOMKilled"]
     return [
         panels.stat(
-            Face(
+            PanelOptions(
                 title="Memory, Nearest to Its Limit",
                 description=(
                     "Memory in use as a share of the limit, the fullest container. "
                     f"ContainerMemoryNearLimit warns above {memory.value:g}%."
                 ),
-                at=At(0, 0, 12, 3),
+                grid_pos=GridPos(0, 0, 12, 3),
                 unit="percent",
                 empty=_UNLIMITED,
             ),
@@ -50,14 +50,14 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             missing="text",
         ).decimals(1),
         panels.stat(
-            Face(
+            PanelOptions(
                 title="Most Throttled",
                 description=(
                     "Periods in which a container had used up its CPU limit, of those in which it "
                     f"ran. ContainerThrottled warns above {throttled.value:g}% where more than "
                     "half of the limit is in use."
                 ),
-                at=At(12, 0, 12, 3),
+                grid_pos=GridPos(12, 0, 12, 3),
                 unit="percent",
                 empty=_UNLIMITED,
             ),
@@ -65,13 +65,13 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             missing="text",
         ).decimals(1),
         panels.stat(
-            Face(
+            PanelOptions(
                 title="Restarts, 15 Minutes",
                 description=(
                     "Restarts of the container with the most. "
                     f"ContainerRestarting warns above {restarts.value:g}."
                 ),
-                at=At(0, 3, 12, 3),
+                grid_pos=GridPos(0, 3, 12, 3),
                 unit="none",
                 empty=_NONE,
             ),
@@ -83,13 +83,13 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             bound=steps(restarts),
         ).decimals(0),
         panels.stat(
-            Face(
+            PanelOptions(
                 title="Killed for Memory, 15 Minutes",
                 description=(
                     "Processes in containers that the kernel killed because memory ran out. "
                     "Above zero: ContainerOOMKilled."
                 ),
-                at=At(12, 3, 12, 3),
+                grid_pos=GridPos(12, 3, 12, 3),
                 unit="none",
                 empty=_NONE,
             ),
@@ -103,24 +103,24 @@ def _over_time(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
     legend = "{{container}}"
     return [
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="CPU by Container",
                 description="Cores in use by each container, over 5 minutes.",
-                at=At(0, 6, 12, 9),
+                grid_pos=GridPos(0, 6, 12, 9),
                 unit="none",
                 empty=_NONE,
             ),
             Query(f"max by (container) (container:cpu_used:rate5m{_IN})", legend),
         ),
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Throttling by Container",
                 description=(
                     "Periods in which it had used up its CPU limit, of those in which it ran. One "
                     "that mostly sleeps may be throttled without harm. The dashed line is where "
                     "ContainerThrottled warns."
                 ),
-                at=At(12, 6, 12, 9),
+                grid_pos=GridPos(12, 6, 12, 9),
                 unit="percent",
                 empty=_UNLIMITED,
             ),
@@ -130,13 +130,13 @@ def _over_time(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             bound=alerts["ContainerThrottled"],
         ).max(100),
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Memory against Limit",
                 description=(
                     "Memory in use (without file cache that can be dropped) as a share of the "
                     "limit. Containers without a limit are not in it."
                 ),
-                at=At(0, 15, 12, 9),
+                grid_pos=GridPos(0, 15, 12, 9),
                 unit="percent",
                 empty=_UNLIMITED,
             ),
@@ -144,22 +144,22 @@ def _over_time(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             bound=alerts["ContainerMemoryNearLimit"],
         ).max(100),
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Memory by Container",
                 description=(
                     "Memory in use by each container, without file cache that can be dropped."
                 ),
-                at=At(12, 15, 12, 9),
+                grid_pos=GridPos(12, 15, 12, 9),
                 unit="bytes",
                 empty=_NONE,
             ),
             Query(f"max by (container) (container_memory_working_set_bytes{_RAW})", legend),
         ),
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Restarts by Container",
                 description="Restarts within 15 minutes. None: there is no line.",
-                at=At(0, 24, 12, 9),
+                grid_pos=GridPos(0, 24, 12, 9),
                 unit="none",
                 empty="No container has restarted",
             ),
@@ -167,13 +167,13 @@ def _over_time(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             bound=alerts["ContainerRestarting"],
         ),
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Kills by Container",
                 description=(
                     "Processes that the kernel killed within 15 minutes because memory ran out. "
                     "Bad: any."
                 ),
-                at=At(12, 24, 12, 9),
+                grid_pos=GridPos(12, 24, 12, 9),
                 unit="none",
                 empty=_NONE,
             ),

@@ -6,7 +6,7 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard
 
 from components.dashboards import overrides, panels
-from components.dashboards.panels import At, Face, Query
+from components.dashboards.panels import GridPos, PanelOptions, Query
 from components.dashboards.thresholds import AlertThresholds
 
 _PROMETHEUS = '{job="prometheus"}'
@@ -28,13 +28,13 @@ def _rules_and_notifications(y: int, alerts: AlertThresholds) -> Sequence[Builde
     )
     return [
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Rule Evaluation Time",
                 description=(
                     "How long each rule group took last. Bad: near the evaluation interval, where "
                     "evaluations are skipped and alerts come late."
                 ),
-                at=At(0, y, 8, 9),
+                grid_pos=GridPos(0, y, 8, 9),
                 unit="s",
                 empty="No rule group is loaded",
             ),
@@ -48,14 +48,14 @@ def _rules_and_notifications(y: int, alerts: AlertThresholds) -> Sequence[Builde
             legend_calcs=_TABLE,
         ),
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Rule Failures",
                 description=(
                     "Evaluations that failed in the last 5 minutes, by rule group. "
                     f"PrometheusRuleFailures is critical above {failing.value:g}: the group's "
                     "alerts may not fire."
                 ),
-                at=At(8, y, 8, 9),
+                grid_pos=GridPos(8, y, 8, 9),
                 unit="none",
                 empty="No rule group is loaded",
             ),
@@ -68,14 +68,14 @@ def _rules_and_notifications(y: int, alerts: AlertThresholds) -> Sequence[Builde
             legend_calcs=_TABLE,
         ),
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Notifications",
                 description=(
                     "Notifications that Alertmanager sent a minute, and those it gave up in the "
                     "last 15 minutes. AlertmanagerNotificationsFailing is critical above "
                     f"{undelivered.value:g}: an alert did not reach its receiver."
                 ),
-                at=At(16, y, 8, 9),
+                grid_pos=GridPos(16, y, 8, 9),
                 unit="none",
                 empty=_NO_ALERTMANAGER,
             ),
@@ -94,10 +94,10 @@ def _rules_and_notifications(y: int, alerts: AlertThresholds) -> Sequence[Builde
 def _services(y: int) -> Sequence[Builder[dashboard.Panel]]:
     return [
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Alerts in Alertmanager",
                 description="Alerts by state; suppressed ones are silenced or inhibited.",
-                at=At(0, y, 8, 9),
+                grid_pos=GridPos(0, y, 8, 9),
                 unit="none",
                 empty=_NO_ALERTMANAGER,
             ),
@@ -107,10 +107,10 @@ def _services(y: int) -> Sequence[Builder[dashboard.Panel]]:
         ),
         overrides.coloured_by_status(
             panels.timeseries(
-                Face(
+                PanelOptions(
                     title="Grafana Requests by status",
                     description="Grafana's answers a second by HTTP status. Bad: any 5xx.",
-                    at=At(8, y, 8, 9),
+                    grid_pos=GridPos(8, y, 8, 9),
                     unit="reqps",
                     empty="Grafana does not report",
                 ),
@@ -125,13 +125,13 @@ def _services(y: int) -> Sequence[Builder[dashboard.Panel]]:
             )
         ),
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Memory of the monitoring",
                 description=(
                     "Resident memory of Prometheus, Alertmanager, Grafana and the exporters. Bad: "
                     "growth towards the container's limit, where the kernel kills."
                 ),
-                at=At(16, y, 8, 9),
+                grid_pos=GridPos(16, y, 8, 9),
                 unit="bytes",
                 empty="No target reports",
             ),

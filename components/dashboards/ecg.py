@@ -7,8 +7,8 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard
 
 from components.dashboards import faults, overrides, panels
-from components.dashboards.frame import Sheet, Variable
-from components.dashboards.panels import At, Face, Query
+from components.dashboards.frame import DashboardSpec, Variable
+from components.dashboards.panels import GridPos, PanelOptions, Query
 from components.dashboards.thresholds import AlertThresholds, up_or_down
 
 _BY_TARGET = '{job="backend", instance=~"$backend_instance"}'
@@ -19,9 +19,9 @@ _IDLE = "Nothing was processed"
 _ECG, _WASM = "ecg_processing_duration_seconds", "wasm_execution_duration_seconds"
 
 
-def sheet(_alerts: AlertThresholds) -> Sheet:
+def spec(_alerts: AlertThresholds) -> DashboardSpec:
     """What the analysis finds, and whether it keeps up."""
-    return Sheet(
+    return DashboardSpec(
         stem="ecg",
         title="VitalStream ECG and Anomalies",
         description="What the ECG analysis finds, and whether it keeps up with the patients.",
@@ -35,13 +35,13 @@ def sheet(_alerts: AlertThresholds) -> Sheet:
 def _stats() -> Sequence[Builder[dashboard.Panel]]:
     return [
         panels.stat(
-            Face(
+            PanelOptions(
                 title="Active Patients",
                 description=(
                     "Patients whose data are streamed now. A sudden fall is bad; zero means that "
                     "no data flow at all."
                 ),
-                at=At(0, 0, 8, 3),
+                grid_pos=GridPos(0, 0, 8, 3),
                 unit="none",
                 empty=panels.NO_REPORT,
             ),
@@ -49,13 +49,13 @@ def _stats() -> Sequence[Builder[dashboard.Panel]]:
             bound=up_or_down(),
         ),
         panels.stat(
-            Face(
+            PanelOptions(
                 title="Anomalies Detected (last hour)",
                 description=(
                     "ECG anomalies found in the last hour. A jump is either patients in trouble or "
                     "a detector gone wrong."
                 ),
-                at=At(8, 0, 8, 3),
+                grid_pos=GridPos(8, 0, 8, 3),
                 unit="none",
                 empty="None recorded",
             ),
@@ -63,13 +63,13 @@ def _stats() -> Sequence[Builder[dashboard.Panel]]:
             missing="text",
         ).decimals(0),
         panels.stat(
-            Face(
+            PanelOptions(
                 title="Anomalies per Patient (1 h)",
                 description=(
                     "The last hour's anomalies over the patients connected now. It sets a jump "
                     "against the number of patients: more of both is no cause for worry."
                 ),
-                at=At(16, 0, 8, 3),
+                grid_pos=GridPos(16, 0, 8, 3),
                 unit="none",
                 empty="No patient",
             ),
@@ -80,26 +80,26 @@ def _stats() -> Sequence[Builder[dashboard.Panel]]:
             missing="orange",
         ).decimals(1),
         panels.stat(
-            Face(
+            PanelOptions(
                 title="ECG Analyses per Second",
                 description=(
                     "ECG segments analysed a second. Zero with patients connected: nobody looks at "
                     "their data."
                 ),
-                at=At(0, 3, 12, 3),
+                grid_pos=GridPos(0, 3, 12, 3),
                 unit="ops",
                 empty=panels.NO_REPORT,
             ),
             Query(f"sum(rate({_ECG}_count{_BY_TARGET}[$__rate_interval]))", "analyses"),
         ),
         panels.stat(
-            Face(
+            PanelOptions(
                 title="ECG Processing p95",
                 description=(
                     "The time within which 95% of the segments are analysed. Bad: steady growth; "
                     "an anomaly is reported that much later."
                 ),
-                at=At(12, 3, 12, 3),
+                grid_pos=GridPos(12, 3, 12, 3),
                 unit="s",
                 empty="Idle",
             ),
@@ -113,13 +113,13 @@ def _anomalies() -> Sequence[Builder[dashboard.Panel]]:
     return [
         _by_type(),
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Anomalies by severity",
                 description=(
                     "Anomalies a minute by the severity that the detector gave, stacked. The "
                     "severest matter, however few."
                 ),
-                at=At(8, 6, 8, 9),
+                grid_pos=GridPos(8, 6, 8, 9),
                 unit="suffix:/min",
                 empty="None recorded",
             ),
@@ -132,10 +132,10 @@ def _anomalies() -> Sequence[Builder[dashboard.Panel]]:
         .override_by_name("medium", [overrides.fixed_colour("yellow")])
         .override_by_name("low", [overrides.fixed_colour("blue")]),
         panels.table(
-            Face(
+            PanelOptions(
                 title="Anomalies by type and severity",
                 description="The last hour's anomalies, the most frequent kind first.",
-                at=At(16, 6, 8, 9),
+                grid_pos=GridPos(16, 6, 8, 9),
                 unit="none",
                 empty="None recorded",
             ),
@@ -154,13 +154,13 @@ def _anomalies() -> Sequence[Builder[dashboard.Panel]]:
 
 def _by_type() -> timeseries.Panel:
     panel = panels.timeseries(
-        Face(
+        PanelOptions(
             title="Anomalies by type",
             description=(
                 "Anomalies a minute by type, stacked. One type that suddenly makes up nearly "
                 "all of them points at a detector or a device rather than at patients."
             ),
-            at=At(0, 6, 8, 9),
+            grid_pos=GridPos(0, 6, 8, 9),
             unit="suffix:/min",
             empty="None recorded",
         ),
@@ -186,13 +186,13 @@ def _processing() -> Sequence[Builder[dashboard.Panel]]:
     ):
         found += [
             panels.timeseries(
-                Face(
+                PanelOptions(
                     title=f"{name} Time",
                     description=(
                         f"Median, 95th and 99th percentile of {meaning}. Bad: steady growth, or a "
                         "p99 that leaves the median behind; results then come late."
                     ),
-                    at=At(0, y, 12, 9),
+                    grid_pos=GridPos(0, y, 12, 9),
                     unit="s",
                     empty=_IDLE,
                 ),
@@ -203,13 +203,13 @@ def _processing() -> Sequence[Builder[dashboard.Panel]]:
                 legend_calcs=_TABLE,
             ),
             panels.heatmap(
-                Face(
+                PanelOptions(
                     title=f"{name} Heatmap",
                     description=(
                         f"How often {meaning} took how long. A second band above the first is a "
                         "group of segments that costs more than the others."
                     ),
-                    at=At(12, y, 12, 9),
+                    grid_pos=GridPos(12, y, 12, 9),
                     unit="s",
                     empty=_IDLE,
                 ),

@@ -12,7 +12,7 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard
 
 from components.dashboards import panels
-from components.dashboards.panels import At, Face, Query
+from components.dashboards.panels import GridPos, PanelOptions, Query
 
 Panels = Sequence[Builder[dashboard.Panel]]
 HEIGHT: Final = 9
@@ -40,9 +40,9 @@ def bands(y: int, *lines: Lines) -> Panels:
 def _placed(y: int, lines: Sequence[Lines]) -> Iterator[timeseries.Panel]:
     for number, one in enumerate(lines):
         band, column = divmod(number, _BAND)
-        at = At(column * _WIDTH, y + band * HEIGHT, _WIDTH, HEIGHT)
+        grid_pos = GridPos(column * _WIDTH, y + band * HEIGHT, _WIDTH, HEIGHT)
         yield panels.timeseries(
-            Face(one.title, one.description, at, one.unit, one.empty),
+            PanelOptions(one.title, one.description, grid_pos, one.unit, one.empty),
             *(Query(expr, legend) for expr, legend in one.queries),
             legend_calcs=("lastNotNull", "max"),
         )
@@ -83,7 +83,7 @@ def api(y: int, by_target: str, by_endpoint: str) -> Panels:
         Lines(
             "Response Time p95 by instance",
             "The time within which each backend answers 95% of its requests. One that is slower "
-            "than the others is ill or overloaded.",
+            "than the others is faulty or overloaded.",
             ((f"histogram_quantile(0.95, {buckets}) >= 0", "{{instance}}"),),
             "s",
             "No request",

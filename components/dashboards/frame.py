@@ -45,8 +45,8 @@ class Variable:
 
 
 @dataclass(frozen=True)
-class Sheet:
-    """One dashboard before it is framed; `stem` names its file and, prefixed, its uid.
+class DashboardSpec:
+    """One dashboard before it is rendered; `stem` names its file and, prefixed, its uid.
 
     On a stack that federates others, its queries are narrowed to the stack's own series unless it
     is `of_all_stacks`.
@@ -60,17 +60,17 @@ class Sheet:
     of_all_stacks: bool = False
 
 
-def framed(sheet: Sheet, settings: DashboardSettings) -> str:
-    """The sheet as classic dashboard JSON.
+def render(spec: DashboardSpec, settings: DashboardSettings) -> str:
+    """Return the spec as classic dashboard JSON.
 
     The same text for the same arguments, without what Grafana itself counts (`id`, `version`,
     `iteration`). Raises ValueError where two panels have the same id, that is the same title.
     """
-    narrowed = settings.federates and not sheet.of_all_stacks
+    narrowed = settings.federates and not spec.of_all_stacks
     built = (
-        builders.Dashboard(sheet.title)
-        .uid(UID_PREFIX + sheet.stem)
-        .description(sheet.description)
+        builders.Dashboard(spec.title)
+        .uid(UID_PREFIX + spec.stem)
+        .description(spec.description)
         .tags([TAG, settings.stack])
         .timezone("browser")
         .editable()
@@ -79,19 +79,19 @@ def framed(sheet: Sheet, settings: DashboardSettings) -> str:
         .timepicker(_time_picker(settings))
         .refresh("30s")
         .variables(
-            [_datasource_variable(), *(_query_variable(v, narrowed) for v in sheet.variables)]
+            [_datasource_variable(), *(_query_variable(v, narrowed) for v in spec.variables)]
         )
         .annotations([_firing_alerts(), *([_deployments()] if "backend" in settings.watch else [])])
-        .links(_links(sheet.stem, settings))
+        .links(_links(spec.stem, settings))
     )
     taken: dict[int, str] = {}
-    for panel_builder in sheet.panels:
+    for panel_builder in spec.panels:
         panel = panel_builder.build()
         assert panel.id_val is not None
         assert panel.title is not None
         if panel.id_val in taken:
             raise ValueError(
-                f"{sheet.title}: the panels {taken[panel.id_val]!r} and {panel.title!r} have the "
+                f"{spec.title}: the panels {taken[panel.id_val]!r} and {panel.title!r} have the "
                 f"same id; change one of the titles"
             )
         taken[panel.id_val] = panel.title

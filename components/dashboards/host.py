@@ -6,8 +6,8 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard
 
 from components.dashboards import fault_machines, overrides, panels
-from components.dashboards.frame import Sheet, Variable
-from components.dashboards.panels import At, Face, Query
+from components.dashboards.frame import DashboardSpec, Variable
+from components.dashboards.panels import GridPos, PanelOptions, Query
 from components.dashboards.thresholds import AlertThresholds, plain, steps
 
 _JOB = 'job=~"$node_job"'
@@ -22,9 +22,9 @@ _TABLE = ("lastNotNull", "max")
 _DOWN = "No host reports"
 
 
-def sheet(alerts: AlertThresholds) -> Sheet:
+def spec(alerts: AlertThresholds) -> DashboardSpec:
     """Is there CPU, memory and disk left, and for how long."""
-    return Sheet(
+    return DashboardSpec(
         stem="host",
         title="VitalStream Host",
         description="The hosts: is there CPU, memory and disk left, and for how long?",
@@ -46,13 +46,13 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
     cpu, memory, disk = alerts["HighCPUUsage"], alerts["HighMemoryUsage"], alerts["DiskSpaceLow"]
     return [
         panels.stat(
-            Face(
+            PanelOptions(
                 title="CPU Usage",
                 description=(
                     "The busiest host's CPU time that is not idle, over 5 minutes. HighCPUUsage "
                     f"warns above {cpu.value:g}%."
                 ),
-                at=At(0, 0, 6, 4),
+                grid_pos=GridPos(0, 0, 6, 4),
                 unit="percent",
                 empty=panels.NO_REPORT,
             ),
@@ -60,13 +60,13 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             bound=steps(cpu),
         ).decimals(1),
         panels.stat(
-            Face(
+            PanelOptions(
                 title="Memory Usage",
                 description=(
                     "Memory that is not available to programs, on the fullest host. "
                     f"HighMemoryUsage warns above {memory.value:g}%."
                 ),
-                at=At(6, 0, 6, 4),
+                grid_pos=GridPos(6, 0, 6, 4),
                 unit="percent",
                 empty=panels.NO_REPORT,
             ),
@@ -74,13 +74,13 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             bound=steps(memory),
         ).decimals(1),
         panels.stat(
-            Face(
+            PanelOptions(
                 title="Least Disk Space",
                 description=(
                     "What is left on the fullest file system of all hosts. DiskSpaceLow warns "
                     f"below {disk.value:g}%."
                 ),
-                at=At(12, 0, 6, 4),
+                grid_pos=GridPos(12, 0, 6, 4),
                 unit="percent",
                 empty="No disk",
             ),
@@ -91,10 +91,10 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             missing="orange",
         ).decimals(1),
         panels.stat(
-            Face(
+            PanelOptions(
                 title="Host Uptime",
                 description="How long the host that booted last has run. Bad: an unplanned reboot.",
-                at=At(18, 0, 6, 4),
+                grid_pos=GridPos(18, 0, 6, 4),
                 unit="s",
                 empty=panels.NO_REPORT,
             ),
@@ -109,13 +109,13 @@ def _processor_and_memory(alerts: AlertThresholds) -> Sequence[Builder[dashboard
     cpu, memory = alerts["HighCPUUsage"], alerts["HighMemoryUsage"]
     return [
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="CPU Usage by host",
                 description=(
                     "The share of CPU time that is not idle, over 5 minutes. HighCPUUsage warns "
                     f"above {cpu.value:g}%, the dashed line."
                 ),
-                at=At(0, 4, 8, 9),
+                grid_pos=GridPos(0, 4, 8, 9),
                 unit="percent",
                 empty=_DOWN,
             ),
@@ -127,13 +127,13 @@ def _processor_and_memory(alerts: AlertThresholds) -> Sequence[Builder[dashboard
             legend_calcs=_TABLE,
         ).max(100),
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="CPU Time by mode",
                 description=(
                     "What the CPUs do when they are not idle, averaged over them, stacked. Bad: "
                     "iowait (waits for a disk) or steal (another virtual machine has the CPU)."
                 ),
-                at=At(8, 4, 8, 9),
+                grid_pos=GridPos(8, 4, 8, 9),
                 unit="percent",
                 empty=_DOWN,
             ),
@@ -146,13 +146,13 @@ def _processor_and_memory(alerts: AlertThresholds) -> Sequence[Builder[dashboard
             legend_calcs=_TABLE,
         ),
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Memory Usage by host",
                 description=(
                     "The share of memory that is not available to programs. HighMemoryUsage warns "
                     f"above {memory.value:g}%, the dashed line; near 100% the kernel kills."
                 ),
-                at=At(16, 4, 8, 9),
+                grid_pos=GridPos(16, 4, 8, 9),
                 unit="percent",
                 empty=_DOWN,
             ),
@@ -181,13 +181,13 @@ def _disks(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
     )
     return [
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Disk Space Available",
                 description=(
                     "What is left on each file system that can fill up. DiskSpaceLow warns below "
                     f"{bound.value:g}%, the dashed line."
                 ),
-                at=At(0, 13, 12, 9),
+                grid_pos=GridPos(0, 13, 12, 9),
                 unit="percent",
                 empty="No writable file system",
             ),
@@ -196,14 +196,14 @@ def _disks(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             legend_calcs=("lastNotNull", "min"),
         ).max(100),
         panels.table(
-            Face(
+            PanelOptions(
                 title="Disks and days until full",
                 description=(
                     "What is left, and in how many days nothing is left if it goes on as in the "
                     "last 6 hours. A dash: it does not shrink, or less than an "
                     "hour is known. Red: less than 2 days, orange: less than a week."
                 ),
-                at=At(12, 13, 12, 9),
+                grid_pos=GridPos(12, 13, 12, 9),
                 unit="none",
                 empty="No writable file system",
             ),
@@ -227,14 +227,14 @@ def _disks(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
 def _io() -> Sequence[Builder[dashboard.Panel]]:
     return [
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Network",
                 description=(
                     "Bytes a second that each interface receives and sends, without loopback and "
                     "those of containers. Bad: a plateau at the line's capacity, or a fall to "
                     "nothing."
                 ),
-                at=At(0, 22, 8, 9),
+                grid_pos=GridPos(0, 22, 8, 9),
                 unit="Bps",
                 empty=_DOWN,
             ),
@@ -249,13 +249,13 @@ def _io() -> Sequence[Builder[dashboard.Panel]]:
             legend_calcs=_TABLE,
         ),
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Disk Busy",
                 description=(
                     "The share of time in which a disk had something to do. Near 100% it is the "
                     "bottleneck, unless it is an SSD, which does many things at once."
                 ),
-                at=At(8, 22, 8, 9),
+                grid_pos=GridPos(8, 22, 8, 9),
                 unit="percent",
                 empty="No disk reports",
             ),
@@ -267,13 +267,13 @@ def _io() -> Sequence[Builder[dashboard.Panel]]:
             legend_calcs=_TABLE,
         ),
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Load per CPU",
                 description=(
                     "Processes that run or wait, averaged over 5 minutes, for each CPU. Above 1 "
                     "for long: they wait for a CPU or a disk."
                 ),
-                at=At(16, 22, 8, 9),
+                grid_pos=GridPos(16, 22, 8, 9),
                 unit="none",
                 empty=_DOWN,
             ),

@@ -6,8 +6,8 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard
 
 from components.dashboards import delivery, fault_machines, overrides, panels
-from components.dashboards.frame import Sheet, Variable
-from components.dashboards.panels import At, Face, Query
+from components.dashboards.frame import DashboardSpec, Variable
+from components.dashboards.panels import GridPos, PanelOptions, Query
 from components.dashboards.thresholds import AlertThresholds, Threshold, plain, steps, up_or_down
 
 _TARGETS = '{job=~"$job", instance=~"$instance"}'
@@ -17,9 +17,9 @@ _TABLE = ("lastNotNull", "max")
 _DOWN = "Prometheus does not scrape itself"
 
 
-def sheet(alerts: AlertThresholds) -> Sheet:
+def spec(alerts: AlertThresholds) -> DashboardSpec:
     """Would an alert be raised, and would it arrive."""
-    return Sheet(
+    return DashboardSpec(
         stem="monitoring",
         title="VitalStream Monitoring",
         description="The monitoring itself: would an alert be raised, and would it arrive?",
@@ -41,12 +41,12 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
     storage = alerts["PrometheusStorageNearLimit"]
     return [
         panels.stat(
-            Face(
+            PanelOptions(
                 title="Targets Down",
                 description=(
                     "Targets that Prometheus cannot scrape. Above zero: something is not watched."
                 ),
-                at=At(0, 0, 8, 3),
+                grid_pos=GridPos(0, 0, 8, 3),
                 unit="none",
                 empty=panels.NO_REPORT,
             ),
@@ -55,10 +55,10 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             bound=steps(Threshold(1, fires_below=False, colour="red")),
         ),
         panels.stat(
-            Face(
+            PanelOptions(
                 title="Alertmanager",
                 description="Whether every Alertmanager can be scraped (AlertmanagerDown).",
-                at=At(8, 0, 8, 3),
+                grid_pos=GridPos(8, 0, 8, 3),
                 unit="none",
                 empty="No target in the job",
             ),
@@ -68,13 +68,13 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             missing=None,
         ).mappings(overrides.UP_OR_DOWN),
         panels.stat(
-            Face(
+            PanelOptions(
                 title="Watchdog",
                 description=(
                     "An alert that always fires. Red: alert rules are not evaluated, and no other "
                     "alert would fire."
                 ),
-                at=At(16, 0, 8, 3),
+                grid_pos=GridPos(16, 0, 8, 3),
                 unit="none",
                 empty="Prometheus gave no answer",
             ),
@@ -86,13 +86,13 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             missing=None,
         ).mappings(overrides.FIRING_OR_SILENT),
         panels.stat(
-            Face(
+            PanelOptions(
                 title="Configuration",
                 description=(
                     "Whether Prometheus and Alertmanager accepted their last configuration. Red: "
                     "one refused it and would not start again (ConfigReloadFailed)."
                 ),
-                at=At(0, 3, 8, 3),
+                grid_pos=GridPos(0, 3, 8, 3),
                 unit="none",
                 empty=panels.NO_REPORT,
             ),
@@ -106,14 +106,14 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             missing=None,
         ).mappings(overrides.ACCEPTED_OR_REFUSED),
         panels.stat(
-            Face(
+            PanelOptions(
                 title="Storage of Limit",
                 description=(
                     "What Prometheus stores as a share of its size limit. "
                     f"PrometheusStorageNearLimit warns above {storage.value:g}%; at 100% the "
                     "oldest data go, even within the retention time."
                 ),
-                at=At(8, 3, 8, 3),
+                grid_pos=GridPos(8, 3, 8, 3),
                 unit="percent",
                 empty="No limit",
             ),
@@ -122,13 +122,13 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             missing="text",
         ).decimals(1),
         panels.stat(
-            Face(
+            PanelOptions(
                 title="Oldest Sample",
                 description=(
                     "How far back the stored data go. With time it reaches the retention time; "
                     "staying far below it, the size limit cuts data off."
                 ),
-                at=At(16, 3, 8, 3),
+                grid_pos=GridPos(16, 3, 8, 3),
                 unit="s",
                 empty=panels.NO_REPORT,
             ),
@@ -142,10 +142,10 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
 def _scrapes(slow: Threshold) -> Sequence[Builder[dashboard.Panel]]:
     return [
         panels.table(
-            Face(
+            PanelOptions(
                 title="Targets",
                 description="Every target and whether its last scrape succeeded; down ones first.",
-                at=At(0, 6, 8, 9),
+                grid_pos=GridPos(0, 6, 8, 9),
                 unit="none",
                 empty="No target",
             ),
@@ -155,13 +155,13 @@ def _scrapes(slow: Threshold) -> Sequence[Builder[dashboard.Panel]]:
             descending=False,
         ).override_by_name("State", overrides.up_or_down_column()),
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Scrape Duration",
                 description=(
                     f"How long a target takes to answer. ScrapesTooSlow warns above {slow.value:g} "
                     "s, the dashed line; at the scrape time-out the target counts as down."
                 ),
-                at=At(8, 6, 8, 9),
+                grid_pos=GridPos(8, 6, 8, 9),
                 unit="s",
                 empty="No target",
             ),
@@ -173,13 +173,13 @@ def _scrapes(slow: Threshold) -> Sequence[Builder[dashboard.Panel]]:
             legend_calcs=_TABLE,
         ),
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Samples by target",
                 description=(
                     "Samples in each scrape after relabelling. A jump is a label with too many "
                     "values; it costs memory and disk."
                 ),
-                at=At(16, 6, 8, 9),
+                grid_pos=GridPos(16, 6, 8, 9),
                 unit="short",
                 empty="No target",
             ),
@@ -196,10 +196,10 @@ def _storage(full: Threshold) -> Sequence[Builder[dashboard.Panel]]:
     limit = "max by (instance) (instance:prometheus_storage_limit:bytes)"
     return [
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Samples Ingested",
                 description="Samples stored a second. Bad: a fall, or a jump nobody ordered.",
-                at=At(0, 15, 8, 9),
+                grid_pos=GridPos(0, 15, 8, 9),
                 unit="cps",
                 empty=_DOWN,
             ),
@@ -211,13 +211,13 @@ def _storage(full: Threshold) -> Sequence[Builder[dashboard.Panel]]:
             legend_calcs=_TABLE,
         ),
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Active Series",
                 description=(
                     "Series in memory. Steady growth without new targets is a label with too many "
                     "values, and Prometheus runs out of memory some day."
                 ),
-                at=At(8, 15, 8, 9),
+                grid_pos=GridPos(8, 15, 8, 9),
                 unit="short",
                 empty=_DOWN,
             ),
@@ -225,13 +225,13 @@ def _storage(full: Threshold) -> Sequence[Builder[dashboard.Panel]]:
             legend_calcs=_TABLE,
         ),
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Retention Used",
                 description=(
                     "Bytes stored against the size limit (grey; absent where none is set) and the "
                     f"{full.value:g}% at which PrometheusStorageNearLimit warns."
                 ),
-                at=At(16, 15, 8, 9),
+                grid_pos=GridPos(16, 15, 8, 9),
                 unit="bytes",
                 empty=_DOWN,
             ),

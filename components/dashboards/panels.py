@@ -40,7 +40,7 @@ PanelBuilder = TypeVar("PanelBuilder", bound=Builder[dashboard.Panel])
 
 
 @dataclass(frozen=True)
-class At:
+class GridPos:
     """A place on Grafana's grid: 24 columns, rows of 38 pixels with their gap."""
 
     x: int
@@ -58,7 +58,7 @@ class Query:
 
 
 @dataclass(frozen=True)
-class Face:
+class PanelOptions:
     """What every panel has: name, meaning, place, unit and what to say when there is nothing.
 
     `description` says what the panel shows and what is bad. `empty` stands where Grafana would
@@ -68,7 +68,7 @@ class Face:
 
     title: str
     description: str
-    at: At
+    grid_pos: GridPos
     unit: str
     empty: str
     links: Sequence[Link] = ()
@@ -90,29 +90,33 @@ def _target(query: Query, position: int) -> prometheus_builders.Dataquery:
     )
 
 
-def _dress(
-    builder: PanelBuilder, face: Face, targets: Sequence[Builder[prometheus.Dataquery]]
+def _apply_common(
+    builder: PanelBuilder, options: PanelOptions, targets: Sequence[Builder[prometheus.Dataquery]]
 ) -> PanelBuilder:
     """Put on `builder` what all panels share; the SDK's builders have no common base for it."""
     panel = builder.build()
-    panel.id_val = face.panel_id
-    panel.title = face.title
+    panel.id_val = options.panel_id
+    panel.title = options.title
     # Marks of links in the header would take the width of four letters each from the title.
-    panel.description = "\n\n".join([face.description, *(link.in_text() for link in face.links)])
+    panel.description = "\n\n".join(
+        [options.description, *(link.in_text() for link in options.links)]
+    )
     panel.datasource = DATASOURCE
-    panel.grid_pos = dashboard.GridPos(x=face.at.x, y=face.at.y, w=face.at.w, h=face.at.h)
+    panel.grid_pos = dashboard.GridPos(
+        x=options.grid_pos.x, y=options.grid_pos.y, w=options.grid_pos.w, h=options.grid_pos.h
+    )
     panel.targets = [target.build() for target in targets]
     panel.field_config = panel.field_config or dashboard.FieldConfigSource()
     defaults = panel.field_config.defaults or dashboard.FieldConfig()
     panel.field_config.defaults = defaults
-    defaults.unit = face.unit
-    defaults.no_value = face.empty
-    defaults.links = [link.on_data() for link in face.links]
+    defaults.unit = options.unit
+    defaults.no_value = options.empty
+    defaults.links = [link.on_data() for link in options.links]
     return builder
 
 
 def timeseries(
-    face: Face,
+    options: PanelOptions,
     *queries: Query,
     bound: Threshold | None = None,
     legend_calcs: Sequence[str] = (),
@@ -160,11 +164,11 @@ def timeseries(
             )
         )
     targets = [_target(query, n).range() for n, query in enumerate(queries)]
-    return _dress(panel, face, targets)
+    return _apply_common(panel, options, targets)
 
 
 def stat(
-    face: Face,
+    options: PanelOptions,
     *queries: Query,
     bound: dashboard_builders.ThresholdsConfig | None = None,
     sparkline: bool = True,
@@ -172,9 +176,9 @@ def stat(
 ) -> stat_builders.Panel:
     """The value now in large figures, coloured by `bound`, over a sparkline of the time range.
 
-    Where there is none now, `face.empty` stands there in the colour `missing`: red where that is a
-    fault in itself, `text` where it is nothing bad. Grafana itself would go on to show the last
-    value of the time range, for an hour, as if it were still so. With None it may: for queries
+    Where there is none now, the panel shows `options.empty` in the colour `missing`: red where that
+    is a fault in itself, `text` where it is nothing bad. Grafana itself would go on to show the
+    last value of the time range, for an hour, as if it were still so. With None it may: for queries
     that always have an answer. Where Prometheus gives none at all, the panel is red.
     """
     if missing is not None:
@@ -191,7 +195,7 @@ def stat(
         .color_scheme(dashboard_builders.FieldColor().mode(dashboard.FieldColorModeId.THRESHOLDS))
     )
     if missing is not None:
-        none = dashboard.ValueMappingResult(text=face.empty, color=missing, index=0)
+        none = dashboard.ValueMappingResult(text=options.empty, color=missing, index=0)
         # From 0 on, so that the sparkline of small figures is not pressed flat.
         panel.mappings([dashboard.ValueMap(options={str(_NOTHING): none})]).min(0)
     targets = [_target(query, n) for n, query in enumerate(queries)]
@@ -200,10 +204,10 @@ def stat(
             target.range()
         else:
             target.instant()
-    return _dress(panel, replace(face, empty=NO_ANSWER), targets)
+    return _apply_common(panel, replace(options, empty=NO_ANSWER), targets)
 
 
-def pie(face: Face, query: Query) -> piechart_builders.Panel:
+def pie(options: PanelOptions, query: Query) -> piechart_builders.Panel:
     """The parts of a whole at the end of the time range, with a table of values."""
     panel = (
         piechart_builders.Panel()
@@ -222,10 +226,10 @@ def pie(face: Face, query: Query) -> piechart_builders.Panel:
             dashboard_builders.FieldColor().mode(dashboard.FieldColorModeId.PALETTE_CLASSIC)
         )
     )
-    return _dress(panel, face, [_target(query, 0).instant()])
+    return _apply_common(panel, options, [_target(query, 0).instant()])
 
 
-def heatmap(face: Face, query: Query) -> heatmap_builders.Panel:
+def heatmap(options: PanelOptions, query: Query) -> heatmap_builders.Panel:
     """A histogram over time; `query` returns the rate of each bucket, with the legend `{{le}}`."""
     panel = (
         heatmap_builders.Panel()
@@ -237,17 +241,21 @@ def heatmap(face: Face, query: Query) -> heatmap_builders.Panel:
             .exponent(0.5)
             .steps(64)
         )
-        .y_axis(heatmap_builders.YAxisConfig().unit(face.unit))
+        .y_axis(heatmap_builders.YAxisConfig().unit(options.unit))
         .cell_values(heatmap_builders.CellValues().unit("reqps"))
         .tooltip(heatmap_builders.HeatmapTooltip().mode(common.TooltipDisplayMode.SINGLE))
         .hide_legend()
     )
     target = _target(query, 0).range().format(prometheus.PromQueryFormat.HEATMAP)
-    return _dress(panel, face, [target])
+    return _apply_common(panel, options, [target])
 
 
 def table(
-    face: Face, *columns: Query, keys: Mapping[str, str], sort_by: str, descending: bool = True
+    options: PanelOptions,
+    *columns: Query,
+    keys: Mapping[str, str],
+    sort_by: str,
+    descending: bool = True,
 ) -> table_builders.Panel:
     """One row for each combination of labels, one column for each query, named by its legend.
 
@@ -282,7 +290,7 @@ def table(
         _target(query, n).instant().format(prometheus.PromQueryFormat.TABLE)
         for n, query in enumerate(columns)
     ]
-    _dress(panel, face, targets)
+    _apply_common(panel, options, targets)
     # A link here would make every cell one; a column gets its own with overrides.data_link.
     return panel.data_links([])
 

@@ -6,8 +6,8 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard
 
 from components.dashboards import fault_stores, overrides, panels
-from components.dashboards.frame import Sheet, Variable
-from components.dashboards.panels import At, Face, Query
+from components.dashboards.frame import DashboardSpec, Variable
+from components.dashboards.panels import GridPos, PanelOptions, Query
 from components.dashboards.thresholds import AlertThresholds, steps, up_or_down
 
 _IN = '{job=~"$postgres_job", instance=~"$postgres_instance"}'
@@ -19,9 +19,9 @@ _TABLE = ("lastNotNull", "max")
 _DOWN = "PostgreSQL does not report"
 
 
-def sheet(alerts: AlertThresholds) -> Sheet:
+def spec(alerts: AlertThresholds) -> DashboardSpec:
     """Is the database there, is it full, does something hold it up."""
-    return Sheet(
+    return DashboardSpec(
         stem="postgresql",
         title="VitalStream PostgreSQL",
         description="The database: is it there, is it full, does something hold it up?",
@@ -44,13 +44,13 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
     late, cold = alerts["PostgreSQLReplicationLag"], alerts["PostgreSQLLowCacheHitRatio"]
     return [
         panels.stat(
-            Face(
+            PanelOptions(
                 title="PostgreSQL Up",
                 description=(
                     "Whether the exporter reaches PostgreSQL. Red: it does not, or the exporter "
                     "itself is gone (PostgreSQLDown)."
                 ),
-                at=At(0, 0, 8, 3),
+                grid_pos=GridPos(0, 0, 8, 3),
                 unit="none",
                 empty="No target in the job",
             ),
@@ -60,13 +60,13 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             missing=None,
         ).mappings(overrides.UP_OR_DOWN),
         panels.stat(
-            Face(
+            PanelOptions(
                 title="Connections",
                 description=(
                     "Open connections of the instance that has most. PostgreSQLTooManyConnections "
                     f"warns above {many.value:g}."
                 ),
-                at=At(8, 0, 8, 3),
+                grid_pos=GridPos(8, 0, 8, 3),
                 unit="none",
                 empty=panels.NO_REPORT,
             ),
@@ -74,13 +74,13 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             bound=steps(many),
         ),
         panels.stat(
-            Face(
+            PanelOptions(
                 title="Oldest Transaction",
                 description=(
                     "The age of the oldest open transaction of a client. PostgreSQLSlowQueries "
                     f"warns above {slow.value:g} s; it holds locks and keeps vacuum from its work."
                 ),
-                at=At(16, 0, 8, 3),
+                grid_pos=GridPos(16, 0, 8, 3),
                 unit="s",
                 empty=panels.NO_REPORT,
             ),
@@ -88,13 +88,13 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             bound=steps(slow),
         ),
         panels.stat(
-            Face(
+            PanelOptions(
                 title="Replication Lag",
                 description=(
                     "How far the latest replica is behind; 0 on a primary. "
                     f"PostgreSQLReplicationLag warns above {late.value:g} s (lost in a failover)."
                 ),
-                at=At(0, 3, 8, 3),
+                grid_pos=GridPos(0, 3, 8, 3),
                 unit="s",
                 empty="No figure",
             ),
@@ -103,13 +103,13 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             missing="text",
         ),
         panels.stat(
-            Face(
+            PanelOptions(
                 title="Cache Hit Ratio",
                 description=(
                     "The share of blocks found in shared_buffers, over 5 minutes, the worst "
                     f"instance. PostgreSQLLowCacheHitRatio warns below {cold.value:g}% under load."
                 ),
-                at=At(8, 3, 8, 3),
+                grid_pos=GridPos(8, 3, 8, 3),
                 unit="percent",
                 empty="No reads",
             ),
@@ -118,10 +118,10 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             missing="text",
         ).decimals(1),
         panels.stat(
-            Face(
+            PanelOptions(
                 title="Database Size",
                 description="All databases together. Bad: growth that the disk will not bear.",
-                at=At(16, 3, 8, 3),
+                grid_pos=GridPos(16, 3, 8, 3),
                 unit="bytes",
                 empty=panels.NO_REPORT,
             ),
@@ -135,14 +135,14 @@ def _sessions(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
     late = alerts["PostgreSQLReplicationLag"]
     return [
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Connections by state",
                 description=(
                     "Connections by state, stacked, against max_connections (grey) and the "
                     f"{many.value:g} at which PostgreSQLTooManyConnections warns. Bad: many "
                     "that are idle in transaction, which hold locks and do nothing."
                 ),
-                at=At(0, 6, 8, 9),
+                grid_pos=GridPos(0, 6, 8, 9),
                 unit="none",
                 empty=_DOWN,
             ),
@@ -153,14 +153,14 @@ def _sessions(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             legend_calcs=_TABLE,
         ).override_by_query("B", overrides.limit_line()),
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Age of the oldest transaction",
                 description=(
                     "The age of the oldest open transaction of a client. PostgreSQLSlowQueries "
                     f"warns above {slow.value:g} s, the dashed line. A straight slope is one "
                     "transaction that does not end."
                 ),
-                at=At(8, 6, 8, 9),
+                grid_pos=GridPos(8, 6, 8, 9),
                 unit="s",
                 empty=_DOWN,
             ),
@@ -168,13 +168,13 @@ def _sessions(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             bound=slow,
         ),
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Replication lag over time",
                 description=(
                     "How far replicas are behind; 0 on a primary. PostgreSQLReplicationLag warns "
                     f"above {late.value:g} s, the dashed line."
                 ),
-                at=At(16, 6, 8, 9),
+                grid_pos=GridPos(16, 6, 8, 9),
                 unit="s",
                 empty="No figure from the exporter",
             ),
@@ -192,13 +192,13 @@ def _rows(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
     )
     return [
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Transactions and deadlocks",
                 description=(
                     "Transactions a second by their end. Bad: rollbacks that rise against the "
                     "commits, and any deadlock."
                 ),
-                at=At(0, 15, 8, 9),
+                grid_pos=GridPos(0, 15, 8, 9),
                 unit="ops",
                 empty=_DOWN,
             ),
@@ -213,13 +213,13 @@ def _rows(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             legend_calcs=_TABLE,
         ).override_by_name("deadlocks", [overrides.fixed_colour("red")]),
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Dead and live rows",
                 description=(
                     "Rows of all tables: live ones, and dead ones that vacuum has not yet removed. "
                     "Bad: dead rows that only grow; autovacuum does not keep up or is held back."
                 ),
-                at=At(8, 15, 8, 9),
+                grid_pos=GridPos(8, 15, 8, 9),
                 unit="short",
                 empty="No table statistics",
             ),
@@ -228,13 +228,13 @@ def _rows(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             legend_calcs=_TABLE,
         ),
         panels.table(
-            Face(
+            PanelOptions(
                 title="Rows by table",
                 description=(
                     "Live and dead rows of the ten tables with most dead ones. "
                     f"PostgreSQLDeadTuples warns above {dead.value:g}% dead in a large table."
                 ),
-                at=At(16, 15, 8, 9),
+                grid_pos=GridPos(16, 15, 8, 9),
                 unit="short",
                 empty="No table statistics",
             ),
@@ -257,14 +257,14 @@ def _backend_view() -> Sequence[Builder[dashboard.Panel]]:
     )
     return [
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Query Time p95 by type",
                 description=(
                     "The time within which 95% of the backend's queries of a type are answered, as "
                     "the backend measures it. A rise here without one in PostgreSQL's figures is "
                     "time spent waiting for a connection or the network."
                 ),
-                at=At(0, 24, 8, 9),
+                grid_pos=GridPos(0, 24, 8, 9),
                 unit="s",
                 empty="The backend makes no query",
             ),
@@ -272,13 +272,13 @@ def _backend_view() -> Sequence[Builder[dashboard.Panel]]:
             legend_calcs=_TABLE,
         ),
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Backend Connection Pool",
                 description=(
                     "Connections in use in the backends' pools against their size (grey). At the "
                     "grey line requests wait for a connection."
                 ),
-                at=At(8, 24, 8, 9),
+                grid_pos=GridPos(8, 24, 8, 9),
                 unit="none",
                 empty="No backend reports",
             ),
@@ -287,10 +287,10 @@ def _backend_view() -> Sequence[Builder[dashboard.Panel]]:
             legend_calcs=_TABLE,
         ).override_by_query("B", overrides.limit_line()),
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Size by database",
                 description="The size of each database. Bad: growth that the disk will not bear.",
-                at=At(16, 24, 8, 9),
+                grid_pos=GridPos(16, 24, 8, 9),
                 unit="bytes",
                 empty=_DOWN,
             ),

@@ -6,8 +6,8 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard
 
 from components.dashboards import overrides, panels
-from components.dashboards.frame import Sheet, Variable
-from components.dashboards.panels import At, Face, Query
+from components.dashboards.frame import DashboardSpec, Variable
+from components.dashboards.panels import GridPos, PanelOptions, Query
 from components.dashboards.thresholds import AlertThresholds, Threshold, steps
 
 _IN = '{instance=~"$probe"}'
@@ -16,9 +16,9 @@ _NONE = "No probe reports"
 _UNENCRYPTED = "No probe of something encrypted"
 
 
-def sheet(alerts: AlertThresholds) -> Sheet:
+def spec(alerts: AlertThresholds) -> DashboardSpec:
     """Return the dashboard of what is asked from outside."""
-    return Sheet(
+    return DashboardSpec(
         stem="probes",
         title="VitalStream Probes",
         description="What people reach, asked from outside: is it there, how fast, how long valid?",
@@ -31,13 +31,13 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
     slow, expiring = alerts["ProbeSlow"], alerts["ProbeCertificateExpiring"]
     return [
         panels.stat(
-            Face(
+            PanelOptions(
                 title="Probes Failing",
                 description=(
                     "Probes that are not answered as expected. Above zero: people cannot reach "
                     "something (ProbeFailed)."
                 ),
-                at=At(0, 0, 8, 4),
+                grid_pos=GridPos(0, 0, 8, 4),
                 unit="none",
                 empty=_NONE,
             ),
@@ -49,13 +49,13 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             bound=steps(Threshold(1, fires_below=False, colour="red")),
         ),
         panels.stat(
-            Face(
+            PanelOptions(
                 title="Slowest Probe",
                 description=(
                     "How long the slowest answer takes, over 5 minutes. "
                     f"ProbeSlow warns above {slow.value:g} s."
                 ),
-                at=At(8, 0, 8, 4),
+                grid_pos=GridPos(8, 0, 8, 4),
                 unit="s",
                 empty=_NONE,
             ),
@@ -63,13 +63,13 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             bound=steps(slow),
         ).decimals(2),
         panels.stat(
-            Face(
+            PanelOptions(
                 title="Next Certificate to End",
                 description=(
                     "Days until the first certificate ends. "
                     f"ProbeCertificateExpiring warns below {expiring.value:g}."
                 ),
-                at=At(16, 0, 8, 4),
+                grid_pos=GridPos(16, 0, 8, 4),
                 unit="none",
                 empty=_UNENCRYPTED,
             ),
@@ -84,13 +84,13 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
 def _over_time(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
     return [
         panels.table(
-            Face(
+            PanelOptions(
                 title="Probes",
                 description=(
                     "Every probe, whether it was answered as expected, and for how many days its "
                     "certificate is valid; failing first."
                 ),
-                at=At(0, 4, 12, 9),
+                grid_pos=GridPos(0, 4, 12, 9),
                 unit="none",
                 empty=_NONE,
             ),
@@ -109,13 +109,13 @@ def _over_time(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             ],
         ),
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Duration",
                 description=(
                     "How long each probe takes, looking up its name and connecting included. The "
                     "dashed line is where ProbeSlow warns."
                 ),
-                at=At(12, 4, 12, 9),
+                grid_pos=GridPos(12, 4, 12, 9),
                 unit="s",
                 empty=_NONE,
             ),
@@ -123,13 +123,13 @@ def _over_time(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             bound=alerts["ProbeSlow"],
         ),
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Phases of HTTP",
                 description=(
                     "Where the time of a URL goes: look-up of the name, connecting, TLS, the "
                     "server (processing), the transfer."
                 ),
-                at=At(0, 13, 12, 9),
+                grid_pos=GridPos(0, 13, 12, 9),
                 unit="s",
                 empty="No probe of a URL",
             ),
@@ -139,23 +139,23 @@ def _over_time(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             ),
         ),
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="HTTP Status",
                 description="The status that each URL answered with last. 0: there was no answer.",
-                at=At(12, 13, 12, 9),
+                grid_pos=GridPos(12, 13, 12, 9),
                 unit="none",
                 empty="No probe of a URL",
             ),
             Query(f"max by (instance) (probe_http_status_code{_RAW})", "{{instance}}"),
         ),
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Phases of DNS and Ping",
                 description=(
                     "Where the time of a DNS query and of a ping goes: look-up of the server's "
                     "name, connecting or setup, the query (request), the way there and back (rtt)."
                 ),
-                at=At(0, 22, 24, 8),
+                grid_pos=GridPos(0, 22, 24, 8),
                 unit="s",
                 empty="No probe of a DNS server or by ping",
             ),

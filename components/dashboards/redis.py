@@ -7,8 +7,8 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard
 
 from components.dashboards import fault_stores, overrides, panels
-from components.dashboards.frame import Sheet, Variable
-from components.dashboards.panels import At, Face, Query
+from components.dashboards.frame import DashboardSpec, Variable
+from components.dashboards.panels import GridPos, PanelOptions, Query
 from components.dashboards.thresholds import AlertThresholds, Threshold, plain, steps, up_or_down
 
 _JOB = 'job=~"$redis_job"'
@@ -16,9 +16,9 @@ _IN = f'{{{_JOB}, instance=~"$redis_instance"}}'
 _TABLE = ("lastNotNull", "max")
 
 
-def sheet(alerts: AlertThresholds) -> Sheet:
+def spec(alerts: AlertThresholds) -> DashboardSpec:
     """Is the cache there, does it fit into its memory, does it help."""
-    return Sheet(
+    return DashboardSpec(
         stem="redis",
         title="VitalStream Redis",
         description="The cache: is it there, does it fit into its memory, does it help?",
@@ -30,12 +30,12 @@ def sheet(alerts: AlertThresholds) -> Sheet:
     )
 
 
-def memory(face: Face, bound: Threshold, selector: str = "") -> timeseries.Panel:
+def memory(options: PanelOptions, bound: Threshold, selector: str = "") -> timeseries.Panel:
     """Used bytes, maxmemory and the line, in bytes, at which `bound` (in percent) is reached."""
     limit = f"max by (instance) (instance:redis_memory_limit:bytes{selector})"
     return (
         panels.timeseries(
-            face,
+            options,
             Query(
                 f"max by (instance) (instance:redis_memory_used:bytes{selector})",
                 "used · {{instance}}",
@@ -52,10 +52,10 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
     full, cold = alerts["RedisHighMemoryUsage"], alerts["RedisLowHitRatio"]
     return [
         panels.stat(
-            Face(
+            PanelOptions(
                 title="Redis Up",
                 description="Whether the exporter reaches Redis. Red: it does not (RedisDown).",
-                at=At(0, 0, 8, 3),
+                grid_pos=GridPos(0, 0, 8, 3),
                 unit="none",
                 empty="The exporter does not report",
             ),
@@ -65,13 +65,13 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             missing=None,
         ).mappings(overrides.UP_OR_DOWN),
         panels.stat(
-            Face(
+            PanelOptions(
                 title="Memory Used of Limit",
                 description=(
                     "Used memory as a share of maxmemory, the fullest instance. "
                     f"RedisHighMemoryUsage warns above {full.value:g}%."
                 ),
-                at=At(8, 0, 8, 3),
+                grid_pos=GridPos(8, 0, 8, 3),
                 unit="percent",
                 empty="No limit",
             ),
@@ -80,14 +80,14 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             missing="text",
         ).decimals(1),
         panels.stat(
-            Face(
+            PanelOptions(
                 title="Hit Ratio",
                 description=(
                     "The share of key look-ups that found their key, over 5 minutes, the worst "
                     "instance. A fall means that the cache was emptied or no longer helps; "
                     f"RedisLowHitRatio warns below {cold.value:g}%."
                 ),
-                at=At(16, 0, 8, 3),
+                grid_pos=GridPos(16, 0, 8, 3),
                 unit="percent",
                 empty="No look-up",
             ),
@@ -96,26 +96,26 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             missing="text",
         ).decimals(1),
         panels.stat(
-            Face(
+            PanelOptions(
                 title="Connected Clients",
                 description=(
                     "Clients connected now, replicas not counted. Bad: steady growth, which is "
                     "a leak of connections, or none at all."
                 ),
-                at=At(0, 3, 12, 3),
+                grid_pos=GridPos(0, 3, 12, 3),
                 unit="none",
                 empty=panels.NO_REPORT,
             ),
             Query(f"sum(redis_connected_clients{_IN})", "clients"),
         ),
         panels.stat(
-            Face(
+            PanelOptions(
                 title="Redis Uptime",
                 description=(
                     "How long Redis has run, the instance that started last. After a restart the "
                     "cache is cold unless it was loaded from disk."
                 ),
-                at=At(12, 3, 12, 3),
+                grid_pos=GridPos(12, 3, 12, 3),
                 unit="s",
                 empty=panels.NO_REPORT,
             ),
@@ -130,14 +130,14 @@ def _over_time(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
     full, rejecting = alerts["RedisHighMemoryUsage"], alerts["RedisRejectedConnections"]
     return [
         memory(
-            Face(
+            PanelOptions(
                 title="Memory against Limit",
                 description=(
                     "Used memory against maxmemory (grey; absent where none is set) and the "
                     f"{full.value:g}% at which RedisHighMemoryUsage warns. At the grey line "
                     "Redis evicts keys or refuses writes, by its maxmemory-policy."
                 ),
-                at=At(0, 6, 12, 9),
+                grid_pos=GridPos(0, 6, 12, 9),
                 unit="bytes",
                 empty="Redis does not report",
             ),
@@ -145,13 +145,13 @@ def _over_time(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             _IN,
         ),
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Hits and Misses",
                 description=(
                     "Key look-ups a second that found their key or did not. Bad: misses that "
                     "grow against the hits; each one is a query for PostgreSQL."
                 ),
-                at=At(12, 6, 12, 9),
+                grid_pos=GridPos(12, 6, 12, 9),
                 unit="ops",
                 empty="Redis does not report",
             ),
@@ -160,13 +160,13 @@ def _over_time(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             legend_calcs=_TABLE,
         ),
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Clients by State",
                 description=(
                     "Connected clients and those that wait in a blocking command. Bad: growth "
                     "without end, or blocked clients that nobody expects."
                 ),
-                at=At(0, 15, 8, 9),
+                grid_pos=GridPos(0, 15, 8, 9),
                 unit="none",
                 empty="Redis does not report",
             ),
@@ -175,13 +175,13 @@ def _over_time(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             legend_calcs=_TABLE,
         ),
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Rejected Connections",
                 description=(
                     "Connections that Redis refused in the last 5 minutes because maxclients was "
                     f"reached. RedisRejectedConnections warns above {rejecting.value:g}."
                 ),
-                at=At(8, 15, 8, 9),
+                grid_pos=GridPos(8, 15, 8, 9),
                 unit="none",
                 empty="Redis does not report",
             ),
@@ -193,13 +193,13 @@ def _over_time(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             legend_calcs=_TABLE,
         ),
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Evicted and Expired Keys",
                 description=(
                     "Keys a second that left: expired ones had reached their time to live, which "
                     "is normal; evicted ones made room because memory was full, which is bad."
                 ),
-                at=At(16, 15, 8, 9),
+                grid_pos=GridPos(16, 15, 8, 9),
                 unit="ops",
                 empty="Redis does not report",
             ),
@@ -208,10 +208,10 @@ def _over_time(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             legend_calcs=_TABLE,
         ),
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Commands",
                 description="Commands a second. Bad: a fall to nothing, or a jump nobody ordered.",
-                at=At(0, 24, 12, 9),
+                grid_pos=GridPos(0, 24, 12, 9),
                 unit="ops",
                 empty="Redis does not report",
             ),
@@ -222,13 +222,13 @@ def _over_time(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             legend_calcs=_TABLE,
         ),
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Keys by Database",
                 description=(
                     "Keys in each database that has any. A sudden fall means that somebody "
                     "flushed it; endless growth means keys without a time to live."
                 ),
-                at=At(12, 24, 12, 9),
+                grid_pos=GridPos(12, 24, 12, 9),
                 unit="none",
                 empty="No database has a key",
             ),

@@ -6,7 +6,7 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard
 
 from components.dashboards import panels
-from components.dashboards.panels import At, Face, Query
+from components.dashboards.panels import GridPos, PanelOptions, Query
 from components.dashboards.thresholds import AlertThresholds, line_at
 
 # The pairs of windows of rules/slo.yml.
@@ -17,20 +17,20 @@ _SPEEDS = ("Fast", "Slow")
 def budget_panels(y: int, alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
     """How fast the budgets of rules/slo.yml burn, and what is left, in a band of 9 rows at `y`."""
     return [
-        _burn("Availability", "answered with a 5xx", At(0, y, 9, 9), alerts),
-        _burn("Latency", "too slow", At(9, y, 9, 9), alerts),
-        _left(At(18, y, 6, 9)),
+        _burn("Availability", "answered with a 5xx", GridPos(0, y, 9, 9), alerts),
+        _burn("Latency", "too slow", GridPos(9, y, 9, 9), alerts),
+        _left(GridPos(18, y, 6, 9)),
     ]
 
 
-def _left(at: At) -> Builder[dashboard.Panel]:
-    face = Face(
+def _left(grid_pos: GridPos) -> Builder[dashboard.Panel]:
+    options = PanelOptions(
         title="Budget Left (3 days)",
         description=(
             "What is left of the error budget of the last 3 days, over all backends: 100% is no "
             "bad request, 0% or less as many as the objective allows."
         ),
-        at=at,
+        grid_pos=grid_pos,
         unit="percent",
         empty="No traffic",
     )
@@ -42,12 +42,14 @@ def _left(at: At) -> Builder[dashboard.Panel]:
         )
         for name in ("availability", "latency")
     ]
-    return panels.timeseries(face, *queries, legend_calcs=("lastNotNull",)).max(100)
+    return panels.timeseries(options, *queries, legend_calcs=("lastNotNull",)).max(100)
 
 
-def _burn(name: str, what: str, at: At, alerts: AlertThresholds) -> Builder[dashboard.Panel]:
+def _burn(
+    name: str, what: str, grid_pos: GridPos, alerts: AlertThresholds
+) -> Builder[dashboard.Panel]:
     fast, slow = bounds = [alerts[f"{name}BudgetBurn{speed}"] for speed in _SPEEDS]
-    face = Face(
+    options = PanelOptions(
         title=f"{name} Budget Burn",
         description=(
             f"How many times faster than the objective allows requests to all backends are {what}, "
@@ -55,7 +57,7 @@ def _burn(name: str, what: str, at: At, alerts: AlertThresholds) -> Builder[dash
             f"{name}BudgetBurnFast is critical above {fast.value:g} in 6h and 30m, or above 14.4 "
             f"in 1h and 5m; Slow warns above {slow.value:g} in 3d and 6h."
         ),
-        at=at,
+        grid_pos=grid_pos,
         unit="none",
         empty="Too little traffic to say",
     )
@@ -66,5 +68,5 @@ def _burn(name: str, what: str, at: At, alerts: AlertThresholds) -> Builder[dash
         )
         for window in _WINDOWS
     ]
-    panel = panels.timeseries(face, *queries, bound=slow, legend_calcs=("lastNotNull", "max"))
+    panel = panels.timeseries(options, *queries, bound=slow, legend_calcs=("lastNotNull", "max"))
     return panel.thresholds(line_at(*bounds))

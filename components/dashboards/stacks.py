@@ -11,8 +11,8 @@ from grafana_foundation_sdk.models import dashboard
 
 from components.dashboards import overrides, panels
 from components.dashboards.alert_strip import alert_list, alert_strip
-from components.dashboards.frame import STACKS, STACKS_TITLE, Sheet, Variable
-from components.dashboards.panels import At, Face, Query
+from components.dashboards.frame import STACKS, STACKS_TITLE, DashboardSpec, Variable
+from components.dashboards.panels import GridPos, PanelOptions, Query
 from components.dashboards.thresholds import AlertThresholds, Threshold, colour_steps, up_or_down
 
 _SOURCES = 'up{job="federate", stack=~"$stack"}'
@@ -22,9 +22,9 @@ _IN = '{stack=~"$stack", stack!=""}'
 _LEAST_WIDTH = 47
 
 
-def sheet(alerts: AlertThresholds, names: Mapping[str, str]) -> Sheet:
+def spec(alerts: AlertThresholds, names: Mapping[str, str]) -> DashboardSpec:
     """Which stack is in trouble; what of it, its own dashboards say."""
-    return Sheet(
+    return DashboardSpec(
         stem=STACKS,
         title=STACKS_TITLE,
         description=(
@@ -34,8 +34,8 @@ def sheet(alerts: AlertThresholds, names: Mapping[str, str]) -> Sheet:
         variables=[Variable("stack", "Stack", 'up{job="federate"}', "stack")],
         of_all_stacks=True,
         panels=[
-            alert_strip(At(0, 0, 16, 4)),
-            alert_list(At(16, 0, 8, 4), names),
+            alert_strip(GridPos(0, 0, 16, 4)),
+            alert_list(GridPos(16, 0, 8, 4), names),
             _silent(),
             _patients(),
             _stacks(alerts["HighErrorRate"], alerts["HighResponseTime"]),
@@ -46,13 +46,13 @@ def sheet(alerts: AlertThresholds, names: Mapping[str, str]) -> Sheet:
 
 
 def _silent() -> stat.Panel:
-    face = Face(
+    options = PanelOptions(
         title="Stacks Not Answering",
         description=(
             "Stacks whose Prometheus this one cannot ask: their lines end, and nothing here is "
             "known of them. TargetDown fires for each."
         ),
-        at=At(0, 4, 8, 6),
+        grid_pos=GridPos(0, 4, 8, 6),
         unit="none",
         empty="No stack is federated",
     )
@@ -63,27 +63,27 @@ def _silent() -> stat.Panel:
             dashboard.Threshold(value=1, color="red"),
         ]
     )
-    return panels.stat(face, query, bound=thresholds)
+    return panels.stat(options, query, bound=thresholds)
 
 
 def _patients() -> timeseries.Panel:
-    face = Face(
+    options = PanelOptions(
         title="Active Patients by stack",
         description=(
             "Patients whose vital signs are being streamed, over all backends of a stack. A sudden "
             "fall means that streams break off; a line that ends is a stack that does not answer."
         ),
-        at=At(8, 4, 16, 6),
+        grid_pos=GridPos(8, 4, 16, 6),
         unit="none",
         empty=panels.NO_REPORT,
     )
     return panels.timeseries(
-        face, Query(f"sum by (stack) (job:active_patients:sum{_IN})", "{{stack}}")
+        options, Query(f"sum by (stack) (job:active_patients:sum{_IN})", "{{stack}}")
     )
 
 
 def _stacks(failing: Threshold, slow: Threshold) -> table.Panel:
-    face = Face(
+    options = PanelOptions(
         title="Stacks",
         description=(
             "Each stack now: whether it answers, its backends that are up, requests a second, the "
@@ -91,12 +91,12 @@ def _stacks(failing: Threshold, slow: Threshold) -> table.Panel:
             f"95th percentile (coloured above {slow.value:g} s), and whether all of its databases, "
             "PostgreSQL and Redis, are up. An empty cell is nothing known."
         ),
-        at=At(0, 10, 24, 8),
+        grid_pos=GridPos(0, 10, 24, 8),
         unit="none",
         empty="No stack is federated",
     )
     panel = panels.table(
-        face,
+        options,
         Query(f"min by (stack) ({_SOURCES})", "Answers"),
         Query(f"sum by (stack) (instance:backend_up:min{_IN})", "Backends"),
         Query(f"sum by (stack) (job:http_requests:rate5m{_IN})", "Rate"),
@@ -126,24 +126,24 @@ def _service(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
     failing, slow = alerts["HighErrorRate"], alerts["HighResponseTime"]
     return [
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Request Rate by stack",
                 description="Requests a second, over 5 minutes. Bad: a fall to nothing.",
-                at=At(0, 18, 8, 7),
+                grid_pos=GridPos(0, 18, 8, 7),
                 unit="reqps",
                 empty="No request in the last 5 minutes",
             ),
             Query(f"sum by (stack) (job:http_requests:rate5m{_IN})", "{{stack}}"),
         ),
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Error Rate by stack (5xx %)",
                 description=(
                     "The share of requests that a stack's backend failed to answer. HighErrorRate "
                     f"is critical above {failing.value:g}%, the dashed line, where the stack has "
                     "not set another."
                 ),
-                at=At(8, 18, 8, 7),
+                grid_pos=GridPos(8, 18, 8, 7),
                 unit="percent",
                 empty="No request in the last 5 minutes",
             ),
@@ -151,13 +151,13 @@ def _service(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             bound=failing,
         ),
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Response Time p95 by stack",
                 description=(
                     "The slowest endpoint's 95th percentile. HighResponseTime warns above "
                     f"{slow.value:g} s, the dashed line, where the stack has not set another."
                 ),
-                at=At(16, 18, 8, 7),
+                grid_pos=GridPos(16, 18, 8, 7),
                 unit="s",
                 empty="No request in the last 5 minutes",
             ),
@@ -173,13 +173,13 @@ def _service(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
 def _machines(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
     return [
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title=f"{what} by stack",
                 description=(
                     f"{meaning}. {alert} warns above {alerts[alert].value:g}%, the dashed line, "
                     "where the stack has not set another."
                 ),
-                at=At(8 * column, 25, 8, 7),
+                grid_pos=GridPos(8 * column, 25, 8, 7),
                 unit="percent",
                 empty=panels.NO_REPORT,
             ),

@@ -16,7 +16,7 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from components.dashboards.alert_strip import alert_list
-from components.dashboards.panels import At
+from components.dashboards.panels import GridPos
 from ops.offline import local_deploy
 from tests.certificates import Authority
 from tests.figures import DELAYS
@@ -164,7 +164,7 @@ class Subject:
     def listed(self, alert: str) -> tuple[str, ...]:
         """Return what the overview's list said an alert is about when it was sent first."""
         sent = messages_of(alert, self.sink.messages)
-        query = alert_list(At(0, 0, 1, 1), {}).build().targets[0].expr
+        query = alert_list(GridPos(0, 0, 1, 1), {}).build().targets[0].expr
         found = self.stack.ask("query", query=query, time=sent[0].at)["result"] if sent else []
         labels = [one["metric"] for one in found]
         return tuple(sorted(one["where"] for one in labels if one["alertname"] == alert))

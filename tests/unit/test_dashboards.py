@@ -17,8 +17,8 @@ from app.metrics import ANOMALY_TYPES, SEVERITIES
 from components import dashboards
 from components.catalog.monitored import ALL_MONITORED
 from components.dashboards import DashboardSettings, panels, render_all
-from components.dashboards.frame import Sheet, framed
-from components.dashboards.panels import COLUMN_PIXELS, OR_NOTHING, At, Face, Query
+from components.dashboards.frame import DashboardSpec, render
+from components.dashboards.panels import COLUMN_PIXELS, OR_NOTHING, GridPos, PanelOptions, Query
 from tests import yaml_text
 from tests.each import for_each
 
@@ -77,8 +77,10 @@ def without_variables(expr: str) -> str:
 
 
 def a_panel(title: str, y: int) -> Any:
-    face = Face(title, "Shows nothing.", At(0, y, 12, 4), unit="none", empty="nothing")
-    return panels.stat(face, Query("vector(1)", "one"))
+    options = PanelOptions(
+        title, "Shows nothing.", GridPos(0, y, 12, 4), unit="none", empty="nothing"
+    )
+    return panels.stat(options, Query("vector(1)", "one"))
 
 
 def test_the_overview_has_the_twelve_panels_and_the_firing_alerts() -> None:
@@ -400,8 +402,8 @@ def test_the_text_is_the_same_in_another_process() -> None:
 
 def test_a_panel_added_in_the_middle_changes_nothing_else() -> None:
     first, new, last = a_panel("First", 0), a_panel("New", 4), a_panel("Last", 8)
-    before = json.loads(framed(Sheet("s", "S", "d", [first, last]), SETTINGS))
-    after = json.loads(framed(Sheet("s", "S", "d", [first, new, last]), SETTINGS))
+    before = json.loads(render(DashboardSpec("s", "S", "d", [first, last]), SETTINGS))
+    after = json.loads(render(DashboardSpec("s", "S", "d", [first, new, last]), SETTINGS))
     del after["panels"][1]
     assert after == before
 
@@ -410,12 +412,12 @@ def test_a_panel_added_in_the_middle_changes_nothing_else() -> None:
 def test_a_panel_more_in_a_dashboard_of_ours_changes_nothing_else(
     stem: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def with_one_more(sheet: Sheet, settings: DashboardSettings) -> str:
-        middle = len(sheet.panels) // 2
-        more = [*sheet.panels[:middle], a_panel("New", 99), *sheet.panels[middle:]]
-        return framed(replace(sheet, panels=more), settings)
+    def with_one_more(spec: DashboardSpec, settings: DashboardSettings) -> str:
+        middle = len(spec.panels) // 2
+        more = [*spec.panels[:middle], a_panel("New", 99), *spec.panels[middle:]]
+        return render(replace(spec, panels=more), settings)
 
-    monkeypatch.setattr(dashboards, "framed", with_one_more)
+    monkeypatch.setattr(dashboards, "render", with_one_more)
     after = json.loads(render_all(SETTINGS)[stem])
     added = [panel for panel in after["panels"] if panel["title"] == "New"]
     assert len(added) == 1
@@ -425,7 +427,7 @@ def test_a_panel_more_in_a_dashboard_of_ours_changes_nothing_else(
 
 def test_two_panels_of_one_title_are_refused() -> None:
     with pytest.raises(ValueError, match="'Same' and 'Same'"):
-        framed(Sheet("s", "S", "d", [a_panel("Same", 0), a_panel("Same", 4)]), SETTINGS)
+        render(DashboardSpec("s", "S", "d", [a_panel("Same", 0), a_panel("Same", 4)]), SETTINGS)
 
 
 def test_every_recorded_series_is_one_of_the_rules() -> None:

@@ -6,16 +6,16 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard
 
 from components.dashboards import overrides, panels
-from components.dashboards.frame import Sheet, Variable
-from components.dashboards.panels import At, Face, Query
+from components.dashboards.frame import DashboardSpec, Variable
+from components.dashboards.panels import GridPos, PanelOptions, Query
 from components.dashboards.thresholds import AlertThresholds, plain, steps, up_or_down
 
 _IN = '{instance=~"$mysql_instance"}'
 
 
-def sheet(alerts: AlertThresholds) -> Sheet:
+def spec(alerts: AlertThresholds) -> DashboardSpec:
     """Return the dashboard of MySQL."""
-    return Sheet(
+    return DashboardSpec(
         stem="mysql",
         title="VitalStream MySQL",
         description="MySQL or MariaDB: is it there, has it connections left, what does it do?",
@@ -28,10 +28,10 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
     full = alerts["MySQLTooManyConnections"]
     return [
         panels.stat(
-            Face(
+            PanelOptions(
                 title="MySQL Up",
                 description="Whether the exporter reaches MySQL. Red: it does not (MySQLDown).",
-                at=At(0, 0, 8, 4),
+                grid_pos=GridPos(0, 0, 8, 4),
                 unit="none",
                 empty="The exporter does not report",
             ),
@@ -41,13 +41,13 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             missing=None,
         ).mappings(overrides.UP_OR_DOWN),
         panels.stat(
-            Face(
+            PanelOptions(
                 title="Connections of Limit",
                 description=(
                     "Open connections as a share of max_connections, the fullest instance. "
                     f"MySQLTooManyConnections warns above {full.value:g}%."
                 ),
-                at=At(8, 0, 8, 4),
+                grid_pos=GridPos(8, 0, 8, 4),
                 unit="percent",
                 empty=panels.NO_REPORT,
             ),
@@ -55,10 +55,10 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             bound=steps(full),
         ).decimals(1),
         panels.stat(
-            Face(
+            PanelOptions(
                 title="MySQL Uptime",
                 description="How long MySQL has run, the instance that started last.",
-                at=At(16, 0, 8, 4),
+                grid_pos=GridPos(16, 0, 8, 4),
                 unit="s",
                 empty=panels.NO_REPORT,
             ),
@@ -72,13 +72,13 @@ def _stats(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
 def _over_time(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
     return [
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Connections against Limit",
                 description=(
                     "Open connections as a share of max_connections. At 100% MySQL refuses "
                     "new ones."
                 ),
-                at=At(0, 4, 12, 9),
+                grid_pos=GridPos(0, 4, 12, 9),
                 unit="percent",
                 empty="MySQL does not report",
             ),
@@ -88,10 +88,10 @@ def _over_time(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
             bound=alerts["MySQLTooManyConnections"],
         ).max(100),
         panels.timeseries(
-            Face(
+            PanelOptions(
                 title="Statements",
                 description="Statements a second. Bad: a fall to nothing, or an unexpected jump.",
-                at=At(12, 4, 12, 9),
+                grid_pos=GridPos(12, 4, 12, 9),
                 unit="ops",
                 empty="MySQL does not report",
             ),
