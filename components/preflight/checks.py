@@ -18,7 +18,7 @@ PATIENCE_SECONDS = 20
 
 
 def faults(props: dict[str, Any]) -> list[str]:
-    """Return what stands in the way on any of the hosts in `Preflight`'s inputs."""
+    """Return the conflicts on every host in `Preflight`'s inputs."""
     hosts = [props, *({"stack": props["stack"], **one} for one in props.get("others") or ())]
     found = _unreachable(hosts) if len(hosts) > 1 else []
     try:

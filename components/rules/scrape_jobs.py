@@ -57,7 +57,7 @@ def read_from(job: str, own: RuleSet) -> list[str]:
             try:
                 found |= read_of_job(str(rule.content.get("expr", "")), job)
             except UnknownMetricsError:
-                continue  # promtool, or the warning on the list of metrics, speaks of it.
+                continue  # promtool, or the warning on the list of metrics, reports it.
     return sorted(found - own.metrics_read.recorded - {"up", "ALERTS", "ALERTS_FOR_STATE"})
 
 

@@ -66,7 +66,7 @@ class Registration:
 
 
 class Creator(Protocol):
-    """Stands in for the engine and the providers: gives a resource its id and outputs."""
+    """Give each resource an id and outputs, in place of the engine and the providers."""
 
     def __call__(self, registration: Registration) -> tuple[str, dict[str, Any]]: ...
 

@@ -35,7 +35,7 @@ MADE_BY_PROMETHEUS = re.compile(r"up|scrape_\w+")
 
 _SETTINGS = DashboardSettings(GLOBAL, 86400, f"{SCRAPE_SECONDS}s", watch=(), federates=True)
 BOARD = json.loads(render_all(_SETTINGS)["stacks"])
-# Of the alerts' panels some speak only where one fires.
+# Some panels of alerts have values only while an alert fires.
 TARGETS = [one for one in targets({"stacks": BOARD}) if not one.panel.startswith("Firing Alerts")]
 
 Labels = frozenset[tuple[str, str]]

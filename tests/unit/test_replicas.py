@@ -1,4 +1,4 @@
-"""More than one of a service, by settings: who is there, who finds whom, and in which order."""
+"""More than one of a service, by settings: names, addresses and the order of changes."""
 
 from __future__ import annotations
 
