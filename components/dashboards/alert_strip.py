@@ -1,4 +1,4 @@
-"""The firing alerts: the worst as tiles for the wall, all of them as a list that a phone can read.
+"""The firing alerts: the worst as tiles for the wall, all of them as a list for a phone.
 
 The worst stand first, among critical ones the backend's: what another says is often a consequence.
 Prometheus is asked for ALERTS, so that no alert rules of Grafana's own are needed.
@@ -46,7 +46,7 @@ _SEVERITIES: Final = ("-", "warning", "critical", "critical")
 # In each column: Grafana would call the only one that is left by another name.
 _OR_NONE: Final = ' or on() label_replace(vector(0), "alertname", "None", "", "")'
 # More of them would be too narrow to be read from afar.
-_TILES: Final = 4
+_TILES: Final = 2
 
 
 def alert_strip(grid_pos: GridPos) -> stat_builders.Panel:
@@ -54,18 +54,23 @@ def alert_strip(grid_pos: GridPos) -> stat_builders.Panel:
     options = PanelOptions(
         title="Firing Alerts",
         description=(
-            f"The {_TILES} worst alerts that fire now: red is critical, orange a warning. Green "
-            "means that Prometheus was asked and none fires. If the Watchdog, which always fires, "
-            "is silent, rules are not evaluated and the other panels' calm means nothing. A click "
-            "on a tile opens the dashboard of its service."
+            "The worst alert that fires now, and the second or how many more: red is critical, "
+            "orange a warning. Green means that Prometheus was asked and none fires. If the "
+            "Watchdog, which always fires, is silent, rules are not evaluated and the other "
+            "panels' calm means nothing. A click on a tile opens the dashboard of its service."
         ),
         grid_pos=grid_pos,
         unit="none",
         empty=NO_ANSWER,
     )
+    firing = _firing_by_dashboard()
+    count = f"count({firing})"
     panel = stat(
         options,
-        Query(f"topk({_TILES}, {_firing_by_dashboard()})", "{{alertname}}"),
+        Query(
+            f"topk(1, {firing}) or topk({_TILES}, {firing}) and on() {count} <= {_TILES}",
+            "{{alertname}}",
+        ),
         Query(
             'absent(ALERTS{alertstate="firing", severity=~"critical|warning"}) - 1',
             "No alert is firing",
@@ -74,7 +79,12 @@ def alert_strip(grid_pos: GridPos) -> stat_builders.Panel:
             f'absent(ALERTS{{alertstate="firing", alertname="Watchdog"}}) * {_CRITICAL}',
             "Watchdog is silent: alerts are not evaluated",
         ),
-        Query(f"{_WARNING} + 0 * (count({_firing('alertname')}) > {_TILES})", "and more"),
+        # In the colour of the second one, the worst of those without a tile.
+        Query(
+            f'count_values("more", {count} - 1 > {_TILES - 1}) '
+            f"* on() group_left() min(topk({_TILES}, {firing}))",
+            "and {{more}} more",
+        ),
         bound=_colours(),
         sparkline=False,
         missing=None,

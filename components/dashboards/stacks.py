@@ -34,8 +34,8 @@ def spec(alerts: AlertThresholds, names: Mapping[str, str]) -> DashboardSpec:
         variables=[Variable("stack", "Stack", 'up{job="federate"}', "stack")],
         of_all_stacks=True,
         panels=[
-            alert_strip(GridPos(0, 0, 16, 4)),
-            alert_list(GridPos(16, 0, 8, 4), names),
+            alert_strip(GridPos(0, 0, 14, 4)),
+            alert_list(GridPos(14, 0, 10, 4), names),
             _silent(),
             _patients(),
             _stacks(alerts["HighErrorRate"], alerts["HighResponseTime"]),

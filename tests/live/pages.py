@@ -39,6 +39,7 @@ LOADING_SECONDS = 45
 ATTEMPTS = 4
 PANEL = "[data-viz-panel-key]"
 ERROR = '[data-testid="data-testid Panel status error"]'
+MENU_OPEN = "localStorage.setItem('grafana.navigation.docked', 'true')"
 LOADING = '[aria-label="Panel loading bar"]'
 _SEEN = f"""panels => panels.map(panel => {{
     const box = panel.getBoundingClientRect();
@@ -50,6 +51,36 @@ _SEEN = f"""panels => panels.map(panel => {{
         left: box.left, top: box.top, right: box.right, bottom: box.bottom,
     }};
 }})"""
+
+# Pieces of text whose box is cut by an element that hides what does not fit, and their size.
+_TEXTS = """panels => panels.flatMap(panel => {
+    const walker = document.createTreeWalker(panel, NodeFilter.SHOW_TEXT);
+    const found = [];
+    for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+        if (!node.data.trim()) continue;
+        const range = document.createRange();
+        range.selectNodeContents(node);
+        const box = range.getBoundingClientRect();
+        if (!box.width) continue;
+        let cut = false;
+        for (let up = node.parentElement; up !== panel.parentElement; up = up.parentElement) {
+            const hides = getComputedStyle(up).overflowX;
+            const frame = up.getBoundingClientRect();
+            // For screen readers alone.
+            if (frame.width <= 1) break;
+            if (hides === 'auto' || hides === 'scroll') break;
+            if (hides !== 'visible' && (box.right > frame.right + 2 || box.left < frame.left - 2))
+                cut = true;
+        }
+        const size = parseFloat(getComputedStyle(node.parentElement).fontSize);
+        found.push([node.data.trim(), size, cut]);
+    }
+    return found;
+})"""
+# Of each table the title, and whether its columns are wider than its frame.
+_TABLES = """panels => panels.flatMap(panel =>
+    [...panel.querySelectorAll('[role=grid]')].map(grid =>
+        [panel.innerText.split("\\n")[0], grid.scrollWidth > grid.clientWidth + 1]))"""
 
 
 @dataclass(frozen=True)
@@ -134,6 +165,22 @@ def patiently(act: Callable[[], object]) -> None:
 
 def seen(page: Page) -> list[SeenPanel]:
     return [SeenPanel(**found) for found in page.locator(PANEL).evaluate_all(_SEEN)]
+
+
+def texts(page: Page, title: str = "") -> list[tuple[str, float, bool]]:
+    """Return each piece of text in the panels, its size in pixels and whether it is cut off.
+
+    With a title, in the panel of that title.
+    """
+    panels = page.locator(PANEL)
+    if title:
+        panels = panels.filter(has=page.get_by_role("heading", name=title, exact=True))
+    return [(text, size, cut) for text, size, cut in panels.evaluate_all(_TEXTS)]
+
+
+def tables(page: Page) -> list[tuple[str, bool]]:
+    """Return each table's title, and whether its columns are wider than its frame."""
+    return [(title, is_cut) for title, is_cut in page.locator(PANEL).evaluate_all(_TABLES)]
 
 
 def until(

@@ -22,9 +22,12 @@ def has_native_histograms(images: dict[str, str]) -> bool:
 @pytest.fixture(scope="package")
 def live(docker_client: docker.DockerClient, images: dict[str, str]) -> Iterator[Stack]:
     """With the demo and a dashboard of the user's own; with Grafana where there is an image."""
+    interval = f"{stacks.DEMO_SCRAPE_SECONDS}s"
     config = stacks.config(
         images,
         demo=True,
+        scrapeInterval=interval,
+        evaluationInterval=interval,
         dashboardsFolder="tests/live/dashboards",
         nativeHistograms=has_native_histograms(images),
     )

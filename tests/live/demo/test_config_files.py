@@ -12,7 +12,7 @@ import yaml
 from components.docker.config_files_provider import ConfigFilesProvider
 from components.docker.connection import ConfigFilesError
 from components.docker.volume_files import PUBLIC_MODE, File, Volume
-from tests.live.stack import SCRAPE_SECONDS, Stack, edited, eventually
+from tests.live.stack import DEMO_SCRAPE_SECONDS, Stack, edited, eventually
 
 MARKER = "live:edit:marker"
 OBSERVED_SECONDS = 20
@@ -44,12 +44,12 @@ def test_no_scrape_is_missed_over_a_rule_edit(live: Stack) -> None:
     olds = live.config_files("prometheus")
     eventually(lambda: len(samples(live)) >= 3, 60)
     with edited(olds, with_rule(olds, "vector(43)")):
-        time.sleep(2 * SCRAPE_SECONDS)
-    time.sleep(2 * SCRAPE_SECONDS)
+        time.sleep(2 * DEMO_SCRAPE_SECONDS)
+    time.sleep(2 * DEMO_SCRAPE_SECONDS)
     times = samples(live)
     gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
     assert len(gaps) >= 4
-    assert max(gaps) < 1.5 * SCRAPE_SECONDS
+    assert max(gaps) < 1.5 * DEMO_SCRAPE_SECONDS
 
 
 def samples(live: Stack) -> list[float]:
@@ -73,7 +73,7 @@ def test_a_broken_rule_leaves_the_old_ones_running(live: Stack) -> None:
     with pytest.raises(ConfigFilesError):
         ConfigFilesProvider().update("prometheus", olds, news)
     live.container("prometheus").kill(signal="SIGHUP")
-    time.sleep(SCRAPE_SECONDS)
+    time.sleep(DEMO_SCRAPE_SECONDS)
     assert set(live.rules()) == before
 
 

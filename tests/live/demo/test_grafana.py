@@ -11,7 +11,7 @@ from components.dashboards import DashboardSettings, render_all
 from components.grafana.objects import FOLDER_UID, OWN_FOLDER_UID
 from components.user_files.dashboards import DATA_SOURCE_UID
 from tests import through_grafana
-from tests.live.stack import SCRAPE_SECONDS, SECRETS, TIMEOUT_SECONDS, Stack
+from tests.live.stack import DEMO_SCRAPE_SECONDS, SECRETS, TIMEOUT_SECONDS, Stack
 
 LOGIN = ("admin", SECRETS["grafanaAdminPassword"])
 DASHBOARDS = render_all(
@@ -52,7 +52,7 @@ def test_the_data_source_answers_with_what_prometheus_has(grafana: str) -> None:
 
 def test_the_data_source_follows_the_scrape_interval(grafana: str) -> None:
     found = get(grafana, f"/api/datasources/uid/{DATA_SOURCE_UID}")
-    assert found["jsonData"]["timeInterval"] == f"{SCRAPE_SECONDS}s"
+    assert found["jsonData"]["timeInterval"] == f"{DEMO_SCRAPE_SECONDS}s"
 
 
 def test_the_default_password_is_refused(grafana: str) -> None:

@@ -11,13 +11,13 @@ import pytest
 import yaml
 
 from components.catalog.monitored import DEFAULT_MONITORED
-from tests.live.stack import SCRAPE_SECONDS, Stack, eventually
+from tests.live.stack import DEMO_SCRAPE_SECONDS, Stack, eventually
 from tests.panels import Target, boards, queries, targets
 
 # What is rare in the demo's traffic comes within this, after the stack is up.
 SETTLING_SECONDS = 75
 EXEMPTIONS = yaml.safe_load((Path(__file__).parent / "exemptions.yml").read_text())
-BOARDS = boards(f"{SCRAPE_SECONDS}s", DEFAULT_MONITORED)
+BOARDS = boards(f"{DEMO_SCRAPE_SECONDS}s", DEFAULT_MONITORED)
 TARGETS = targets(BOARDS)
 QUERIES = queries(BOARDS)
 

@@ -18,12 +18,14 @@ from components.dashboards.links import UID_PREFIX
 from ops.offline import program
 from tests.live import pages
 from tests.live.pages import Grafana, SeenPanel, query_of, uid_of
-from tests.live.stack import Stack
+from tests.live.stack import DEMO_SCRAPE_SECONDS, Stack
 
 DASHBOARD = "grafana:oss/dashboard:Dashboard"
 EXEMPTIONS = yaml.safe_load((Path(__file__).parent / "exemptions.yml").read_text())
 OVERVIEW = f"{UID_PREFIX}overview"
-SETTINGS = DashboardSettings(stack="live", retention_seconds=7 * 86400, scrape_interval="2s")
+SETTINGS = DashboardSettings(
+    stack="live", retention_seconds=7 * 86400, scrape_interval=f"{DEMO_SCRAPE_SECONDS}s"
+)
 OURS = [json.loads(text)["uid"] for text in render_all(SETTINGS).values()]
 UIDS = [*OURS, "ward"]
 RANGE = {"from": ["now-30m"], "to": ["now"]}

@@ -15,17 +15,15 @@ from components.catalog.monitored import ALL_MONITORED
 from components.dashboards import DashboardSettings, render_all
 from tests.live import pages
 from tests.live.pages import Grafana
-from tests.live.stack import SECRETS, eventually
+from tests.live.stack import DEMO_SCRAPE_SECONDS, SECRETS, eventually
 
-OF_THE_DEMO = DashboardSettings(stack="live", retention_seconds=7 * 86400, scrape_interval="2s")
+OF_THE_DEMO = DashboardSettings(
+    stack="live", retention_seconds=7 * 86400, scrape_interval=f"{DEMO_SCRAPE_SECONDS}s"
+)
 OF_EVERY_KIND = replace(OF_THE_DEMO, watch=ALL_MONITORED, federates=True)
-MENU_OPEN = "localStorage.setItem('grafana.navigation.docked', 'true')"
 # Of each panel the title, and whether the heading that shows it hides a part of it.
 TITLES = """panels => panels.flatMap(panel => [...panel.querySelectorAll('h2')].map(title =>
     [title.textContent, title.scrollWidth > title.clientWidth + 1]))"""
-# Of each table the title, and whether its columns are wider than its frame.
-TABLES = """panels => panels.flatMap(panel => [...panel.querySelectorAll('[role=grid]')].map(grid =>
-    [panel.innerText.split("\\n")[0], grid.scrollWidth > grid.clientWidth + 1]))"""
 DRAWN_SECONDS = 30
 PHONE: dict[str, Any] = {"device_scale_factor": 3, "is_mobile": True, "has_touch": True}
 WIDTHS: dict[str, tuple[int, int, dict[str, Any]]] = {
@@ -73,7 +71,7 @@ def found(request: pytest.FixtureRequest, site: Grafana, boards: list[dict[str, 
     width, height, options = WIDTHS[request.param]
     found = Found()
     with site.window(width, height, **options) as page:
-        page.add_init_script(MENU_OPEN)
+        page.add_init_script(pages.MENU_OPEN)
         for board in boards:
             site.open(page, f"/d/{board['uid']}?from=now-30m&to=now")
             drawn = eventually(lambda board=board: _drawn(page, board), DRAWN_SECONDS)
@@ -94,7 +92,7 @@ def _drawn(
     """
     panels = page.locator(pages.PANEL)
     titles: list[tuple[str, bool]] = panels.evaluate_all(TITLES)
-    tables: list[tuple[str, bool]] = panels.evaluate_all(TABLES)
+    tables = pages.tables(page)
     wanted = {panel["title"] for panel in board["panels"]}
     filled = {panel["title"] for panel in board["panels"] if panel["type"] == "table"}
     is_whole = wanted <= {title for title, _ in titles}
