@@ -15,7 +15,7 @@ from components.docker.volume_files import PUBLIC_MODE, File, Volume
 from tests.live.stack import DEMO_SCRAPE_SECONDS, Stack, edited, eventually
 
 MARKER = "live:edit:marker"
-OBSERVED_SECONDS = 20
+OBSERVED_SECONDS = 40
 
 
 def rule_file(expr: str) -> str:
