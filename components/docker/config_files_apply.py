@@ -22,9 +22,9 @@ RESTART_SECONDS = 60
 APPLY_SECONDS = 0.3
 LOG_LINES = 200
 
-# What Prometheus, Alertmanager and blackbox_exporter (the second) log at a reload: by 2.42, 0.25
-# and 0.28 and ever since. Their metrics say it as well, but no tool in their images can ask for
-# those over TLS and with a password.
+# What Prometheus, Alertmanager and blackbox_exporter (the second) log at a reload, in every
+# supported version. Their metrics say it as well, but no tool in their images can ask for those
+# over TLS and with a password.
 _TAKEN = ("Completed loading of configuration file", "Reloaded config file")
 _NOT_TAKEN = (
     "Error reloading config",

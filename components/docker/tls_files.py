@@ -106,15 +106,10 @@ def client_files(settings: Settings, folder: str, service: str) -> dict[str, str
     """
     if not settings.tls:
         return {}
-    config = {
-        **client_config(settings, folder, service, password=True),
-        # Alertmanager 0.25 logs a panic where amtool leaves off before the end of an HTTP/2 stream.
-        "enable_http2": False,
-    }
     return {
         AUTHORITY: _lines(settings.tls_ca),
         PASSWORD: settings.web_password.get_secret_value(),
-        CLIENT: yaml_text.dump(config),
+        CLIENT: yaml_text.dump(client_config(settings, folder, service, password=True)),
     }
 
 

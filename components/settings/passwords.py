@@ -50,7 +50,7 @@ def _of_server(value: SecretStr) -> SecretStr:
     if not text:
         raise ValueError("is missing")
     if " " in text.strip():
-        # Seen: postgres_exporter 0.11 then logs "malformed dsn" with the password in clear.
+        # Seen: postgres_exporter (0.11 to 0.19) logs "malformed dsn" with the password in clear.
         raise ValueError("has a space in it, which the exporters' connection strings do not carry")
     return one_line(value)
 

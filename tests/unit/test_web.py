@@ -199,7 +199,6 @@ def test_health_check_reads_ca_and_password_from_a_file(
             "password_file": f"/etc/{folder}/tls/password",
         },
         "tls_config": {"ca_file": f"/etc/{folder}/tls/ca.pem", "server_name": service},
-        "enable_http2": False,
     }
 
 
