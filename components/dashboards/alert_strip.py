@@ -136,6 +136,8 @@ def alert_list(grid_pos: GridPos, names: Mapping[str, str]) -> table_builders.Pa
         "mappings",
         [dashboard.ValueMap(options={"0": dashboard.ValueMappingResult(text="-", index=0)})],
     )
+    # An alert of the whole service has nothing there: the panel's words would mean a fault.
+    about = [*wide(70), _called(names), dashboard.DynamicConfigValue("noValue", "-")]
     severity = [
         *column("none", width=70),
         dashboard.DynamicConfigValue("mappings", [severities]),
@@ -143,7 +145,7 @@ def alert_list(grid_pos: GridPos, names: Mapping[str, str]) -> table_builders.Pa
     ]
     return (
         panel.override_by_name("Alert", wide(95))
-        .override_by_name("About", [*wide(70), _called(names)])
+        .override_by_name("About", about)
         .override_by_name("Severity", severity)
         .override_by_name("For", [*column("s", width=80), no_time])
     )

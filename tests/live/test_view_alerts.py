@@ -10,6 +10,7 @@ import pytest
 import yaml
 from playwright.sync_api import Page
 
+from components.dashboards.panels import NO_ANSWER
 from components.user_files.paths import PROJECT_DIR
 from ops.offline import local_deploy
 from tests.live import pages
@@ -72,7 +73,7 @@ def wall(site: Grafana) -> Iterator[Page]:
     with site.window(1920, 1080) as page:
         site.open(page, f"{OVERVIEW}&kiosk")
         # A page may ask for a moment before the last alert fired.
-        pages.until(page, lambda panels: MORE in _texts(panels))
+        pages.until(page, lambda panels: all(text in _texts(panels) for text in (*SEEN, MORE)))
         pages.screenshot(page, "overview-many-alerts")
         yield page
 
@@ -81,6 +82,12 @@ def test_list_of_firing_alerts_names_the_database_and_not_its_exporter(wall: Pag
     text = _texts(pages.seen(wall))
     assert all(name in text for name in SEEN), text
     assert "exporter:9" not in text
+
+
+def test_list_of_firing_alerts_of_a_whole_service_says_nothing_of_a_fault(wall: Page) -> None:
+    text = _texts(pages.seen(wall))
+    assert any(name in text for name in OWN)
+    assert NO_ANSWER not in text
 
 
 def test_tiles_of_many_alerts_on_the_wall_can_be_read_from_afar(wall: Page) -> None:
