@@ -15,7 +15,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
 
-from tests.live.stack import SECRETS, eventually
+from components.dashboards import DashboardSettings
+from tests.live.stack import DEMO_SCRAPE_SECONDS, SECRETS, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = ROOT / "build" / "screenshots"
@@ -31,6 +32,9 @@ FLAGS = (
     "--disable-sync",
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
 )
+OF_THE_DEMO = DashboardSettings(
+    stack="live", retention_seconds=7 * 86400, scrape_interval=f"{DEMO_SCRAPE_SECONDS}s"
+)
 SETTLING_SECONDS = 60
 # Grafana 12 loads several MB of scripts, which takes its time while containers start.
 LOADING_SECONDS = 45
@@ -39,6 +43,8 @@ LOADING_SECONDS = 45
 ATTEMPTS = 4
 PANEL = "[data-viz-panel-key]"
 ERROR = '[data-testid="data-testid Panel status error"]'
+# Of a browser's window: a screen with three pixels for each of CSS, and touch.
+PHONE: dict[str, Any] = {"device_scale_factor": 3, "is_mobile": True, "has_touch": True}
 MENU_OPEN = "localStorage.setItem('grafana.navigation.docked', 'true')"
 LOADING = '[aria-label="Panel loading bar"]'
 _SEEN = f"""panels => panels.map(panel => {{

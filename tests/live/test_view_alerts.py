@@ -95,7 +95,7 @@ def test_tiles_of_many_alerts_on_the_wall_can_be_read_from_afar(wall: Page) -> N
 
 
 def test_tiles_of_many_alerts_on_a_phone_can_be_read(site: Grafana) -> None:
-    with site.window(390, 2000, device_scale_factor=3, is_mobile=True, has_touch=True) as page:
+    with site.window(390, 2000, **pages.PHONE) as page:
         site.open(page, OVERVIEW)
         pages.until(page, lambda panels: MORE in _texts(panels))
         pages.screenshot(page, "overview-many-alerts-phone")

@@ -13,20 +13,17 @@ import pytest
 import yaml
 from playwright.sync_api import Page
 
-from components.dashboards import DashboardSettings, render_all
+from components.dashboards import render_all
 from components.dashboards.links import UID_PREFIX
 from ops.offline import program
 from tests.live import pages
-from tests.live.pages import Grafana, SeenPanel, query_of, uid_of
-from tests.live.stack import DEMO_SCRAPE_SECONDS, Stack
+from tests.live.pages import OF_THE_DEMO, Grafana, SeenPanel, query_of, uid_of
+from tests.live.stack import Stack
 
 DASHBOARD = "grafana:oss/dashboard:Dashboard"
 EXEMPTIONS = yaml.safe_load((Path(__file__).parent / "exemptions.yml").read_text())
 OVERVIEW = f"{UID_PREFIX}overview"
-SETTINGS = DashboardSettings(
-    stack="live", retention_seconds=7 * 86400, scrape_interval=f"{DEMO_SCRAPE_SECONDS}s"
-)
-OURS = [json.loads(text)["uid"] for text in render_all(SETTINGS).values()]
+OURS = [json.loads(text)["uid"] for text in render_all(OF_THE_DEMO).values()]
 UIDS = [*OURS, "ward"]
 RANGE = {"from": ["now-30m"], "to": ["now"]}
 # A row of Grafana's grid is 38 pixels; the bars above it take about 160.

@@ -15,7 +15,6 @@ OVERVIEW = "/d/vitalstream-overview?from=now-30m&to=now&kiosk"
 WALL = (1920, 1080)
 # The pixels of CSS of a phone whose screen has three times as many.
 PHONE = (390, 844)
-ON_A_PHONE = {"device_scale_factor": 3, "is_mobile": True, "has_touch": True}
 # Grafana loads panels that are in view; on a phone all of them are one below the other.
 ALL_OF_IT = 5000
 READABLE_FROM_AFAR = 60
@@ -34,7 +33,7 @@ def wall(site: Grafana) -> Iterator[Page]:
 
 @pytest.fixture(scope="module")
 def phone(site: Grafana) -> Iterator[Page]:
-    with site.window(*PHONE, **ON_A_PHONE) as page:
+    with site.window(*PHONE, **pages.PHONE) as page:
         site.open(page, OVERVIEW)
         pages.screenshot(page, "overview-phone")
         page.set_viewport_size({"width": PHONE[0], "height": ALL_OF_IT})

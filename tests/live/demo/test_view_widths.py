@@ -14,24 +14,20 @@ from playwright.sync_api import Page
 from components.catalog.monitored import ALL_MONITORED
 from components.dashboards import DashboardSettings, render_all
 from tests.live import pages
-from tests.live.pages import Grafana
-from tests.live.stack import DEMO_SCRAPE_SECONDS, SECRETS, eventually
+from tests.live.pages import OF_THE_DEMO, Grafana
+from tests.live.stack import SECRETS, eventually
 
-OF_THE_DEMO = DashboardSettings(
-    stack="live", retention_seconds=7 * 86400, scrape_interval=f"{DEMO_SCRAPE_SECONDS}s"
-)
 OF_EVERY_KIND = replace(OF_THE_DEMO, watch=ALL_MONITORED, federates=True)
 # Of each panel the title, and whether the heading that shows it hides a part of it.
 TITLES = """panels => panels.flatMap(panel => [...panel.querySelectorAll('h2')].map(title =>
     [title.textContent, title.scrollWidth > title.clientWidth + 1]))"""
 DRAWN_SECONDS = 30
-PHONE: dict[str, Any] = {"device_scale_factor": 3, "is_mobile": True, "has_touch": True}
 WIDTHS: dict[str, tuple[int, int, dict[str, Any]]] = {
     "laptop": (1366, 6000, {}),
     "desk": (1920, 6000, {}),
     "wall": (3840, 6000, {}),
     # One panel below the other.
-    "phone": (390, 15000, PHONE),
+    "phone": (390, 15000, pages.PHONE),
 }
 
 
