@@ -19,7 +19,8 @@ def compare(
 ) -> None:
     """Compare what rules and panels read by a prefix; with RECORD=1, record all of it first.
 
-    `pages` are expositions, `against` says what the exporter looked at, `test` which test asks.
+    `pages` are expositions, `against` names the server that the exporter monitored, `test` the test
+    that records them.
     """
     exposed = metrics_in(pages)
     image = stack.settings.image(service)

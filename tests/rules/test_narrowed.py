@@ -34,6 +34,6 @@ def test_every_test_is_judged_once() -> None:
 
 def test_wrong_rule_is_reported_with_its_alert(promtool: str, tmp_path: Path) -> None:
     wrong = RULES | {"scrape_jobs.yml": RULES["scrape_jobs.yml"].replace("for: 10m", "for: 20m")}
-    said = judged(promtool, RuleTests.read(TESTS / "scrape_jobs.test.yml", wrong), tmp_path)
-    assert "FAILED" in said
-    assert "alertname: ScrapeJobEmpty" in said
+    output = judged(promtool, RuleTests.read(TESTS / "scrape_jobs.test.yml", wrong), tmp_path)
+    assert "FAILED" in output
+    assert "alertname: ScrapeJobEmpty" in output
