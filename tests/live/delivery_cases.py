@@ -55,7 +55,7 @@ TURKISH = {
     "backendTargets": ["backend:8000", "alertmanager:9093"],
     "instanceNames": {"backend:8000": "3. servis sunucusu"},
 }
-# By what is done: the alert that follows, and who hears of it.
+# By what is done: the alert that follows, and the receivers of its message.
 EXPECTED = {
     "answers of 500": Expected("HighErrorRate", LATER_DELAY, (CRITICAL, MAIL, BACKEND)),
     "slow answers": Expected("HighResponseTime", LATER_DELAY, (WARNINGS, BACKEND)),

@@ -203,6 +203,17 @@ def until(
         patiently(page.reload)
 
 
+def remaining(find: Callable[[], list[Any]]) -> list[Any]:
+    """Return the faults that stay on a page; [] as soon as there are none.
+
+    A panel that is mounted or resized at the moment of a look may cut its text.
+    """
+    deadline = time.monotonic() + SETTLING_SECONDS
+    while (found := find()) and time.monotonic() < deadline:
+        time.sleep(1)
+    return found
+
+
 def screenshot(page: Page, name: str) -> None:
     """Kept in build/screenshots."""
     page.screenshot(path=SCREENSHOTS / f"{name}.png")

@@ -1,4 +1,4 @@
-"""Who hears of which alert."""
+"""Which receivers each alert is sent to."""
 
 from __future__ import annotations
 

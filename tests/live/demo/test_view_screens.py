@@ -49,18 +49,21 @@ def outside(panels: list[SeenPanel], width: int, height: int) -> list[str]:
     ]
 
 
+def cut_off(page: Page) -> list[str]:
+    return [text for text, _, is_cut in pages.texts(page) if is_cut]
+
+
 def test_the_wall_shows_all_of_the_overview_without_scrolling(wall: Page) -> None:
-    panels = pages.seen(wall)
-    assert len(panels) == 14
-    assert outside(panels, *WALL) == []
+    assert len(pages.seen(wall)) == 14
+    assert pages.remaining(lambda: outside(pages.seen(wall), *WALL)) == []
 
 
 def test_the_wall_can_have_the_overview_fill_the_screen(site: Grafana) -> None:
     with site.window(*WALL) as page:
-        panels = site.open(page, f"{OVERVIEW}&autofitpanels")
-        assert outside(panels, *WALL) == []
+        site.open(page, f"{OVERVIEW}&autofitpanels")
+        assert pages.remaining(lambda: outside(pages.seen(page), *WALL)) == []
         # Grafana 12 leaves a tenth below the last row.
-        assert max(panel.bottom for panel in panels) > 0.88 * WALL[1]
+        assert max(panel.bottom for panel in pages.seen(page)) > 0.88 * WALL[1]
 
 
 @pytest.mark.parametrize(
@@ -76,7 +79,7 @@ def test_what_matters_can_be_read_from_afar(title: str, pixels: int, wall: Page)
 
 
 def test_no_text_is_cut_off_on_the_wall(wall: Page) -> None:
-    assert [text for text, _, cut in pages.texts(wall) if cut] == []
+    assert pages.remaining(lambda: cut_off(wall)) == []
 
 
 def test_the_phone_has_the_panels_one_below_the_other(phone: Page) -> None:
@@ -88,14 +91,18 @@ def test_the_phone_has_the_panels_one_below_the_other(phone: Page) -> None:
 
 
 def test_the_phone_need_not_be_pushed_sideways(phone: Page) -> None:
-    assert outside(pages.seen(phone), PHONE[0], ALL_OF_IT) == []
+    assert pages.remaining(lambda: outside(pages.seen(phone), PHONE[0], ALL_OF_IT)) == []
     assert phone.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
 
 
 def test_no_text_is_cut_off_on_the_phone(phone: Page) -> None:
     """Except in the cells of tables, whose columns are all in view: a long name ends in dots."""
-    in_cells = set(phone.locator("[role=gridcell]").all_inner_texts())
-    assert [text for text, _, cut in pages.texts(phone) if cut and text not in in_cells] == []
+
+    def found() -> list[str]:
+        in_cells = phone.locator("[role=gridcell]").all_inner_texts()
+        return [text for text in cut_off(phone) if text not in in_cells]
+
+    assert pages.remaining(found) == []
 
 
 def test_the_text_on_the_phone_can_be_read(phone: Page) -> None:

@@ -70,30 +70,34 @@ def found(request: pytest.FixtureRequest, site: Grafana, boards: list[dict[str, 
         page.add_init_script(pages.MENU_OPEN)
         for board in boards:
             site.open(page, f"/d/{board['uid']}?from=now-30m&to=now")
-            drawn = eventually(lambda board=board: _drawn(page, board), DRAWN_SECONDS)
+            drawn = eventually(lambda board=board: _is_drawn(page, board), DRAWN_SECONDS)
             assert drawn, f"{board['uid']} does not draw all of its panels"
-            titles, tables = drawn
-            found.titles += [f"{board['uid']}: {title}" for title, is_cut in titles if is_cut]
-            found.columns += [f"{board['uid']}: {title}" for title, is_cut in tables if is_cut]
-            found.tables += len(tables)
+            titles = pages.remaining(lambda: _cut(_titles(page)))
+            columns = pages.remaining(lambda: _cut(pages.tables(page)))
+            found.titles += [f"{board['uid']}: {title}" for title in titles]
+            found.columns += [f"{board['uid']}: {title}" for title in columns]
+            found.tables += len(pages.tables(page))
     return found
 
 
-def _drawn(
-    page: Page, board: dict[str, Any]
-) -> tuple[list[tuple[str, bool]], list[tuple[str, bool]]] | None:
-    """Return the titles and the tables of a dashboard, once all of its panels are there.
+def _cut(found: list[tuple[str, bool]]) -> list[str]:
+    return [title for title, is_cut in found if is_cut]
+
+
+def _titles(page: Page) -> list[tuple[str, bool]]:
+    """Return each panel's title, and whether a part of it is hidden."""
+    return [(title, is_cut) for title, is_cut in page.locator(pages.PANEL).evaluate_all(TITLES)]
+
+
+def _is_drawn(page: Page, board: dict[str, Any]) -> bool:
+    """Whether all panels and tables of a dashboard are there.
 
     The tables are not waited for on the dashboards put there by API: without data there are none.
     """
-    panels = page.locator(pages.PANEL)
-    titles: list[tuple[str, bool]] = panels.evaluate_all(TITLES)
-    tables = pages.tables(page)
     wanted = {panel["title"] for panel in board["panels"]}
     filled = {panel["title"] for panel in board["panels"] if panel["type"] == "table"}
-    is_whole = wanted <= {title for title, _ in titles}
-    has_data = board["uid"] not in DEMO or filled == {title for title, _ in tables}
-    return (titles, tables) if is_whole and has_data else None
+    has_data = board["uid"] not in DEMO or filled == {title for title, _ in pages.tables(page)}
+    return wanted <= {title for title, _ in _titles(page)} and has_data
 
 
 def test_titles_at_each_width_are_whole(found: Found) -> None:
