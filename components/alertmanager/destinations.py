@@ -1,7 +1,7 @@
 """The built-in destinations of alerts: a table, one row each.
 
-Every row whose labels match gets the alert. Nothing is routed to nobody: an alert that matches
-no row goes where critical ones go.
+Every row whose labels match gets the alert. An alert that matches no row goes where critical ones
+go.
 """
 
 from __future__ import annotations

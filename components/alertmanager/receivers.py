@@ -58,7 +58,7 @@ def global_settings(settings: Settings) -> dict[str, Any]:
 
 
 def heartbeat(settings: Settings) -> dict[str, Any]:
-    """The one receiver that may be empty: without a heartbeat URL nobody waits for the beat."""
+    """Return the heartbeat's receiver; without a heartbeat URL it is empty."""
     receiver: dict[str, Any] = {"name": HEARTBEAT_RECEIVER}
     if settings.heartbeat_url.get_secret_value():
         receiver["webhook_configs"] = [

@@ -198,7 +198,7 @@ def _name(certificate: x509.Certificate) -> str:
 
 
 def _issuer(certificate: x509.Certificate) -> str:
-    return certificate.issuer.rfc4514_string() or "nobody named"
+    return certificate.issuer.rfc4514_string() or "an unnamed issuer"
 
 
 def _day(certificate: x509.Certificate, *, end: bool) -> str:

@@ -109,7 +109,7 @@ def process_panels(y: int, by_target: str) -> Sequence[Builder[dashboard.Panel]]
         panels.stat(
             PanelOptions(
                 title="Backend Uptime",
-                description="How long each backend has run. A short time nobody ordered: a crash.",
+                description="How long each backend has run. Short without a deployment: a crash.",
                 grid_pos=GridPos(16, y, 8, 9),
                 unit="s",
                 empty=panels.NO_REPORT,

@@ -198,7 +198,7 @@ def _storage(full: Threshold) -> Sequence[Builder[dashboard.Panel]]:
         panels.timeseries(
             PanelOptions(
                 title="Samples Ingested",
-                description="Samples stored a second. Bad: a fall, or a jump nobody ordered.",
+                description="Samples stored a second. Bad: a fall, or an unexpected jump.",
                 grid_pos=GridPos(0, 15, 8, 9),
                 unit="cps",
                 empty=_DOWN,

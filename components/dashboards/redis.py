@@ -210,7 +210,7 @@ def _over_time(alerts: AlertThresholds) -> Sequence[Builder[dashboard.Panel]]:
         panels.timeseries(
             PanelOptions(
                 title="Commands",
-                description="Commands a second. Bad: a fall to nothing, or a jump nobody ordered.",
+                description="Commands a second. Bad: a fall to nothing, or an unexpected jump.",
                 grid_pos=GridPos(0, 24, 12, 9),
                 unit="ops",
                 empty="Redis does not report",

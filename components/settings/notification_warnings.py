@@ -1,4 +1,4 @@
-"""Warnings of a preview about notifications that would reach nobody, or anybody."""
+"""Warnings about alerts that would be sent to no one, or in clear text."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _no_slack(settings: Settings) -> str:
     how = "`pulumi config set --secret slackToken` (or slackWebhookUrl)"
     if settings.mail_smarthost:
         return f"no Slack: until {how} alerts go by mail alone"
-    return f"no Slack: until {how} no channel hears of any alert"
+    return f"no Slack: until {how} no alert is sent to the four channels"
 
 
 def plain_http(settings: Settings) -> Iterator[str]:
@@ -70,7 +70,7 @@ def unnoticed_in_prod(settings: Settings) -> Iterator[str]:
         return
     if not settings.heartbeat_url.get_secret_value():
         yield (
-            "vitalstream:heartbeatUrl is not set: nobody would notice the death of this machine; "
+            "vitalstream:heartbeatUrl is not set: if this machine fails, no alert is sent; "
             f"`pulumi config set --secret heartbeatUrl --stack {settings.stack}`"
         )
     if not settings.public_host:

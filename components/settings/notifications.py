@@ -1,4 +1,4 @@
-"""Who hears of alerts, and how they are reached: a part of `Settings`."""
+"""Notification settings, a part of `Settings`: receivers and how they are reached."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class NotificationSettings(WatchSettings):
 
     @property
     def has_slack(self) -> bool:
-        """Whether any channel of Slack hears of alerts."""
+        """Whether alerts are sent to any channel of Slack."""
         return any(map(self.posts_to, SlackWebhookUrls.model_fields))
 
     def posts_to(self, channel: str) -> bool:
