@@ -9,7 +9,7 @@ import pulumi
 from components.alertmanager import receivers, routing, user_receivers
 from components.alertmanager.templates import render_templates
 from components.docker import tls_files
-from components.docker.config_files import NoticesItself, ReloadOnChange
+from components.docker.config_files import NoAction, ReloadOnChange
 from components.docker.container import (
     ContainerSpec,
     Network,
@@ -80,7 +80,7 @@ def spec(settings: Settings, name: str = "alertmanager") -> ServiceSpec:
             },
             checker=("amtool", "check-config", f"{receivers.CONFIG_DIR}/alertmanager.yml"),
             on_change=ReloadOnChange(),
-            on_change_below={tls_files.FOLDER: NoticesItself()},
+            on_change_by_path={tls_files.FOLDER: NoAction()},
         ),
         data_dir=DATA_DIR,
     )

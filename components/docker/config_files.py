@@ -20,7 +20,7 @@ from components.settings.settings import Settings
 
 
 @dataclass(frozen=True)
-class NoticesItself:
+class NoAction:
     """No action: the service reads its files whenever it needs them."""
 
     def as_props(self) -> dict[str, Any]:
@@ -55,7 +55,7 @@ class RestartOnChange:
         return {"restart": True}
 
 
-OnChange = NoticesItself | ReloadOnChange | RunOnChange | RestartOnChange
+OnChange = NoAction | ReloadOnChange | RunOnChange | RestartOnChange
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,11 @@ class ConfigFilesArgs:
     """Inputs of `ConfigFiles`.
 
     `files` by path below `target`; `secret_files` likewise, with mode 0400 and encrypted in state.
-    `on_change` applies to all files except those at or below the paths of `on_change_below`, which
-    have their own actions. `checker` is a command of the service's image, run on the files at
-    `target`; empty where the service has none. `owned` are other volumes, by name, and their mount
-    points in the service: their roots are chowned to the service's user before it starts.
+    `on_change` applies to all files except those at or below the paths of `on_change_by_path`,
+    which have their own actions. `checker` is a command of the service's image, run on the files at
+    `target`; empty where the service has none. `chown_volumes` are other volumes, by name, and
+    their mount points in the service: their roots are chowned to the service's user before it
+    starts.
     """
 
     service: str
@@ -75,11 +76,11 @@ class ConfigFilesArgs:
     image: str
     uid: int
     on_change: OnChange
-    on_change_below: Mapping[str, OnChange] = field(default_factory=dict)
+    on_change_by_path: Mapping[str, OnChange] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     secret_files: Mapping[str, str] = field(default_factory=dict)
     checker: Sequence[str] = ()
-    owned: Mapping[str, str] = field(default_factory=dict)
+    chown_volumes: Mapping[str, str] = field(default_factory=dict)
 
 
 class ConfigFiles(Resource, module="vitalstream", name="ConfigFiles"):
@@ -106,10 +107,11 @@ class ConfigFiles(Resource, module="vitalstream", name="ConfigFiles"):
                 else {},
                 "checker": list(args.checker),
                 "on_change": args.on_change.as_props(),
+                # Names of inputs are in every stack's state: another name would be a change there.
                 "on_change_below": {
-                    path: how.as_props() for path, how in args.on_change_below.items()
+                    path: how.as_props() for path, how in args.on_change_by_path.items()
                 },
-                **({"owned": dict(args.owned)} if args.owned else {}),
+                **({"owned": dict(args.chown_volumes)} if args.chown_volumes else {}),
             },
             opts,
         )

@@ -30,7 +30,7 @@ class ServiceFiles:
 
     target: str
     on_change: OnChange
-    on_change_below: Mapping[str, OnChange] = field(default_factory=dict)
+    on_change_by_path: Mapping[str, OnChange] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     secret_files: Mapping[str, str] = field(default_factory=dict)
     checker: Sequence[str] = ()
@@ -40,19 +40,19 @@ class ServiceFiles:
 class ServiceSpec:
     """Container, files and volumes of a service.
 
-    `data_dir` is the mount point of data that must survive the container, `scratch_dir` that of
-    data the service can recreate. `inboxes` are volumes that other services write to, by name, and
-    where this service reads them. `owned` are volumes, by full name, and where the service mounts
-    them to write: their roots are chowned to the service's user, as `scratch_dir` is, since no
-    image has a folder there.
+    `data_dir` is the mount point of data that must survive the container, `cache_dir` that of
+    data the service can recreate. `read_only_volumes` are volumes that other services write to, by
+    name, and where this service reads them. `chown_volumes` are volumes, by full name, and where
+    the service mounts them to write: their roots are chowned to the service's user, as `cache_dir`
+    is, since no image has a folder there.
     """
 
     container: ContainerSpec
     files: ServiceFiles | None = None
     data_dir: str | None = None
-    scratch_dir: str | None = None
-    inboxes: Mapping[str, str] = field(default_factory=dict)
-    owned: Mapping[str, str] = field(default_factory=dict)
+    cache_dir: str | None = None
+    read_only_volumes: Mapping[str, str] = field(default_factory=dict)
+    chown_volumes: Mapping[str, str] = field(default_factory=dict)
 
 
 class Service(pulumi.ComponentResource):
@@ -86,13 +86,13 @@ class Service(pulumi.ComponentResource):
         if spec.data_dir:
             self.data = data_volume(settings, service, child)
             mounts.append(volume_mount(self.data.name, spec.data_dir, read_only=False))
-        if spec.scratch_dir:
-            scratch = _named_volume(settings, *_scratch(service), child)
-            needed.append(scratch)
-            mounts.append(volume_mount(scratch.name, spec.scratch_dir, read_only=False))
-        for name, target in spec.inboxes.items():
-            inbox = _named_volume(settings, name, f"{name}-volume", child)
-            mounts.append(volume_mount(inbox.name, target, read_only=True))
+        if spec.cache_dir:
+            cache = _named_volume(settings, *_cache_names(service), child)
+            needed.append(cache)
+            mounts.append(volume_mount(cache.name, spec.cache_dir, read_only=False))
+        for name, target in spec.read_only_volumes.items():
+            volume = _named_volume(settings, name, f"{name}-volume", child)
+            mounts.append(volume_mount(volume.name, target, read_only=True))
         if spec.files:
             files = _config_files(settings, spec, image_name, [image, *needed], child)
             needed.append(files)
@@ -157,7 +157,8 @@ def _named_volume(
     )
 
 
-def _scratch(service: str) -> tuple[str, str]:
+def _cache_names(service: str) -> tuple[str, str]:
+    """Return the names of the volume and of its resource, as they are in the state of stacks."""
     return f"{service}-scratch", f"{service}-scratch-volume"
 
 
@@ -176,9 +177,9 @@ def _config_files(
     service = spec.container.service
     name = _config_volume_name(settings, service)
     volume = _named_volume(settings, f"{service}-config", f"{service}-config-volume", opts)
-    owned = dict(spec.owned)
-    if spec.scratch_dir:
-        owned[container_name(settings.stack, _scratch(service)[0])] = spec.scratch_dir
+    chown_volumes = dict(spec.chown_volumes)
+    if spec.cache_dir:
+        chown_volumes[container_name(settings.stack, _cache_names(service)[0])] = spec.cache_dir
     return ConfigFiles(
         f"{service}-config",
         settings,
@@ -193,8 +194,8 @@ def _config_files(
             secret_files=spec.files.secret_files,
             checker=spec.files.checker,
             on_change=spec.files.on_change,
-            on_change_below=spec.files.on_change_below,
-            owned=owned,
+            on_change_by_path=spec.files.on_change_by_path,
+            chown_volumes=chown_volumes,
         ),
         pulumi.ResourceOptions.merge(
             opts, pulumi.ResourceOptions(depends_on=[volume, *depends_on])

@@ -8,7 +8,7 @@ from components.catalog import replicas
 from components.catalog.integrations.host import EXPORTER
 from components.catalog.replicas import MAIN
 from components.docker import tls_files
-from components.docker.config_files import NoticesItself
+from components.docker.config_files import NoAction
 from components.docker.container import ContainerSpec, busybox_probe
 from components.docker.service import ServiceFiles, ServiceSpec
 from components.settings.settings import Settings
@@ -83,8 +83,8 @@ def spec(settings: Settings, host: str = MAIN) -> ServiceSpec:
             ],
             pid_mode="host",
         ),
-        files=ServiceFiles(target=CONFIG_DIR, secret_files=files, on_change=NoticesItself())
+        files=ServiceFiles(target=CONFIG_DIR, secret_files=files, on_change=NoAction())
         if files
         else None,
-        inboxes={} if host else {TEXTFILE: TEXTFILE_DIR},
+        read_only_volumes={} if host else {TEXTFILE: TEXTFILE_DIR},
     )

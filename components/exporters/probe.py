@@ -9,7 +9,7 @@ from components.catalog.integrations.probes import EXPORTER
 from components.catalog.replicas import MAIN
 from components.common import yaml_text
 from components.docker import tls_files
-from components.docker.config_files import NoticesItself, ReloadOnChange
+from components.docker.config_files import NoAction, ReloadOnChange
 from components.docker.container import ContainerSpec, busybox_probe
 from components.docker.service import ServiceFiles, ServiceSpec
 from components.exporters.exporter import QUICK_LOOKUPS
@@ -51,7 +51,7 @@ def spec(settings: Settings, _host: str = MAIN) -> ServiceSpec:
             },
             checker=("blackbox_exporter", "--config.check", f"--config.file={CONFIG}"),
             on_change=ReloadOnChange(),
-            on_change_below={tls_files.FOLDER: NoticesItself(), SECRETS: NoticesItself()},
+            on_change_by_path={tls_files.FOLDER: NoAction(), SECRETS: NoAction()},
         ),
     )
 

@@ -7,7 +7,7 @@ import json
 from components.catalog.integrations.redis import EXPORTER
 from components.catalog.replicas import DEFAULT_SERVER, MAIN, server_exporter
 from components.docker import tls_files
-from components.docker.config_files import NoticesItself, RestartOnChange
+from components.docker.config_files import NoAction, RestartOnChange
 from components.docker.container import ContainerSpec, http_probe
 from components.docker.service import ServiceFiles, ServiceSpec
 from components.exporters.exporter import (
@@ -77,6 +77,6 @@ def spec(settings: Settings, server: str = MAIN) -> ServiceSpec:
                 **tls_files.key_pair(settings),
             },
             on_change=RestartOnChange(),
-            on_change_below={tls_files.FOLDER: NoticesItself()},
+            on_change_by_path={tls_files.FOLDER: NoAction()},
         ),
     )

@@ -47,7 +47,7 @@ def spec(settings: Settings, name: str = "grafana") -> ServiceSpec:
                 **own_settings.secret_files(settings),
             },
             on_change=RestartOnChange(),
-            on_change_below={"admin_password": RunOnChange(("sh", "-c", RESET_PASSWORD))},
+            on_change_by_path={"admin_password": RunOnChange(("sh", "-c", RESET_PASSWORD))},
         ),
         data_dir=DATA_DIR,
     )

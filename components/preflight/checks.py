@@ -70,10 +70,10 @@ def _twice(hosts: list[dict[str, Any]]) -> list[str]:
 
 def _looked_at(host: dict[str, Any]) -> list[str]:
     where = f"On the host {host['host']}: " if host.get("host") else ""
-    return [f"{where}{words}" for words in _obstacles(host, connect_to(host))]
+    return [f"{where}{words}" for words in _conflicts(host, connect_to(host))]
 
 
-def _obstacles(props: dict[str, Any], client: docker.DockerClient) -> Iterator[str]:
+def _conflicts(props: dict[str, Any], client: docker.DockerClient) -> Iterator[str]:
     stack = props["stack"]
     there = client.containers.list(all=True, ignore_removed=True)
     for container in there:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pulumi
 
 from components.docker import tls_files
-from components.docker.config_files import NoticesItself, ReloadOnChange
+from components.docker.config_files import NoAction, ReloadOnChange
 from components.docker.container import ContainerSpec, Network, http_probe
 from components.docker.service import Service, ServiceFiles, ServiceSpec
 from components.prometheus import backend_groups, discovery, federation, remote_write, scrape_jobs
@@ -69,8 +69,8 @@ def spec(
             },
             checker=("promtool", "check", "config", f"{CONFIG_DIR}/prometheus.yml"),
             on_change=ReloadOnChange(),
-            on_change_below={
-                path: NoticesItself()
+            on_change_by_path={
+                path: NoAction()
                 for path, used in (
                     (tls_files.FOLDER, True),
                     # Set only where they are used, so that other stacks' inputs do not change.

@@ -28,8 +28,8 @@ def spec(settings: Settings) -> ServiceSpec:
         ],
         files=object_storage.files(settings),
         secret_files=object_storage.secret_files(settings),
-        scratch=WORK_DIR,
-        owned=object_storage.owned(settings),
+        cache_dir=WORK_DIR,
+        chown_volumes=object_storage.chown_volumes(settings),
         mounts=object_storage.mounts(settings),
     )
 

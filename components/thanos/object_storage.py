@@ -58,7 +58,7 @@ def mounts(settings: Settings) -> Sequence[docker.ContainerMountArgs]:
     return [volume_mount(_volume_name(settings), FOLDER, read_only=False)]
 
 
-def owned(settings: Settings) -> dict[str, str]:
+def chown_volumes(settings: Settings) -> dict[str, str]:
     return {_volume_name(settings): FOLDER} if settings.thanos.directory else {}
 
 

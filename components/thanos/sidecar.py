@@ -32,7 +32,7 @@ def spec(settings: Settings, service: str, prometheus: str) -> ServiceSpec:
         ],
         files=object_storage.files(settings),
         secret_files={**object_storage.secret_files(settings), **_client_files(settings)},
-        owned=object_storage.owned(settings),
+        chown_volumes=object_storage.chown_volumes(settings),
         # Writable: it hard-links blocks to upload, and records which ones it has uploaded.
         mounts=[
             volume_mount(volume, DATA_DIR, read_only=False),

@@ -12,7 +12,7 @@ import pulumi_docker as docker
 
 from components.catalog.thanos import GRPC_PORT, HTTP_PORT, IMAGE
 from components.docker import tls_files
-from components.docker.config_files import NoticesItself, RestartOnChange
+from components.docker.config_files import NoAction, RestartOnChange
 from components.docker.container import ContainerSpec, busybox_probe
 from components.docker.service import ServiceFiles, ServiceSpec
 from components.settings.settings import Settings
@@ -28,15 +28,15 @@ def spec(
     *,
     files: Mapping[str, str] | None = None,
     secret_files: Mapping[str, str] | None = None,
-    scratch: str | None = None,
-    owned: Mapping[str, str] | None = None,
+    cache_dir: str | None = None,
+    chown_volumes: Mapping[str, str] | None = None,
     mounts: Sequence[docker.ContainerMountArgs] = (),
     grpc: bool = False,
 ) -> ServiceSpec:
     """Return a component's container.
 
     `command` is the subcommand and its flags beyond serving; paths of files are below `CONFIG_DIR`.
-    `grpc`: it serves samples. `scratch` and `owned` as in `ServiceSpec`.
+    `grpc`: it serves samples. `cache_dir` and `chown_volumes` as in `ServiceSpec`.
     """
     password = service in tls_files.WITH_PASSWORD
     return ServiceSpec(
@@ -62,10 +62,10 @@ def spec(
                 **tls_files.server_files(settings, password=password),
             },
             on_change=RestartOnChange(),
-            on_change_below={tls_files.FOLDER: NoticesItself()},
+            on_change_by_path={tls_files.FOLDER: NoAction()},
         ),
-        scratch_dir=scratch,
-        owned=owned or {},
+        cache_dir=cache_dir,
+        chown_volumes=chown_volumes or {},
     )
 
 

@@ -96,8 +96,8 @@ def copy_program(folder: Path) -> Path:
     for part in FOLDERS:
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / part, folder / part, ignore=ignored)
-    # The demo's image is named by its sources: not that of a rehearsal at the same time, which
-    # would build another one of the same name.
+    # The demo's image is named by its sources: another name than that of a deploy without the
+    # engine, which may build it at the same time.
     with (folder / "demo" / "__init__.py").open("a") as demo:
         demo.write("# Of the engine's tests.\n")
     use_this_python(folder)

@@ -14,17 +14,18 @@ from ops.root import ROOT
 
 BUILD_LOG_LINES = 15
 MADE_BY_LABEL = "vitalstream.made-by"
-REHEARSAL = "rehearsal"
+# As on what earlier releases made.
+LOCAL_DEPLOY = "rehearsal"
 
 
 def labels(inputs: Mapping[str, Any]) -> dict[str, str]:
     """Return a resource's labels with the mark of the local deploy."""
     given = {entry["label"]: entry["value"] for entry in inputs.get("labels") or []}
-    return {**given, MADE_BY_LABEL: REHEARSAL}
+    return {**given, MADE_BY_LABEL: LOCAL_DEPLOY}
 
 
 def made_here(found: Mapping[str, str] | None) -> bool:
-    return (found or {}).get(MADE_BY_LABEL) == REHEARSAL
+    return (found or {}).get(MADE_BY_LABEL) == LOCAL_DEPLOY
 
 
 def create_network(client: docker.DockerClient, inputs: Mapping[str, Any]) -> str:
@@ -87,7 +88,7 @@ def _build(
             dockerfile=build.get("dockerfile"),
             buildargs=build.get("buildArgs"),
             tag=name,
-            labels={MADE_BY_LABEL: REHEARSAL},
+            labels={MADE_BY_LABEL: LOCAL_DEPLOY},
             rm=True,
             forcerm=True,
         )

@@ -6,7 +6,7 @@ from components.catalog.integrations.mysql import EXPORTER
 
 from components.catalog.replicas import MAIN
 from components.docker import tls_files
-from components.docker.config_files import NoticesItself, RestartOnChange
+from components.docker.config_files import NoAction, RestartOnChange
 from components.docker.container import ContainerSpec, busybox_probe
 from components.docker.service import ServiceFiles, ServiceSpec
 from components.exporters.exporter import QUICK_LOOKUPS
@@ -36,7 +36,7 @@ def spec(settings: Settings, _host: str = MAIN) -> ServiceSpec:
                 **tls_files.server_files(settings, password=False),
             },
             on_change=RestartOnChange(),
-            on_change_below={tls_files.FOLDER: NoticesItself()},
+            on_change_by_path={tls_files.FOLDER: NoAction()},
         ),
     )
 

@@ -1,4 +1,4 @@
-"""What a rehearsal keeps, leaves out, refuses and removes."""
+"""What a deploy without the engine keeps, leaves out, refuses and removes."""
 
 from __future__ import annotations
 
