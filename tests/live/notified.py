@@ -27,7 +27,7 @@ from tests.live.delivery import BACKEND, CRITICAL, DATABASE, WARNINGS, address
 from tests.live.services import Proxy, Services
 from tests.live.sinks import Message, Sink, sink
 from tests.live.stack import SECRETS, TIMEOUT_SECONDS, Stack, eventually
-from tests.rules.test_rules import ISSUED_ALERTS
+from tests.rules.rule_files import ISSUED_ALERTS
 
 STACK = "live-notifications"
 CHANNELS = frozenset({CRITICAL, WARNINGS, DATABASE, BACKEND})

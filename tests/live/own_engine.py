@@ -26,6 +26,7 @@ import docker
 import pytest
 import requests
 
+from tests.live.engine_disk import DISK_GIBIBYTES, EXT4_IOC_SHUTDOWN, MOUNTS, NOLOGFLUSH
 from tests.live.names import no_names
 from tests.live.namespaces import (
     NoEngineError,
@@ -43,23 +44,9 @@ from tests.live.subnets import RANGE, subnet
 POOL = "base=10.215.0.0/16,size=24"
 TOOLS = ("dockerd", "containerd", "docker", "ip", "iptables", "mkfs.ext4", "losetup", "mount")
 TOOLS += ("nsenter", "unshare")
-DISK_GIBIBYTES = 6
 START_SECONDS = 60
 STOP_SECONDS = 60
-# _IOR('X', 125, __u32) of linux/fs.h: the file system ends as it is, with nothing written any more.
-EXT4_IOC_SHUTDOWN, NOLOGFLUSH = 0x8004587D, 2
 CGROUPS = Path("/sys/fs/cgroup")
-
-# /etc/docker has the identity and the settings of this machine's engine.
-MOUNTS = """
-mount -o loop {disk} {data}
-mkdir -p {data}/engine {data}/etc /etc/docker
-mount --bind {data}/etc /etc/docker
-echo nameserver {names} > {data}/resolv.conf
-names=$(readlink -f /etc/resolv.conf)
-[ -e "$names" ] || {{ mkdir -p "$(dirname "$names")"; touch "$names"; }}
-mount --bind {data}/resolv.conf "$names"
-"""
 
 
 def obstacle() -> str | None:

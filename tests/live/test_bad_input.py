@@ -31,13 +31,15 @@ from tests.live import own_engine
 from tests.live import stack as stacks
 from tests.live.own_engine import Machine
 from tests.unit import (
-    test_alert_overrides,
+    extra_rule_files,
+    test_alert_override_refusals,
     test_backup_archive,
     test_bad_certificates,
     test_bad_secrets,
     test_bad_settings,
-    test_extra_rules,
+    test_extra_rule_refusals,
     test_own_dashboards,
+    wrong_parts,
 )
 
 # As the tables take it to be called. It is alone on its engine.
@@ -89,19 +91,19 @@ def certified(values: Callable[[], dict[str, str]]) -> Callable[[Path], Values]:
 
 def cases() -> Iterator[Case]:
     """Yield one of each table: the unit tests try the others with the same function."""
-    for rows in (test_bad_settings.WRONG, test_bad_settings.WRONG_INSIDE):
+    for rows in (test_bad_settings.WRONG, wrong_parts.WRONG_INSIDE):
         key, value, *_, words = rows[0]
         yield Case("setting", f"{key}={json.dumps(value)}", plain(key, value), words)
     key, value, words = test_bad_secrets.WRONG[0]
     yield Case("secret", f"{key}={value!r}", plain(key, value), words)
-    alerts, _, words = test_alert_overrides.WRONG[0]
+    alerts, _, words = test_alert_override_refusals.WRONG[0]
     yield Case("alert", json.dumps(alerts), plain("alerts", alerts), words)
     what, certificate, _, words = test_bad_certificates.WRONG[0]
     yield Case("certificate", what, certified(certificate), words)
-    text, words = test_extra_rules.NO_RULE_FILES[0]
+    text, words = test_extra_rule_refusals.NO_RULE_FILES[0]
     yield Case("rule file", repr(text), rule_file(text), words)
-    parts, words = test_extra_rules.WRONG_ALERTS[0]
-    text = test_extra_rules.of_rules(test_extra_rules.changed(**parts))
+    parts, words = test_extra_rule_refusals.WRONG_ALERTS[0]
+    text = extra_rule_files.of_rules(extra_rule_files.changed(**parts))
     yield Case("rule file", str(parts), rule_file(text), words)
     content, words = test_own_dashboards.WRONG[0]
     yield Case("dashboard", str(content), dashboard(content), words)

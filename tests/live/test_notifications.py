@@ -39,7 +39,7 @@ from tests.live.notified import (
 )
 from tests.live.sinks import HEARTBEAT
 from tests.live.stack import SECRETS, eventually, not_of_this_machine
-from tests.rules.test_rules import ISSUED_ALERTS
+from tests.rules.rule_files import ISSUED_ALERTS
 
 OF_SERVICE = {"backend": {BACKEND}, "database": {DATABASE}, "cache": {DATABASE}}
 

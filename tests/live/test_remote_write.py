@@ -2,65 +2,43 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import re
-import tarfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import bcrypt
 import docker
 import pytest
-import requests
-import yaml
-from docker.models.containers import Container
 
 from components.catalog.images import IMAGES
 from components.docker.config_files_provider import ConfigFilesProvider
-from ops import connections
 from ops.offline import local_deploy, program
 from tests.issued import issued
 from tests.live import stack as stacks
+from tests.live.remote_receiver import (
+    HOST,
+    PASSWORD,
+    UID,
+    USER,
+    WRONG,
+    Receiver,
+    receiver_files,
+    tar_of,
+)
 from tests.live.stack import TIMEOUT_SECONDS, Stack, eventually
 from tests.ports import free_port
 
 STACK = "live-remotewrite"
 RECEIVER = "live-remotewrite-receiver"
-HOST = "receiver"
-USER, PASSWORD, WRONG = "vitalstream", "live-remote-Password-8", "live-remote-Password-9"
 DROPPED, JOB_LEFT_OUT = "node_cpu_seconds_total", "alertmanager"
 OUTAGE_SECONDS = 30
 CATCH_UP_SECONDS = 60
 WINDOW_SECONDS = 300
-UID = 65534
 LAG = 'remote:prometheus_remote_write_lag:seconds{remote_name="archive"}'
 
 Samples = dict[frozenset[tuple[str, str]], list[tuple[float, str]]]
-
-
-@dataclass(frozen=True)
-class Receiver:
-    """Prometheus as remote write receiver, over TLS with a password."""
-
-    container: Container
-    url: str
-    authority: str
-
-    def get(self, path: str, **params: Any) -> Any:
-        with connections.trusting(self.authority) as session:
-            url = f"{self.url}/api/v1/{path}"
-            answer = session.get(url, params=params, auth=(USER, PASSWORD), timeout=TIMEOUT_SECONDS)
-        assert answer.ok, f"{url}: {answer.text}"
-        return answer.json()["data"]
-
-    def answers(self) -> bool:
-        with contextlib.suppress(requests.exceptions.ConnectionError, AssertionError):
-            return bool(self.get("status/buildinfo"))
-        return False
 
 
 @dataclass(frozen=True)
@@ -102,7 +80,7 @@ def receiver(docker_client: docker.DockerClient, images: dict[str, str]) -> Iter
         )
         docker_client.networks.get(RECEIVER).disconnect(made)
         docker_client.networks.get(RECEIVER).connect(made, aliases=[HOST])
-        made.put_archive("/etc/prometheus", _archive(_receiver_files(served)))
+        made.put_archive("/etc/prometheus", tar_of(receiver_files(served)))
         made.start()
         found = Receiver(made, f"https://127.0.0.1:{port}", served["tlsCa"])
         assert eventually(found.answers, 30), made.logs().decode(errors="replace")
@@ -152,30 +130,6 @@ def sent(writing: Stack, receiver: Receiver) -> Sent:
     # Some scrapes more, so that what was there before and after the outage is compared too.
     time.sleep(5 * stacks.SCRAPE_SECONDS)
     return Sent(writing, receiver, time.time() - stacks.SCRAPE_SECONDS, lag or 0)
-
-
-def _receiver_files(served: Mapping[str, str]) -> dict[str, str]:
-    hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(10)).decode()
-    web = {
-        "tls_server_config": {"cert_file": "certificate.pem", "key_file": "key.pem"},
-        "basic_auth_users": {USER: hashed},
-    }
-    return {
-        "prometheus.yml": "global: {}\n",
-        "web.yml": yaml.safe_dump(web),
-        "certificate.pem": served["tlsCertificate"],
-        "key.pem": served["tlsKey"],
-    }
-
-
-def _archive(files: Mapping[str, str]) -> bytes:
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as archive:
-        for name, text in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size, entry.uid, entry.mode = len(text.encode()), UID, 0o400
-            archive.addfile(entry, io.BytesIO(text.encode()))
-    return packed.getvalue()
 
 
 def samples(result: list[dict[str, Any]]) -> Samples:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import tarfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import docker
 import pytest
@@ -27,34 +24,17 @@ from tests.live import stack as stacks
 from tests.live import thanos_stack as thanos
 from tests.live.delivery import address
 from tests.live.stack import SCRAPE_SECONDS, Stack, eventually
-from tests.live.thanos_stack import BUCKET, HISTORY, PATIENTS, STEP_SECONDS, Querier
-from tests.object_store import ObjectStore
+from tests.live.thanos_stack import BUCKET, DAYS, HISTORY, PATIENTS, SAMPLES, Querier, View, stopped
 from tests.ports import free_ports
 
 NAME = "live-thanos"
 TLS_NAME = "live-thanos-tls"
 PARTS = {"thanos-sidecar", "thanos-store", "thanos-compact", "thanos-query"}
 KEYS = {"thanosAccessKey": "live-access-key", "thanosSecretKey": "live-secret-Key-8"}
-# Long enough for the compactor to make blocks of 2 days, of which it makes aggregates.
-DAYS = 5
-SAMPLES = DAYS * 86400 // STEP_SECONDS
 OUTAGE_SECONDS = 25
 PROGRESS = backup.Progress(Console())
 BOARDS = panels.boards(f"{SCRAPE_SECONDS}s", DEFAULT_MONITORED)
 TARGETS = panels.targets(BOARDS)
-
-
-@dataclass(frozen=True)
-class View:
-    stack: Stack
-    store: ObjectStore
-    querier: Querier
-    ends: int
-    """End of the history, in seconds since 1970."""
-
-    def history(self, what: str) -> list[dict[str, Any]]:
-        """Evaluate an expression over the history's whole range, at its end."""
-        return self.querier.query(what.format(f"{HISTORY}[{DAYS + 1}d]"), time=self.ends)
 
 
 @pytest.fixture(scope="module")
@@ -317,14 +297,3 @@ def test_a_backup_is_taken_and_brought_back_beside_a_sidecar(
     assert eventually(lambda: over_tls.value('up{job="alertmanager"}'), 120) == 1
     # What was scraped before the backup is seen through the sidecar again.
     assert over_tls.query('up{job="alertmanager"}', time=before - 5)
-
-
-@contextlib.contextmanager
-def stopped(*containers: Container) -> Iterator[None]:
-    for container in containers:
-        container.stop(timeout=10)
-    try:
-        yield
-    finally:
-        for container in containers:
-            container.start()

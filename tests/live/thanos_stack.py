@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import docker
 import requests
+from docker.models.containers import Container
 
 from components.catalog.images import IMAGES
 from components.catalog.thanos import HTTP_PORT, QUERIER
@@ -23,6 +25,9 @@ BUCKET = "live-blocks"
 BLOCK_SECONDS = 2 * 3600
 STEP_SECONDS = 60
 PATIENTS = 2
+# Long enough for the compactor to make blocks of 2 days, of which it makes aggregates.
+DAYS = 5
+SAMPLES = DAYS * 86400 // STEP_SECONDS
 Found = dict[str, Any]
 
 
@@ -55,6 +60,30 @@ class Querier:
         found = self.query(expr, **params)
         assert len(found) <= 1, found
         return float(found[0]["value"][1]) if found else None
+
+
+@dataclass(frozen=True)
+class View:
+    stack: Stack
+    store: ObjectStore
+    querier: Querier
+    ends: int
+    """End of the history, in seconds since 1970."""
+
+    def history(self, what: str) -> list[dict[str, Any]]:
+        """Evaluate an expression over the history's whole range, at its end."""
+        return self.querier.query(what.format(f"{HISTORY}[{DAYS + 1}d]"), time=self.ends)
+
+
+@contextlib.contextmanager
+def stopped(*containers: Container) -> Iterator[None]:
+    for container in containers:
+        container.stop(timeout=10)
+    try:
+        yield
+    finally:
+        for container in containers:
+            container.start()
 
 
 def history(days: float, ends: int) -> bytes:

@@ -11,11 +11,11 @@ from typing import Any
 from components.promql.metrics import read_by
 from tests import yaml_text
 from tests.each import for_each
-from tests.rules.test_rules import ALERTS, TEST_FILES, _rules
+from tests.rules.rule_files import ALERTS, TEST_FILES, rules_of
 
 # `0+6x40`, `1x5`, `_x12`, `stale`, as promtool has them.
 _PART = re.compile(r"(?P<value>_|stale|[-+\d.e]+?)(?P<step>[-+][\d.]+)?(?:x(?P<times>\d+))?")
-RECORDED = {rule["record"]: rule["expr"] for rule in _rules() if "record" in rule}
+RECORDED = {rule["record"]: rule["expr"] for rule in rules_of() if "record" in rule}
 STALE = "stale"
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from components.rules.rule_set import shipped_files
 from tests.rules.narrowed import RuleTests, judged
-from tests.rules.test_rules import TESTS
+from tests.rules.rule_files import TESTS
 
 RULES = shipped_files()
 

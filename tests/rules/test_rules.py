@@ -1,18 +1,11 @@
-"""The rules of `rules/`: what every alert must have, and that promtool agrees with their tests.
-
-`<file>.test.yml` mirrors `rules/<file>.yml`. The `name` of a test group says what it proves:
-`Alert, Alert: case, case`, or `records: ...` where it is about recorded series only.
-"""
+"""The rules of `rules/`: what every alert must have, and that promtool agrees with their tests."""
 
 from __future__ import annotations
 
 import re
 import subprocess
-from collections import Counter, defaultdict
-from dataclasses import dataclass
-from functools import cache
+from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -21,28 +14,10 @@ from components.user_files.rules import RUNBOOKS_URL
 from tests import yaml_text
 from tests.each import for_each
 from tests.rules.narrowed import RuleTests, judged
+from tests.rules.rule_files import ALERTS, ISSUED_ALERTS, ROOT, RULE_FILES, TEST_FILES, rules_of
 
-ROOT = Path(__file__).resolve().parents[2]
-RULES = ROOT / "rules"
 RUNBOOKS = ROOT / "docs" / "runbooks"
-TESTS = Path(__file__).resolve().parent
 RUNBOOK_URL = f"{RUNBOOKS_URL}{{}}.md"
-
-RULE_FILES = sorted(RULES.glob("*.yml"))
-TEST_FILES = sorted(TESTS.glob("*.test.yml"))
-
-CASES = (
-    "fault",
-    "at_for_not_before",
-    "healthy",
-    "no_traffic",
-    "exporter_dead",
-    "series_absent",
-    "counter_reset",
-    "born_high",
-    "label_change",
-    "no_limit",
-)
 SEVERITIES = {"critical", "warning"}
 SERVICES = {"monitoring", *(found.service for found in INTEGRATIONS)}
 DASHBOARDS = {
@@ -51,24 +26,6 @@ DASHBOARDS = {
 }
 TRAILING_THRESHOLD = re.compile(r"(?:<|>|<=|>=|==|!=) -?\d+(?:\.\d+)?$")
 RECORD_NAME = re.compile(r"[a-z][a-z0-9_]*:[a-z0-9_]+:[a-z0-9_]+")
-NEAR_SECONDS = 20
-"""How far apart the last silent look and the first firing one may be."""
-
-ISSUED_ALERTS = {
-    "HighErrorRate": ("critical", "> 5", "5m"),
-    "HighResponseTime": ("warning", "> 1", "5m"),
-    "BackendDown": ("critical", "== 0", "1m"),
-    "HighCPUUsage": ("warning", "> 80", "10m"),
-    "HighMemoryUsage": ("warning", "> 85", "10m"),
-    "DiskSpaceLow": ("warning", "< 15", "5m"),
-    "PostgreSQLDown": ("critical", "== 0", "1m"),
-    "PostgreSQLTooManyConnections": ("warning", "> 80", "5m"),
-    "PostgreSQLSlowQueries": ("warning", "> 60", "5m"),
-    "RedisDown": ("critical", "== 0", "1m"),
-    "RedisHighMemoryUsage": ("warning", "> 90", "5m"),
-}
-"""Severity, threshold and `for` that VitalStream's operators were promised."""
-
 
 BURN_ALERTS = {
     "Fast": ((("1h", "5m", "> 14.4"), ("6h", "30m", "")), "6", "critical"),
@@ -77,84 +34,6 @@ BURN_ALERTS = {
 """Long and short windows, each with a bound of its own, how many times too fast, and severity."""
 
 WINDOWS = [windows[:2] for pairs, _, _ in BURN_ALERTS.values() for windows in pairs]
-
-
-def _rules() -> list[dict[str, Any]]:
-    return [
-        rule
-        for file in RULE_FILES
-        for group in yaml_text.load(file.read_text())["groups"]
-        for rule in group["rules"]
-    ]
-
-
-ALERTS = {rule["alert"]: rule for rule in _rules() if "alert" in rule}
-
-
-@dataclass(frozen=True)
-class Look:
-    """One `alert_rule_test`: at what second an alert is looked at, and how many are to fire."""
-
-    alert: str
-    second: int
-    firing: int
-
-
-@dataclass(frozen=True)
-class Group:
-    """One test group: which alerts it is about, which cases it proves, and how."""
-
-    name: str
-    alerts: tuple[str, ...]
-    cases: tuple[str, ...]
-    looks: tuple[Look, ...]
-
-    def firing(self, alert: str) -> list[int]:
-        return [look.second for look in self.looks if look.alert == alert and look.firing]
-
-    def silent(self, alert: str) -> list[int]:
-        return [look.second for look in self.looks if look.alert == alert and not look.firing]
-
-
-def _seconds(duration: str) -> int:
-    unit = {"d": 86400, "h": 3600, "m": 60, "s": 1}
-    return sum(int(number) * unit[u] for number, u in re.findall(r"(\d+)([dhms])", duration))
-
-
-def _groups() -> list[Group]:
-    found = []
-    for file in TEST_FILES:
-        for test in yaml_text.load(file.read_text())["tests"]:
-            alerts, _, cases = test["name"].partition(": ")
-            if alerts == "records":
-                continue
-            looks = tuple(
-                Look(look["alertname"], _seconds(look["eval_time"]), len(look["exp_alerts"]))
-                for look in test.get("alert_rule_test", [])
-            )
-            found.append(
-                Group(test["name"], tuple(alerts.split(", ")), tuple(cases.split(", ")), looks)
-            )
-    return found
-
-
-GROUPS = _groups()
-
-
-@cache
-def _exemptions() -> dict[str, set[str]]:
-    exempt: dict[str, set[str]] = defaultdict(set)
-    # One file for all, or one beside the test file of a service that was added later.
-    for path in sorted(TESTS.glob("*exemptions.yml")):
-        for entry in yaml_text.load(path.read_text()):
-            assert entry["reason"].strip(), f"an exemption of {entry['cases']} has no reason"
-            for alert in entry["alerts"]:
-                exempt[alert].update(entry["cases"])
-    return exempt
-
-
-def _proven(alert: str) -> set[str]:
-    return {case for group in GROUPS if alert in group.alerts for case in group.cases}
 
 
 def _run(*command: str | Path) -> str:
@@ -199,7 +78,7 @@ def test_the_burn_alerts_have_exactly_their_windows_factor_and_severity(
     rule = ALERTS[f"{subject}BudgetBurn{speed}"]
     pairs, factor, severity = BURN_ALERTS[speed]
     series, _, bound = rule["expr"].partition(" > ")
-    recorded = {one["record"]: one["expr"] for one in _rules() if "record" in one}
+    recorded = {one["record"]: one["expr"] for one in rules_of() if "record" in one}
     expr = recorded[series] if speed == "Fast" else series
     burn = f"job:slo_{subject.lower()}_burn:rate"
     assert (bound, rule["labels"]["severity"]) == (factor, severity)
@@ -210,7 +89,7 @@ def test_the_burn_alerts_have_exactly_their_windows_factor_and_severity(
 
 @pytest.mark.parametrize("subject", ["availability", "latency"])
 def test_a_burn_over_six_hours_is_silent_when_the_last_5_minutes_are_good(subject: str) -> None:
-    recorded = {one["record"]: one["expr"] for one in _rules() if "record" in one}
+    recorded = {one["record"]: one["expr"] for one in rules_of() if "record" in one}
     expr = " ".join(recorded[f"job:slo_{subject}_burn:fast"].split())
     assert f"_burn:rate6h_30m and on (job) job:slo_{subject}_bad:ratio_rate5m > on ()" in expr
 
@@ -220,7 +99,7 @@ def test_a_burn_over_six_hours_is_silent_when_the_last_5_minutes_are_good(subjec
 def test_a_burn_rate_is_of_both_windows_and_above_the_traffic_floor(
     long: str, short: str, subject: str
 ) -> None:
-    rules = {rule["record"]: rule["expr"] for rule in _rules() if "record" in rule}
+    rules = {rule["record"]: rule["expr"] for rule in rules_of() if "record" in rule}
     expr = rules[f"job:slo_{subject}_burn:rate{long}_{short}"]
     bad = {f"job:slo_{subject}_bad:ratio_rate{window}" for window in (long, short)}
     assert set(re.findall(r"job:slo_\w+_bad:ratio_rate\w+", expr)) == bad
@@ -229,23 +108,23 @@ def test_a_burn_rate_is_of_both_windows_and_above_the_traffic_floor(
 
 
 def test_no_alert_name_is_used_twice() -> None:
-    names = Counter(rule["alert"] for rule in _rules() if "alert" in rule)
+    names = Counter(rule["alert"] for rule in rules_of() if "alert" in rule)
     assert [name for name, times in names.items() if times > 1] == []
 
 
 def test_no_recorded_name_is_used_twice() -> None:
-    names = Counter(rule["record"] for rule in _rules() if "record" in rule)
+    names = Counter(rule["record"] for rule in rules_of() if "record" in rule)
     assert [name for name, times in names.items() if times > 1] == []
 
 
 def test_recorded_names_say_level_metric_and_operation() -> None:
-    names = [rule["record"] for rule in _rules() if "record" in rule]
+    names = [rule["record"] for rule in rules_of() if "record" in rule]
     assert [name for name in names if not RECORD_NAME.fullmatch(name)] == []
 
 
 def test_every_recorded_name_in_an_expression_is_recorded() -> None:
-    recorded = {rule["record"] for rule in _rules() if "record" in rule}
-    used = {name for rule in _rules() for name in RECORD_NAME.findall(rule["expr"])}
+    recorded = {rule["record"] for rule in rules_of() if "record" in rule}
+    used = {name for rule in rules_of() for name in RECORD_NAME.findall(rule["expr"])}
     assert used - recorded == set()
 
 
@@ -348,52 +227,3 @@ def test_the_runbook_index_repeats_the_rule(alert: str) -> None:
     row = f"| [{alert}]({alert}.md) | {labels['severity']} | {labels['service']} |"
     row += f" {rule.get('for', '0')} |"
     assert row in (RUNBOOKS / "README.md").read_text()
-
-
-@for_each("alert", ALERTS)
-def test_an_alert_has_every_case_or_a_reason_why_not(alert: str) -> None:
-    missing = set(CASES) - _proven(alert) - _exemptions()[alert]
-    assert missing == set()
-
-
-def test_no_exemption_is_left_over() -> None:
-    exempt = _exemptions()
-    assert set(exempt) - set(ALERTS) == set()
-    assert {alert: cases & _proven(alert) for alert, cases in exempt.items()} == {
-        alert: set() for alert in exempt
-    }
-
-
-@for_each("group", GROUPS, lambda group: group.name)
-def test_a_group_looks_at_the_alerts_and_cases_of_its_name(group: Group) -> None:
-    assert set(group.alerts) <= set(ALERTS)
-    assert set(group.cases) <= set(CASES)
-    assert set(group.alerts) <= {look.alert for look in group.looks}
-
-
-@for_each("alert", ALERTS)
-def test_a_fault_makes_the_alert_fire(alert: str) -> None:
-    groups = [g for g in GROUPS if alert in g.alerts and "fault" in g.cases]
-    assert [g.name for g in groups if not g.firing(alert)] == []
-
-
-@for_each("alert", ALERTS)
-def test_health_ends_in_silence(alert: str) -> None:
-    groups = [g for g in GROUPS if alert in g.alerts and "healthy" in g.cases]
-    assert [
-        g.name
-        for g in groups
-        if not g.silent(alert) or max(g.silent(alert)) < max(g.firing(alert), default=0)
-    ] == []
-
-
-@for_each("alert", sorted(set(ALERTS) - {"Watchdog"}))
-def test_an_alert_is_looked_at_just_before_and_just_after_its_for(alert: str) -> None:
-    hold = _seconds(ALERTS[alert]["for"])
-    groups = [g for g in GROUPS if alert in g.alerts and "at_for_not_before" in g.cases]
-    for group in groups:
-        fires = min(group.firing(alert))
-        silent = max((second for second in group.silent(alert) if second < fires), default=None)
-        assert fires >= hold, group.name
-        assert silent is not None, group.name
-        assert fires - silent <= NEAR_SECONDS, group.name

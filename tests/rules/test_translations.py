@@ -17,7 +17,7 @@ from components.settings import loader
 from tests import yaml_text
 from tests.each import for_each
 from tests.rules.narrowed import RuleTests, judged
-from tests.rules.test_rules import ISSUED_ALERTS, TESTS
+from tests.rules.rule_files import ISSUED_ALERTS, TESTS
 
 ENGLISH = RuleSet.shipped()
 TURKISH = translation.translations("tr")

@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from policy.rules import POLICIES
-from tests.unit.test_workflows import ROOT
+from tests.unit.workflow_files import ROOT
 
 PAGE = (ROOT / "docs/guides/ci.md").read_text()
 ME = 42

@@ -11,16 +11,11 @@ import pytest
 from ops import __main__ as command
 from ops.errors import OpsError
 from ops.review import comment
-from ops.review.comment import (
-    PullRequest,
-    Report,
-    fitted,
-    post,
-)
+from ops.review.comment import PullRequest, Report, post
 from ops.review.github import GitHub, GitHubError
 from tests.unit.fake_github import BOT, HEAD, TOKEN, FakeGitHub, Fault, serving
+from tests.unit.report_files import MARKER, written
 
-MARKER = "<!-- vitalstream-preview: prod -->"
 REPORT = Report(MARKER, "## prod\n\nOne alert is weaker.\n")
 PULL_REQUEST = PullRequest("clinic/monitoring", 7)
 OF_A_FORK = PullRequest("clinic/monitoring", 7, HEAD, "somebody/monitoring")
@@ -40,12 +35,6 @@ def busy(github: FakeGitHub) -> FakeGitHub:
     for number in range(250):
         github.say(f"comment {number}")
     return github
-
-
-def written(folder: Path, text: str | bytes) -> Path:
-    path = folder / "report.md"
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return path
 
 
 def test_post_first_report_creates_a_comment(busy: FakeGitHub) -> None:
@@ -219,50 +208,6 @@ def test_post_report_of_a_closed_pull_request_posts_nothing(github: FakeGitHub) 
     github.pull_request["state"] = "closed"
     own = PullRequest("clinic/monitoring", 7, HEAD, "clinic/monitoring")
     assert "closed: nothing posted" in post(github.client(), own, REPORT)
-
-
-def test_read_returns_marker_and_text(tmp_path: Path) -> None:
-    assert Report.read(written(tmp_path, f"{MARKER}\n\nü\n"), "prod") == Report(MARKER, "\nü\n")
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "does not begin with"),
-        ("## prod\n", "does not begin with"),
-        (f"\n{MARKER}\n", "does not begin with"),
-        ("<!-- vitalstream-preview: a b -->\n", "does not begin with"),
-        ("<!-- vitalstream-preview: dev -->\n", "stack dev, not of prod"),
-        (b"\xff\xfe", "not UTF-8"),
-        (b"x" * 1_000_001, "too long"),
-    ],
-)
-def test_read_other_file_is_refused(tmp_path: Path, text: str | bytes, message: str) -> None:
-    with pytest.raises(OpsError, match=message):
-        Report.read(written(tmp_path, text), "prod")
-
-
-def test_read_symbolic_link_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "link.md").symlink_to(written(tmp_path, f"{MARKER}\n"))
-    with pytest.raises(OpsError, match="There is no report"):
-        Report.read(tmp_path / "link.md")
-
-
-def test_read_removes_control_characters(tmp_path: Path) -> None:
-    path = written(tmp_path, f"{MARKER}\nsafe \u202eneverse\x07\r\n")
-    assert Report.read(path).text == "safe neverse\n"
-
-
-def test_fitted_short_text_is_unchanged() -> None:
-    assert fitted("x" * 65536) == "x" * 65536
-
-
-@pytest.mark.parametrize("text", ["plain words\n" * 9000, "🚑 🚑\n" * 15000, "x" * 70000])
-def test_fitted_long_text_is_cut(text: str) -> None:
-    cut = fitted(f"{MARKER}\n{text}")
-    assert len(cut.encode("utf-16-le")) // 2 <= 65536
-    assert cut.startswith(MARKER)
-    assert cut.endswith(comment.CUT)
 
 
 def test_post_long_report_is_cut(github: FakeGitHub) -> None:

@@ -1,3 +1,5 @@
+"""Dashboards: layout, links, variables and time ranges, and that their expressions are valid."""
+
 import itertools
 import json
 import os
@@ -5,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,56 +14,20 @@ from typing import Any
 import pytest
 import yaml
 
-from app.metrics import ANOMALY_TYPES, SEVERITIES
 from components import dashboards
-from components.catalog.monitored import ALL_MONITORED
 from components.dashboards import DashboardSettings, panels, render_all
 from components.dashboards.frame import DashboardSpec, render
-from components.dashboards.panels import COLUMN_PIXELS, OR_NOTHING, GridPos, PanelOptions, Query
-from tests import yaml_text
+from components.dashboards.panels import GridPos, PanelOptions, Query
 from tests.each import for_each
-
-ROOT = Path(__file__).resolve().parents[2]
-DAY = 86400
-SETTINGS = DashboardSettings(stack="dev", retention_seconds=7 * DAY, scrape_interval="15s")
-RENDERED = render_all(SETTINGS)
-DASHBOARDS: dict[str, dict[str, Any]] = {stem: json.loads(text) for stem, text in RENDERED.items()}
-PANELS = [(stem, panel) for stem, board in DASHBOARDS.items() for panel in board["panels"]]
-every_dashboard = for_each("stem", DASHBOARDS)
-every_panel = for_each("stem, panel", PANELS, lambda case: f"{case[0]}: {case[1]['title']}")
-
-TWELVE = [
-    "Request Rate by status code",
-    "Response Time p95 by endpoint",
-    "Error Rate (5xx %)",
-    "Active Patients",
-    "Anomalies Detected (last hour)",
-    "System Uptime",
-    "CPU Usage",
-    "Memory Usage",
-    "Database Connections",
-    "Redis Memory",
-    "Anomaly Detection by Type",
-    "API Endpoint Performance",
-]
-
-
-# What Grafana 12.4 leaves for a table's columns: on a laptop with the menu open, and on a phone.
-LAPTOP_COLUMN = 43
-PHONE_PIXELS = 340
-FRAME_PIXELS = 24
-# Of a table with more rows than fit; a phone has its scrollbar above the content.
-SCROLLBAR_PIXELS = 17
-
-
-def rules() -> Iterator[dict[str, Any]]:
-    for path in sorted((ROOT / "rules").glob("*.yml")):
-        for group in yaml_text.load(path.read_text())["groups"]:
-            yield from group["rules"]
-
-
-def panel_of(stem: str, title: str) -> dict[str, Any]:
-    return next(p for p in DASHBOARDS[stem]["panels"] if p["title"] == title)
+from tests.unit.rendered_dashboards import (
+    DASHBOARDS,
+    DAY,
+    RENDERED,
+    ROOT,
+    SETTINGS,
+    every_dashboard,
+    rules,
+)
 
 
 def expressions(board: dict[str, Any]) -> list[str]:
@@ -85,190 +50,10 @@ def a_panel(title: str, y: int) -> Any:
     return panels.stat(options, Query("vector(1)", "one"))
 
 
-def test_the_overview_has_the_twelve_panels_and_the_firing_alerts() -> None:
-    alerts = {"Firing Alerts", "Firing Alerts, all"}
-    assert {p["title"] for p in DASHBOARDS["overview"]["panels"]} == {*TWELVE, *alerts}
-
-
-def test_the_overview_has_its_exact_title() -> None:
-    assert DASHBOARDS["overview"]["title"] == "VitalStream Overview"
-
-
-def test_anomalies_by_type_are_a_pie_and_endpoints_a_table() -> None:
-    types = [panel_of("overview", title)["type"] for title in TWELVE[-2:]]
-    assert types == ["piechart", "table"]
-
-
-def test_tables_of_every_kind_have_room_for_all_columns_on_a_laptop_and_a_phone() -> None:
-    every = replace(SETTINGS, watch=ALL_MONITORED, federates=True)
-    boards = [json.loads(text) for text in render_all(every).values()]
-    tables = [panel for board in boards for panel in board["panels"] if panel["type"] == "table"]
-    needed = {panel["title"]: least_width(panel) for panel in tables}
-    around = FRAME_PIXELS + SCROLLBAR_PIXELS
-    laptop = {p["title"]: p["gridPos"]["w"] * LAPTOP_COLUMN - around for p in tables}
-    assert len(needed) > 6
-    assert {title for title, width in needed.items() if width > PHONE_PIXELS} == set()
-    assert {title for title, width in needed.items() if width > laptop[title]} == set()
-
-
-def least_width(table: dict[str, Any]) -> int:
-    widths = {
-        override["matcher"]["options"]: property_["value"]
-        for override in table["fieldConfig"]["overrides"]
-        for property_ in override["properties"]
-        if property_["id"] in ("custom.width", "custom.minWidth")
-    }
-    columns = table["transformations"][-1]["options"]["renameByName"].values()
-    return sum(widths.get(column, COLUMN_PIXELS) for column in columns)
-
-
-def test_the_endpoint_table_has_rate_p95_and_errors() -> None:
-    transformations = panel_of("overview", "API Endpoint Performance")["transformations"]
-    names = transformations[-1]["options"]["renameByName"]
-    assert list(names.values()) == ["Rate", "p95", "Errors", "Endpoint"]
-
-
-def test_the_overview_fits_on_a_screen_of_1920x1080() -> None:
-    # A row is 30 pixels and a gap of 8; Grafana's own bars take about 160 of the 1080.
-    bottom = max(p["gridPos"]["y"] + p["gridPos"]["h"] for p in DASHBOARDS["overview"]["panels"])
-    assert bottom * 38 <= 1080 - 160
-
-
-def test_the_overview_reads_from_patients_over_the_service_to_the_machines() -> None:
-    ordered = sorted(
-        (p for p in DASHBOARDS["overview"]["panels"]),
-        key=lambda p: (p["gridPos"]["y"], p["gridPos"]["x"]),
-    )
-    titles = [p["title"] for p in ordered]
-    assert titles[:2] == ["Firing Alerts", "Firing Alerts, all"]
-    assert titles[2:4] == TWELVE[3:5]
-    assert titles[-4:] == TWELVE[6:10]
-
-
 def test_there_is_a_dashboard_for_each_service() -> None:
     uids = {stem: board["uid"] for stem, board in DASHBOARDS.items()}
     stems = ["overview", "api", "ecg", "postgresql", "redis", "host", "monitoring"]
     assert uids == {stem: f"vitalstream-{stem}" for stem in stems}
-
-
-@every_panel
-def test_every_panel_says_what_it_is(stem: str, panel: dict[str, Any]) -> None:
-    defaults = panel["fieldConfig"]["defaults"]
-    said = {
-        "title": panel["title"],
-        "description": panel["description"],
-        "unit": defaults["unit"],
-        "noValue": defaults["noValue"],
-    }
-    assert [name for name, text in said.items() if not text.strip()] == []
-
-
-@every_panel
-def test_every_query_names_what_it_returns(stem: str, panel: dict[str, Any]) -> None:
-    for target in panel["targets"]:
-        grouped = re.search(r"\bby \(([a-z_, ]+)\)", target["expr"])
-        labels = set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]))
-        assert target["legendFormat"] not in ("", "__auto")
-        assert not labels or (grouped or "label_replace" in target["expr"])
-
-
-@every_panel
-def test_every_data_source_is_the_variable(stem: str, panel: dict[str, Any]) -> None:
-    variable = {"type": "prometheus", "uid": "${datasource}"}
-    assert [panel["datasource"], *(t["datasource"] for t in panel["targets"])] == [variable] * (
-        1 + len(panel["targets"])
-    )
-
-
-@every_panel
-def test_every_raw_rate_follows_the_zoom(stem: str, panel: dict[str, Any]) -> None:
-    for target in panel["targets"]:
-        windows = re.findall(r"\brate\([^\[]*\[([^\]]+)\]", target["expr"])
-        assert set(windows) <= {"$__rate_interval"}
-
-
-@every_panel
-def test_panel_with_fixed_window_states_it(stem: str, panel: dict[str, Any]) -> None:
-    phrases = {"1h": "last hour", "6h": "last 6 hours", "10m": "10 minutes", "15m": "15 minutes"}
-    text = (panel["title"] + " " + panel["description"]).lower()
-    for target in panel["targets"]:
-        for window in re.findall(r"\[(\d+[smhd])\]", target["expr"]):
-            assert phrases[window] in text
-
-
-@every_panel
-def test_every_query_aggregates(stem: str, panel: dict[str, Any]) -> None:
-    for target in panel["targets"]:
-        assert re.search(r"\b(sum|min|max|avg|count|absent)\b", target["expr"])
-
-
-@every_panel
-def test_stat_of_vanished_series_shows_no_old_value(stem: str, panel: dict[str, Any]) -> None:
-    """Grafana shows the last value of the range, so one that ends has to be followed by another."""
-    if panel["type"] != "stat" or all(target.get("instant") for target in panel["targets"]):
-        return
-    (mapping,) = panel["fieldConfig"]["defaults"]["mappings"]
-    assert panel["targets"][0]["expr"].endswith(OR_NOTHING)
-    assert mapping["options"]["-1"]["text"].strip()
-
-
-@every_panel
-def test_a_stat_that_gets_no_answer_is_red(stem: str, panel: dict[str, Any]) -> None:
-    if panel["type"] == "stat":
-        defaults = panel["fieldConfig"]["defaults"]
-        assert defaults["thresholds"]["steps"][0] == {"value": None, "color": "red"}
-        assert defaults["noValue"] == "Prometheus gave no answer"
-
-
-@every_panel
-def test_stacked_areas_have_no_line_on_top(stem: str, panel: dict[str, Any]) -> None:
-    """That of a share of zero would lie on all others, in its own colour."""
-    if panel["type"] == "timeseries":
-        custom = panel["fieldConfig"]["defaults"]["custom"]
-        stacked = custom.get("stacking", {}).get("mode") == "normal"
-        assert (custom["lineWidth"] == 0) is stacked
-
-
-def test_the_list_of_alerts_has_all_its_columns_while_none_fires() -> None:
-    """Grafana names a column for its query only where there are several."""
-    targets = panel_of("overview", "Firing Alerts, all")["targets"]
-    assert len(targets) == 2
-    for target in targets:
-        assert target["expr"].endswith('label_replace(vector(0), "alertname", "None", "", "")')
-
-
-def test_severities_have_their_colours_whatever_comes_first() -> None:
-    overrides = panel_of("ecg", "Anomalies by severity")["fieldConfig"]["overrides"]
-    colours = {
-        entry["matcher"]["options"]: entry["properties"][0]["value"]["fixedColor"]
-        for entry in overrides
-    }
-    assert colours == {"critical": "red", "high": "orange", "medium": "yellow", "low": "blue"}
-    assert set(colours) == set(SEVERITIES)
-
-
-@pytest.mark.parametrize(
-    ("stem", "title"),
-    [("overview", "Anomaly Detection by Type"), ("ecg", "Anomalies by type")],
-)
-def test_anomaly_colours_are_fixed_by_type_and_never_green(stem: str, title: str) -> None:
-    entries = [
-        (entry["matcher"]["options"].strip("/i"), entry["properties"][0]["value"]["fixedColor"])
-        for entry in panel_of(stem, title)["fieldConfig"]["overrides"]
-    ]
-    found = {
-        name: [colour for pattern, colour in entries if re.search(pattern, name)][-1]
-        for name in (
-            *ANOMALY_TYPES,
-            "ventricular_fibrillation",
-            "critical_arrhythmia",
-            "unheard_of",
-        )
-    }
-    assert "green" not in " ".join(found.values())
-    assert len({found[name] for name in ANOMALY_TYPES}) == len(ANOMALY_TYPES)
-    reds = ("asystole", "ventricular_fibrillation", "critical_arrhythmia")
-    assert all(found[name].endswith("red") for name in reds)
 
 
 @every_dashboard
@@ -316,46 +101,6 @@ def test_the_dashboard_links_back_to_the_overview(stem: str) -> None:
     reached = {link.get("url") for link in ways} | {tag for link in ways for tag in link["tags"]}
     assert ("/d/vitalstream-overview" in reached) is (stem != "overview")
     assert "vitalstream" in reached
-
-
-def link_urls(panel: dict[str, Any]) -> list[str]:
-    """Return the URLs of the links in a panel's description and on its values."""
-    in_text = re.findall(r"\]\(<([^>]+)>\)", panel["description"])
-    return [*in_text, *(link["url"] for link in panel["fieldConfig"]["defaults"]["links"])]
-
-
-@for_each("title", TWELVE)
-def test_panel_of_the_overview_links_to_a_dashboard_with_time_range_and_variables(
-    title: str,
-) -> None:
-    found = [
-        re.match(r"/d/([^?]+)\?\$\{__url_time_range\}&\$\{__all_variables\}", url)
-        for url in link_urls(panel_of("overview", title))
-    ]
-    assert found
-    uids = {board["uid"] for board in DASHBOARDS.values()} - {"vitalstream-overview"}
-    assert all(match and match.group(1) in uids for match in found)
-
-
-@every_panel
-def test_panel_has_no_mark_of_a_link_beside_its_title(stem: str, panel: dict[str, Any]) -> None:
-    assert not panel.get("links")
-
-
-def test_a_drill_down_chooses_a_variable_that_its_target_has() -> None:
-    for panel in DASHBOARDS["overview"]["panels"]:
-        for url in re.findall(r'"/d/vitalstream-[^"]+', json.dumps(panel["fieldConfig"])):
-            for name in re.findall(r"&var-(\w+)=", url):
-                stem = url.split("?")[0].removeprefix('"/d/vitalstream-')
-                assert name in {v["name"] for v in DASHBOARDS[stem]["templating"]["list"]}
-
-
-def test_an_alerts_tile_opens_a_dashboard_that_is_there() -> None:
-    expr = panel_of("overview", "Firing Alerts")["targets"][0]["expr"]
-    renamed = {s: d for d, s in re.findall(r'"dashboard", "(\w+)", "service", "(\w+)"', expr)}
-    services = {rule["labels"]["service"] for rule in rules() if "alert" in rule}
-    boards = render_all(replace(SETTINGS, watch=ALL_MONITORED))
-    assert {renamed.get(service, service) for service in services} <= set(boards)
 
 
 @pytest.mark.parametrize("days", [7, 30])

@@ -14,7 +14,7 @@ from ops.review.diff.snapshot import (
     Address,
 )
 from tests.unit import diff_stacks as stacks
-from tests.unit.test_hosts import FAR, HOSTS, SPREAD, THIRD
+from tests.unit.several_hosts import FAR, HOSTS, SPREAD, THIRD
 
 MOVED: dict[str, Any] = {**SPREAD, "placement": {**SPREAD["placement"], "alertmanager-2": THIRD}}
 BARE: dict[str, Any] = {"protectData": False}

@@ -1,53 +1,24 @@
-"""Placement of services on several hosts: addresses, networks and validation."""
+"""Placement of services on several hosts: networks, addresses and warnings."""
 
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 
 from components.common import certificates
-from components.docker.connection import ConfigFilesError
-from components.preflight import checks
-from components.preflight.provider import PreflightProvider
 from components.settings import warnings as setting_warnings
 from components.settings.settings import Settings
 from ops.offline import placeholders
+from tests.unit import several_hosts
+from tests.unit.several_hosts import FAR, HOSTS, SPREAD, THIRD, Program
 
-FAR, THIRD = "monitor-2", "monitor-3"
-HOSTS = {
-    FAR: {"docker": "ssh://ops@10.0.0.2", "address": "10.0.0.2"},
-    THIRD: {
-        "docker": "tcp://10.0.0.3:2376",
-        "address": "10.0.0.3",
-        "certPath": "/etc/docker-client",
-        "applicationNetworks": ["clinic"],
-    },
-}
-SPREAD: dict[str, Any] = {
-    "hosts": HOSTS,
-    "hostAddress": "10.0.0.1",
-    "placement": {
-        "prometheus-2": FAR,
-        "alertmanager-2": FAR,
-        "alertmanager-3": THIRD,
-        "postgres-exporter": THIRD,
-    },
-    "prometheus": {"replicas": 2},
-    "alertmanager": {"replicas": 3},
-}
+spread = several_hosts.spread
+
 Make = Callable[..., Settings]
-Program = Callable[..., Any]
-
-
-@pytest.fixture(scope="module")
-def spread(run_program: Program) -> Any:
-    return run_program("prod", **SPREAD)
 
 
 def host_of(view: Any, kind: str, name: str) -> str:
@@ -256,188 +227,3 @@ def test_backend_unresolvable_on_another_host_is_warned_about(settings: Make) ->
     [words] = found(settings(**SPREAD))
     assert words.startswith(f"prometheus-2 on the host {FAR} asks for backend:8000")
     assert found(settings(**SPREAD, backendTargets=["10.0.0.9:8000"])) == []
-
-
-# key, value, path, what the message must say.
-WRONG = [
-    ("placement", {"prometheus-2": "monitor-9"}, "placement.prometheus-2",
-     f"is an unknown host; vitalstream:hosts has: {FAR}, {THIRD}"),
-    ("placement", {"prometheus-3": FAR}, "placement.prometheus-3", "prometheus.replicas says"),
-    ("placement", {"node-exporter": FAR}, "placement.node-exporter", "every host has its own"),
-    ("placement", {"demo-backend": FAR}, "placement.demo-backend", "can be placed: al"),
-    ("hosts", {"Far": HOSTS[FAR]}, "hosts.Far", "is not a name of a host"),
-    ("hosts", {FAR: {"docker": "ssh://a@b"}}, f"hosts.{FAR}.address", "is missing"),
-    ("hosts", {FAR: {**HOSTS[FAR], "docker": "b"}}, f"hosts.{FAR}.docker", "is not a Docker host"),
-    ("hosts", {FAR: {**HOSTS[FAR], "docker": "tcp://10.0.0.2:2375"}}, f"hosts.{FAR}.docker",
-     "asks for no certificate"),
-    ("hosts", {FAR: {**HOSTS[FAR], "address": "127.0.0.1"}}, f"hosts.{FAR}.address",
-     "is not an address at which another machine reaches this one"),
-    ("hosts", {FAR: {**HOSTS[FAR], "address": "monitor"}}, f"hosts.{FAR}.address", "IP address"),
-    ("hosts", {FAR: HOSTS[FAR], THIRD: {**HOSTS[THIRD], "address": "10.0.0.2"}},
-     f"hosts.{THIRD}.address", "is the address of another host as well"),
-    ("hosts", {FAR: {**HOSTS[FAR], "adress": "10.0.0.2"}}, f"hosts.{FAR}.adress",
-     "unknown setting"),
-    ("hostAddress", "", "hostAddress", "is missing: other hosts ask prometheus, alertmanager"),
-    ("hostAddress", "0.0.0.0", "hostAddress", "is not an address at which another machine"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("key", "value", "path", "words"), WRONG)
-def test_wrong_host_setting_is_reported(
-    refused: Callable[..., str], key: str, value: Any, path: str, words: str
-) -> None:
-    messages = refused({**SPREAD, key: value})
-    assert f"vitalstream:{path}" in messages
-    assert words in messages
-
-
-def test_several_grafanas_on_other_hosts_than_balancer_are_refused(
-    refused: Callable[..., str],
-) -> None:
-    several = {"replicas": 2, "database": {"address": "db.example.com:5432"}}
-    messages = refused(
-        {
-            "hosts": HOSTS,
-            "grafana": several,
-            "grafanaDatabasePassword": "a-password-1",
-            "placement": {"grafana-2": FAR},
-        }
-    )
-    assert "several Grafanas and their balancer stay beside each other" in messages
-    messages = refused({**SPREAD, "grafana": several, "grafanaDatabasePassword": "a-password-1"})
-    assert "placement.prometheus-2" in messages
-    assert "it could not scrape them" in messages
-
-
-def test_port_used_twice_on_one_host_is_refused(
-    refused: Callable[..., str], settings: Make
-) -> None:
-    messages = refused({**SPREAD, "ports": {"prometheus-2": 9100}})
-    assert f"has port 9100 twice, for prometheus-2 and node-exporter-{FAR}" in messages
-    assert settings(**SPREAD, ports={"prometheus-2": 9090}).published["prometheus-2"] == 9090
-
-
-def test_port_of_gossip_used_twice_is_refused(refused: Callable[..., str]) -> None:
-    messages = refused({**SPREAD, "ports": {"prometheus": 9094}})
-    assert "has port 9094 twice, for prometheus and the gossip of alertmanager" in messages
-
-
-def test_demo_exporter_on_another_host_is_refused(refused: Callable[..., str]) -> None:
-    messages = refused({**SPREAD, "demo": "true"})
-    assert f"where postgres-exporter on {THIRD} cannot see it" in messages
-
-
-def test_clear_text_between_hosts_in_prod_is_refused(refused: Callable[..., str]) -> None:
-    assert "pass the network in clear text" in refused(SPREAD, stack="prod")
-
-
-def test_clear_text_over_public_network_is_refused(refused: Callable[..., str]) -> None:
-    hosts = {FAR: {**HOSTS[FAR], "address": "8.8.8.8"}}
-    assert "8.8.8.8 is in no private network" in refused({"hosts": hosts})
-
-
-def engine(name: str) -> Any:
-    listed = SimpleNamespace(list=lambda **_: [])
-    return SimpleNamespace(
-        containers=listed, networks=listed, info=lambda: {"ID": name}, close=lambda: None
-    )
-
-
-def preflight_failures(
-    monkeypatch: pytest.MonkeyPatch, view: Any, connect: Callable[[dict[str, Any]], Any]
-) -> list[str]:
-    monkeypatch.setattr(checks, "connect_to", connect)
-    props = view.inputs("Preflight")["preflight"]
-    return [failure.reason for failure in PreflightProvider().check({}, props).failures]
-
-
-def test_preflight_with_reachable_hosts_passes(
-    monkeypatch: pytest.MonkeyPatch, spread: Any
-) -> None:
-    missing = preflight_failures(monkeypatch, spread, lambda props: engine(props.get("host", "")))
-    assert missing == [
-        f"On the host {THIRD}: There is no network clinic to join: make it, or take it out of "
-        f"vitalstream:hosts.{THIRD}.applicationNetworks."
-    ]
-
-
-def test_preflight_reports_only_unreachable_hosts(
-    monkeypatch: pytest.MonkeyPatch, spread: Any
-) -> None:
-    def refuse(props: dict[str, Any]) -> Any:
-        if host := props.get("host"):
-            raise ConfigFilesError(f"{host} does not answer")
-        return engine("")
-
-    assert preflight_failures(monkeypatch, spread, refuse) == [
-        f"{FAR} does not answer",
-        f"{THIRD} does not answer",
-    ]
-
-
-def test_preflight_with_silent_host_times_out(monkeypatch: pytest.MonkeyPatch, spread: Any) -> None:
-    over = threading.Event()
-    monkeypatch.setattr(checks, "PATIENCE_SECONDS", 0.2)
-
-    def swallow(props: dict[str, Any]) -> Any:
-        if props.get("host") == FAR:
-            over.wait(10)
-        return engine(props.get("host", ""))
-
-    messages = preflight_failures(monkeypatch, spread, swallow)
-    over.set()
-    [words] = messages
-    assert words.startswith(f"No Docker Engine answers on the host {FAR}, at ssh://ops@10.0.0.2")
-    assert "no answer in 0.2 s" in words
-
-
-def test_preflight_with_one_engine_under_two_names_fails(
-    monkeypatch: pytest.MonkeyPatch, spread: Any
-) -> None:
-    messages = preflight_failures(
-        monkeypatch, spread, lambda props: engine("far" if props.get("host") == THIRD else "one")
-    )
-    assert messages == [
-        f"dockerHost and {FAR} are the same Docker Engine (vitalstream:hosts): each host needs one "
-        "of its own, or their containers would conflict."
-    ]
-
-
-def test_preflight_with_taken_port_names_the_host(
-    monkeypatch: pytest.MonkeyPatch, spread: Any
-) -> None:
-    holder = SimpleNamespace(
-        name="other",
-        labels={},
-        attrs={
-            "NetworkSettings": {
-                "Ports": {
-                    f"{port}/tcp": [{"HostIp": "0.0.0.0", "HostPort": port}]
-                    for port in ("9100", "9194")
-                }
-            }
-        },
-    )
-    there = SimpleNamespace(list=lambda **_: [holder])
-
-    def connect(props: dict[str, Any]) -> Any:
-        found = engine(props.get("host", ""))
-        if props.get("host") == FAR:
-            found.containers = there
-        return found
-
-    port, gossip, _network = preflight_failures(monkeypatch, spread, connect)
-    where = f"On the host {FAR}: Port 9100 of 10.0.0.2, where node-exporter-{FAR} is published"
-    assert port.startswith(where)
-    assert "--path 'ports.node-exporter'" in port
-    assert gossip.endswith("where alertmanager-2 is published, is taken by other: free it.")
-
-
-@pytest.mark.parametrize("name", ["prometheus-2", "grafana"])
-def test_thanos_component_on_separate_host_is_refused(
-    refused: Callable[..., str], name: str
-) -> None:
-    messages = refused({**SPREAD, "placement": {name: FAR}, "thanos": {"directory": True}})
-    assert (
-        f"it has no network in common with {name} on {FAR}: take placement.{name} out" in messages
-    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -15,33 +14,20 @@ from components.settings.settings import Settings
 from components.settings.tls import served_names
 from components.settings.warnings import expiring_certificates
 from tests.issued import HOUR, issued, validity
+from tests.unit import tls_stack
 from tests.unit.conftest import SECRETS, SERVED
+from tests.unit.tls_stack import PASSWORD, secret_file
 
-PASSWORD = SECRETS["webPassword"]
+over_tls = tls_stack.over_tls
+
 DAY = 24 * HOUR
 TOOLKIT = ("prometheus", "alertmanager", "node-exporter", "postgres-exporter")
 WITH_PASSWORD = ("prometheus", "alertmanager")
 SERVED_WITH_TLS = (*TOOLKIT, "redis-exporter", "grafana")
 
 
-@pytest.fixture
-def over_tls(settings: Callable[..., Settings]) -> Callable[..., Settings]:
-    """Settings with TLS, for the loopback."""
-
-    def make(**changes: Any) -> Settings:
-        secret = {key: SECRETS[key] for key in ("tlsKey", "webPassword")}
-        return settings(**{"tls": "true", **SERVED, **secret, **changes})
-
-    return make
-
-
-def _secret_file(view: Any, service: str, path: str) -> str:
-    text: str = view.config(service)["secret_files"][f"tls/{path}"]
-    return text
-
-
 def _yaml(view: Any, service: str, path: str) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(_secret_file(view, service, path))
+    found: dict[str, Any] = yaml.safe_load(secret_file(view, service, path))
     return found
 
 
@@ -52,11 +38,6 @@ def _prometheus(view: Any) -> dict[str, Any]:
 
 def _job(view: Any, name: str) -> dict[str, Any]:
     return next(job for job in _prometheus(view)["scrape_configs"] if job["job_name"] == name)
-
-
-def _envs(view: Any) -> dict[str, str]:
-    entries = (entry.partition("=") for entry in view.containers()["grafana"]["envs"])
-    return {name: value for name, _, value in entries}
 
 
 @pytest.mark.parametrize("service", TOOLKIT)
@@ -80,7 +61,7 @@ def test_web_config_requires_current_tls_with_the_certificate_files(
 
 @pytest.mark.parametrize("service", SERVED_WITH_TLS)
 def test_services_have_certificate_and_key_files(service: str, everything_set: Any) -> None:
-    pair = [_secret_file(everything_set, service, name) for name in ("certificate.pem", "key.pem")]
+    pair = [secret_file(everything_set, service, name) for name in ("certificate.pem", "key.pem")]
     assert pair == [SERVED["tlsCertificate"], SECRETS["tlsKey"]]
 
 
@@ -217,80 +198,10 @@ def test_health_check_of_busybox_accepts_https_required_answer(
     assert "grep -q '400 Bad Request'; }" in test
 
 
-def test_grafana_with_tls_serves_https(everything_set: Any) -> None:
-    envs = _envs(everything_set)
-    assert envs["GF_SERVER_PROTOCOL"] == "https"
-    assert envs["GF_SERVER_ROOT_URL"] == "https://127.0.0.1:3000/"
-    assert envs["GF_SERVER_CERT_FILE"] == "/etc/grafana/secrets/tls/certificate.pem"
-    assert envs["GF_SERVER_CERT_KEY"] == "/etc/grafana/secrets/tls/key.pem"
-
-
-def test_grafana_metrics_require_the_password(everything_set: Any) -> None:
-    envs = _envs(everything_set)
-    assert envs["GF_METRICS_BASIC_AUTH_USERNAME"] == "vitalstream"
-    path = envs["GF_METRICS_BASIC_AUTH_PASSWORD__FILE"].removeprefix("/etc/grafana/secrets/tls/")
-    assert _secret_file(everything_set, "grafana", path) == PASSWORD
-
-
-COOKIES = ("GF_SECURITY_COOKIE_SAMESITE", "GF_SECURITY_COOKIE_SECURE")
-
-
-def test_grafana_cookies_with_tls_are_secure_and_strict(
-    everything_set: Any,
-) -> None:
-    envs = _envs(everything_set)
-    assert [envs.get(key) for key in COOKIES] == ["strict", "true"]
-
-
-def test_grafana_cookies_behind_https_proxy_are_secure_and_strict(
-    run_program: Callable[..., Any],
-) -> None:
-    proxied = run_program("dev", publicUrls={"grafana": "https://grafana.example.com"})
-    envs = _envs(proxied)
-    assert [envs.get(key) for key in COOKIES] == ["strict", "true"]
-    assert envs["GF_SERVER_ROOT_URL"] == "https://grafana.example.com/"
-
-
-def test_grafana_cookies_without_tls_are_not_secure(dev: Any) -> None:
-    assert [_envs(dev).get(key) for key in COOKIES] == [None, None]
-
-
-HSTS = "GF_SECURITY_STRICT_TRANSPORT_SECURITY"
-
-
-def test_grafana_with_public_host_sends_hsts(changed: Any) -> None:
-    assert _envs(changed)[HSTS] == "true"
-
-
-def test_grafana_with_ip_address_sends_no_hsts(everything_set: Any) -> None:
-    assert HSTS not in _envs(everything_set)
-
-
-def test_data_source_with_tls_uses_ca_name_and_password(everything_set: Any) -> None:
-    source = everything_set.inputs("DataSource")["prometheus"]
-    options = json.loads(source["jsonDataEncoded"])
-    secret = json.loads(source["secureJsonDataEncoded"])
-    assert (source["basicAuthEnabled"], source["basicAuthUsername"]) == (True, "vitalstream")
-    # The stack has Thanos, of which its certificate has no names: then it is that of the address.
-    assert (options["tlsAuthWithCACert"], options["serverName"]) == (True, "127.0.0.1")
-    assert secret == {"basicAuthPassword": PASSWORD, "tlsCACert": SERVED["tlsCa"]}
-
-
-def test_grafana_provider_trusts_the_stacks_ca(everything_set: Any) -> None:
-    provider = everything_set.inputs("Provider")["grafana"]
-    assert (provider["url"], provider["caCert"]) == ("https://127.0.0.1:3000", SERVED["tlsCa"])
-
-
 @pytest.mark.parametrize("service", TOOLKIT)
 def test_certificate_changed_restarts_no_server(service: str, everything_set: Any) -> None:
     config = everything_set.config(service)
     assert config["on_change_below"].get("tls", config["on_change"]) == {}
-
-
-def test_certificate_changed_restarts_grafana(everything_set: Any) -> None:
-    config = everything_set.config("grafana")
-    assert config["on_change"] == {"restart": True}
-    assert "tls" not in config["on_change_below"]
 
 
 @pytest.mark.parametrize("key", ["certificate.pem", "key.pem", "web.yml", "password"])
@@ -304,27 +215,6 @@ def test_stack_without_tls_has_no_tls_files(key: str, dev: Any) -> None:
 
 def test_prod_has_tls(prod: Any) -> None:
     assert {job.get("scheme") for job in _prometheus(prod)["scrape_configs"]} == {"https", None}
-
-
-@pytest.mark.parametrize(
-    ("hosts", "changes", "url"),
-    [
-        (served_names("127.0.0.1", ""), {}, "https://127.0.0.1:3000"),
-        (served_names("::1", ""), {"bindAddress": "::1"}, "https://[::1]:3000"),
-        (
-            served_names("127.0.0.1", "mon.example.com"),
-            {"publicHost": "mon.example.com"},
-            "https://127.0.0.1:3000",
-        ),
-        (["mon.example.com"], {"publicHost": "mon.example.com"}, "https://mon.example.com:3000"),
-        (["*.example.com"], {"publicHost": "mon.example.com"}, "https://mon.example.com:3000"),
-    ],
-    ids=["loopback", "IPv6", "private", "public", "wildcard"],
-)
-def test_grafana_provider_url_is_covered_by_the_certificate(
-    hosts: list[str], changes: dict[str, Any], url: str, over_tls: Callable[..., Settings]
-) -> None:
-    assert over_tls(**issued(hosts), **changes).local_url("grafana") == url
 
 
 def test_server_name_without_service_names_is_the_public_host(
