@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import cache
 from typing import Any
 
 _MATCHER = re.compile(
@@ -123,6 +124,8 @@ def matchers_of(route: Mapping[str, Any], prefix: str = "") -> list[Matcher]:
     return found
 
 
+# A route is asked about every alert.
+@cache
 def _parsed(text: str) -> list[Matcher]:
     rest = text.strip()
     if rest.startswith("{") and rest.endswith("}"):

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Any
 
-from ops.review.diff import alerts, routes, routing_parts
+from ops.review.diff import routes, routing_parts, rules
 from ops.review.diff.comparison import Comparison
 from ops.review.diff.dashboards import field_of
 from ops.review.diff.report import Field, Item, Kind, Line, Mark, Quote, count, quoted
 from ops.review.diff.routes import Delivery, InhibitedBy
-from ops.review.diff.snapshot import ALERTMANAGER_FILE, PROMETHEUS_FILE, Snapshot
+from ops.review.diff.snapshot import ALERTMANAGER_FILE, PROMETHEUS_FILE, RULES_FOLDER, Snapshot
 from ops.review.diff.values import Change, changes, load_yaml
 
 NOBODY = "nobody"
@@ -35,18 +36,24 @@ class Routing:
     content: Mapping[str, Any]
     labels: Mapping[str, list[dict[str, str]]]
 
-    @property
-    def inhibitions(self) -> list[Any]:
-        return list(self.content.get("inhibit_rules") or ())
+    @cached_property
+    def inhibited(self) -> set[InhibitedBy]:
+        """Which alerts may be inhibited by which."""
+        return routes.holds(list(self.content.get("inhibit_rules") or ()), self.labels)
 
-    def deliveries(self, name: str) -> list[Delivery]:
+    @cached_property
+    def deliveries(self) -> Mapping[str, list[Delivery]]:
+        """The deliveries of each alert, by its name."""
         route = self.content.get("route") or {}
-        return [one for known in self.labels[name] for one in routes.deliveries(route, known)]
+        return {
+            name: [one for known in kinds for one in routes.deliveries(route, known)]
+            for name, kinds in self.labels.items()
+        }
 
     def channels(self, name: str) -> frozenset[str]:
         """Return the channels of an alert; `perhaps` if an unknown label decides."""
         found = set()
-        for delivery in self.deliveries(name):
+        for delivery in self.deliveries[name]:
             for channel in self.channels_of(delivery.receiver):
                 found.add(channel if delivery.certain else f"perhaps {channel}")
         return frozenset(found - {f"perhaps {channel}" for channel in found}) or frozenset([NOBODY])
@@ -70,13 +77,21 @@ def _channel(kind: str, entry: Mapping[str, Any]) -> str:
 
 def read(snapshot: Snapshot) -> Routing | None:
     """Parse the file; None if it is missing, secret or invalid."""
-    content = load_yaml(snapshot.file(ALERTMANAGER_FILE))
+    files = (snapshot.file(ALERTMANAGER_FILE), snapshot.file(PROMETHEUS_FILE))
+    return _read(*files, tuple(snapshot.texts(RULES_FOLDER).items()))
+
+
+# Several sections read both versions, and every alert is asked of every route.
+@lru_cache(maxsize=4)
+def _read(
+    alertmanager: str | None, prometheus: str | None, rule_files: tuple[tuple[str, str], ...]
+) -> Routing | None:
+    content = load_yaml(alertmanager)
     if not isinstance(content, Mapping):
         return None
-    prometheus = load_yaml(snapshot.file(PROMETHEUS_FILE)) or {}
-    external = (prometheus.get("global") or {}).get("external_labels") or {}
+    external = ((load_yaml(prometheus) or {}).get("global") or {}).get("external_labels") or {}
     labels: dict[str, list[dict[str, str]]] = defaultdict(list)
-    for rule in alerts.read(snapshot).alerts:
+    for rule in rules.read(dict(rule_files)).alerts:
         labels[rule.name].append(routes.known_labels(rule.name, rule.labels, external))
     return Routing(content, labels)
 
@@ -137,8 +152,8 @@ def _timing_items(before: Routing, after: Routing) -> Iterator[Item]:
     """Return changes of group timing and mute intervals by receiver."""
     moved: dict[tuple[str, str, str, str], list[str]] = defaultdict(list)
     for name in _common(before, after):
-        old = {one.receiver: one for one in before.deliveries(name)}
-        new = {one.receiver: one for one in after.deliveries(name)}
+        old = {one.receiver: one for one in before.deliveries[name]}
+        new = {one.receiver: one for one in after.deliveries[name]}
         for receiver in sorted(set(old) & set(new)):
             for key in new[receiver].timing:
                 was, now = old[receiver].timing[key], new[receiver].timing[key]
@@ -159,8 +174,7 @@ def _text(value: Any) -> str:
 
 def _hold_items(before: Routing, after: Routing) -> Iterator[Item]:
     common = set(_common(before, after))
-    old = routes.holds(before.inhibitions, before.labels)
-    new = routes.holds(after.inhibitions, after.labels)
+    old, new = before.inhibited, after.inhibited
     for found, kind in ((new - old, Kind.ADDED), (old - new, Kind.REMOVED)):
         sources: dict[tuple[str, ...], list[str]] = defaultdict(list)
         for target, by in _by_target(found, common).items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Any, TypeVar
 
 import promql_parser
@@ -70,7 +71,7 @@ class Rule:
         )
         return f"{self.file}, group {self.group}" + (f" ({settings})" if settings else "")
 
-    @property
+    @cached_property
     def meaning(self) -> str:
         """Return a key that is equal for two rules with the same effect, whatever their place."""
         return json.dumps(
@@ -102,10 +103,16 @@ class VersionRules:
 
 def read(files: Mapping[str, str]) -> VersionRules:
     """Parse rule files by path; `unreadable` has the errors of those that are not rule files."""
+    return _read(tuple(sorted(files.items())))
+
+
+# Every section of a report reads both versions.
+@lru_cache(maxsize=4)
+def _read(files: tuple[tuple[str, str], ...]) -> VersionRules:
     rules: list[Rule] = []
     groups: dict[tuple[str, str], Mapping[str, Any]] = {}
     unreadable: dict[str, str] = {}
-    for path, text in sorted(files.items()):
+    for path, text in files:
         try:
             for group in rule_file.parse(text).groups:
                 groups[path, group.name] = group.settings

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import lru_cache
 from typing import Any, Final
 
 import yaml
@@ -49,8 +50,12 @@ def same(old: Any, new: Any) -> bool:
     return next(_changes(old, new, ()), None) is None
 
 
+@lru_cache(maxsize=32)
 def load_yaml(text: str | None) -> Any:
-    """Return the content of a YAML text; None if there is none or it is invalid."""
+    """Return the content of a YAML text; None if there is none or it is invalid.
+
+    The content is shared by all who ask for the same text, and not to be changed.
+    """
     try:
         return None if text is None else yaml_text.load(text)
     except yaml.YAMLError:
