@@ -29,6 +29,8 @@ RANGE = {"from": ["now-30m"], "to": ["now"]}
 # A row of Grafana's grid is 38 pixels; the bars above it take about 160.
 ROW, BARS = 38, 200
 WIDTH = 1920
+# On a machine too busy to scrape for some minutes, panels are rightly empty until it recovers.
+RECOVERY_SECONDS = 300
 
 every_dashboard = pytest.mark.parametrize("uid", UIDS)
 
@@ -71,7 +73,9 @@ def _open(site: Grafana, board: dict[str, Any]) -> Opened:
         site.open(page, f"/d/{board['uid']}?from=now-30m&to=now")
         may_be_empty = _exempt(board)
         panels = pages.until(
-            page, lambda seen: set(_empty(board, seen)) <= may_be_empty and not _wrong(seen)
+            page,
+            lambda seen: set(_empty(board, seen)) <= may_be_empty and not _wrong(seen),
+            RECOVERY_SECONDS,
         )
         pages.screenshot(page, board["uid"])
         links = page.locator('a[href*="/d/"]').evaluate_all("links => links.map(one => one.href)")
