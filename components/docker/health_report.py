@@ -75,6 +75,9 @@ def describe(container: Any) -> str | None:
         how += f" with exit code {state['ExitCode']}"
     if health.get("Status"):
         how += f", {health['Status']}"
+    # One that crashes again and again may run at this moment.
+    if restarts := container.attrs.get("RestartCount"):
+        how += f", restarted {restarts} times"
     checks = health.get("Log") or []
     printed = checks[-1]["Output"].strip() if checks else ""
     log = container.logs(tail=LOG_LINES).decode(errors="replace").strip()

@@ -37,6 +37,14 @@ def test_description_of_a_crashing_container_has_its_exit_code() -> None:
     assert "is restarting with exit code 2" in text
 
 
+def test_description_of_a_crashing_container_that_runs_at_this_moment_has_its_restarts() -> None:
+    container = _container("", Health=_health("starting"))
+    container.attrs["RestartCount"] = 3
+    text = health_report.describe(container)
+    assert text
+    assert "is running, starting, restarted 3 times." in text
+
+
 def test_description_masks_a_password_in_the_log() -> None:
     text = health_report.describe(
         _container("dial postgres://user:hunter2@db:5432", Health=_health("starting"))
