@@ -43,9 +43,8 @@ LOADING_SECONDS = 45
 ATTEMPTS = 4
 PANEL = "[data-viz-panel-key]"
 ERROR = '[data-testid="data-testid Panel status error"]'
-# Of a browser's window. A phone has three pixels for each of CSS: nine times the drawing for places
-# that are in pixels of CSS.
-PHONE: dict[str, Any] = {"is_mobile": True, "has_touch": True}
+# Of a browser's window: a screen with three pixels for each of CSS, and touch.
+PHONE: dict[str, Any] = {"device_scale_factor": 3, "is_mobile": True, "has_touch": True}
 MENU_OPEN = "localStorage.setItem('grafana.navigation.docked', 'true')"
 LOADING = '[aria-label="Panel loading bar"]'
 _SEEN = f"""panels => panels.map(panel => {{
@@ -121,10 +120,7 @@ class Grafana:
     def window(self, width: int, height: int, **options: Any) -> Iterator[Page]:
         """An empty page in a window of its own; what it shows when a test fails is kept."""
         size: Any = {"width": width, "height": height}
-        # Bars and transitions that move are drawn in software here.
-        context = self.browser.new_context(
-            viewport=size, storage_state=self.session, reduced_motion="reduce", **options
-        )
+        context = self.browser.new_context(viewport=size, storage_state=self.session, **options)
         page = context.new_page()
         try:
             yield page

@@ -13,7 +13,7 @@ from tests.live.pages import Grafana, SeenPanel
 
 OVERVIEW = "/d/vitalstream-overview?from=now-30m&to=now&kiosk"
 WALL = (1920, 1080)
-# The pixels of CSS of a phone.
+# The pixels of CSS of a phone whose screen has three times as many.
 PHONE = (390, 844)
 # Grafana loads panels that are in view; on a phone all of them are one below the other.
 ALL_OF_IT = 5000
