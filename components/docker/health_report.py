@@ -75,7 +75,7 @@ def describe(container: Any) -> str | None:
         how += f" with exit code {state['ExitCode']}"
     if health.get("Status"):
         how += f", {health['Status']}"
-    # One that crashes again and again may run at this moment.
+    # A crashing container runs for a moment between two restarts.
     if restarts := container.attrs.get("RestartCount"):
         how += f", restarted {restarts} times"
     checks = health.get("Log") or []

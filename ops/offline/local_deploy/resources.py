@@ -14,7 +14,7 @@ from ops.root import ROOT
 
 BUILD_LOG_LINES = 15
 MADE_BY_LABEL = "vitalstream.made-by"
-# As on what earlier releases made.
+# The value of the label on containers and volumes of earlier releases.
 LOCAL_DEPLOY = "rehearsal"
 
 

@@ -124,7 +124,7 @@ def matchers_of(route: Mapping[str, Any], prefix: str = "") -> list[Matcher]:
     return found
 
 
-# A route is asked about every alert.
+# Every alert is matched against every route.
 @cache
 def _parsed(text: str) -> list[Matcher]:
     rest = text.strip()

@@ -81,7 +81,7 @@ def read(snapshot: Snapshot) -> Routing | None:
     return _read(*files, tuple(snapshot.texts(RULES_FOLDER).items()))
 
 
-# Several sections read both versions, and every alert is asked of every route.
+# Several sections read both versions, and every alert is matched against every route.
 @lru_cache(maxsize=4)
 def _read(
     alertmanager: str | None, prometheus: str | None, rule_files: tuple[tuple[str, str], ...]

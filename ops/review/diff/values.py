@@ -54,7 +54,7 @@ def same(old: Any, new: Any) -> bool:
 def load_yaml(text: str | None) -> Any:
     """Return the content of a YAML text; None if there is none or it is invalid.
 
-    The content is shared by all who ask for the same text, and not to be changed.
+    The content is cached by its text: callers must not change it.
     """
     try:
         return None if text is None else yaml_text.load(text)

@@ -37,7 +37,7 @@ while :; do
 done
 """
 # The container keeps running: without it the name `mariadb` has no address, and where the machine's
-# resolver is slow to say so, each scrape of the exporter times out.
+# resolver answers slowly, each scrape of the exporter times out.
 STOP_SERVER = "touch /tmp/stopped && kill $(cat /tmp/mysql.pid)"
 START_SERVER = "rm -f /tmp/stopped"
 DELAY_SECONDS = 4
